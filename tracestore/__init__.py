@@ -1,0 +1,1 @@
+"""tracestore: a columnar observability store for semi-structured traces."""

@@ -1,0 +1,1 @@
+"""Native kernels: bytes in, columns out. No I/O, no policy, no pyarrow."""
