@@ -1,0 +1,106 @@
+# Every target does its whole set-up by itself (.venv, install, build) and is quick when nothing
+# changed. Needs python3, gcc and make. Stamps below build/ say what is done; an existing .venv is
+# used as it is and never removed.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+NATIVE := tracestore/_native
+KERNELS := $(wildcard $(NATIVE)/*.pyx $(NATIVE)/*.pxd $(NATIVE)/*.pxi $(NATIVE)/*.h)
+MODULES := $(patsubst $(NATIVE)/%.pyx,tracestore._native.%,$(wildcard $(NATIVE)/*.pyx))
+PYTEST_ARGS ?=
+SANITIZE_TESTS ?= tests/kernels
+
+.PHONY: setup build demo serve test check bench sanitize debug-kernels dist-check \
+        lint types imports stubs strict-kernels clean
+
+setup: build/.installed
+build: build/.kernels
+
+$(PY):
+	$(PYTHON) -m venv $(VENV)
+
+build/.installed: pyproject.toml setup.py | $(PY)
+	@mkdir -p build
+	$(PY) -m pip install --quiet --upgrade "pip>=23.2" "setuptools>=77" "cython>=3.1" "wheel>=0.43"
+	TRACESTORE_SKIP_KERNELS=1 $(PY) -m pip install --quiet --no-build-isolation -e ".[dev]"
+	@touch $@
+
+build/.kernels: build/.installed $(KERNELS)
+	$(PY) setup.py --quiet build_ext --inplace
+	@touch $@
+
+build/.bench: build/.installed
+	$(PY) -m pip install --quiet --no-build-isolation ".[bench]" --dry-run >/dev/null 2>&1 || true
+	@touch $@
+
+demo: build
+	$(PY) docs/guide/shred_traces.py
+
+serve: build
+	$(BIN)/tracestore serve --data "$${TRACESTORE_DATA:-data}"
+
+test: build
+	$(PY) -P -m pytest $(PYTEST_ARGS)
+
+# --- what `make check` is made of ---------------------------------------------------------------
+
+check: lint types imports stubs strict-kernels dist-check test
+
+lint: build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --diff . >/dev/null || echo "note: ruff format would change files"
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint $(NATIVE)
+
+types: build
+	$(BIN)/mypy
+
+imports: build
+	$(BIN)/lint-imports
+
+stubs: build
+	$(if $(MODULES),$(PY) -m mypy.stubtest --mypy-config-file pyproject.toml $(MODULES))
+
+# Translates and compiles every kernel anew, aside from the modules in use: any warning or
+# performance hint fails it.
+strict-kernels: build/.strict
+build/.strict: build/.installed $(KERNELS)
+	@rm -rf build/strict && mkdir -p build/strict
+	TRACESTORE_STRICT_BUILD=1 $(PY) setup.py build_ext --build-lib build/strict/lib \
+	    --build-temp build/strict/temp >build/strict/log 2>&1 || { cat build/strict/log; exit 1; }
+	@! grep -E "warning:|performance hint:" build/strict/log
+	@touch $@
+
+# sdist -> wheel from the sdist -> install -> import from an empty folder.
+dist-check: build/.dist
+build/.dist: build/.installed $(KERNELS) MANIFEST.in README.md
+	PY="$(abspath $(PY))" bash tests/house/dist_check.sh
+	@touch $@
+
+# --- measurements and hardening -----------------------------------------------------------------
+
+bench: build
+	$(PY) -m bench.shred
+
+SANITIZE_ENV = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+    PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+    PYTHONPATH=build/sanitize/lib TRACESTORE_EXPECT_SANITIZED=1
+
+sanitize: build/.sanitize
+	$(SANITIZE_ENV) $(PY) -P -m pytest -p no:cacheprovider $(SANITIZE_TESTS) $(PYTEST_ARGS)
+
+build/.sanitize: build/.installed $(KERNELS) $(wildcard tracestore/*.py tracestore/*/*.py)
+	@rm -rf build/sanitize/lib
+	TRACESTORE_SANITIZE=1 $(PY) setup.py --quiet build --build-base build/sanitize \
+	    --build-lib build/sanitize/lib --build-temp build/sanitize/temp
+	@touch $@
+
+debug-kernels: build/.installed
+	TRACESTORE_DEBUG_KERNELS=1 $(PY) setup.py --quiet build --build-base build/debug \
+	    --build-lib build/debug/lib --build-temp build/debug/temp
+	PYTHONPATH=build/debug/lib $(PY) -P -m pytest -p no:cacheprovider tests/kernels $(PYTEST_ARGS)
+
+clean:
+	rm -rf build dist *.egg-info $(NATIVE)/*.so $(NATIVE)/*.c

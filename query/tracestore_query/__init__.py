@@ -1,0 +1,1 @@
+"""SQL to plan to DuckDB: what answers questions over the store."""
