@@ -68,3 +68,27 @@ class StoreFailedError(TraceStoreError, OSError):
 
 class QueryError(TraceStoreError, ValueError):
     """Says that a query cannot be answered as written."""
+
+
+class StorageFullError(TraceStoreError, OSError):
+    """Says that the disk is full: nothing of the request was kept; free space and send it again."""
+
+
+class SyncFailedError(StoreFailedError):
+    """Says that a sync to disk failed, so nothing more can be promised until the store is reopened."""
+
+
+class UnsupportedPayloadError(TraceStoreError, ValueError):
+    """Says that a signal, table, content type or content encoding is not one this store reads."""
+
+
+class ReadOnlyError(TraceStoreError, PermissionError):
+    """Says that a store opened with mode='r' was asked to write."""
+
+
+class StoreMissingError(TraceStoreError, FileNotFoundError):
+    """Says that a folder holds no store, or a store whose catalog or segment file is gone."""
+
+
+class CatalogError(TraceStoreError, RuntimeError):
+    """Says that the catalog's database refused an operation; its own message follows."""

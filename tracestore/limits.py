@@ -36,3 +36,76 @@ MAX_COLUMN_BYTES: Final = 2**31 - 1
 
 # Rejections listed by position in one report; the rest are counted only.
 MAX_REPORTED_REJECTIONS: Final = 1000
+
+# --- write-ahead log -----------------------------------------------------------------------------
+
+# Bytes of a project or experiment name in a frame and on disk; longer names are refused.
+MAX_NAME_BYTES: Final = 1024
+
+# Bytes of one WAL file before the memtables are flushed, so that replay stays under about a second.
+WAL_FILE_BYTES: Final = 256 * 1024 * 1024
+
+# Seconds between background syncs when durability is "async": what a power cut may take.
+ASYNC_SYNC_SECONDS: Final = 1.0
+
+# --- memtable and flush --------------------------------------------------------------------------
+
+# A flush starts at this many bytes held by the builders, at this many rows, or at this age.
+FLUSH_BYTES: Final = 64 * 1024 * 1024
+FLUSH_ROWS: Final = 400_000
+FLUSH_SECONDS: Final = 60.0
+
+# Frozen memtables waiting for their segment; one more and ingest waits. Each holds FLUSH_BYTES.
+MAX_FROZEN_MEMTABLES: Final = 2
+
+# Days of row time that one flush cuts into segments of their own; rows of other days share one segment,
+# so that a payload of a thousand scattered days costs nine files, not a thousand.
+MAX_FLUSH_DAYS: Final = 8
+
+# Snapshot chunks of a memtable before neighbours are merged by exporting their range again.
+SNAPSHOT_CHUNK_FACTOR: Final = 4
+
+# --- recent span keys (dedup) --------------------------------------------------------------------
+
+# Keys of recently stored spans held in memory, 16 bytes each at the half-full table: 64 MiB a half.
+RECENT_KEYS: Final = 4 * 1024 * 1024
+
+# Seconds a re-sent span is recognised against flushed segments; exporters give up within minutes.
+RECENT_SECONDS: Final = 3600.0
+
+# --- segments ------------------------------------------------------------------------------------
+
+# Row groups end at this many rows (DuckDB's own vector group) or bytes, whichever is first.
+ROW_GROUP_ROWS: Final = 122_880
+ROW_GROUP_BYTES: Final = 128 * 1024 * 1024
+
+# Row groups of the tail sidecar: one path is a few row groups at most, see docs/format/segment.md.
+TAIL_ROW_GROUP_ROWS: Final = 65_536
+
+# Dictionary page bound for `str` and `json[]` leaves: a chat history repeats across a row group.
+DICTIONARY_PAGE_BYTES: Final = 16 * 1024 * 1024
+
+# Bytes of a bloom filter are chosen for this rate of false positives (about 10 bits a value).
+BLOOM_FALSE_POSITIVES: Final = 0.01
+
+# --- compaction ----------------------------------------------------------------------------------
+
+# Segments merged at once, at most; and segments of one size tier that make a merge worth it.
+COMPACTION_MAX_INPUTS: Final = 64
+COMPACTION_MIN_INPUTS: Final = 4
+
+# Rows and uncompressed bytes one merge holds in memory; more input becomes several output segments
+# that do not overlap in time.
+COMPACTION_UNIT_ROWS: Final = 1_000_000
+COMPACTION_UNIT_BYTES: Final = 192 * 1024 * 1024
+
+# A segment of this many bytes or more is not merged again.
+COMPACTION_TARGET_BYTES: Final = 256 * 1024 * 1024
+
+# --- catalog and object storage ------------------------------------------------------------------
+
+# Distinct (path, type) pairs the catalog lists per project and table; more stay readable, unlisted.
+MAX_CATALOG_PATHS: Final = 262_144
+
+# Bytes of segment files kept locally when segments live in an object store.
+OBJECT_CACHE_BYTES: Final = 4 * 1024 * 1024 * 1024

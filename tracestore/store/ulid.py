@@ -1,0 +1,36 @@
+"""Segment ids: 26 characters, sorted by creation, never going backwards."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import Final
+
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RANDOM_BITS: Final = 80
+
+
+class UlidMaker:
+    """Makes ids that grow strictly, also when the clock goes backwards. Thread-safe."""
+
+    def __init__(self, last: str | None = None) -> None:
+        self._lock = threading.Lock()
+        self._last = _decode(last) if last else 0
+
+    def make(self, now_ns: int) -> str:
+        """Returns a new id, greater than every id made or told before."""
+        with self._lock:
+            fresh = ((max(now_ns, 0) // 1_000_000) << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+            self._last = max(fresh, self._last + 1)
+            return _encode(self._last)
+
+
+def _encode(value: int) -> str:
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -5, -5))
+
+
+def _decode(text: str) -> int:
+    value = 0
+    for character in text:
+        value = (value << 5) | _ALPHABET.index(character)
+    return value
