@@ -3,7 +3,7 @@
 Environment:
     TRACESTORE_DEBUG_KERNELS=1  bounds and None checks on, no optimisation
     TRACESTORE_SANITIZE=1       AddressSanitizer and UndefinedBehaviorSanitizer
-    TRACESTORE_STRICT_BUILD=1   any Cython warning or performance hint, any C warning, fails the build
+    TRACESTORE_STRICT_BUILD=1   any warning or Cython performance hint fails the build
     TRACESTORE_SKIP_KERNELS=1   installs the Python files only; `make` builds the kernels in place
 """
 

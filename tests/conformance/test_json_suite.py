@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from data import shared
 from kernels import check, observed, reference
-
 from tracestore.variant import Shredder, unshred
 
 SUITE = "conformance/JSONTestSuite/test_parsing"

@@ -6,10 +6,10 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from data import shared
 from google.protobuf.message import DecodeError
-from kernels import check, observed, reference, reference_otlp
 
+from data import shared
+from kernels import check, observed, reference, reference_otlp
 from tracestore.errors import PayloadError
 from tracestore.variant import Shredder, unshred
 
@@ -64,7 +64,7 @@ def test_attributes_come_back(name: str) -> None:
     wanted = [
         reference.canon(reference_otlp.attributes(span.attributes) or None)
         for body in parts
-        for group in reference_otlp.decode(body, "traces").resource_spans  # type: ignore[attr-defined]
+        for group in reference_otlp.decode(body, "traces").resource_spans
         for scoped in group.scope_spans
         for span in scoped.spans
     ]

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pytest
+
 from data import shared
 from kernels import check, observed, reference
-
 from tracestore.variant import Shredder, unshred
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import pyarrow as pa
+
 # The twin is slow: it looks at this many bytes of a file; the round trip looks at all of it.
 TWIN_BYTES = 1_500_000
 # Rows of a builder, as a memtable would flush them.
 BUILDER_BYTES = 48 * 1024 * 1024
 
-LINES = [name for name in shared.names("**/*.jsonl.zst")] + shared.names("**/*.jsonl")
+LINES = shared.names("**/*.jsonl.zst") + shared.names("**/*.jsonl")
 DOCUMENTS = [name for name in shared.names("**/*.json") if "JSONTestSuite" not in name]
 
 

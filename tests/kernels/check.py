@@ -6,8 +6,8 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
-from kernels import observed, reference, reference_otlp
 
+from kernels import observed, reference, reference_otlp
 from tracestore.variant import Shredder, unshred
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def json_rows(texts: list[str], **options: Any) -> None:
     assert observed.json_lines(unshred(stored)) == values
 
 
-def otlp_table(
-    table: pa.Table, signal: str, expected: reference_otlp.Shredded
-) -> None:
+def otlp_table(table: pa.Table, signal: str, expected: reference_otlp.Shredded) -> None:
     """Asserts that a table holds what the twin made of a request."""
     traces = signal == "traces"
     names = reference_otlp.SPAN_COLUMNS if traces else reference_otlp.LOG_COLUMNS

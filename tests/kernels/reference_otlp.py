@@ -20,18 +20,57 @@ from kernels.reference import INT64_MAX, Leaves, shred
 KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 STATUS_CODES = ("UNSET", "OK", "ERROR")
 
-SPAN_COLUMNS = tuple(
-    "project experiment trace_id span_id parent_span_id is_root name kind type service start_time "
-    "end_time start_ns duration_ns duration status_code status_message scope_name scope_version "
-    "trace_state flags dropped_attributes_count dropped_events_count dropped_links_count "
-    "resource_schema_url scope_schema_url resource_dropped_attributes_count "
-    "scope_dropped_attributes_count input_key".split()
+SPAN_COLUMNS = (
+    "project",
+    "experiment",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "is_root",
+    "name",
+    "kind",
+    "type",
+    "service",
+    "start_time",
+    "end_time",
+    "start_ns",
+    "duration_ns",
+    "duration",
+    "status_code",
+    "status_message",
+    "scope_name",
+    "scope_version",
+    "trace_state",
+    "flags",
+    "dropped_attributes_count",
+    "dropped_events_count",
+    "dropped_links_count",
+    "resource_schema_url",
+    "scope_schema_url",
+    "resource_dropped_attributes_count",
+    "scope_dropped_attributes_count",
+    "input_key",
 )
-LOG_COLUMNS = tuple(
-    "project experiment trace_id span_id time time_ns observed_time_ns severity_number "
-    "severity_text event_name service scope_name scope_version flags dropped_attributes_count "
-    "resource_schema_url scope_schema_url resource_dropped_attributes_count "
-    "scope_dropped_attributes_count".split()
+LOG_COLUMNS = (
+    "project",
+    "experiment",
+    "trace_id",
+    "span_id",
+    "time",
+    "time_ns",
+    "observed_time_ns",
+    "severity_number",
+    "severity_text",
+    "event_name",
+    "service",
+    "scope_name",
+    "scope_version",
+    "flags",
+    "dropped_attributes_count",
+    "resource_schema_url",
+    "scope_schema_url",
+    "resource_dropped_attributes_count",
+    "scope_dropped_attributes_count",
 )
 
 # OTLP/JSON spells these fields as hex where protobuf's JSON mapping says base64.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from data.payloads import START_NS, any_value
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+
+from data.payloads import START_NS, any_value
 
 EDGE_INTEGERS = sorted(
     {sign * (2**power + step) for power in (0, 7, 31, 53, 63, 64) for step in (-1, 0, 1)
@@ -25,9 +26,7 @@ number_texts = st.one_of(
     st.integers(-1000, 1000).map(str),
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.floats(-1000, 1000, width=16).map(repr),
-    st.from_regex(
-        r"-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,4})?", fullmatch=True
-    ),
+    st.from_regex(r"-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,4})?", fullmatch=True),
 )
 
 
@@ -96,9 +95,7 @@ otlp_values = st.recursive(
         otlp_strings,
         st.binary(max_size=5),
     ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
     max_leaves=8,
 )
 # A list of pairs, not a dict: real exporters send the same key twice.

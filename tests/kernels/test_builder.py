@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from data import payloads
 from kernels import check, observed, reference
-
 from tracestore.variant import TABLES, Shredder, unshred
 
 
@@ -168,7 +168,9 @@ def test_tables_of_different_columns_can_be_merged() -> None:
 
 
 def test_several_threads_fill_several_builders_at_once() -> None:
-    bodies = [payloads.request("traces", seed, 40, odd=True).SerializeToString() for seed in range(4)]
+    bodies = [
+        payloads.request("traces", seed, 40, odd=True).SerializeToString() for seed in range(4)
+    ]
 
     def fill(number: int) -> pa.Table:
         shredder = Shredder(table="spans")

@@ -8,8 +8,8 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels import check, observed, reference, strategies
 
+from kernels import check, observed, reference, strategies
 from tracestore.variant import Shredder, unshred
 
 

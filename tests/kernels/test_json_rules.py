@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from kernels import check, observed, reference
 
+from kernels import check, observed, reference
 from tracestore.variant import Shredder, unshred
 
 
@@ -21,7 +21,8 @@ def columns(*texts: str) -> dict[str, list[Any]]:
 
 
 def back(text: str | bytes) -> bytes:
-    return unshred(check.shred_json([text], **check.DENSE)).rstrip(b"\n")
+    line: bytes = unshred(check.shred_json([text], **check.DENSE)).rstrip(b"\n")
+    return line
 
 
 def test_a_path_has_one_leaf_column_for_each_type_it_holds() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
-from kernels import check, observed, reference, strategies
 
+from kernels import check, observed, reference, strategies
 from tracestore.variant import Shredder, unshred, unshred_values
 
 OPTIONS = pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import random
 from typing import Any
 
 import pytest
+
 from data import payloads
 from kernels import check, reference_otlp
-
 from tracestore.errors import PayloadError
 from tracestore.variant import Shredder
 
@@ -20,9 +20,7 @@ SIGNALS = pytest.mark.parametrize("signal", ["traces", "logs"])
 def append(shredder: Any, body: bytes, signal: str, encoding: str) -> Any:
     """Appends a body; None stands for a typed refusal of the whole of it."""
     try:
-        return shredder.append_otlp(
-            body, signal=signal, content_type=check.CONTENT_TYPES[encoding]
-        )
+        return shredder.append_otlp(body, signal=signal, content_type=check.CONTENT_TYPES[encoding])
     except PayloadError as error:
         assert 0 <= error.offset <= len(body)
         assert error.reason

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from kernels import check, observed, reference, reference_otlp
 
+from kernels import check, observed, reference, reference_otlp
 from tracestore.errors import PayloadError
 from tracestore.variant import Shredder
 
@@ -110,9 +110,7 @@ def test_null_is_as_if_absent() -> None:
 def test_fields_may_come_in_any_order() -> None:
     document = json.loads(body())
     group = document["resourceSpans"][0]
-    group["resource"] = {
-        "attributes": [{"value": {"stringValue": "late"}, "key": "service.name"}]
-    }
+    group["resource"] = {"attributes": [{"value": {"stringValue": "late"}, "key": "service.name"}]}
     assert list(group) == ["scopeSpans", "resource"]
     table = shred(json.dumps(document).encode())
     assert table.column("service").to_pylist() == ["late"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from data import payloads
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels import check, observed, reference, reference_otlp, strategies
 
+from data import payloads
+from kernels import check, observed, reference, reference_otlp, strategies
 from tracestore.variant import Shredder, unshred
 
 SIGNALS = pytest.mark.parametrize("signal", ["traces", "logs"])
@@ -25,9 +25,7 @@ def table_name(signal: str) -> str:
 @SIGNALS
 @OPTIONS
 @pytest.mark.parametrize("odd", [False, True], ids=["usual", "odd"])
-def test_made_requests_shred_like_the_twin(
-    signal: str, options: dict[str, Any], odd: bool
-) -> None:
+def test_made_requests_shred_like_the_twin(signal: str, options: dict[str, Any], odd: bool) -> None:
     for seed in range(12):
         request = payloads.request(signal, seed, rows=30, odd=odd)
         check.otlp_request(request, signal, **options)

@@ -6,9 +6,9 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
+
 from data import payloads
 from kernels import check, observed, reference_otlp
-
 from tracestore.errors import PayloadError
 from tracestore.variant import Shredder
 
@@ -274,9 +274,7 @@ def test_values_nested_without_end_are_refused_not_followed() -> None:
         value = message(5, message(1, value))
     shredder = Shredder(table="spans")
     try:
-        report = shredder.append_otlp(
-            request(message(9, attribute("a", value))), signal="traces"
-        )
+        report = shredder.append_otlp(request(message(9, attribute("a", value))), signal="traces")
     except PayloadError:
         assert shredder.rows == 0
     else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels import observed, reference
 
+from kernels import observed, reference
 from tracestore.errors import PathSyntaxError
 from tracestore.variant import format_path, leaf_name, parse_leaf_name, parse_path
 
