@@ -73,21 +73,7 @@ def odd_value(rng: random.Random, depth: int = 0) -> Any:
 
 def chat(rng: random.Random, turns: int) -> list[dict[str, Any]]:
     """Returns a chat history in the shape of the GenAI conventions."""
-    words = [
-        "the",
-        "store",
-        "keeps",
-        "every",
-        "path",
-        "as",
-        "a",
-        "typed",
-        "column",
-        "and",
-        "answers",
-        "in",
-        "milliseconds",
-    ]
+    words = ["the", "store", "keeps", "every", "path", "as", "a", "typed", "column"]
     return [
         {
             "role": ("user", "assistant")[turn % 2],
