@@ -85,8 +85,9 @@ TAIL_ROW_GROUP_ROWS: Final = 65_536
 # Dictionary page bound for `str` and `json[]` leaves: a chat history repeats across a row group.
 DICTIONARY_PAGE_BYTES: Final = 16 * 1024 * 1024
 
-# Bytes of a bloom filter are chosen for this rate of false positives (about 10 bits a value).
-BLOOM_FALSE_POSITIVES: Final = 0.01
+# Rate of false positives of the bloom filters; a full row group then needs just under 2^20 bits, and
+# filters are rounded up to a power of two (0.01 would double them).
+BLOOM_FALSE_POSITIVES: Final = 0.02
 
 # --- compaction ----------------------------------------------------------------------------------
 

@@ -1,1 +1,18 @@
-"""Native kernels: bytes in, columns out. No I/O, no policy, no pyarrow."""
+"""Native kernels: bytes in, columns out. No I/O, no policy, no pyarrow.
+
+This is the whole surface; `tracestore.variant` is its one caller.
+"""
+
+from tracestore._native.builder import LEAF_TYPE_NAMES, Builder
+from tracestore._native.export import export, fixed_column
+from tracestore._native.input_key import input_key
+from tracestore._native.ndjson import append_json
+
+__all__ = [
+    "LEAF_TYPE_NAMES",
+    "Builder",
+    "append_json",
+    "export",
+    "fixed_column",
+    "input_key",
+]

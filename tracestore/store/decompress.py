@@ -69,7 +69,10 @@ def _zlib(body: bytes, encoding: str, max_bytes: int) -> bytes:
 
 
 def _has_zlib_header(body: bytes) -> bool:
-    return len(body) >= 2 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
+    if len(body) < 2:
+        return False
+    method, head = body[0] & 0x0F, int.from_bytes(body[:2], "big")
+    return method == 8 and head % 31 == 0
 
 
 def _zstd(body: bytes, max_bytes: int) -> bytes:

@@ -1,0 +1,85 @@
+"""The key-value metadata of a segment's footer. Specification: docs/format/segment.md, "Footer"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow.parquet as pq
+
+from tracestore.errors import CorruptionError, FormatVersionError
+
+FORMAT: Final = 1
+READABLE: Final = frozenset({1})
+
+_PREFIX: Final = "tracestore."
+_KINDS: Final = ("segment", "tail")
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """Is what a segment file says of itself.
+
+    `min_time_ns` and `max_time_ns` are both included: times of the first and the last row.
+    """
+
+    kind: str
+    table: str
+    project: str
+    segment_id: str
+    rows: int
+    min_time_ns: int
+    max_time_ns: int
+    created_ns: int
+    leaf_columns: int
+    tail_entries: int
+
+    def encode(self) -> dict[str, str]:
+        """Returns the footer's keys and values."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return {
+            f"{_PREFIX}format": str(FORMAT),
+            **{f"{_PREFIX}{name}": str(value) for name, value in fields.items()},
+        }
+
+
+def decode_footer(metadata: pq.FileMetaData, path: str) -> Footer:
+    """Returns a file's footer.
+
+    Raises FormatVersionError for a newer format and CorruptionError where a key is missing or its
+    value is not what the format says.
+    """
+    raw: dict[bytes, bytes] = metadata.metadata or {}
+    texts = {
+        key.decode("utf-8", "replace").removeprefix(_PREFIX): value.decode("utf-8", "replace")
+        for key, value in raw.items()
+        if key.startswith(_PREFIX.encode())
+    }
+    if "format" not in texts:
+        raise CorruptionError(path, "not a tracestore segment: footer has no tracestore.format")
+    if not texts["format"].isdigit() or int(texts["format"]) not in READABLE:
+        raise FormatVersionError(
+            f"cannot read {path}: unexpected segment format; got {texts['format']}; want "
+            f"{', '.join(map(str, sorted(READABLE)))}; open it with a newer tracestore"
+        )
+    try:
+        footer = Footer(
+            kind=texts["kind"],
+            table=texts["table"],
+            project=texts["project"],
+            segment_id=texts["segment_id"],
+            rows=int(texts["rows"]),
+            min_time_ns=int(texts["min_time_ns"]),
+            max_time_ns=int(texts["max_time_ns"]),
+            created_ns=int(texts["created_ns"]),
+            leaf_columns=int(texts["leaf_columns"]),
+            tail_entries=int(texts["tail_entries"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise CorruptionError(path, f"footer metadata is incomplete: {error}") from error
+    if footer.kind not in _KINDS:
+        raise CorruptionError(path, f"unexpected kind; got {footer.kind}; want segment or tail")
+    if footer.kind == "segment" and footer.rows != metadata.num_rows:
+        what = f"footer counts differ: tracestore.rows {footer.rows}, Parquet {metadata.num_rows}"
+        raise CorruptionError(path, what)
+    return footer

@@ -1,0 +1,58 @@
+"""What a segment stores of each table: which fixed columns, and how rows are sorted and found.
+
+The columns themselves are `tracestore.variant.TABLES`; this adds what only storage needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from tracestore.variant import TABLES
+
+OVERFLOW: Final = "_overflow"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTable:
+    """Is one table as segments store it.
+
+    `derived` columns follow from the others and are not stored; `key_columns` identify a row
+    within its project, none where a table's rows have no identity.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    derived: tuple[str, ...]
+    time_column: str
+    time_ns_column: str
+    key_columns: tuple[str, ...]
+    bloom_columns: tuple[str, ...]
+
+    @property
+    def sort_columns(self) -> tuple[str, ...]:
+        """Returns the columns that a segment's rows are sorted by."""
+        return (self.time_ns_column, "trace_id")
+
+
+SPANS: Final = SegmentTable(
+    name="spans",
+    columns=tuple(TABLES["spans"].columns),
+    derived=("is_root", "end_time", "duration"),
+    time_column="start_time",
+    time_ns_column="start_ns",
+    key_columns=("trace_id", "span_id"),
+    bloom_columns=("trace_id", "span_id"),
+)
+
+LOGS: Final = SegmentTable(
+    name="logs",
+    columns=tuple(TABLES["logs"].columns),
+    derived=(),
+    time_column="time",
+    time_ns_column="time_ns",
+    key_columns=(),
+    bloom_columns=("trace_id", "span_id"),
+)
+
+SEGMENT_TABLES: Final = {table.name: table for table in (SPANS, LOGS)}

@@ -1,0 +1,145 @@
+"""Writes a segment and its tail sidecar. Specification: docs/format/segment.md.
+
+Knows Parquet and footers; knows no folders, no catalog, no syncing: bytes go to the sink it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tracestore import limits
+from tracestore.segment.encoding import choose_encodings
+from tracestore.segment.footer import Footer
+from tracestore.segment.tables import OVERFLOW, SegmentTable
+
+# zstd level 1 is within 2 % of level 3 on spans (smaller on ids) and writes 20 to 40 % faster.
+COMPRESSION_LEVEL: Final = 1
+
+_BUFFER_BYTES: Final = 1024 * 1024
+_TAIL_DICTIONARY: Final = ["path", "type", "str"]
+_TAIL_DELTA: Final = {"row": "DELTA_BINARY_PACKED", "i64": "DELTA_BINARY_PACKED"}
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSummary:
+    """Is what the catalog keeps of a segment that was written."""
+
+    rows: int
+    min_time_ns: int
+    max_time_ns: int
+    leaf_rows: Mapping[str, int]
+    tail_rows: Mapping[tuple[str, str], int]
+
+
+def summarize(table: pa.Table, tail: pa.Table | None, spec: SegmentTable) -> SegmentSummary:
+    """Returns counts and time range of a finished table; both times are included in the range."""
+    times = table.column(spec.time_ns_column)
+    if len(times) == 0:
+        raise AssertionError("BUG: a segment must have rows")
+    fixed = frozenset(spec.columns) | {OVERFLOW}
+    leaf_rows = {
+        name: len(column) - column.null_count
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if name not in fixed
+    }
+    bounds = pc.min_max(times).as_py()
+    return SegmentSummary(len(table), bounds["min"], bounds["max"], leaf_rows, _tail_rows(tail))
+
+
+def write_segment(
+    sink: BinaryIO, table: pa.Table, spec: SegmentTable, footer: Footer
+) -> None:
+    """Writes the segment file of a finished table, whose rows are sorted by time then trace.
+
+    Derived columns are left out. Memory: one row group.
+    """
+    stored = table.drop_columns([name for name in spec.derived if name in table.column_names])
+    times = stored.column(spec.time_ns_column).to_numpy()
+    if len(times) > 1 and not bool(np.all(times[1:] >= times[:-1])):
+        raise AssertionError(f"BUG: segment rows must be sorted by {spec.time_ns_column}")
+    plan = choose_encodings(stored)
+    group_rows = min(len(stored), limits.ROW_GROUP_ROWS)
+    bloom = {"ndv": max(group_rows, 1), "fpp": limits.BLOOM_FALSE_POSITIVES}
+    sorting = [pq.SortingColumn(stored.column_names.index(name)) for name in spec.sort_columns]
+    _write(
+        sink,
+        stored,
+        footer,
+        _row_groups(stored),
+        use_dictionary=plan.dictionary or False,
+        column_encoding=plan.explicit or None,
+        dictionary_pagesize_limit=limits.DICTIONARY_PAGE_BYTES,
+        bloom_filter_options={name: bloom for name in spec.bloom_columns},
+        sorting_columns=sorting,
+    )
+
+
+def write_tail(sink: BinaryIO, tail: pa.Table, footer: Footer) -> None:
+    """Writes the tail sidecar: entries sorted by path, then row."""
+    groups = (
+        tail.slice(start, limits.TAIL_ROW_GROUP_ROWS)
+        for start in range(0, len(tail), limits.TAIL_ROW_GROUP_ROWS)
+    )
+    _write(
+        sink,
+        tail,
+        footer,
+        groups,
+        use_dictionary=_TAIL_DICTIONARY,
+        column_encoding=_TAIL_DELTA,
+        sorting_columns=[pq.SortingColumn(0), pq.SortingColumn(1)],
+    )
+
+
+def _write(
+    sink: BinaryIO, table: pa.Table, footer: Footer, groups: Iterator[pa.Table], **options: Any
+) -> None:
+    with pa.BufferedOutputStream(pa.PythonFile(sink, mode="w"), _BUFFER_BYTES) as stream:
+        with pq.ParquetWriter(
+            stream,
+            table.schema,
+            version="2.6",
+            compression="zstd",
+            compression_level=COMPRESSION_LEVEL,
+            write_statistics=True,
+            write_page_index=True,
+            write_page_checksum=True,
+            store_schema=False,
+            **options,
+        ) as writer:
+            for group in groups:
+                writer.write_table(group, row_group_size=max(len(group), 1))
+            writer.add_key_value_metadata(footer.encode())
+        stream.flush()
+
+
+def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
+    """Yields slices of at most ROW_GROUP_ROWS rows and, one huge row aside, ROW_GROUP_BYTES bytes."""
+    for start in range(0, len(table), limits.ROW_GROUP_ROWS):
+        yield from _halved(table.slice(start, limits.ROW_GROUP_ROWS))
+
+
+def _halved(part: pa.Table) -> Iterator[pa.Table]:
+    if len(part) <= 1 or part.nbytes <= limits.ROW_GROUP_BYTES:
+        yield part
+        return
+    middle = len(part) // 2
+    yield from _halved(part.slice(0, middle))
+    yield from _halved(part.slice(middle))
+
+
+def _tail_rows(tail: pa.Table | None) -> dict[tuple[str, str], int]:
+    if tail is None or len(tail) == 0:
+        return {}
+    counts = tail.select(["path", "type"]).group_by(["path", "type"]).aggregate([([], "count_all")])
+    paths = counts.column("path").to_pylist()
+    types = counts.column("type").to_pylist()
+    rows = counts.column("count_all").to_pylist()
+    return {(path, kind): n for path, kind, n in zip(paths, types, rows, strict=True)}

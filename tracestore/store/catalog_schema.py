@@ -1,0 +1,120 @@
+"""The catalog's tables and how an older catalog becomes this version. Specification: docs/format/catalog.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import sqlalchemy as sa
+
+from tracestore.errors import FormatVersionError
+
+VERSION: Final = 1
+
+METADATA: Final = sa.MetaData()
+
+META: Final = sa.Table(
+    "tracestore_meta",
+    METADATA,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+PROJECTS: Final = sa.Table(
+    "tracestore_projects",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Column("retention_days", sa.Integer),
+)
+
+SEGMENTS: Final = sa.Table(
+    "tracestore_segments",
+    METADATA,
+    sa.Column("segment_id", sa.String(26), primary_key=True),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("day", sa.Integer, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("tail_bytes", sa.BigInteger),
+    sa.Column("raw_bytes", sa.BigInteger, nullable=False),
+    sa.Column("min_time_ns", sa.BigInteger, nullable=False),
+    sa.Column("max_time_ns", sa.BigInteger, nullable=False),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("leaf_ids", sa.LargeBinary, nullable=False),
+    sa.Column("leaf_rows", sa.LargeBinary, nullable=False),
+    sa.Column("tail_ids", sa.LargeBinary, nullable=False),
+    sa.Column("tail_rows", sa.LargeBinary, nullable=False),
+    sa.Column("unlisted_paths", sa.Integer, nullable=False),
+    sa.Column("fault", sa.Text),
+)
+
+PATHS: Final = sa.Table(
+    "tracestore_paths",
+    METADATA,
+    sa.Column("path_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("type", sa.String(8), nullable=False),
+    sa.Column("first_seen_ns", sa.BigInteger, nullable=False),
+    sa.Column("last_seen_ns", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Index("tracestore_paths_owner", "table_name", "project"),
+)
+
+GARBAGE: Final = sa.Table(
+    "tracestore_garbage",
+    METADATA,
+    sa.Column("place", sa.Text, primary_key=True),
+    sa.Column("segment_id", sa.String(26), nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
+
+DELETES: Final = sa.Table(
+    "tracestore_deletes",
+    METADATA,
+    sa.Column("delete_id", sa.String(26), primary_key=True),
+    sa.Column("predicate", sa.Text, nullable=False),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Column("done_ns", sa.BigInteger),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)
+
+# Step n takes a catalog of version n to version n + 1, inside the transaction that opens it.
+MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {}
+
+
+def prepare(connection: sa.Connection, name: str, defaults: dict[str, str]) -> bool:
+    """Creates or migrates the tables; returns whether the catalog was created just now.
+
+    Raises FormatVersionError where the catalog is newer than this code.
+    """
+    if not sa.inspect(connection).has_table(META.name):
+        METADATA.create_all(connection)
+        values = {"schema_version": str(VERSION), **defaults}
+        rows = [{"key": key, "value": value} for key, value in values.items()]
+        connection.execute(META.insert(), rows)
+        return True
+    found = read_version(connection, name)
+    for step in range(found, VERSION):
+        MIGRATIONS[step](connection)
+    if found < VERSION:
+        where = META.c.key == "schema_version"
+        connection.execute(META.update().where(where).values(value=str(VERSION)))
+    return False
+
+
+def read_version(connection: sa.Connection, name: str) -> int:
+    """Returns the catalog's schema version; raises FormatVersionError for a newer one."""
+    query = sa.select(META.c.value).where(META.c.key == "schema_version")
+    found = int(connection.execute(query).scalar_one())
+    if found > VERSION:
+        raise FormatVersionError(
+            f"cannot open catalog {name}: unexpected schema version; got {found}; want at most "
+            f"{VERSION}; open it with a newer tracestore"
+        )
+    return found

@@ -1,0 +1,20 @@
+"""Variants: paths, leaf types and the shredder's front. Knows Arrow; knows no files, HTTP or SQL."""
+
+from tracestore._native import input_key
+from tracestore.variant.paths import LEAF_TYPES, format_path, leaf_name, parse_leaf_name, parse_path
+from tracestore.variant.report import Report
+from tracestore.variant.shredder import Shredder
+from tracestore.variant.tables import TABLES, TableSpec
+
+__all__ = [
+    "LEAF_TYPES",
+    "TABLES",
+    "Report",
+    "Shredder",
+    "TableSpec",
+    "format_path",
+    "input_key",
+    "leaf_name",
+    "parse_leaf_name",
+    "parse_path",
+]

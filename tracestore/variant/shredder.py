@@ -1,0 +1,214 @@
+"""The front of the native shredder: payloads in, shredded Arrow tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tracestore import _native, limits
+from tracestore.variant.report import Report
+from tracestore.variant.tables import TABLES, TIMESTAMP, TableSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_NS_PER_US = 1000
+_NS_PER_S = 1e9
+
+
+class Shredder:
+    """Builds the rows of one table from payloads, one leaf column for each path and type.
+
+    One appender at a time: a second thread inside the same shredder gets RuntimeError. The GIL is released
+    while bytes are read and columns built, so several shredders work in parallel.
+
+    Args:
+        table: `json` for free rows; `spans` or `logs` for a table with fixed columns.
+        max_leaf_columns: leaf columns of a finished table at most.
+        min_leaf_rows: rows from which a leaf earns a column.
+        min_leaf_density: share of the rows from which a leaf earns a column; both bounds must be met.
+        max_paths: distinct paths held; values of later paths stay as text and are counted.
+    """
+
+    def __init__(
+        self,
+        table: str = "json",
+        *,
+        max_leaf_columns: int = limits.MAX_LEAF_COLUMNS,
+        min_leaf_rows: int = limits.MIN_LEAF_ROWS,
+        min_leaf_density: float = limits.MIN_LEAF_DENSITY,
+        max_paths: int = limits.MAX_PATHS,
+    ) -> None:
+        if table not in TABLES:
+            raise ValueError(f"cannot shred into table {table!r}: want one of {', '.join(TABLES)}")
+        self.spec: TableSpec = TABLES[table]
+        self._max_leaf_columns = max_leaf_columns
+        self._min_leaf_rows = min_leaf_rows
+        self._min_leaf_density = min_leaf_density
+        self._builder = _native.Builder(self.spec, max_paths)
+
+    @property
+    def rows(self) -> int:
+        """Returns the rows held."""
+        return self._builder.rows
+
+    @property
+    def nbytes(self) -> int:
+        """Returns the bytes of memory held."""
+        return self._builder.nbytes
+
+    def append_json(
+        self,
+        payload: bytes | bytearray | memoryview,
+        *,
+        project: str = "default",
+        experiment: str | None = None,
+        only_project: str | None = None,
+    ) -> Report:
+        """Appends newline-delimited JSON; a bad row is refused alone.
+
+        Args:
+            payload: UTF-8 bytes. Free rows hold any value; rows of a table are objects whose keys are its
+                columns: ids as hex, times as ISO 8601 text or whole nanoseconds in the `_ns` columns.
+            project: the project of rows that name none.
+            experiment: the experiment of rows that name none.
+            only_project: keeps only the rows of this project.
+        """
+        before = self._builder.spilled_values
+        rows, rejected, rejected_rows, repaired = _native.append_json(
+            self._builder, payload, project.encode(), _encoded(experiment), _encoded(only_project)
+        )
+        return Report(rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before)
+
+    def leaf_counts(self) -> list[tuple[str, str, int]]:
+        """Returns (path text, type, rows) of every leaf that holds a value, in no order."""
+        return self._builder.leaf_counts()
+
+    def fixed_column(self, name: str, start: int = 0, stop: int | None = None) -> pa.Array:
+        """Returns a copy of rows [start, stop) of one stored column, e.g. `start_ns` or `trace_id`."""
+        names = [stored for stored, _ in self.spec.stored]
+        stop = self.rows if stop is None else stop
+        batch = _native.fixed_column(self._builder, names.index(name), start, stop)
+        return pa.record_batch(batch).column(0)
+
+    def export(self, start: int = 0, stop: int | None = None, *, dictionary: bool = False) -> pa.Table:
+        """Returns a copy of rows [start, stop) with every leaf as a column; the shredder keeps them.
+
+        Beyond `limits.MAX_EXPORT_COLUMNS` leaves, the rarest stay in `_overflow`.
+        """
+        stop = self.rows if stop is None else stop
+        batch, _ = _native.export(
+            self._builder, start, stop, None, limits.MAX_EXPORT_COLUMNS, 1, 0.0, dictionary, False
+        )
+        return self._table(batch)
+
+    @overload
+    def build(
+        self, *, tail: Literal[True], dictionary: bool = ..., order: NDArray[np.integer[Any]] | None = ...
+    ) -> tuple[pa.Table, pa.Table]: ...
+    @overload
+    def build(
+        self,
+        *,
+        tail: Literal[False] = ...,
+        dictionary: bool = ...,
+        order: NDArray[np.integer[Any]] | None = ...,
+    ) -> pa.Table: ...
+    def build(
+        self,
+        *,
+        tail: bool = False,
+        dictionary: bool = False,
+        order: NDArray[np.integer[Any]] | None = None,
+    ) -> pa.Table | tuple[pa.Table, pa.Table]:
+        """Returns the finished table, and with `tail` its tail; the shredder keeps its rows.
+
+        Args:
+            tail: whether the tail is wanted as a second table, sorted by (path, row).
+            dictionary: whether `str` and `json[]` columns come dictionary-encoded.
+            order: numbers of the rows in output order; rows left out are dropped.
+
+        Raises:
+            ValueError: where `order` names a row twice or one that does not exist.
+            LimitExceededError: where a column would pass 2 GiB.
+        """
+        rows = None if order is None else np.ascontiguousarray(order, dtype=np.int64)
+        batch, tail_batch = _native.export(
+            self._builder,
+            0,
+            self.rows,
+            rows,
+            self._max_leaf_columns,
+            self._min_leaf_rows,
+            self._min_leaf_density,
+            dictionary,
+            tail,
+        )
+        table = self._table(batch)
+        if tail_batch is None:
+            return table
+        return table, pa.table(pa.record_batch(tail_batch))
+
+    @overload
+    def finish(
+        self, *, tail: Literal[True], dictionary: bool = ..., order: NDArray[np.integer[Any]] | None = ...
+    ) -> tuple[pa.Table, pa.Table]: ...
+    @overload
+    def finish(
+        self,
+        *,
+        tail: Literal[False] = ...,
+        dictionary: bool = ...,
+        order: NDArray[np.integer[Any]] | None = ...,
+    ) -> pa.Table: ...
+    def finish(
+        self,
+        *,
+        tail: bool = False,
+        dictionary: bool = False,
+        order: NDArray[np.integer[Any]] | None = None,
+    ) -> pa.Table | tuple[pa.Table, pa.Table]:
+        """Returns what `build` returns and empties the shredder."""
+        if tail:
+            result: pa.Table | tuple[pa.Table, pa.Table] = self.build(
+                tail=True, dictionary=dictionary, order=order
+            )
+        else:
+            result = self.build(dictionary=dictionary, order=order)
+        self._builder.clear()
+        return result
+
+    def _table(self, batch: _native.ArrowBatch) -> pa.Table:
+        """Returns the public columns of a native batch: fixed, derived, leaves, `_overflow`."""
+        native = pa.record_batch(batch)
+        held = {name: native.column(i) for i, (name, _) in enumerate(self.spec.stored)}
+        names = list(self.spec.columns)
+        arrays = [held[name] if name in held else _DERIVED[name](held) for name in names]
+        for i in range(len(held), native.num_columns):
+            names.append(native.schema.field(i).name)
+            arrays.append(native.column(i))
+        return pa.Table.from_arrays(arrays, names=names)
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+def _microseconds(nanoseconds: pa.Array) -> pa.Array:
+    """Returns whole microseconds, rounded down, as timestamps; computed in numpy for its floor division."""
+    values = nanoseconds.fill_null(0).to_numpy(zero_copy_only=False) // _NS_PER_US
+    mask = nanoseconds.is_null().to_numpy(zero_copy_only=False) if nanoseconds.null_count else None
+    return pa.array(values, type=pa.int64(), mask=mask).cast(TIMESTAMP)
+
+
+_DERIVED: dict[str, Callable[[dict[str, pa.Array]], pa.Array]] = {
+    "is_root": lambda held: pc.is_null(held["parent_span_id"]),
+    "start_time": lambda held: _microseconds(held["start_ns"]),
+    "end_time": lambda held: _microseconds(pc.add(held["start_ns"], held["duration_ns"])),
+    "duration": lambda held: pc.divide(held["duration_ns"].cast(pa.float64()), _NS_PER_S),
+    "time": lambda held: _microseconds(held["time_ns"]),
+}
