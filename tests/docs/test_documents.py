@@ -1,0 +1,66 @@
+"""The documents tell the truth: links lead somewhere, snippets print what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tracestore import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("bench/**/*.md")]
+)
+IDS = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+
+
+def test_the_documents_are_there() -> None:
+    for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"):
+        assert (ROOT / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
+def test_links_lead_to_files(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text()):
+        if not target.startswith(("http:", "https:", "mailto:")):
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_readme_snippet_prints_what_the_readme_says() -> None:
+    text = (ROOT / "README.md").read_text()
+    snippets = re.findall(r"```python\n(.*?)```\s*```text\n(.*?)```", text, re.DOTALL)
+    assert snippets
+    for code, output in snippets:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "README.md", "exec"), {})
+        assert printed.getvalue() == output
+
+
+def test_every_error_type_is_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "guide" / "errors.md").read_text()
+    for name, value in vars(errors).items():
+        if isinstance(value, type) and issubclass(value, errors.TraceStoreError):
+            assert f"| `{name}` |" in guide, f"docs/guide/errors.md does not list {name}"
+
+
+def test_make_targets_that_the_documents_name_exist() -> None:
+    targets = set(
+        re.findall(r"^([a-z-]+)(?: [a-z-]+)*:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    )
+    phony = re.search(r"^\.PHONY:((?:.*\\\n)*.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony
+    targets |= set(phony.group(1).replace("\\", " ").split())
+    for path in DOCUMENTS:
+        for name in re.findall(r"(?:`|\$ )make ([a-z-]+)", path.read_text()):
+            assert name in targets, f"{path.name} names make {name}"
+
+
+def test_the_changelog_names_the_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text()
