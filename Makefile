@@ -23,16 +23,12 @@ $(PY):
 
 build/.installed: pyproject.toml setup.py | $(PY)
 	@mkdir -p build
-	$(PY) -m pip install --quiet --upgrade "pip>=23.2" "setuptools>=77" "cython>=3.1" "wheel>=0.43"
+	$(PY) -m pip install --quiet "pip>=23.2" "setuptools>=77" "cython>=3.1" "wheel>=0.43"
 	TRACESTORE_SKIP_KERNELS=1 $(PY) -m pip install --quiet --no-build-isolation -e ".[dev]"
 	@touch $@
 
 build/.kernels: build/.installed $(KERNELS)
 	$(PY) setup.py --quiet build_ext --inplace
-	@touch $@
-
-build/.bench: build/.installed
-	$(PY) -m pip install --quiet --no-build-isolation ".[bench]" --dry-run >/dev/null 2>&1 || true
 	@touch $@
 
 demo: build
@@ -50,7 +46,6 @@ check: lint types imports stubs strict-kernels dist-check test
 
 lint: build
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check --diff . >/dev/null || echo "note: ruff format would change files"
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint $(NATIVE)
 
 types: build
