@@ -26,7 +26,7 @@ Path = tuple[str, ...]
 Leaves = dict[str, Any]
 
 # What makes a key be written as a JSON string in a path's text.
-_QUOTED = re.compile(r'[.:"\[\] \\\x00-\x1f]')
+_QUOTED = re.compile(r'[.:"\[\] \\\x00-\x1f\x7f]')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # json.loads recurses once a level of nesting.
@@ -107,7 +107,7 @@ def parse(text: bytes | str) -> Any:
         BadValueError: it is not a JSON value, or nests deeper than the limit.
     """
     if isinstance(text, bytes):
-        text = text.decode("utf-8", errors="replace")
+        text = text.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
     if nesting(text) > MAX_JSON_DEPTH:
         raise BadValueError("too deep")
     try:

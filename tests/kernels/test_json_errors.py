@@ -52,6 +52,12 @@ def test_a_value_may_span_lines() -> None:
     assert shredder.finish().column("a:i64[]").to_pylist() == [[1], [2]]
 
 
+def test_a_byte_order_mark_before_the_first_row_is_skipped() -> None:
+    assert list(observed.rows(check.shred_json([b"\xef\xbb\xbf1"]))[0]) == [":i64"]
+    report = Shredder(table="json").append_json(b"1\n\xef\xbb\xbf2\n")
+    assert (report.rows, len(report.rejected)) == (1, 1)
+
+
 @pytest.mark.parametrize("data", [b"", b"\n", b" \r\n\t\n", b"\n\n\n"])
 def test_empty_lines_are_no_rows(data: bytes) -> None:
     shredder = Shredder(table="json")
@@ -72,7 +78,7 @@ def test_the_last_line_needs_no_newline_and_crlf_ends_lines_too() -> None:
         '{"a": 1} {"a": 2}', "[][]", "1 2", "nul", "True", "NaN", "-Infinity", "+1", "01", "1.",
         ".5", "1e", "1e+", "-", "--1", "0x1", "1_0", "'a'", '"a', '"\\x"', '"\\u12"', '"\\u12g4"',
         '"\t"', '"\x01"', "[1,]", "[,1]", "[1 2]", '{"a"}', '{"a":}', '{"a":1,}', "{a:1}", "{1:1}",
-        '{"a":1', "[1", "]", "}", ",", ":", "[1}", '{"a":1]', "// c", "/**/1", "\ufeff1", "\u00a01",
+        '{"a":1', "[1", "]", "}", ",", ":", "[1}", '{"a":1]', "// c", "/**/1", "\u00a01",
         "\x0b1", "\x0c1", "1\x00", "\x00", "[\x00]", '"a"b', "tru", "truee", "{}x", '"\\ud8"',
     ],
 )  # fmt: skip
