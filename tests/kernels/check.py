@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Every leaf earns a column, or (the defaults, with few rows) none does: both are looked at.
-DENSE = {"min_leaf_rows": 1, "min_leaf_density": 0.0, "max_leaf_columns": 100_000}
+DENSE: dict[str, Any] = {"min_leaf_rows": 1, "min_leaf_density": 0.0, "max_leaf_columns": 100_000}
 DEFAULTS: dict[str, Any] = {}
 CONTENT_TYPES = {"protobuf": "application/x-protobuf", "json": "application/json"}
 
