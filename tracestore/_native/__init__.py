@@ -7,12 +7,15 @@ from tracestore._native.builder import LEAF_TYPE_NAMES, Builder
 from tracestore._native.export import export, fixed_column
 from tracestore._native.input_key import input_key
 from tracestore._native.ndjson import append_json
+from tracestore._native.otlp import append_otlp, otlp_projects
 
 __all__ = [
     "LEAF_TYPE_NAMES",
     "Builder",
     "append_json",
+    "append_otlp",
     "export",
     "fixed_column",
     "input_key",
+    "otlp_projects",
 ]

@@ -38,6 +38,7 @@ from tracestore._native.json_reader cimport (
 from tracestore._native.json_shredder cimport shred_value
 from tracestore._native.number cimport NUMBER_F64, NUMBER_I64, NumberKind, number_read
 from tracestore._native.rejections cimport Rejections, reject, rejections_take
+from tracestore._native.routing cimport Routing, same_text, text_of
 from tracestore._native.status cimport TS_NO_MEMORY, TS_OK, TS_ROW
 from tracestore._native.tables cimport (
     LOG_COLUMNS,
@@ -88,17 +89,6 @@ cdef enum:
     # Bytes read in vain behind the first line of bad rows before values must end on their line.
     RETRY_BYTES = 1_048_576
 
-
-
-# Both tables begin with project and experiment, so SPAN_PROJECT and SPAN_EXPERIMENT serve for either.
-cdef struct Routing:
-    # Defaults for rows that name none; a NULL `only` takes every project.
-    const uint8_t* project
-    size_t project_size
-    const uint8_t* experiment
-    size_t experiment_size
-    const uint8_t* only
-    size_t only_size
 
 
 cdef struct Times:
@@ -361,31 +351,25 @@ cdef int finish_log(RowReader* r) noexcept nogil:
     return TS_NO_MEMORY if status else TS_OK
 
 
-cdef bint same_text(const uint8_t* a, size_t a_size, const uint8_t* b, size_t b_size) noexcept nogil:
-    cdef size_t i
-    if a_size != b_size:
-        return 0
-    for i in range(a_size):
-        if a[i] != b[i]:
-            return 0
-    return 1
-
-
 cdef int finish_row(RowReader* r, bint* wanted) noexcept nogil:
-    # Defaults and routing; *wanted is 0 where the row belongs to another project.
+    # Defaults and routing; *wanted is 0 where the row belongs to another project. Both tables begin with project
+    # and experiment, so the columns of spans serve for either.
     cdef Routing* to = &r.routing
+    cdef Text project
     cdef int status = TS_OK
     wanted[0] = 1
     if not given(r, SPAN_PROJECT):
         r.project.size = 0
-        status |= buffer_bytes(&r.project, to.project, to.project_size)
-        status |= push_bytes(r.s, SPAN_PROJECT, to.project, to.project_size)
-    if to.experiment != NULL and not given(r, SPAN_EXPERIMENT):
-        status |= push_bytes(r.s, SPAN_EXPERIMENT, to.experiment, to.experiment_size)
+        status |= buffer_bytes(&r.project, to.project.p, to.project.size)
+        status |= push_bytes(r.s, SPAN_PROJECT, to.project.p, to.project.size)
+    if to.experiment.p != NULL and not given(r, SPAN_EXPERIMENT):
+        status |= push_bytes(r.s, SPAN_EXPERIMENT, to.experiment.p, to.experiment.size)
     if status:
         return TS_NO_MEMORY
-    if to.only != NULL:
-        wanted[0] = same_text(r.project.data, r.project.size, to.only, to.only_size)
+    if to.only.p != NULL:
+        project.p = r.project.data
+        project.size = r.project.size
+        wanted[0] = same_text(&project, &to.only)
     return finish_span(r) if r.table == TABLE_SPANS else finish_log(r)
 
 
@@ -532,14 +516,9 @@ def append_json(Builder builder not None, const uint8_t[::1] payload not None, p
     if payload.shape[0] == 0:
         return 0, [], 0, 0
     r.s = &builder.state
-    r.routing.project = project_bytes
-    r.routing.project_size = len(project_bytes)
-    if experiment_bytes is not None:
-        r.routing.experiment = experiment_bytes
-        r.routing.experiment_size = len(experiment_bytes)
-    if only_bytes is not None:
-        r.routing.only = only_bytes
-        r.routing.only_size = len(only_bytes)
+    text_of(project_bytes, &r.routing.project)
+    text_of(experiment_bytes, &r.routing.experiment)
+    text_of(only_bytes, &r.routing.only)
     if builder.spec.name == "spans":
         r.table = TABLE_SPANS
         r.variants = SPAN_VARIANTS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,13 @@ COMPRESSION_LEVEL: Final = 1
 _BUFFER_BYTES: Final = 1024 * 1024
 _TAIL_DICTIONARY: Final = ["path", "type", "str"]
 _TAIL_DELTA: Final = {"row": "DELTA_BINARY_PACKED", "i64": "DELTA_BINARY_PACKED"}
+
+
+class Sink(Protocol):
+    """Takes the bytes of a file."""
+
+    def write(self, data: bytes, /) -> int:
+        """Writes all of the bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ def summarize(table: pa.Table, tail: pa.Table | None, spec: SegmentTable) -> Seg
 
 
 def write_segment(
-    sink: BinaryIO, table: pa.Table, spec: SegmentTable, footer: Footer
+    sink: Sink, table: pa.Table, spec: SegmentTable, footer: Footer
 ) -> None:
     """Writes the segment file of a finished table, whose rows are sorted by time then trace.
 
@@ -81,7 +88,7 @@ def write_segment(
     )
 
 
-def write_tail(sink: BinaryIO, tail: pa.Table, footer: Footer) -> None:
+def write_tail(sink: Sink, tail: pa.Table, footer: Footer) -> None:
     """Writes the tail sidecar: entries sorted by path, then row."""
     groups = (
         tail.slice(start, limits.TAIL_ROW_GROUP_ROWS)
@@ -99,9 +106,9 @@ def write_tail(sink: BinaryIO, tail: pa.Table, footer: Footer) -> None:
 
 
 def _write(
-    sink: BinaryIO, table: pa.Table, footer: Footer, groups: Iterator[pa.Table], **options: Any
+    sink: Sink, table: pa.Table, footer: Footer, groups: Iterator[pa.Table], **options: Any
 ) -> None:
-    with pa.BufferedOutputStream(pa.PythonFile(sink, mode="w"), _BUFFER_BYTES) as stream:
+    with pa.BufferedOutputStream(pa.PythonFile(_Open(sink), mode="w"), _BUFFER_BYTES) as stream:
         with pq.ParquetWriter(
             stream,
             table.schema,
@@ -117,7 +124,24 @@ def _write(
             for group in groups:
                 writer.write_table(group, row_group_size=max(len(group), 1))
             writer.add_key_value_metadata(footer.encode())
-        stream.flush()
+
+
+class _Open:
+    """Passes writes on and leaves closing to the sink's owner, who syncs it first."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.closed = False
+
+    def write(self, data: bytes) -> int:
+        self._sink.write(data)
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def _row_groups(table: pa.Table) -> Iterator[pa.Table]:

@@ -45,6 +45,11 @@ def wal_sequence(name: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
+def damaged(path: Path) -> Path:
+    """Returns the name that a damaged log file is kept under."""
+    return path.with_name(path.name + ".damaged")
+
+
 def project_folder(project: str) -> str:
     """Returns a folder name for a project: percent-encoded, and cut with a hash where it is long.
 

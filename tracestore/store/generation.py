@@ -13,10 +13,15 @@ from tracestore.store.path_table import Owner
 
 
 class Generation:
-    """Is the set of memtables that take rows, or took them until it was frozen. Thread-safe."""
+    """Is the set of memtables that take rows, or took them until it was frozen. Thread-safe.
+
+    Attributes:
+        next_sequence: the first WAL file that holds nothing of it; 0 until it is frozen.
+    """
 
     def __init__(self, born_s: float) -> None:
         self.born_s = born_s
+        self.next_sequence = 0
         self._lock = threading.Lock()
         self._memtables: dict[Owner, Memtable] = {}
 

@@ -29,7 +29,17 @@ class _Chunk:
 
     start: int
     stop: int
+    hidden: RowNumbers
     table: pa.Table
+
+    def until(self, stop: int) -> pa.Table:
+        """Returns the chunk's rows before builder row `stop`."""
+        if self.stop <= stop:
+            return self.table
+        if self.start >= stop:
+            return self.table.slice(0, 0)
+        gone = int(np.searchsorted(self.hidden, stop))
+        return self.table.slice(0, stop - self.start - gone)
 
 
 class Memtable:
@@ -48,7 +58,7 @@ class Memtable:
         self.visible = 0
         self._waiting: deque[tuple[int, int]] = deque()
         self._hidden: list[RowNumbers] = []
-        self._chunks: list[_Chunk] = []
+        self._chunks: tuple[_Chunk, ...] = ()
 
     # --- writing; the caller holds `lock` ---
 
@@ -87,13 +97,15 @@ class Memtable:
         Costs an export of the rows that no earlier read asked for; neighbouring chunks are merged
         geometrically, so that a memtable has few chunks and each row is exported a few times.
         """
-        with self.lock:
-            done = self._chunks[-1].stop if self._chunks else 0
-            if stop > done:
-                self._chunks.append(self._export(done, stop))
-                self._merge_chunks()
-            hidden = self.hidden_rows()
-            return [part for part in (_cut(chunk, stop, hidden) for chunk in self._chunks) if len(part)]
+        chunks = self._chunks
+        if not chunks or chunks[-1].stop < stop:
+            with self.lock:
+                done = self._chunks[-1].stop if self._chunks else 0
+                if stop > done:
+                    self._chunks = self._merged((*self._chunks, self._export(done, stop)))
+                chunks = self._chunks
+        cut = [chunk.until(stop) for chunk in chunks]
+        return [table for table in cut if len(table)]
 
     def leaf_counts(self) -> dict[Leaf, int]:
         """Returns rows by leaf over the whole builder, rows that do not count included."""
@@ -108,21 +120,13 @@ class Memtable:
             kept = np.ones(stop - start, np.bool_)
             kept[inside - start] = False
             table = table.filter(pa.array(kept))
-        return _Chunk(start, stop, table)
+        return _Chunk(start, stop, inside, table)
 
-    def _merge_chunks(self) -> None:
-        while len(self._chunks) >= 2:
-            before, last = self._chunks[-2:]
+    def _merged(self, chunks: tuple[_Chunk, ...]) -> tuple[_Chunk, ...]:
+        """Returns the chunks with the last ones made one while they are of like size."""
+        while len(chunks) >= 2:
+            before, last = chunks[-2:]
             if before.stop - before.start > (last.stop - last.start) * limits.SNAPSHOT_CHUNK_FACTOR:
-                return
-            self._chunks[-2:] = [self._export(before.start, last.stop)]
-
-
-def _cut(chunk: _Chunk, stop: int, hidden: RowNumbers) -> pa.Table:
-    """Returns the chunk's rows before builder row `stop`."""
-    if chunk.stop <= stop:
-        return chunk.table
-    if chunk.start >= stop:
-        return chunk.table.slice(0, 0)
-    gone = int(np.searchsorted(hidden, stop) - np.searchsorted(hidden, chunk.start))
-    return chunk.table.slice(0, stop - chunk.start - gone)
+                break
+            chunks = (*chunks[:-2], self._export(before.start, last.stop))
+        return chunks

@@ -13,9 +13,15 @@ _RANDOM_BITS: Final = 80
 class UlidMaker:
     """Makes ids that grow strictly, also when the clock goes backwards. Thread-safe."""
 
-    def __init__(self, last: str | None = None) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last = _decode(last) if last else 0
+        self._last = 0
+
+    def start_after(self, last: str | None) -> None:
+        """Makes later ids greater than `last`."""
+        if last is not None:
+            with self._lock:
+                self._last = max(self._last, _decode(last))
 
     def make(self, now_ns: int) -> str:
         """Returns a new id, greater than every id made or told before."""

@@ -16,6 +16,9 @@ from tracestore.variant.tables import TABLES, TIMESTAMP, TableSpec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
+_TABLE_OF_SIGNAL = {"traces": "spans", "logs": "logs"}
 _NS_PER_US = 1000
 _NS_PER_S = 1e9
 
@@ -81,6 +84,38 @@ class Shredder:
         before = self._builder.spilled_values
         rows, rejected, rejected_rows, repaired = _native.append_json(
             self._builder, payload, project.encode(), _encoded(experiment), _encoded(only_project)
+        )
+        return Report(rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before)
+
+    def append_otlp(
+        self,
+        body: bytes | bytearray | memoryview,
+        *,
+        signal: str = "traces",
+        content_type: str = PROTOBUF,
+        project: str = "default",
+        experiment: str | None = None,
+        only_project: str | None = None,
+    ) -> Report:
+        """Appends one OTLP export request; a bad span or log record is refused alone.
+
+        Args:
+            body: the request, decompressed.
+            signal: `traces` into a shredder of spans, `logs` into one of logs.
+            content_type: `application/x-protobuf` or `application/json`; parameters are ignored.
+            project: the project of resources without the attribute `tracestore.project`.
+            experiment: the experiment of resources without the attribute `tracestore.experiment`.
+            only_project: shreds only rows of this project.
+
+        Raises:
+            PayloadError: where the request's framing is broken; the shredder is as it was.
+            ValueError: where the signal or content type is another.
+        """
+        if _TABLE_OF_SIGNAL.get(signal) != self.spec.name:
+            raise ValueError(f"cannot shred signal {signal!r} into table {self.spec.name!r}")
+        before = self._builder.spilled_values
+        rows, rejected, rejected_rows, repaired = _native.append_otlp(
+            self._builder, body, project.encode(), _encoded(experiment), _encoded(only_project)
         )
         return Report(rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before)
 

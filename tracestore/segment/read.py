@@ -1,0 +1,94 @@
+"""Reads a segment with every page's checksum verified, and says what is wrong in one error type."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tracestore.errors import CorruptionError, StoreMissingError
+from tracestore.segment.footer import Footer, decode_footer
+
+
+class SegmentFile:
+    """Is an open segment or tail file. Raises CorruptionError for whatever Parquet cannot read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _named(path):
+            self._file = pq.ParquetFile(path, page_checksum_verification=True, memory_map=False)
+        try:
+            self.footer: Footer = decode_footer(self._file.metadata, str(path))
+        except BaseException:
+            self._file.close()
+            raise
+        self.rows: int = self._file.metadata.num_rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    @property
+    def metadata(self) -> pq.FileMetaData:
+        """Returns Parquet's own metadata."""
+        return self._file.metadata
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Returns the columns as Arrow types."""
+        return self._file.schema_arrow
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Returns these columns of all rows."""
+        with _named(self.path):
+            return self._file.read(columns=list(names), use_threads=False)
+
+    def times(self, column: str) -> npt.NDArray[np.int64]:
+        """Returns an integer column of all rows."""
+        values: npt.NDArray[np.int64] = self.columns([column]).column(0).to_numpy()
+        return values
+
+    def parts(self, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
+        """Yields the rows [start, stop), a row group at a time."""
+        end = self.rows if stop is None else stop
+        first = 0
+        for number in range(self._file.num_row_groups):
+            rows = self._file.metadata.row_group(number).num_rows
+            low, high = max(start - first, 0), min(end - first, rows)
+            if low < high:
+                with _named(self.path):
+                    group = self._file.read_row_group(number, use_threads=False)
+                yield group.slice(low, high - low)
+            first += rows
+
+    def verify(self) -> None:
+        """Reads every page; raises CorruptionError at the first that is damaged."""
+        for _ in self.parts():
+            pass
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StoreMissingError(f"cannot read {path}: no such file; restore it from a backup") from error
+    except MemoryError as error:
+        # A damaged length field asks for absurd amounts; real shortage is no different to the caller.
+        raise CorruptionError(str(path), f"cannot read Parquet: {error}") from error
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise CorruptionError(str(path), f"cannot read Parquet: {error}") from error

@@ -1,0 +1,129 @@
+"""The parts of an open store that its services share, and the one lock that orders them.
+
+Lock order, outermost first: `maintenance` (rewrites), `flushing`, the gate, a memtable's lock, the
+WAL's locks, `lock`. `lock` is held for moments only and never while a file is read or written.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracestore.errors import ReadOnlyError, StoreClosedError
+from tracestore.store.catalog import Catalog
+from tracestore.store.clock import Clock
+from tracestore.store.gate import Gate
+from tracestore.store.generation import Generation
+from tracestore.store.recent_spans import RecentSpans
+from tracestore.store.segment_index import SegmentIndex
+from tracestore.store.segment_row import SegmentRow
+from tracestore.store.segment_store import SegmentStore
+from tracestore.store.settings import Settings
+from tracestore.store.tail_cache import TailCache
+from tracestore.store.ulid import UlidMaker
+from tracestore.store.wal import Wal
+from tracestore.store.wal_read import Damage
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Names a file that is not as it should be, what is wrong, and what the store does about it."""
+
+    path: str
+    what: str
+
+
+@dataclass(slots=True)
+class Recovery:
+    """Is what opening the store found and did."""
+
+    replayed_frames: int = 0
+    replayed_rows: int = 0
+    torn_bytes: int = 0
+    removed_orphans: int = 0
+    damages: list[Damage] = field(default_factory=list)
+    refused_frames: list[Fault] = field(default_factory=list)
+
+
+class Core:
+    """Holds an open store's parts.
+
+    Attributes:
+        generation: the memtables that take rows.
+        frozen: generations being flushed, oldest first.
+        pins: open snapshots by segment id; the files of pinned segments are kept.
+        changed: notified when a flush ends or work arrives; its lock is `lock`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        catalog: Catalog,
+        segments: SegmentStore,
+        ulids: UlidMaker,
+    ) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.catalog = catalog
+        self.segments = segments
+        self.ulids = ulids
+        self.clock: Clock = settings.clock
+        self.fs = settings.fs
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.maintenance = threading.RLock()
+        self.flushing = threading.RLock()
+        self.gate = Gate()
+        self.index = SegmentIndex()
+        self.version = 0
+        self.generation = Generation(self.clock.elapsed_s())
+        self.frozen: list[Generation] = []
+        self.wal: Wal | None = None
+        self.recent = RecentSpans(
+            settings.recent_keys, settings.recent_seconds, settings.clock, self._recent_segments
+        )
+        self.tails = TailCache(catalog)
+        self.pins: Counter[str] = Counter()
+        self.faults: list[Fault] = []
+        self.quarantined: dict[str, SegmentRow] = {}
+        self.recovery = Recovery()
+        self.flush_error: Exception | None = None
+        self.closed = False
+
+    @property
+    def writable(self) -> bool:
+        """Returns whether the store was opened for writing."""
+        return self.settings.mode == "rw"
+
+    def require_open(self) -> None:
+        """Raises StoreClosedError after `close`."""
+        if self.closed:
+            raise StoreClosedError(f"cannot use store {self.folder}: it is closed; open it again")
+
+    def require_writable(self) -> Wal:
+        """Returns the log; raises ReadOnlyError for a store opened with mode='r'."""
+        self.require_open()
+        if self.wal is None:
+            raise ReadOnlyError(f"cannot write store {self.folder}: opened with mode='r'")
+        return self.wal
+
+    def quarantine(self, row: SegmentRow, what: str) -> None:
+        """Takes a segment out of every later snapshot; its files stay where they are."""
+        if self.writable:
+            self.catalog.quarantine(row.segment_id, what)
+        with self.lock:
+            self.index.apply((), [row.segment_id])
+            self.quarantined[row.segment_id] = row
+            self.faults.append(Fault(row.place, f"quarantined: {what}"))
+
+    def _recent_segments(self) -> Iterator[tuple[str, Path, int]]:
+        since_ns = self.clock.now_ns() - int(self.settings.recent_seconds * 1e9)
+        with self.lock:
+            rows = [row for row in self.index.rows() if row.table == "spans"]
+        recent = [row for row in rows if row.created_ns >= since_ns]
+        for row in sorted(recent, key=lambda row: row.segment_id, reverse=True):
+            yield row.project, self.segments.files.local(row.place), row.rows

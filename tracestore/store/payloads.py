@@ -1,0 +1,109 @@
+"""How a frame's payload becomes rows: the one place that both ingest and replay go through."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Final
+
+from tracestore.errors import LimitExceededError, UnsupportedPayloadError
+from tracestore import limits
+from tracestore.store.decompress import decompress
+from tracestore.store.ingest import Part
+from tracestore.store.wal_format import Frame
+from tracestore import variant
+from tracestore.variant import Report, Shredder
+
+SIGNALS: Final = {"traces": "spans", "logs": "logs"}
+_SIGNAL_OF: Final = {table: signal for signal, table in SIGNALS.items()}
+_OTLP_TYPES: Final = ("application/x-protobuf", "application/json")
+
+
+def table_of(signal: str) -> str:
+    """Returns the table of an OTLP signal; raises UnsupportedPayloadError."""
+    if signal not in SIGNALS:
+        raise UnsupportedPayloadError(
+            f"cannot read payload: unexpected signal; got {signal!r}; want {', '.join(SIGNALS)}"
+        )
+    return SIGNALS[signal]
+
+
+def normal_content_type(content_type: str) -> str:
+    """Returns an OTLP content type without parameters; raises UnsupportedPayloadError."""
+    name = content_type.partition(";")[0].strip().lower()
+    name = {"application/protobuf": "application/x-protobuf"}.get(name, name)
+    if name not in _OTLP_TYPES:
+        raise UnsupportedPayloadError(
+            f"cannot read payload: unexpected content type; got {content_type!r}; want "
+            f"{' or '.join(_OTLP_TYPES)}"
+        )
+    return name
+
+
+def check_name(name: str | None, what: str) -> None:
+    """Raises LimitExceededError for a project or experiment name that is empty or too long."""
+    if name is None:
+        return
+    size = len(name.encode("utf-8", "surrogatepass"))
+    if not 1 <= size <= limits.MAX_NAME_BYTES:
+        raise LimitExceededError(
+            f"cannot write to {what} {name[:40]!r}: its name has {size} bytes; want 1 to "
+            f"{limits.MAX_NAME_BYTES}"
+        )
+
+
+def parts_of(frame: Frame, max_bytes: int) -> list[Part]:
+    """Returns the frame's rows by project, in order of project.
+
+    Raises PayloadError or LimitExceededError where the payload cannot be read at all.
+    """
+    payload = decompress(frame.payload, frame.content_encoding, max_bytes)
+    if frame.kind == "otlp":
+        signal = _SIGNAL_OF[frame.table]
+        projects = sorted(set(variant.otlp_projects(payload, signal, frame.content_type, frame.project)))
+        append = functools.partial(_append_otlp, frame, signal, payload)
+    else:
+        projects = sorted(_row_projects(payload, frame.project))
+        append = functools.partial(_append_rows, frame, payload)
+    for project in projects:
+        check_name(project, "project")
+    only = len(projects) > 1
+    return [Part(name, functools.partial(append, name if only else None)) for name in projects]
+
+
+def _append_otlp(
+    frame: Frame, signal: str, payload: bytes, only_project: str | None, shredder: Shredder
+) -> Report:
+    return shredder.append_otlp(
+        payload,
+        signal=signal,
+        content_type=frame.content_type,
+        project=frame.project,
+        experiment=frame.experiment,
+        only_project=only_project,
+    )
+
+
+def _append_rows(
+    frame: Frame, payload: bytes, only_project: str | None, shredder: Shredder
+) -> Report:
+    return shredder.append_json(
+        payload, project=frame.project, experiment=frame.experiment, only_project=only_project
+    )
+
+
+def _row_projects(payload: bytes, default: str) -> set[str]:
+    """Returns the projects that rows of NDJSON name; the default where one names none."""
+    if b'"project"' not in payload and b"\\u" not in payload:
+        return {default}
+    projects: set[str] = set()
+    for line in payload.split(b"\n"):
+        named: object = None
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None  # the shredder refuses the line
+            named = row.get("project") if isinstance(row, dict) else None
+        projects.add(named if isinstance(named, str) and named else default)
+    return projects

@@ -1,0 +1,171 @@
+"""Opening a store: what a crash left behind is removed, and the log is replayed.
+
+1. segments named by the catalog but missing or cut short are quarantined
+2. garbage of finished rewrites goes; files that no row names go
+3. log files before the mark go
+4. the others are replayed into memtables; a torn tail is cut off
+5. a new log file is begun
+A crash in any step: the next open does all of them again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tracestore.errors import (
+    CorruptionError,
+    LimitExceededError,
+    PayloadError,
+    TraceStoreError,
+    UnsupportedPayloadError,
+)
+from tracestore.store import filenames, flush, garbage, ingest, payloads
+from tracestore.store.core import Core, Fault
+from tracestore.store.segment_row import SegmentRow
+from tracestore.store.wal import Wal
+from tracestore.store.wal_format import Frame
+from tracestore.store.wal_read import Damage, PlacedFrame, TornTail, read_wal
+
+_UNREADABLE = (PayloadError, LimitExceededError, UnsupportedPayloadError)
+
+
+def load_index(core: Core) -> None:
+    """Reads the catalog's segments into memory and sets aside those that must not be read."""
+    version, rows = core.catalog.load()
+    with core.lock:
+        core.version = version
+        live = [row for row in rows if row.fault is None]
+        core.index.apply(live, [row.segment_id for row in core.index.rows()])
+        core.quarantined = {row.segment_id: row for row in rows if row.fault is not None}
+        core.faults = [Fault(row.place, f"quarantined: {row.fault}") for row in core.quarantined.values()]
+
+
+def refresh(core: Core) -> None:
+    """Brings a reader up to the catalog's newest version."""
+    if core.catalog.version() != core.version:
+        core.catalog.paths.forget()
+        load_index(core)
+
+
+def check_files(core: Core) -> None:
+    """Quarantines segments whose file is missing or has another size than the catalog says."""
+    for row in core.index.rows():
+        problem = file_problem(core, row)
+        if problem is not None:
+            core.quarantine(row, problem)
+
+
+def file_problem(core: Core, row: SegmentRow) -> str | None:
+    """Returns what is wrong with a segment's files from the outside, None if nothing is."""
+    expected = [(row.place, row.bytes)]
+    if row.tail_bytes is not None:
+        expected.append((filenames.tail_key(row.place), row.tail_bytes))
+    for place, size in expected:
+        found = core.segments.files.size(place)
+        if found is None:
+            return f"file {place} is missing; restore it from a backup"
+        if found != size:
+            return f"file {place} has {found} bytes; want {size}; restore it from a backup"
+    return None
+
+
+def remove_leftovers(core: Core) -> None:
+    """Removes files of unfinished flushes and rewrites.
+
+    Raises CorruptionError where the catalog is new but segments exist: then the catalog is what is
+    missing, and nothing may be removed.
+    """
+    rows = [*core.index.rows(), *core.quarantined.values()]
+    known = {row.place for row in rows} | {filenames.tail_key(row.place) for row in rows}
+    known |= {place for place, _, _ in core.catalog.garbage()}
+    orphans = [place for place in core.segments.files.places() if place not in known]
+    whole = [place for place in orphans if place.endswith(filenames.SEGMENT_SUFFIX)]
+    if core.catalog.created and whole:
+        raise CorruptionError(
+            core.catalog.name,
+            f"the catalog is new but {len(whole)} segment files exist, such as {whole[0]}; "
+            "restore the catalog from a backup",
+        )
+    for place in orphans:
+        core.segments.files.remove(place)
+    core.recovery.removed_orphans = len(orphans)
+    garbage.collect(core)
+
+
+def replay(core: Core) -> Wal:
+    """Replays the log into the current generation and returns the log, open for new frames."""
+    folder = core.folder / filenames.WAL_FOLDER
+    mark = int(core.catalog.meta("wal_mark"))
+    core.fs.make_folder(folder)
+    flush.remove_log_files(core, mark)
+    found = [(filenames.wal_sequence(name), folder / name) for name in core.fs.names(folder)]
+    files = [(sequence, path) for sequence, path in found if sequence is not None]
+    if files:
+        core.recent.load()
+    for sequence, path in files:
+        _replay_file(core, path, newest=sequence == files[-1][0])
+    newest = files[-1][0] if files else 0
+    return Wal(folder, max(mark, (newest or 0) + 1), core.fs)
+
+
+def _replay_file(core: Core, path: Path, *, newest: bool) -> None:
+    for item in read_wal(path):
+        if isinstance(item, PlacedFrame):
+            _replay_frame(core, path, item)
+        elif isinstance(item, Damage):
+            _note_damage(core, item)
+        elif newest or item.offset == item.end:
+            _cut(core, path, item)
+        else:
+            _note_damage(core, Damage(item.path, item.offset, item.end, "end of file is damaged"))
+
+
+def _replay_frame(core: Core, path: Path, item: PlacedFrame) -> None:
+    try:
+        rows = _append(core, item.frame)
+    except _UNREADABLE as error:
+        # It was readable when it was acknowledged: the limits or the code have changed since.
+        place = f"{path}: offset {item.offset}"
+        core.recovery.refused_frames.append(Fault(place, str(error)))
+        core.faults.append(Fault(place, f"frame cannot be replayed: {error}"))
+        return
+    core.recovery.replayed_frames += 1
+    core.recovery.replayed_rows += rows
+
+
+def _append(core: Core, frame: Frame) -> int:
+    rows = 0
+    for part in payloads.parts_of(frame, core.settings.max_payload_bytes):
+        memtable = core.generation.memtable((frame.table, part.project))
+        with memtable.lock:
+            report, hidden = ingest.shred(core, memtable, part)
+            memtable.note_appended(0, hidden)
+        rows += report.rows
+        ingest.publish(core, [memtable], 0)
+    return rows
+
+
+def _cut(core: Core, path: Path, torn: TornTail) -> None:
+    core.recovery.torn_bytes += torn.end - torn.offset
+    file = core.fs.open_append(path)
+    try:
+        file.truncate(torn.offset)
+        file.sync()
+    finally:
+        file.close()
+
+
+def _note_damage(core: Core, damage: Damage) -> None:
+    core.recovery.damages.append(damage)
+    place = f"{damage.path}: offset {damage.offset} to {damage.end}"
+    core.faults.append(Fault(place, f"{damage.reason}; its rows are lost"))
+
+
+def close_quietly(core: Core) -> None:
+    """Closes what a failed open had opened."""
+    try:
+        if core.wal is not None:
+            core.wal.close()
+    except TraceStoreError:
+        pass
+    core.catalog.close()

@@ -1,0 +1,45 @@
+"""What an opener may choose; defaults are the limits and their reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tracestore import limits
+from tracestore.store.clock import Clock
+from tracestore.store.fsio import FileSystem
+
+Mode = Literal["rw", "r"]
+Durability = Literal["sync", "async"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Holds a store's settings.
+
+    `durability` "sync" acknowledges a request after its fdatasync, "async" before it: a power cut
+    then takes at most `async_sync_seconds`; a killed process loses nothing either way.
+    Without `background`, flushes run in the request that filled the memtable, and compaction only
+    when it is called.
+    """
+
+    mode: Mode = "rw"
+    durability: Durability = "sync"
+    catalog_url: str | None = None
+    segments_url: str | None = None
+    background: bool = True
+    flush_bytes: int = limits.FLUSH_BYTES
+    flush_rows: int = limits.FLUSH_ROWS
+    flush_seconds: float = limits.FLUSH_SECONDS
+    wal_file_bytes: int = limits.WAL_FILE_BYTES
+    async_sync_seconds: float = limits.ASYNC_SYNC_SECONDS
+    max_payload_bytes: int = limits.MAX_PAYLOAD_BYTES
+    max_frozen: int = limits.MAX_FROZEN_MEMTABLES
+    recent_keys: int = limits.RECENT_KEYS
+    recent_seconds: float = limits.RECENT_SECONDS
+    compaction_unit_rows: int = limits.COMPACTION_UNIT_ROWS
+    compaction_unit_bytes: int = limits.COMPACTION_UNIT_BYTES
+    compaction_min_inputs: int = limits.COMPACTION_MIN_INPUTS
+    object_cache_bytes: int = limits.OBJECT_CACHE_BYTES
+    fs: FileSystem = field(default_factory=FileSystem)
+    clock: Clock = field(default_factory=Clock)
