@@ -10,14 +10,14 @@ import datetime
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
 from tracestore.errors import UnsupportedPayloadError
 from tracestore.segment.tables import OVERFLOW, SEGMENT_TABLES
 
-Rows = Iterable[Mapping[str, Any]] | bytes | bytearray | pa.Table | pa.RecordBatch
+Rows: TypeAlias = Iterable[Mapping[str, Any]] | bytes | bytearray | pa.Table | pa.RecordBatch
 
 # Bytes of one payload, hence of one WAL frame: large enough to be cheap, small enough to be bounded.
 _PAYLOAD_BYTES: Final = 4 * 1024 * 1024
