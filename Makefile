@@ -84,7 +84,7 @@ SANITIZE_ENV = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-fil
     PYTHONPATH=build/sanitize/lib TRACESTORE_EXPECT_SANITIZED=1
 
 sanitize: build/.sanitize
-	$(SANITIZE_ENV) $(PY) -P -m pytest -p no:cacheprovider $(SANITIZE_TESTS) $(PYTEST_ARGS)
+	$(SANITIZE_ENV) $(PY) -P -m pytest -p no:cacheprovider --capture=sys $(SANITIZE_TESTS) $(PYTEST_ARGS)
 
 build/.sanitize: build/.installed $(KERNELS) $(wildcard tracestore/*.py tracestore/*/*.py)
 	@rm -rf build/sanitize/lib
