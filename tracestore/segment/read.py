@@ -86,7 +86,9 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise StoreMissingError(f"cannot read {path}: no such file; restore it from a backup") from error
+        raise StoreMissingError(
+            f"cannot read {path}: no such file; restore it from a backup"
+        ) from error
     except MemoryError as error:
         # A damaged length field asks for absurd amounts; real shortage is no different to the caller.
         raise CorruptionError(str(path), f"cannot read Parquet: {error}") from error

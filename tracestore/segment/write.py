@@ -60,9 +60,7 @@ def summarize(table: pa.Table, tail: pa.Table | None, spec: SegmentTable) -> Seg
     return SegmentSummary(len(table), bounds["min"], bounds["max"], leaf_rows, _tail_rows(tail))
 
 
-def write_segment(
-    sink: Sink, table: pa.Table, spec: SegmentTable, footer: Footer
-) -> None:
+def write_segment(sink: Sink, table: pa.Table, spec: SegmentTable, footer: Footer) -> None:
     """Writes the segment file of a finished table, whose rows are sorted by time then trace.
 
     Derived columns are left out. Memory: one row group.
@@ -83,7 +81,7 @@ def write_segment(
         use_dictionary=plan.dictionary or False,
         column_encoding=plan.explicit or None,
         dictionary_pagesize_limit=limits.DICTIONARY_PAGE_BYTES,
-        bloom_filter_options={name: bloom for name in spec.bloom_columns},
+        bloom_filter_options=dict.fromkeys(spec.bloom_columns, bloom),
         sorting_columns=sorting,
     )
 

@@ -70,7 +70,9 @@ class Catalog:
                 self._resources.enter_context(held)
             with self._begin() as connection:
                 if writable:
-                    self.created = catalog_schema.prepare(connection, self.name, _defaults(defaults))
+                    self.created = catalog_schema.prepare(
+                        connection, self.name, _defaults(defaults)
+                    )
                 else:
                     self.created = False
                     catalog_schema.read_version(connection, self.name)
@@ -163,7 +165,9 @@ class Catalog:
 
     def pending_deletes(self) -> list[PendingDelete]:
         """Returns deletes that are not finished, oldest first."""
-        query = sa.select(DELETES.c.delete_id, DELETES.c.predicate).where(DELETES.c.done_ns.is_(None))
+        query = sa.select(DELETES.c.delete_id, DELETES.c.predicate).where(
+            DELETES.c.done_ns.is_(None)
+        )
         with self._begin() as connection:
             rows = connection.execute(query.order_by(DELETES.c.delete_id)).all()
         return [PendingDelete(row.delete_id, row.predicate) for row in rows]
@@ -176,6 +180,11 @@ class Catalog:
             if done.rowcount == 0:
                 values = {"name": project, "created_ns": now_ns, "retention_days": days}
                 connection.execute(PROJECTS.insert().values(**values))
+
+    def forget_project(self, project: str) -> None:
+        """Drops a project and its retention, after its last segment."""
+        with self._lock, self._begin() as connection:
+            connection.execute(PROJECTS.delete().where(PROJECTS.c.name == project))
 
     def projects(self) -> dict[str, int | None]:
         """Returns every project and its retention in days, None for ever."""
@@ -244,7 +253,9 @@ class Catalog:
         version: int,
         ledger: PathLedger,
     ) -> None:
-        tails = _tails(connection, [row.segment_id for row in removed if row.tail_bytes is not None])
+        tails = _tails(
+            connection, [row.segment_id for row in removed if row.tail_bytes is not None]
+        )
         for row in removed:
             owner = (row.table, row.project)
             ledger.remove(owner, row.leaf_ids.tolist(), row.leaf_rows.tolist())
@@ -254,9 +265,14 @@ class Catalog:
             where = SEGMENTS.c.segment_id == row.segment_id
             if connection.execute(SEGMENTS.delete().where(where)).rowcount != 1:
                 raise AssertionError(f"BUG: segment {row.segment_id} was removed twice")
-            places = [row.place] if row.tail_bytes is None else [row.place, filenames.tail_key(row.place)]
+            places = (
+                [row.place]
+                if row.tail_bytes is None
+                else [row.place, filenames.tail_key(row.place)]
+            )
             values = [
-                {"place": place, "segment_id": row.segment_id, "version": version} for place in places
+                {"place": place, "segment_id": row.segment_id, "version": version}
+                for place in places
             ]
             connection.execute(GARBAGE.insert(), values)
 

@@ -22,7 +22,9 @@ def make_engine(url: str | Path, *, writable: bool) -> sa.Engine:
     """Returns an engine; nothing is opened yet, save that a missing SQLite file is refused to readers."""
     if isinstance(url, Path):
         if not writable and not url.exists():
-            raise StoreMissingError(f"cannot open catalog {url}: no such file; is it a store's folder?")
+            raise StoreMissingError(
+                f"cannot open catalog {url}: no such file; is it a store's folder?"
+            )
         engine = sa.create_engine(sa.URL.create("sqlite", database=str(url)))
         _tune_sqlite(engine)
         return engine

@@ -54,7 +54,9 @@ def _zlib(body: bytes, encoding: str, max_bytes: int) -> bytes:
             try:
                 part = inflater.decompress(rest, _STEP_BYTES)
             except zlib.error as error:
-                raise PayloadError(f"broken {encoding} data: {error}", len(body) - len(rest)) from error
+                raise PayloadError(
+                    f"broken {encoding} data: {error}", len(body) - len(rest)
+                ) from error
             produced += len(part)
             if produced > max_bytes:
                 raise _too_large(max_bytes)

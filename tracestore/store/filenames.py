@@ -1,7 +1,7 @@
 """All names on disk: what a store's folder contains and how a segment's place is built.
 
-    LOCK  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
-    segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail.parquet)
+LOCK  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
+segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail.parquet)
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def project_folder(project: str) -> str:
 
     The name need not be turned back: the catalog and the footer hold the project itself.
     """
-    encoded = quote(project, safe="-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+    encoded = quote(
+        project, safe="-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    )
     encoded = encoded.replace(".", "%2E")
     if encoded and len(encoded) <= _FOLDER_BYTES:
         return encoded

@@ -176,9 +176,7 @@ def remove_log_files(core: Core, mark: int) -> None:
             core.fs.remove(path)
 
 
-def _days(
-    rows: npt.NDArray[np.int64], times: npt.NDArray[np.int64]
-) -> list[npt.NDArray[np.int64]]:
+def _days(rows: npt.NDArray[np.int64], times: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
     """Returns rows (sorted by time) by UTC day; days beyond the bound share one part."""
     if len(rows) == 0:
         return []

@@ -259,7 +259,9 @@ class ObjectFiles(SegmentFiles):
         try:
             yield
         except FileNotFoundError as error:
-            raise StoreMissingError(f"{what}: no such object; restore it or quarantine it") from error
+            raise StoreMissingError(
+                f"{what}: no such object; restore it or quarantine it"
+            ) from error
         except (OSError, pa.ArrowException) as error:
             if fsio.is_full(error) if isinstance(error, OSError) else False:
                 raise
@@ -270,5 +272,7 @@ def _connect(url: str) -> tuple[pafs.FileSystem, str]:
     try:
         remote, root = pafs.FileSystem.from_uri(url)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise StoreFailedError(f"cannot open segments at {url.split('?')[0]}: {error}") from error
+        raise StoreFailedError(
+            f"cannot open segments at {url.split('?', maxsplit=1)[0]}: {error}"
+        ) from error
     return remote, root.rstrip("/")

@@ -6,12 +6,11 @@ import functools
 import json
 from typing import Final
 
+from tracestore import limits, variant
 from tracestore.errors import LimitExceededError, UnsupportedPayloadError
-from tracestore import limits
 from tracestore.store.decompress import decompress
 from tracestore.store.ingest import Part
 from tracestore.store.wal_format import Frame
-from tracestore import variant
 from tracestore.variant import Report, Shredder
 
 SIGNALS: Final = {"traces": "spans", "logs": "logs"}
@@ -60,7 +59,9 @@ def parts_of(frame: Frame, max_bytes: int) -> list[Part]:
     payload = decompress(frame.payload, frame.content_encoding, max_bytes)
     if frame.kind == "otlp":
         signal = _SIGNAL_OF[frame.table]
-        projects = sorted(set(variant.otlp_projects(payload, signal, frame.content_type, frame.project)))
+        projects = sorted(
+            set(variant.otlp_projects(payload, signal, frame.content_type, frame.project))
+        )
         append = functools.partial(_append_otlp, frame, signal, payload)
     else:
         projects = sorted(_row_projects(payload, frame.project))

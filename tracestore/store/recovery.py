@@ -37,7 +37,9 @@ def load_index(core: Core) -> None:
         live = [row for row in rows if row.fault is None]
         core.index.apply(live, [row.segment_id for row in core.index.rows()])
         core.quarantined = {row.segment_id: row for row in rows if row.fault is not None}
-        core.faults = [Fault(row.place, f"quarantined: {row.fault}") for row in core.quarantined.values()]
+        core.faults = [
+            Fault(row.place, f"quarantined: {row.fault}") for row in core.quarantined.values()
+        ]
 
 
 def refresh(core: Core) -> None:

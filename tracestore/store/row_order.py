@@ -55,7 +55,9 @@ def _with_ties(
     shredder: Shredder, spec: SegmentTable, kept: RowNumbers, times: npt.NDArray[np.int64]
 ) -> RowNumbers:
     chosen = pa.array(kept)
-    table = pa.table({"time": pa.array(times), "trace": shredder.fixed_column("trace_id").take(chosen)})
+    table = pa.table(
+        {"time": pa.array(times), "trace": shredder.fixed_column("trace_id").take(chosen)}
+    )
     keys = [("time", "ascending"), ("trace", "ascending")]
     result: RowNumbers = pc.sort_indices(table, sort_keys=keys).to_numpy().astype(np.int64)
     return result

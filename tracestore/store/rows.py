@@ -62,7 +62,9 @@ def _lines(rows: Rows) -> Iterator[bytes]:
         yield text.encode("utf-8", "surrogatepass")
 
 
-def _objects(rows: Iterable[Mapping[str, Any]] | pa.Table | pa.RecordBatch) -> Iterator[Mapping[str, Any]]:
+def _objects(
+    rows: Iterable[Mapping[str, Any]] | pa.Table | pa.RecordBatch,
+) -> Iterator[Mapping[str, Any]]:
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
     if not isinstance(rows, pa.Table):

@@ -20,7 +20,9 @@ from tracestore.store.ulid import UlidMaker
 class SegmentStore:
     """Writes segments durably. Thread-safe: each write has names of its own."""
 
-    def __init__(self, files: SegmentFiles, fs: fsio.FileSystem, ulids: UlidMaker, clock: Clock) -> None:
+    def __init__(
+        self, files: SegmentFiles, fs: fsio.FileSystem, ulids: UlidMaker, clock: Clock
+    ) -> None:
         self.files = files
         self._fs = fs
         self._ulids = ulids

@@ -87,7 +87,11 @@ class TableSnapshot:
     """Is one table of a snapshot."""
 
     def __init__(
-        self, core: Core, table: str, rows: Sequence[SegmentRow], memory: Sequence[tuple[Memtable, int]]
+        self,
+        core: Core,
+        table: str,
+        rows: Sequence[SegmentRow],
+        memory: Sequence[tuple[Memtable, int]],
     ) -> None:
         self._core = core
         self._rows = tuple(rows)

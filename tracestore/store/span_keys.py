@@ -59,7 +59,11 @@ def _words(column: pa.Array, characters: int) -> Words | None:
         return None
     if not bool(np.all(np.diff(offsets) == characters)):
         return None
-    return np.frombuffer(data, np.uint8, rows * characters, int(offsets[0])).view(np.uint64).reshape(rows, -1)
+    return (
+        np.frombuffer(data, np.uint8, rows * characters, int(offsets[0]))
+        .view(np.uint64)
+        .reshape(rows, -1)
+    )
 
 
 def _digests(column: pa.Array) -> Words:

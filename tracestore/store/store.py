@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tracestore.errors import StoreMissingError
-from tracestore.segment.footer import FORMAT
-from tracestore.store import filenames, flush, ingest, payloads, recovery
-from tracestore.store.catalog import Catalog
+from tracestore.store import (
+    check,
+    compaction,
+    deletes,
+    flush,
+    ingest,
+    opening,
+    payloads,
+    predicate,
+    recovery,
+    retention,
+    stats,
+)
+from tracestore.store import rows as row_payloads
+from tracestore.store.check import CheckReport
+from tracestore.store.compaction import CompactionReport
 from tracestore.store.core import Core
 from tracestore.store.decompress import normal_encoding
+from tracestore.store.deletes import DeleteReport
 from tracestore.store.leases import Lease
 from tracestore.store.lock import WriterLock
-from tracestore.store.objects import LocalFiles, ObjectFiles, SegmentFiles
+from tracestore.store.maintenance import Maintenance
+from tracestore.store.path_table import PathRow
+from tracestore.store.predicate import Condition
 from tracestore.store.report import IngestReport
 from tracestore.store.rows import Rows
-from tracestore.store import rows as row_payloads
 from tracestore.store.segment_index import TimeRange
-from tracestore.store.segment_store import SegmentStore
 from tracestore.store.settings import Durability, Mode, Settings
 from tracestore.store.snapshot import Snapshot, take_snapshot
-from tracestore.store.ulid import UlidMaker
+from tracestore.store.stats import StoreStats
 from tracestore.store.wal_format import Frame
 
 
@@ -34,6 +46,10 @@ class Store:
     def __init__(self, core: Core, lock: WriterLock | None) -> None:
         self._core = core
         self._lock = lock
+        self._maintenance: Maintenance | None = None
+        if core.writable and core.settings.background:
+            self._maintenance = Maintenance(core)
+            self._maintenance.start()
 
     @classmethod
     def open(
@@ -67,11 +83,11 @@ class Store:
         )
         path = Path(folder)
         if mode == "r":
-            return cls(_open_reader(path, chosen), None)
+            return cls(opening.open_reader(path, chosen), None)
         chosen.fs.make_folder(path)
         lock = WriterLock(path)
         try:
-            return cls(_open_writer(path, chosen), lock)
+            return cls(opening.open_writer(path, chosen), lock)
         except BaseException:
             lock.close()
             raise
@@ -159,7 +175,7 @@ class Store:
         core.require_open()
         lease: Lease | None = None
         if not core.writable:
-            lease = _lease(core)
+            lease = opening.make_lease(core)
             recovery.refresh(core)
             lease.narrow(core.version)
         return take_snapshot(core, tables, projects, time_range, paths, lease)
@@ -168,17 +184,94 @@ class Store:
         """Writes everything in memory to segments; returns how many were written."""
         return flush.flush(self._core)
 
+    def compact(self, *, full: bool = False) -> CompactionReport:
+        """Merges segments until nothing is worth it; `full` merges each day as far as memory allows."""
+        return compaction.compact(self._core, full=full)
+
+    def pause_compaction(self) -> None:
+        """Keeps the background from merging until `resume_compaction`; returns when none is under way."""
+        if self._maintenance is not None:
+            self._maintenance.pause()
+
+    def resume_compaction(self) -> None:
+        """Takes one `pause_compaction` back."""
+        if self._maintenance is not None:
+            self._maintenance.resume()
+
+    def delete(
+        self,
+        *,
+        trace_id: str | None = None,
+        project: str | None = None,
+        where: Sequence[Condition] = (),
+        tables: Sequence[str] | None = None,
+    ) -> DeleteReport:
+        """Removes rows for good: their segments are rewritten before this returns.
+
+        Args:
+            trace_id: rows of one trace.
+            project: rows of one project; alone, the whole project.
+            where: (column, operator, value) conditions on stored fixed columns, all of which must
+                hold; operators are = != < <= > >= in.
+            tables: table names, default every table that has these columns.
+
+        What is given is combined by AND. Raises QueryError for a predicate that is not valid.
+        """
+        wanted = predicate.make_predicate(trace_id, project, where, tables)
+        return deletes.delete(self._core, wanted)
+
+    def set_retention(self, project: str, days: int | None) -> None:
+        """Sets after how many days the rows of a project expire; None keeps them."""
+        self._core.require_writable()
+        if days is not None and days < 1:
+            raise ValueError(f"cannot set retention: unexpected days; got {days}; want 1 or more")
+        self._core.catalog.set_retention(project, days, self._core.clock.now_ns())
+
+    def expire(self) -> int:
+        """Removes rows past their project's retention now; returns how many."""
+        return retention.expire(self._core)
+
+    def check(self, *, deep: bool = False) -> CheckReport:
+        """Looks for damaged and missing files; `deep` reads every page. Quarantines what it finds."""
+        return check.check(self._core, deep=deep)
+
+    def quarantine(self, segment_id: str, what: str) -> bool:
+        """Takes a segment that a reader found damaged out of later snapshots; False if it is not live."""
+        core = self._core
+        core.require_open()
+        with core.lock:
+            row = core.index.get(segment_id)
+        if row is None:
+            return False
+        core.quarantine(row, what)
+        return True
+
+    def projects(self) -> dict[str, int | None]:
+        """Returns every project that was flushed and its retention in days, None for ever."""
+        return self._core.catalog.projects()
+
+    def paths(self, table: str, project: str) -> list[PathRow]:
+        """Returns the schema of flushed rows as it has grown: each path and type with its times and rows."""
+        return self._core.catalog.path_rows(table, project)
+
+    def stats(self) -> StoreStats:
+        """Returns counts of what the store holds and has done."""
+        return stats.collect(self._core)
+
     def close(self) -> None:
         """Stops background work, syncs the log and gives the lock back; rows in memory are replayed later."""
         core = self._core
-        if core.closed:
-            return
         with core.lock:
+            if core.closed:
+                return
             core.closed = True
             core.changed.notify_all()
+        if self._maintenance is not None:
+            self._maintenance.stop()
         try:
-            if core.wal is not None:
-                core.wal.close()
+            with core.maintenance, core.flushing, core.gate.exclusive():
+                if core.wal is not None:
+                    core.wal.close()
         finally:
             core.catalog.close()
             if self._lock is not None:
@@ -191,53 +284,3 @@ class Store:
         payloads.check_name(frame.experiment, "experiment")
         parts = payloads.parts_of(frame, core.settings.max_payload_bytes)
         return ingest.write(core, frame, parts)
-
-
-def _open_writer(folder: Path, settings: Settings) -> Core:
-    core = _make_core(folder, settings)
-    try:
-        recovery.load_index(core)
-        newest = max((row.segment_id for row in core.index.rows()), default=None)
-        core.ulids.start_after(newest)
-        recovery.check_files(core)
-        recovery.remove_leftovers(core)
-        core.wal = recovery.replay(core)
-    except BaseException:
-        recovery.close_quietly(core)
-        raise
-    return core
-
-
-def _open_reader(folder: Path, settings: Settings) -> Core:
-    if settings.catalog_url is None and not (folder / filenames.CATALOG).exists():
-        raise StoreMissingError(f"cannot open store {folder}: no store here; open it with mode='rw'")
-    core = _make_core(folder, settings)
-    try:
-        recovery.load_index(core)
-    except BaseException:
-        recovery.close_quietly(core)
-        raise
-    return core
-
-
-def _make_core(folder: Path, settings: Settings) -> Core:
-    files: SegmentFiles
-    if settings.segments_url is None:
-        files = LocalFiles(folder / filenames.SEGMENTS_FOLDER, settings.fs)
-    else:
-        cache = folder / filenames.CACHE_FOLDER
-        files = ObjectFiles(settings.segments_url, cache, settings.fs, settings.object_cache_bytes)
-    ulids = UlidMaker()
-    catalog = Catalog(
-        settings.catalog_url or folder / filenames.CATALOG,
-        writable=settings.mode == "rw",
-        defaults={"store_id": ulids.make(settings.clock.now_ns()), "segment_format": str(FORMAT)},
-    )
-    segments = SegmentStore(files, settings.fs, ulids, settings.clock)
-    return Core(folder, settings, catalog, segments, ulids)
-
-
-def _lease(core: Core) -> Lease:
-    folder = core.folder / filenames.READERS_FOLDER
-    folder.mkdir(exist_ok=True)
-    return Lease(folder, core.ulids.make(core.clock.now_ns()))

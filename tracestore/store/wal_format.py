@@ -29,7 +29,11 @@ NO_EXPERIMENT: Final = 0xFFFF
 
 KINDS: Final = {1: "otlp", 2: "rows"}
 TABLES: Final = {1: "spans", 2: "logs", 3: "json"}
-CONTENT_TYPES: Final = {1: "application/x-protobuf", 2: "application/json", 3: "application/x-ndjson"}
+CONTENT_TYPES: Final = {
+    1: "application/x-protobuf",
+    2: "application/json",
+    3: "application/x-ndjson",
+}
 ENCODINGS: Final = {0: "identity", 1: "gzip", 2: "deflate", 3: "zstd"}
 
 _KIND_CODES: Final = {name: code for code, name in KINDS.items()}
@@ -79,7 +83,9 @@ def decode_file_header(data: bytes, path: str) -> tuple[int, int] | None:
 def encode_frame(frame: Frame, number: int, salt: int, offset: int) -> bytes:
     """Returns a frame's bytes for its place in a file."""
     project = frame.project.encode("utf-8", "surrogatepass")
-    experiment = b"" if frame.experiment is None else frame.experiment.encode("utf-8", "surrogatepass")
+    experiment = (
+        b"" if frame.experiment is None else frame.experiment.encode("utf-8", "surrogatepass")
+    )
     body_crc = zlib.crc32(frame.payload, zlib.crc32(experiment, zlib.crc32(project)))
     head = FRAME_HEADER.pack(
         FRAME_MARK,
@@ -133,7 +139,9 @@ def decode_frame_header(data: bytes, salt: int, offset: int) -> FrameHeader | No
     if len(data) < FRAME_HEADER_BYTES:
         return None
     mark, checksum, *fields = FRAME_HEADER.unpack_from(data)
-    if mark != FRAME_MARK or checksum != _header_crc(data[_CHECKED_FROM:FRAME_HEADER_BYTES], salt, offset):
+    if mark != FRAME_MARK or checksum != _header_crc(
+        data[_CHECKED_FROM:FRAME_HEADER_BYTES], salt, offset
+    ):
         return None
     return FrameHeader(*fields)
 

@@ -1,0 +1,1 @@
+"""One segment: writing, reading and describing a Parquet file and its tail sidecar."""

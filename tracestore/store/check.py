@@ -1,0 +1,72 @@
+"""Looks for damage: every segment's files, footers and, on demand, every page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tracestore.errors import CorruptionError, FormatVersionError, StoreMissingError
+from tracestore.segment.read import SegmentFile
+from tracestore.store import filenames, recovery
+from tracestore.store.core import Core, Fault
+from tracestore.store.segment_row import SegmentRow
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """Is what a check found. `faults` hold earlier ones that are still there, and new ones."""
+
+    segments: int
+    rows: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Returns whether nothing is wrong."""
+        return not self.faults
+
+
+def check(core: Core, *, deep: bool = False) -> CheckReport:
+    """Checks every segment; damaged ones are quarantined, so that the rest answers.
+
+    `deep` reads every page and compares its checksum; otherwise sizes and footers only.
+    """
+    core.require_open()
+    with core.lock:
+        rows = core.index.rows()
+    for row in rows:
+        problem = _problem(core, row, deep=deep)
+        if problem is not None:
+            core.quarantine(row, problem)
+    with core.lock:
+        faults = tuple(core.faults)
+        live = core.index.rows()
+    damaged = _damaged_logs(core)
+    return CheckReport(len(live), sum(row.rows for row in live), faults + damaged)
+
+
+def _problem(core: Core, row: SegmentRow, *, deep: bool) -> str | None:
+    problem = recovery.file_problem(core, row)
+    if problem is not None:
+        return problem
+    places = [row.place]
+    if row.tail_bytes is not None:
+        places.append(filenames.tail_key(row.place))
+    try:
+        for place in places:
+            with SegmentFile(core.segments.files.local(place)) as file:
+                if file.footer.segment_id != row.segment_id:
+                    return (
+                        f"file {place} is segment {file.footer.segment_id}; want {row.segment_id}"
+                    )
+                if deep:
+                    file.verify()
+    except (CorruptionError, FormatVersionError, StoreMissingError) as error:
+        return str(error)
+    return None
+
+
+def _damaged_logs(core: Core) -> tuple[Fault, ...]:
+    folder = core.folder / filenames.WAL_FOLDER
+    names = [name for name in core.fs.names(folder) if name.endswith(".damaged")]
+    what = "damaged log file, kept after its good frames were stored; remove it when examined"
+    return tuple(Fault(str(folder / name), what) for name in names)

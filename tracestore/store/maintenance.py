@@ -1,0 +1,103 @@
+"""Background work: one thread flushes (and syncs, with durability "async"), one compacts and expires."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from typing import Final
+
+from tracestore.errors import TraceStoreError
+from tracestore.store import compaction, flush, garbage, retention
+from tracestore.store.core import Core
+
+_LOG = logging.getLogger("tracestore.store")
+
+# Seconds between looks at age and at what is worth merging; flushes by size are woken at once.
+_TICK_S: Final = 1.0
+
+# Seconds between expiries: retention counts whole days.
+_EXPIRE_S: Final = 600.0
+
+# Niceness of the merging thread: it runs on what ingest and queries leave.
+_NICENESS: Final = 10
+
+
+class Maintenance:
+    """Runs the two threads of a writer."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._paused = 0
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._flush_loop, name="tracestore-flush", daemon=True),
+            threading.Thread(target=self._merge_loop, name="tracestore-merge", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Starts the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Returns when both threads are done; a merge under way is finished first."""
+        self._stopping.set()
+        with self._core.lock:
+            self._core.changed.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def pause(self) -> None:
+        """Keeps merges from starting; returns when none is under way."""
+        with self._core.lock:
+            self._paused += 1
+        with self._core.maintenance:
+            return
+
+    def resume(self) -> None:
+        """Takes one `pause` back."""
+        with self._core.lock:
+            self._paused -= 1
+
+    def _flush_loop(self) -> None:
+        core = self._core
+        synced_s = core.clock.elapsed_s()
+        while not self._stopping.is_set():
+            with core.lock:
+                if not (flush.is_due(core) or (core.frozen and core.flush_error is None)):
+                    core.changed.wait(_TICK_S)
+            if self._stopping.is_set():
+                return
+            try:
+                if core.settings.durability == "async" and core.wal is not None:
+                    elapsed_s = core.clock.elapsed_s()
+                    if elapsed_s - synced_s >= core.settings.async_sync_seconds:
+                        core.wal.sync(core.wal.appended)
+                        synced_s = elapsed_s
+                if flush.is_due(core) or core.frozen:
+                    flush.flush(core)
+            except Exception:
+                _LOG.exception("cannot flush")
+                self._stopping.wait(_TICK_S)
+
+    def _merge_loop(self) -> None:
+        core = self._core
+        with contextlib.suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        expired_s = core.clock.elapsed_s()
+        while not self._stopping.wait(_TICK_S):
+            try:
+                while self._may_merge() and compaction.compact_once(core):
+                    continue
+                garbage.collect(core)
+                if core.clock.elapsed_s() - expired_s >= _EXPIRE_S:
+                    retention.expire(core)
+                    expired_s = core.clock.elapsed_s()
+            except (TraceStoreError, OSError):
+                _LOG.exception("cannot merge segments")
+
+    def _may_merge(self) -> bool:
+        return self._paused == 0 and not self._stopping.is_set()

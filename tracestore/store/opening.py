@@ -1,0 +1,72 @@
+"""Builds the parts of a store: what is opened in which order, and closed again where that fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tracestore.errors import StoreMissingError
+from tracestore.segment.footer import FORMAT
+from tracestore.store import deletes, filenames, recovery
+from tracestore.store.catalog import Catalog
+from tracestore.store.core import Core
+from tracestore.store.leases import Lease
+from tracestore.store.objects import LocalFiles, ObjectFiles, SegmentFiles
+from tracestore.store.segment_store import SegmentStore
+from tracestore.store.settings import Settings
+from tracestore.store.ulid import UlidMaker
+
+
+def open_writer(folder: Path, settings: Settings) -> Core:
+    """Opens a store for writing; the caller holds the writer's lock. Rows of the log are in memory then."""
+    core = _make_core(folder, settings)
+    try:
+        recovery.load_index(core)
+        newest = max((row.segment_id for row in core.index.rows()), default=None)
+        core.ulids.start_after(newest)
+        recovery.check_files(core)
+        recovery.remove_leftovers(core)
+        core.wal = recovery.replay(core)
+        deletes.resume(core)
+    except BaseException:
+        recovery.close_quietly(core)
+        raise
+    return core
+
+
+def open_reader(folder: Path, settings: Settings) -> Core:
+    """Opens a store for reading flushed rows; raises StoreMissingError where there is none."""
+    if settings.catalog_url is None and not (folder / filenames.CATALOG).exists():
+        raise StoreMissingError(
+            f"cannot open store {folder}: no store here; open it with mode='rw'"
+        )
+    core = _make_core(folder, settings)
+    try:
+        recovery.load_index(core)
+    except BaseException:
+        recovery.close_quietly(core)
+        raise
+    return core
+
+
+def _make_core(folder: Path, settings: Settings) -> Core:
+    files: SegmentFiles
+    if settings.segments_url is None:
+        files = LocalFiles(folder / filenames.SEGMENTS_FOLDER, settings.fs)
+    else:
+        cache = folder / filenames.CACHE_FOLDER
+        files = ObjectFiles(settings.segments_url, cache, settings.fs, settings.object_cache_bytes)
+    ulids = UlidMaker()
+    catalog = Catalog(
+        settings.catalog_url or folder / filenames.CATALOG,
+        writable=settings.mode == "rw",
+        defaults={"store_id": ulids.make(settings.clock.now_ns()), "segment_format": str(FORMAT)},
+    )
+    segments = SegmentStore(files, settings.fs, ulids, settings.clock)
+    return Core(folder, settings, catalog, segments, ulids)
+
+
+def make_lease(core: Core) -> Lease:
+    """Returns a lease that keeps every file from now on, for a snapshot of a reader process."""
+    folder = core.folder / filenames.READERS_FOLDER
+    folder.mkdir(exist_ok=True)
+    return Lease(folder, core.ulids.make(core.clock.now_ns()))

@@ -1,0 +1,150 @@
+"""Merges and filters segments: the one way that stored rows are written again.
+
+1. read the inputs and write the outputs (durable, unnamed)   crash after: recovery removes the outputs
+2. one catalog transaction names the outputs, drops the inputs, notes their files as garbage
+3. files go after their last reader                           crash after 2: the next open goes on
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tracestore.errors import CorruptionError, StoreMissingError
+from tracestore.segment.read import SegmentFile
+from tracestore.segment.tables import SEGMENT_TABLES
+from tracestore.store import garbage, row_order
+from tracestore.store.catalog import Change
+from tracestore.store.core import Core
+from tracestore.store.segment_row import NewSegment, SegmentRow
+from tracestore.variant import Shredder
+
+Times = npt.NDArray[np.int64]
+
+# Returns which rows of a table of stored columns are dropped.
+Drop = Callable[[pa.Table], npt.NDArray[np.bool_]]
+
+
+class DamagedInputError(Exception):
+    """Says which input of a rewrite cannot be read; the caller quarantines it and tries without."""
+
+    def __init__(self, row: SegmentRow, cause: CorruptionError | StoreMissingError) -> None:
+        super().__init__(str(cause))
+        self.row = row
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """Is the result of a rewrite that was committed."""
+
+    inputs: int
+    outputs: int
+    input_rows: int
+    output_rows: int
+    input_bytes: int
+    output_bytes: int
+
+
+def rewrite(
+    core: Core, inputs: Sequence[SegmentRow], drop: Drop | None = None, *, delete: str | None = None
+) -> Rewritten:
+    """Replaces segments of one table and project by as few as the bounds of memory allow.
+
+    Rows are sorted again, rows that `drop` names and repeated spans left out, leaf columns chosen
+    again. Outputs do not overlap in time. `delete` is noted as finished in the same transaction.
+    The caller holds `core.maintenance`. Raises DamagedInputError; nothing has changed then.
+    """
+    outputs: list[NewSegment] = []
+    try:
+        for low, high in time_slices(core, inputs):
+            outputs += _write_slice(core, inputs, low, high, drop)
+        change = Change(
+            added=outputs, removed=inputs, finished_delete=delete, now_ns=core.clock.now_ns()
+        )
+        applied = core.catalog.commit(change)
+    except BaseException:
+        for output in outputs:
+            core.segments.discard(output)
+        raise
+    with core.lock:
+        core.index.apply(applied.added, [row.segment_id for row in inputs])
+        core.version = applied.version
+    garbage.collect(core)
+    return Rewritten(
+        inputs=len(inputs),
+        outputs=len(outputs),
+        input_rows=sum(row.rows for row in inputs),
+        output_rows=sum(output.rows for output in outputs),
+        input_bytes=sum(row.bytes for row in inputs),
+        output_bytes=sum(output.bytes for output in outputs),
+    )
+
+
+def time_slices(core: Core, inputs: Sequence[SegmentRow]) -> list[tuple[int, int]]:
+    """Returns half-open time ranges that cover the inputs, each within the bounds of one builder.
+
+    Rows of one time are never parted, so that copies of a span meet.
+    """
+    rows = sum(row.rows for row in inputs)
+    raw_bytes = sum(row.raw_bytes for row in inputs)
+    low = min(row.min_time_ns for row in inputs)
+    high = max(row.max_time_ns for row in inputs) + 1
+    settings = core.settings
+    slices = max(
+        -(-rows // settings.compaction_unit_rows),
+        -(-raw_bytes // settings.compaction_unit_bytes),
+        1,
+    )
+    if slices == 1:
+        return [(low, high)]
+    times = np.concatenate([_times(core, row) for row in inputs])
+    times.partition(cuts := [len(times) * number // slices for number in range(1, slices)])
+    bounds = sorted({low, high, *(int(times[cut]) for cut in cuts)})
+    return list(zip(bounds[:-1], bounds[1:], strict=True))
+
+
+def _times(core: Core, row: SegmentRow) -> Times:
+    with _reading(core, row) as file:
+        return file.times(SEGMENT_TABLES[row.table].time_ns_column)
+
+
+def _write_slice(
+    core: Core, inputs: Sequence[SegmentRow], low: int, high: int, drop: Drop | None
+) -> list[NewSegment]:
+    spec = SEGMENT_TABLES[inputs[0].table]
+    shredder = Shredder(table=spec.name)
+    dropped: list[npt.NDArray[np.int64]] = []
+    for row in inputs:
+        if row.max_time_ns < low or row.min_time_ns >= high:
+            continue
+        with _reading(core, row) as file:
+            times = file.times(spec.time_ns_column)
+            start, stop = np.searchsorted(times, [low, high]).tolist()
+            for part in file.parts(start, stop):
+                first = shredder.rows
+                shredder.append_table(part)
+                if drop is not None:
+                    dropped.append(np.flatnonzero(drop(part)) + first)
+    kept = np.arange(shredder.rows, dtype=np.int64)
+    if dropped:
+        kept = np.setdiff1d(kept, np.concatenate(dropped), assume_unique=True)
+    order = row_order.without_repeats(shredder, spec, row_order.sorted_rows(shredder, spec, kept))
+    if len(order) == 0:
+        return []
+    table, tail = shredder.finish(order=order, tail=True)
+    return [core.segments.write(table, tail, spec, inputs[0].project)]
+
+
+@contextlib.contextmanager
+def _reading(core: Core, row: SegmentRow) -> Iterator[SegmentFile]:
+    try:
+        with SegmentFile(core.segments.files.local(row.place)) as file:
+            yield file
+    except (CorruptionError, StoreMissingError) as error:
+        raise DamagedInputError(row, error) from error

@@ -1,0 +1,56 @@
+"""Counts of what an open store holds and has done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tracestore.store.core import Core
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """Is a store's state in numbers.
+
+    Attributes:
+        segments, segment_rows, segment_bytes: live segments, tails included in the bytes.
+        quarantined: segments that are left out since they are damaged.
+        memory_rows, memory_bytes: rows in no segment yet, and what the builders hold for them.
+        wal_bytes: bytes of the open log file; wal_syncs: its fdatasync calls so far.
+        recent_key_bytes: memory that recognizes re-sent spans.
+        snapshots: segments that open snapshots keep alive.
+    """
+
+    segments: int
+    segment_rows: int
+    segment_bytes: int
+    quarantined: int
+    memory_rows: int
+    memory_bytes: int
+    wal_bytes: int
+    wal_syncs: int
+    recent_key_bytes: int
+    snapshots: int
+    replayed_rows: int
+
+
+def collect(core: Core) -> StoreStats:
+    """Returns the numbers as of now."""
+    core.require_open()
+    with core.lock:
+        rows = core.index.rows()
+        generations = [*core.frozen, core.generation]
+        pins = len(core.pins)
+    wal = core.wal
+    return StoreStats(
+        segments=len(rows),
+        segment_rows=sum(row.rows for row in rows),
+        segment_bytes=sum(row.bytes + (row.tail_bytes or 0) for row in rows),
+        quarantined=len(core.quarantined),
+        memory_rows=sum(generation.rows for generation in generations),
+        memory_bytes=sum(generation.nbytes for generation in generations),
+        wal_bytes=wal.file_bytes if wal is not None else 0,
+        wal_syncs=wal.syncs if wal is not None else 0,
+        recent_key_bytes=core.recent.nbytes,
+        snapshots=pins,
+        replayed_rows=core.recovery.replayed_rows,
+    )
