@@ -1,4 +1,4 @@
-"""OTLP requests in protobuf into a builder: spans or log records, with what their resource and scope say.
+"""OTLP requests into a builder: spans or log records, with what their resource and scope say.
 
 A request is read in place. A resource's and a scope's attributes are shredded once and stand for all rows
 below them. A span that is broken inside is refused alone; a broken frame around spans refuses the request and
@@ -29,6 +29,7 @@ from tracestore._native.builder cimport (
 )
 from tracestore._native.json_reader cimport Text
 from tracestore._native.number cimport write_i64
+from tracestore._native.otlp_json cimport RowOrigin, Transcoder, transcode_request, transcoder_free
 from tracestore._native.otlp_value cimport (
     ANY_STRING,
     AnyValue,
@@ -55,7 +56,7 @@ from tracestore._native.protobuf cimport (
     wire_tag,
     wire_varint,
 )
-from tracestore._native.rejections cimport Rejections, reject, rejections_take
+from tracestore._native.rejections cimport MAX_REPORTED_REJECTIONS, Rejections, reject, rejections_take
 from tracestore._native.routing cimport Routing, same_text, text_of
 from tracestore._native.status cimport TS_LIMIT, TS_NO_MEMORY, TS_OK, TS_ROW
 from tracestore._native.tables cimport (
@@ -946,12 +947,36 @@ cdef int read_request(Request* r, Wire w) noexcept nogil:
     return TS_OK
 
 
-def append_otlp(Builder builder not None, const uint8_t[::1] payload not None, project, experiment, only_project):
-    """Appends an ExportTraceServiceRequest or ExportLogsServiceRequest in protobuf.
+cdef int transcode(Transcoder* t, const uint8_t[::1] payload, bint logs) noexcept nogil:
+    # JSON to protobuf; a value of the wrong type outside of a row breaks the frame.
+    t.base = &payload[0]
+    t.j.p = t.base
+    t.j.end = t.base + payload.shape[0]
+    return transcode_request(t, logs)
+
+
+cdef object payload_error(int status, const char* reason, int64_t offset):
+    if status == TS_NO_MEMORY:
+        return MemoryError()
+    return PayloadError((<bytes>reason).decode() if reason != NULL else "a column would pass 2 GiB", offset)
+
+
+cdef list json_rejections(Transcoder* t, list transcoding, list shredding):
+    # Both readers' refusals, by their place in the JSON.
+    cdef const RowOrigin* origins = <const RowOrigin*>t.origins.data
+    found = transcoding + [(origins[row].row, origins[row].offset, reason) for row, _, reason in shredding]
+    return sorted(found)[:MAX_REPORTED_REJECTIONS]
+
+
+def append_otlp(
+    Builder builder not None, const uint8_t[::1] payload not None, bint json, project, experiment, only_project
+):
+    """Appends an ExportTraceServiceRequest or ExportLogsServiceRequest.
 
     Args:
         builder: of the table `spans` or `logs`, which says what the payload is.
         payload: the message.
+        json: whether it is OTLP/JSON; protobuf otherwise.
         project, experiment: bytes or None, for resources that name none.
         only_project: bytes or None; keeps only the rows of that project.
 
@@ -963,57 +988,72 @@ def append_otlp(Builder builder not None, const uint8_t[::1] payload not None, p
         MemoryError: likewise.
     """
     cdef Request r
+    cdef Transcoder t
     cdef Wire w
     cdef State* s = &builder.state
     cdef uint32_t before = s.rows
-    cdef int status
+    cdef int status = TS_OK
     cdef bytes project_bytes = project
     cdef bytes experiment_bytes = experiment
     cdef bytes only_bytes = only_project
     memset(&r, 0, sizeof(r))
+    memset(&t, 0, sizeof(t))
     if payload.shape[0] == 0:
         return 0, [], 0, 0
-    r.base = &payload[0]
-    r.end = r.base + payload.shape[0]
-    r.v.s = s
-    r.v.joined_most = JOINED_BYTES + <uint64_t>payload.shape[0]
     text_of(project_bytes, &r.routing.project)
     text_of(experiment_bytes, &r.routing.experiment)
     text_of(only_bytes, &r.routing.only)
+    r.v.s = s
+    r.v.joined_most = JOINED_BYTES + <uint64_t>payload.shape[0]
     r.logs = builder.spec.name == "logs"
     r.service = <int>LOG_SERVICE if r.logs else <int>SPAN_SERVICE
     r.scope_name = <int>LOG_SCOPE_NAME if r.logs else <int>SPAN_SCOPE_NAME
     r.resource_schema_url = <int>LOG_RESOURCE_SCHEMA_URL if r.logs else <int>SPAN_RESOURCE_SCHEMA_URL
     r.resource_dropped = <int>LOG_RESOURCE_DROPPED if r.logs else <int>SPAN_RESOURCE_DROPPED
-    w.p = r.base
-    w.end = r.end
+    w.p = &payload[0]
+    w.end = w.p + payload.shape[0]
     builder.enter()
-    with nogil:
-        status = read_request(&r, w)
-        if status != TS_OK:
-            # A run under way has moved the row counter back.
-            s.run = 1
-            rows_truncate(s, before)
-        s.repaired_strings += r.v.repaired
+    try:
+        with nogil:
+            if json:
+                status = transcode(&t, payload, r.logs)
+                w.p = t.out.data
+                w.end = t.out.data + t.out.size
+            r.base = w.p
+            r.end = w.end
+            if status == TS_OK:
+                status = read_request(&r, w)
+                if status != TS_OK:
+                    # A run under way has moved the row counter back.
+                    s.run = 1
+                    rows_truncate(s, before)
+        repaired = r.v.repaired + t.j.repaired
+        s.repaired_strings += repaired
+        rejected = r.refused.count + t.refused.count
+        rejections = rejections_take(&r.refused)
+        if json:
+            rejections = json_rejections(&t, rejections_take(&t.refused), rejections)
+            if status != TS_OK:
+                raise payload_error(status, t.j.reason, t.j.p - t.base)
+        elif status != TS_OK:
+            raise payload_error(
+                status, r.v.error.reason, r.v.error.at - r.base if r.base <= r.v.error.at <= r.end else 0
+            )
+    finally:
         reader_free(&r.v)
-    builder.leave()
-    rejected = r.refused.count
-    rejections = rejections_take(&r.refused)
-    if status == TS_NO_MEMORY:
-        raise MemoryError
-    if status != TS_OK:
-        reason = (<bytes>r.v.error.reason).decode() if r.v.error.reason != NULL else "a column would pass 2 GiB"
-        raise PayloadError(reason, r.v.error.at - r.base if r.base <= r.v.error.at <= r.end else 0)
-    return s.rows - before, rejections, rejected, r.v.repaired
+        transcoder_free(&t)
+        builder.leave()
+    return s.rows - before, rejections, rejected, repaired
 
 
-def otlp_projects(const uint8_t[::1] payload not None):
-    """Returns the distinct projects, as bytes or None for the default, that a protobuf request's resources name.
+def otlp_projects(const uint8_t[::1] payload not None, bint json, bint logs):
+    """Returns the distinct projects, as bytes or None for the default, that a request's resources name.
 
     Raises:
         PayloadError: where the frame is broken.
     """
     cdef Request r
+    cdef Transcoder t
     cdef Wire w, message, resource, schema_url
     cdef Text project, experiment, service
     cdef uint64_t scopes
@@ -1022,14 +1062,21 @@ def otlp_projects(const uint8_t[::1] payload not None):
     cdef int status = TS_OK
     found = {}
     memset(&r, 0, sizeof(r))
+    memset(&t, 0, sizeof(t))
     if payload.shape[0] == 0:
         return [None]
-    r.base = &payload[0]
     r.v.joined_most = JOINED_BYTES + <uint64_t>payload.shape[0]
-    w.p = r.base
-    w.end = r.base + payload.shape[0]
-    r.end = w.end
+    w.p = &payload[0]
+    w.end = w.p + payload.shape[0]
     try:
+        if json:
+            with nogil:
+                status = transcode(&t, payload, logs)
+            if status != TS_OK:
+                raise payload_error(status, t.j.reason, t.j.p - t.base)
+            w.p = t.out.data
+            w.end = t.out.data + t.out.size
+        r.base = w.p
         while w.p < w.end and status == TS_OK:
             status = wire_tag(&w, &field, &type, &r.v.error)
             if status == TS_OK and field == 1 and type == WIRE_BYTES:
@@ -1043,10 +1090,9 @@ def otlp_projects(const uint8_t[::1] payload not None):
                     found[<bytes>(<const char*>project.p)[: project.size] if project.p != NULL else None] = True
             elif status == TS_OK:
                 status = wire_skip(&w, field, type, &r.v.error)
+        if status != TS_OK:
+            raise payload_error(status, r.v.error.reason, r.v.error.at - r.base)
     finally:
         reader_free(&r.v)
-    if status == TS_NO_MEMORY:
-        raise MemoryError
-    if status != TS_OK:
-        raise PayloadError((<bytes>r.v.error.reason).decode(), r.v.error.at - r.base)
+        transcoder_free(&t)
     return list(found) or [None]

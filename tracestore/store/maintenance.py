@@ -8,7 +8,6 @@ import os
 import threading
 from typing import Final
 
-from tracestore.errors import TraceStoreError
 from tracestore.store import compaction, flush, garbage, retention
 from tracestore.store.core import Core
 
@@ -96,7 +95,7 @@ class Maintenance:
                 if core.clock.elapsed_s() - expired_s >= _EXPIRE_S:
                     retention.expire(core)
                     expired_s = core.clock.elapsed_s()
-            except (TraceStoreError, OSError):
+            except Exception:
                 _LOG.exception("cannot merge segments")
 
     def _may_merge(self) -> bool:

@@ -6,12 +6,12 @@ import functools
 import json
 from typing import Final
 
-from tracestore import limits, variant
+from tracestore import limits
 from tracestore.errors import LimitExceededError, UnsupportedPayloadError
 from tracestore.store.decompress import decompress
 from tracestore.store.ingest import Part
 from tracestore.store.wal_format import Frame
-from tracestore.variant import Report, Shredder
+from tracestore.variant import Report, Shredder, otlp_projects
 
 SIGNALS: Final = {"traces": "spans", "logs": "logs"}
 _SIGNAL_OF: Final = {table: signal for signal, table in SIGNALS.items()}
@@ -60,7 +60,9 @@ def parts_of(frame: Frame, max_bytes: int) -> list[Part]:
     if frame.kind == "otlp":
         signal = _SIGNAL_OF[frame.table]
         projects = sorted(
-            set(variant.otlp_projects(payload, signal, frame.content_type, frame.project))
+            otlp_projects(
+                payload, signal=signal, content_type=frame.content_type, default=frame.project
+            )
         )
         append = functools.partial(_append_otlp, frame, signal, payload)
     else:

@@ -3,7 +3,7 @@
 from tracestore._native import input_key
 from tracestore.variant.paths import LEAF_TYPES, format_path, leaf_name, parse_leaf_name, parse_path
 from tracestore.variant.report import Report
-from tracestore.variant.shredder import Shredder
+from tracestore.variant.shredder import Shredder, otlp_projects
 from tracestore.variant.tables import TABLES, TableSpec
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "format_path",
     "input_key",
     "leaf_name",
+    "otlp_projects",
     "parse_leaf_name",
     "parse_path",
 ]

@@ -115,7 +115,12 @@ class Shredder:
             raise ValueError(f"cannot shred signal {signal!r} into table {self.spec.name!r}")
         before = self._builder.spilled_values
         rows, rejected, rejected_rows, repaired = _native.append_otlp(
-            self._builder, body, project.encode(), _encoded(experiment), _encoded(only_project)
+            self._builder,
+            body,
+            _is_json(content_type),
+            project.encode(),
+            _encoded(experiment),
+            _encoded(only_project),
         )
         return Report(rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before)
 
@@ -227,6 +232,30 @@ class Shredder:
             names.append(native.schema.field(i).name)
             arrays.append(native.column(i))
         return pa.Table.from_arrays(arrays, names=names)
+
+
+def otlp_projects(
+    body: bytes | bytearray | memoryview,
+    *,
+    signal: str = "traces",
+    content_type: str = PROTOBUF,
+    default: str = "default",
+) -> list[str]:
+    """Returns the distinct projects that the resources of an OTLP request resolve to.
+
+    Raises:
+        PayloadError: where the request's framing is broken.
+        ValueError: where the content type is another.
+    """
+    found = _native.otlp_projects(body, _is_json(content_type), signal == "logs")
+    return list(dict.fromkeys(default if name is None else name.decode() for name in found))
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in {PROTOBUF, JSON}:
+        raise ValueError(f"cannot read content type {content_type!r}: want {PROTOBUF} or {JSON}")
+    return kind == JSON
 
 
 def _encoded(text: str | None) -> bytes | None:
