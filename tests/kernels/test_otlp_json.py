@@ -129,7 +129,7 @@ def test_a_bad_span_is_refused_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [b"", b"[", b"{", b'{"resourceSpans": [}', b"[]", b"1", b'{"resourceSpans": 1}']
+    "broken", [b"[", b"{", b'{"resourceSpans": [}', b"[]", b"1", b'{"resourceSpans": 1}']
 )
 def test_broken_framing_is_refused_whole_and_changes_nothing(broken: bytes) -> None:
     shredder = Shredder(table="spans", **check.DENSE)

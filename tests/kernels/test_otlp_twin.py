@@ -109,7 +109,11 @@ def test_routing_resolves_projects(signal: str) -> None:
 
 @SIGNALS
 def test_an_empty_body_is_an_empty_request(signal: str) -> None:
-    for content_type, body in (("application/x-protobuf", b""), ("application/json", b"{}")):
+    for content_type, body in (
+        ("application/x-protobuf", b""),
+        ("application/json", b""),
+        ("application/json", b"{}"),
+    ):
         shredder = Shredder(table=table_name(signal))
         report = shredder.append_otlp(body, signal=signal, content_type=content_type)
         assert (report.rows, report.rejected) == (0, [])
