@@ -92,6 +92,7 @@ class Core:
         self.quarantined: dict[str, SegmentRow] = {}
         self.recovery = Recovery()
         self.flush_error: Exception | None = None
+        self.last_read_s: float | None = None
         self.closed = False
 
     @property

@@ -19,6 +19,9 @@ _TICK_S: Final = 1.0
 # Seconds between expiries: retention counts whole days.
 _EXPIRE_S: Final = 600.0
 
+# Seconds after a snapshot during which the next one is expected.
+_READ_SOON_S: Final = 30.0
+
 # Niceness of the merging thread: it runs on what ingest and queries leave.
 _NICENESS: Final = 10
 
@@ -78,6 +81,7 @@ class Maintenance:
                         synced_s = elapsed_s
                 if flush.is_due(core) or core.frozen:
                     flush.flush(core)
+                self._prepare_reads()
             except Exception:
                 _LOG.exception("cannot flush")
                 self._stopping.wait(_TICK_S)
@@ -97,6 +101,17 @@ class Maintenance:
                     expired_s = core.clock.elapsed_s()
             except Exception:
                 _LOG.exception("cannot merge segments")
+
+    def _prepare_reads(self) -> None:
+        """Exports new rows for the next snapshot where snapshots are being taken, a tick ahead."""
+        core = self._core
+        with core.lock:
+            now_s = core.clock.elapsed_s()
+            if core.last_read_s is None or now_s - core.last_read_s > _READ_SOON_S:
+                return
+            marks = [(memtable, memtable.visible) for memtable in core.generation.memtables()]
+        for memtable, visible in marks:
+            memtable.read(visible)
 
     def _may_merge(self) -> bool:
         return self._paused == 0 and not self._stopping.is_set()

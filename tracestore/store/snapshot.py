@@ -207,6 +207,7 @@ def take_snapshot(
         pinned = [row for rows in chosen.values() for row in rows]
         for row in pinned:
             core.pins[row.segment_id] += 1
+        core.last_read_s = core.clock.elapsed_s()
         version = core.version
         faults = tuple(core.faults)
     release = functools.partial(_release, core, pinned, lease)
