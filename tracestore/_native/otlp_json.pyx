@@ -1,7 +1,8 @@
 """OTLP/JSON in one pass, driven by a table of messages and fields; unknown fields are skipped.
 
-The rules of the OTLP specification: lowerCamelCase names, ids in hex, enums as numbers, 64-bit integers as
-text or numbers, bytes in base64. Attributes given as a plain JSON object, which some clients send, are taken.
+The rules of the OTLP specification: lowerCamelCase names, ids in hex, 64-bit integers as text or
+numbers, bytes in base64, enums as numbers. Taken besides, since clients send them: enums by name, and
+attributes as a plain JSON object.
 Lengths are written as five-byte varints and patched when a message ends.
 """
 
@@ -180,6 +181,36 @@ cdef int fill_table() except -1:
 
 
 fill_table()
+
+
+cdef struct EnumName:
+    # Length of the prefix the enum's names share, which tells the enums apart.
+    size_t prefix
+    const char* name
+    uint64_t number
+
+
+cdef enum:
+    ENUM_NAMES = 16
+
+cdef EnumName* ENUMS = [
+    EnumName(10, b"UNSPECIFIED", 0),
+    EnumName(10, b"INTERNAL", 1),
+    EnumName(10, b"SERVER", 2),
+    EnumName(10, b"CLIENT", 3),
+    EnumName(10, b"PRODUCER", 4),
+    EnumName(10, b"CONSUMER", 5),
+    EnumName(12, b"UNSET", 0),
+    EnumName(12, b"OK", 1),
+    EnumName(12, b"ERROR", 2),
+    EnumName(16, b"UNSPECIFIED", 0),
+    EnumName(16, b"TRACE", 1),
+    EnumName(16, b"DEBUG", 5),
+    EnumName(16, b"INFO", 9),
+    EnumName(16, b"WARN", 13),
+    EnumName(16, b"ERROR", 17),
+    EnumName(16, b"FATAL", 21),
+]
 
 
 cdef void transcoder_free(Transcoder* t) noexcept nogil:
@@ -376,6 +407,38 @@ cdef int put_bool(Transcoder* t, uint32_t number) noexcept nogil:
     return put_tag(&t.out, number, 0) | buffer_u8(&t.out, value)
 
 
+cdef inline bint begins(const Text* text, const char* prefix, size_t size) noexcept nogil:
+    return text.size >= size and memcmp(text.p, prefix, size) == 0
+
+
+cdef int read_enum_name(Transcoder* t, uint64_t* out) noexcept nogil:
+    cdef Text text
+    cdef size_t prefix, size
+    cdef int i
+    cdef uint64_t step = 0
+    cdef int status = json_string(&t.j, &t.text, &text)
+    if status != TS_OK:
+        return status
+    if begins(&text, b"SPAN_KIND_", 10):
+        prefix = 10
+    elif begins(&text, b"STATUS_CODE_", 12):
+        prefix = 12
+    elif begins(&text, b"SEVERITY_NUMBER_", 16):
+        prefix = 16
+        # INFO, INFO2, INFO3, INFO4: four steps of each severity.
+        if c'2' <= text.p[text.size - 1] <= c'4':
+            step = text.p[text.size - 1] - c'1'
+            text.size -= 1
+    else:
+        return row_fail(t, b"unknown name of an enum")
+    for i in range(ENUM_NAMES):
+        size = strlen(ENUMS[i].name)
+        if ENUMS[i].prefix == prefix and text.size - prefix == size and memcmp(text.p + prefix, ENUMS[i].name, size) == 0:
+            out[0] = ENUMS[i].number + step
+            return TS_OK
+    return row_fail(t, b"unknown name of an enum")
+
+
 cdef int put_word(Transcoder* t, uint32_t number, FieldKind kind) noexcept nogil:
     cdef uint64_t word = 0
     cdef uint32_t half
@@ -383,7 +446,7 @@ cdef int put_word(Transcoder* t, uint32_t number, FieldKind kind) noexcept nogil
     if kind == AS_DOUBLE:
         status = read_double(t, &word)
     elif kind == AS_ENUM and t.j.p < t.j.end and t.j.p[0] == c'"':
-        return row_fail(t, b"an enum is expected as a number")
+        status = read_enum_name(t, &word)
     else:
         status = read_integer(t, kind == AS_FIXED64 or kind == AS_FIXED32 or kind == AS_UINT32, &word)
     if status != TS_OK:
