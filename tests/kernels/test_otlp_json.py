@@ -89,6 +89,17 @@ def test_enums_are_integers() -> None:
     assert table.column("status_code").to_pylist() == ["ERROR"]
 
 
+def test_enums_may_be_names_as_protobuf_spells_them() -> None:
+    table = shred(body(kind="SPAN_KIND_CLIENT", status={"code": "STATUS_CODE_OK"}))
+    assert table.column("kind").to_pylist() == ["CLIENT"]
+    assert table.column("status_code").to_pylist() == ["OK"]
+    record = {"timeUnixNano": "1", "severityNumber": "SEVERITY_NUMBER_WARN2"}
+    logs = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}).encode()
+    shredder = Shredder(table="logs")
+    shredder.append_otlp(logs, signal="logs", content_type="application/json")
+    assert shredder.finish().column("severity_number").to_pylist() == [14]
+
+
 def test_unknown_fields_are_ignored() -> None:
     table = shred(body({"intValue": "1", "future": {"a": [1]}}, futureField={"x": [{"y": None}]}))
     assert table.num_rows == 1
