@@ -23,6 +23,9 @@ MIN_LEAF_DENSITY: Final = 0.01
 # Distinct paths of one builder, about 150 bytes each; values beyond it stay in `_overflow` and are counted.
 MAX_PATHS: Final = 262_144
 
+# Distinct paths while rows are rebuilt: everything stored must come back, so only 32-bit numbering bounds it.
+MAX_NODES: Final = 2**32 - 16
+
 # Leaf columns of one export of a memtable; the rest of its values stay in `_overflow`.
 MAX_EXPORT_COLUMNS: Final = 4096
 

@@ -6,16 +6,21 @@ This is the whole surface; `tracestore.variant` is its one caller.
 from tracestore._native.builder import LEAF_TYPE_NAMES, Builder
 from tracestore._native.export import export, fixed_column
 from tracestore._native.input_key import input_key
+from tracestore._native.merge import append_batch
 from tracestore._native.ndjson import append_json
 from tracestore._native.otlp import append_otlp, otlp_projects
+from tracestore._native.unshred import unshred, unshred_values
 
 __all__ = [
     "LEAF_TYPE_NAMES",
     "Builder",
+    "append_batch",
     "append_json",
     "append_otlp",
     "export",
     "fixed_column",
     "input_key",
     "otlp_projects",
+    "unshred",
+    "unshred_values",
 ]

@@ -147,6 +147,9 @@ cdef int write_leaf_name(State* s, const Leaf* leaf, Buffer* out) noexcept nogil
 cdef int spill_value(
     State* s, uint32_t parent, const uint8_t* key, size_t key_size, const uint8_t* text, size_t size
 ) noexcept nogil
+cdef int spill_named(
+    State* s, const uint8_t* path, size_t path_size, const uint8_t* text, size_t size
+) noexcept nogil
 cdef const char* leaf_type_name(int type) noexcept nogil
 
 

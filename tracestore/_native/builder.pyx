@@ -154,20 +154,11 @@ cdef int write_leaf_name(State* s, const Leaf* leaf, Buffer* out) noexcept nogil
     return buffer_bytes(out, name, size)
 
 
-cdef int spill_value(
-    State* s, uint32_t parent, const uint8_t* key, size_t key_size, const uint8_t* text, size_t size
-) noexcept nogil:
-    # Keeps a value that the path limit left without a node: its JSON text under its leaf name.
+cdef int spill_end(State* s, const uint8_t* text, size_t size) noexcept nogil:
+    # The common end: the type every spilled name has, the value, the row.
     cdef Spill* spill = &s.spill
-    if spill.names.size + 8 * key_size + 65536 > MAX_LEAF_BYTES or spill.values.size + size > MAX_LEAF_BYTES:
-        return TS_LIMIT
-    if write_path(s, parent, &spill.names) != 0:
-        return TS_NO_MEMORY
-    if s.nodes[parent].depth and buffer_u8(&spill.names, c'.') != 0:
-        return TS_NO_MEMORY
     if (
-        write_key(&spill.names, key, key_size) != 0
-        or buffer_bytes(&spill.names, b":json", 5) != 0
+        buffer_bytes(&spill.names, b":json", 5) != 0
         or buffer_u32(&spill.name_ends, <uint32_t>spill.names.size) != 0
         or buffer_bytes(&spill.values, text, size) != 0
         or buffer_u32(&spill.value_ends, <uint32_t>spill.values.size) != 0
@@ -177,6 +168,36 @@ cdef int spill_value(
     spill.count += 1
     s.spilled_values += 1
     return TS_OK
+
+
+cdef int spill_named(
+    State* s, const uint8_t* path, size_t path_size, const uint8_t* text, size_t size
+) noexcept nogil:
+    # As spill_value, for a path that is text already.
+    if s.spill.names.size + path_size + 8 > MAX_LEAF_BYTES or s.spill.values.size + size > MAX_LEAF_BYTES:
+        return TS_LIMIT
+    if buffer_bytes(&s.spill.names, path, path_size) != 0:
+        return TS_NO_MEMORY
+    return spill_end(s, text, size)
+
+
+cdef int spill_value(
+    State* s, uint32_t parent, const uint8_t* key, size_t key_size, const uint8_t* text, size_t size
+) noexcept nogil:
+    # Keeps a value that the path limit left without a node: its JSON text under its leaf name. A key grows at
+    # most sixfold by escapes, each of the parent's keys too.
+    cdef Spill* spill = &s.spill
+    if spill.names.size + 6 * (key_size + s.keys.size) + 256 > MAX_LEAF_BYTES:
+        return TS_LIMIT
+    if spill.values.size + size > MAX_LEAF_BYTES:
+        return TS_LIMIT
+    if write_path(s, parent, &spill.names) != 0:
+        return TS_NO_MEMORY
+    if s.nodes[parent].depth and buffer_u8(&spill.names, c'.') != 0:
+        return TS_NO_MEMORY
+    if write_key(&spill.names, key, key_size) != 0:
+        return TS_NO_MEMORY
+    return spill_end(s, text, size)
 
 
 cdef void spill_cut(Spill* spill, uint32_t count) noexcept nogil:

@@ -49,15 +49,6 @@ cdef enum:
     SPILL_NAME_TYPE_BYTES = 5  # ":json", which ends every spilled name
 
 
-cdef struct Item:
-    # One value of the tail: where it goes, and its leaf (or NONE and the number of the spilled value).
-    int32_t row
-    uint32_t leaf
-    uint32_t entry
-    # Position of its leaf among the leaves by name.
-    uint32_t rank
-
-
 # --- gathering --------------------------------------------------------------------------------------
 
 
@@ -139,34 +130,43 @@ cdef int overflow_names(State* s, const uint32_t* leaves, uint32_t count, Buffer
     return status
 
 
-cdef int overflow_rows(
-    State* s, const Buffer* items, const Buffer* names, const Buffer* name_ends, const RowMap* map,
-    uint32_t* slots, Buffer* out, int32_t* offsets, uint8_t* bits, int64_t* nulls
-) noexcept nogil:
-    # Counting sort by row: items come leaf by leaf, so within a row they stay in the order of their names.
+cdef uint32_t* sort_items(const Buffer* items, uint32_t rows) noexcept nogil:
+    # Counting sort by row: items of one row stay in the order they were gathered in.
     cdef const Item* all = <const Item*>items.data
     cdef uint32_t count = <uint32_t>(items.size // sizeof(Item))
-    cdef uint32_t* first = slots
-    cdef uint32_t* order = slots + map.rows + 1
+    cdef uint32_t* ends = <uint32_t*>calloc(<size_t>rows + 2 + count, 4)
+    cdef uint32_t* order
     cdef uint32_t i, row, at
     cdef uint32_t sum = 0
+    if ends == NULL:
+        return NULL
+    order = ends + rows + 1
     for i in range(count):
-        first[all[i].row] += 1
-    for row in range(map.rows + 1):
-        at = first[row]
-        first[row] = sum
+        ends[all[i].row] += 1
+    for row in range(rows):
+        at = ends[row]
+        ends[row] = sum
         sum += at
     for i in range(count):
-        order[first[all[i].row]] = i
-        first[all[i].row] += 1
-    # first[row] is now the end of row's items.
-    at = 0
+        order[ends[all[i].row]] = i
+        ends[all[i].row] += 1
+    return ends
+
+
+cdef int overflow_rows(
+    State* s, const Buffer* items, const Buffer* names, const Buffer* name_ends, const RowMap* map,
+    const uint32_t* ends, Buffer* out, int32_t* offsets, uint8_t* bits, int64_t* nulls
+) noexcept nogil:
+    cdef const Item* all = <const Item*>items.data
+    cdef const uint32_t* order = ends + map.rows + 1
+    cdef uint32_t i, row
+    cdef uint32_t at = 0
     for row in range(map.rows):
-        if at == first[row]:
+        if at == ends[row]:
             nulls[0] += 1
         else:
             bits[row >> 3] |= <uint8_t>(1 << (row & 7))
-            for i in range(at, first[row]):
+            for i in range(at, ends[row]):
                 if buffer_u8(out, c'{' if i == at else c',') != 0:
                     return TS_NO_MEMORY
                 if write_overflow_item(s, &all[order[i]], names, <const uint32_t*>name_ends.data, out) != 0:
@@ -175,7 +175,7 @@ cdef int overflow_rows(
                 return TS_NO_MEMORY
             if out.size > MAX_LEAF_BYTES:
                 return TS_LIMIT
-            at = first[row]
+            at = ends[row]
         offsets[row + 1] = <int32_t>out.size
     return TS_OK
 
@@ -207,7 +207,7 @@ cdef int overflow_column(
     if status == TS_OK:
         offsets = array_buffer(array[0], 1, 4 * (<size_t>map.rows + 1))
         bits = array_buffer(array[0], 0, (map.rows + 7) // 8)
-        slots = <uint32_t*>calloc(<size_t>map.rows + 2 + items.size // sizeof(Item), 4)
+        slots = sort_items(&items, map.rows)
         if offsets == NULL or bits == NULL or slots == NULL:
             status = TS_NO_MEMORY
         else:

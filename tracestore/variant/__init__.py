@@ -5,6 +5,7 @@ from tracestore.variant.paths import LEAF_TYPES, format_path, leaf_name, parse_l
 from tracestore.variant.report import Report
 from tracestore.variant.shredder import Shredder, otlp_projects
 from tracestore.variant.tables import TABLES, TableSpec
+from tracestore.variant.unshredder import unshred, unshred_rows, unshred_values
 
 __all__ = [
     "LEAF_TYPES",
@@ -18,4 +19,7 @@ __all__ = [
     "otlp_projects",
     "parse_leaf_name",
     "parse_path",
+    "unshred",
+    "unshred_rows",
+    "unshred_values",
 ]

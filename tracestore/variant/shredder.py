@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracestore import _native, limits
+from tracestore.variant.merging import append_table
 from tracestore.variant.report import Report
 from tracestore.variant.tables import TABLES, TIMESTAMP, TableSpec
 
@@ -123,6 +124,14 @@ class Shredder:
             _encoded(only_project),
         )
         return Report(rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before)
+
+    def append_table(self, table: pa.Table) -> int:
+        """Appends the rows of a shredded table and returns their number; derived columns are ignored.
+
+        Raises:
+            PayloadError: where the table is not shredded; the rows of its batches before the one at fault stay.
+        """
+        return append_table(self._builder, self.spec, table)
 
     def leaf_counts(self) -> list[tuple[str, str, int]]:
         """Returns (path text, type, rows) of every leaf that holds a value, in no order."""
