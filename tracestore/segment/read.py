@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ import pyarrow.parquet as pq
 
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.footer import Footer, decode_footer
+
+
+_CRC_BYTES: Final = 4 * 1024 * 1024
 
 
 class SegmentFile:
@@ -79,6 +83,15 @@ class SegmentFile:
         """Reads every page; raises CorruptionError at the first that is damaged."""
         for _ in self.parts():
             pass
+
+
+def file_crc(path: Path) -> int:
+    """Returns crc32 of a whole file; raises StoreMissingError or CorruptionError."""
+    crc = 0
+    with _named(path), path.open("rb") as file:
+        while part := file.read(_CRC_BYTES):
+            crc = zlib.crc32(part, crc)
+    return crc
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ _TAIL_DELTA: Final = {"row": "DELTA_BINARY_PACKED", "i64": "DELTA_BINARY_PACKED"
 class Sink(Protocol):
     """Takes the bytes of a file."""
 
-    def write(self, data: bytes, /) -> int:
+    def write(self, data: bytes, /) -> object:
         """Writes all of the bytes."""
 
 

@@ -1,11 +1,11 @@
-"""Looks for damage: every segment's files, footers and, on demand, every page."""
+"""Looks for damage: every segment's files, footers and, on demand, every byte."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tracestore.errors import CorruptionError, FormatVersionError, StoreMissingError
-from tracestore.segment.read import SegmentFile
+from tracestore.segment.read import SegmentFile, file_crc
 from tracestore.store import filenames, recovery
 from tracestore.store.core import Core, Fault
 from tracestore.store.segment_row import SegmentRow
@@ -28,7 +28,7 @@ class CheckReport:
 def check(core: Core, *, deep: bool = False) -> CheckReport:
     """Checks every segment; damaged ones are quarantined, so that the rest answers.
 
-    `deep` reads every page and compares its checksum; otherwise sizes and footers only.
+    `deep` reads every byte and compares checksums; otherwise sizes and footers only.
     """
     core.require_open()
     with core.lock:
@@ -48,18 +48,17 @@ def _problem(core: Core, row: SegmentRow, *, deep: bool) -> str | None:
     problem = recovery.file_problem(core, row)
     if problem is not None:
         return problem
-    places = [row.place]
-    if row.tail_bytes is not None:
-        places.append(filenames.tail_key(row.place))
+    places = {row.place: row.crc}
+    if row.tail_crc is not None:
+        places[filenames.tail_key(row.place)] = row.tail_crc
     try:
-        for place in places:
-            with SegmentFile(core.segments.files.local(place)) as file:
+        for place, crc in places.items():
+            path = core.segments.files.local(place)
+            with SegmentFile(path) as file:
                 if file.footer.segment_id != row.segment_id:
-                    return (
-                        f"file {place} is segment {file.footer.segment_id}; want {row.segment_id}"
-                    )
-                if deep:
-                    file.verify()
+                    return f"file {place} is segment {file.footer.segment_id}; want {row.segment_id}"
+            if deep and file_crc(path) != crc:
+                return f"file {place} does not match its checksum; restore it from a backup"
     except (CorruptionError, FormatVersionError, StoreMissingError) as error:
         return str(error)
     return None

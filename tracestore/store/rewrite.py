@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tracestore.errors import CorruptionError, StoreMissingError
-from tracestore.segment.read import SegmentFile
+from tracestore.segment.read import SegmentFile, file_crc
 from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store import garbage, row_order
 from tracestore.store.catalog import Change
@@ -60,6 +60,8 @@ def rewrite(
     again. Outputs do not overlap in time. `delete` is noted as finished in the same transaction.
     The caller holds `core.maintenance`. Raises DamagedInputError; nothing has changed then.
     """
+    for row in inputs:
+        _verify(core, row)
     outputs: list[NewSegment] = []
     try:
         for low, high in time_slices(core, inputs):
@@ -141,10 +143,21 @@ def _write_slice(
     return [core.segments.write(table, tail, spec, inputs[0].project)]
 
 
+def _verify(core: Core, row: SegmentRow) -> None:
+    """Raises DamagedInputError for a file that is not as it was written, before it is written again."""
+    try:
+        path = core.segments.files.local(row.place)
+        if file_crc(path) != row.crc:
+            raise CorruptionError(str(path), "file does not match its checksum")
+    except (CorruptionError, StoreMissingError) as error:
+        raise DamagedInputError(row, error) from error
+
+
 @contextlib.contextmanager
 def _reading(core: Core, row: SegmentRow) -> Iterator[SegmentFile]:
     try:
-        with SegmentFile(core.segments.files.local(row.place)) as file:
+        path = core.segments.files.local(row.place)
+        with SegmentFile(path) as file:
             yield file
     except (CorruptionError, StoreMissingError) as error:
         raise DamagedInputError(row, error) from error

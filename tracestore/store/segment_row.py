@@ -15,7 +15,8 @@ Ids = npt.NDArray[np.uint32]
 class NewSegment:
     """Is a segment whose files are durable and which no transaction has named yet.
 
-    `raw_bytes` are the bytes of its rows in memory, which bound the cost of merging it.
+    `raw_bytes` are the bytes of its rows in memory, which bound the cost of merging it; `crc` and
+    `tail_crc` are crc32 of the whole files: Parquet itself checks its pages only.
     """
 
     segment_id: str
@@ -25,7 +26,9 @@ class NewSegment:
     place: str
     rows: int
     bytes: int
+    crc: int
     tail_bytes: int | None
+    tail_crc: int | None
     raw_bytes: int
     min_time_ns: int
     max_time_ns: int
@@ -49,7 +52,9 @@ class SegmentRow:
     place: str
     rows: int
     bytes: int
+    crc: int
     tail_bytes: int | None
+    tail_crc: int | None
     raw_bytes: int
     min_time_ns: int
     max_time_ns: int

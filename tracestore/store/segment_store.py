@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from tracestore.segment.footer import Footer
 from tracestore.segment.tables import SegmentTable
-from tracestore.segment.write import SegmentSummary, summarize, write_segment, write_tail
+from tracestore.segment.write import SegmentSummary, Sink, summarize, write_segment, write_tail
 from tracestore.store import filenames, fsio
 from tracestore.store.clock import Clock
 from tracestore.store.objects import SegmentFiles
@@ -43,16 +44,17 @@ class SegmentStore:
         day = filenames.day_of(summary.min_time_ns)
         place = filenames.segment_key(spec.name, project, day, segment_id)
         tail_bytes: int | None = None
+        tail_crc: int | None = None
         entries = 0
         if tail is not None and len(tail):
             entries = len(tail)
             footer = _footer("tail", spec, project, segment_id, summary, created_ns, entries)
-            tail_bytes = self._publish(
+            tail_bytes, tail_crc = self._publish(
                 filenames.tail_key(place), lambda sink: write_tail(sink, tail, footer)
             )
         footer = _footer("segment", spec, project, segment_id, summary, created_ns, entries)
         try:
-            size = self._publish(place, lambda sink: write_segment(sink, table, spec, footer))
+            size, crc = self._publish(place, lambda sink: write_segment(sink, table, spec, footer))
         except BaseException:
             if tail_bytes is not None:
                 self._discard(filenames.tail_key(place))
@@ -65,7 +67,9 @@ class SegmentStore:
             place=place,
             rows=summary.rows,
             bytes=size,
+            crc=crc,
             tail_bytes=tail_bytes,
+            tail_crc=tail_crc,
             raw_bytes=table.nbytes,
             min_time_ns=summary.min_time_ns,
             max_time_ns=summary.max_time_ns,
@@ -86,11 +90,12 @@ class SegmentStore:
         except OSError:
             return  # recovery removes it as an orphan
 
-    def _publish(self, place: str, write: Callable[[fsio.WriteFile], None]) -> int:
+    def _publish(self, place: str, write: Callable[[Sink], None]) -> tuple[int, int]:
         partial: Path = self.files.prepare(place)
         sink = self._fs.create(partial)
         try:
-            write(sink)
+            checked = _Checked(sink)
+            write(checked)
             sink.sync()
             size = sink.size
             sink.close()
@@ -101,13 +106,26 @@ class SegmentStore:
             if isinstance(error, OSError) and fsio.is_full(error):
                 raise fsio.full_error(partial, error) from error
             raise
-        return size
+        return size, checked.crc
 
     def _remove_quietly(self, path: Path) -> None:
         try:
             self._fs.remove(path)
         except OSError:
             return  # recovery removes it as a leftover
+
+
+class _Checked:
+    """Passes writes on and keeps the checksum of all bytes."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.crc = 0
+
+    def write(self, data: bytes, /) -> object:
+        """Writes all of the bytes."""
+        self.crc = zlib.crc32(data, self.crc)
+        return self._sink.write(data)
 
 
 def _footer(
