@@ -41,6 +41,8 @@ DIRECTIVES = {
     "overflowcheck": False,  # hashing wraps on purpose; lengths are checked by hand
     "cdivision": True,
     "embedsignature": False,
+    "auto_pickle": False,  # builders hold memory, not state to copy
+    "autotestdict": False,
     "show_performance_hints": True,
 }
 

@@ -3,6 +3,7 @@
 This is the whole surface; `tracestore.variant` is its one caller.
 """
 
+from tracestore._native.arrow import ArrowBatch
 from tracestore._native.builder import LEAF_TYPE_NAMES, Builder
 from tracestore._native.export import export, fixed_column
 from tracestore._native.input_key import input_key
@@ -13,6 +14,7 @@ from tracestore._native.unshred import unshred, unshred_values
 
 __all__ = [
     "LEAF_TYPE_NAMES",
+    "ArrowBatch",
     "Builder",
     "append_batch",
     "append_json",

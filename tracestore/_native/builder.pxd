@@ -245,9 +245,9 @@ cdef inline void node_leave(State* s, uint32_t node) noexcept nogil:
 
 
 cdef inline int leaf_extend_runs(Leaf* leaf, uint32_t run) noexcept nogil:
-    cdef uint32_t i
+    cdef uint32_t _i
     if leaf.runs.size == 0:
-        for i in range(leaf.count):
+        for _i in range(leaf.count):
             if buffer_u32(&leaf.runs, 1) != 0:
                 return TS_NO_MEMORY
     return buffer_u32(&leaf.runs, run)
@@ -311,7 +311,6 @@ cdef inline uint32_t list_items(const Leaf* leaf) noexcept nogil:
 
 cdef inline void list_cut(Leaf* leaf, uint32_t items) noexcept nogil:
     # Drops the items from number `items` on.
-    cdef uint32_t end = 0
     if leaf.type == LEAF_STR_LIST or leaf.type == LEAF_JSON_LIST:
         leaf.items.size = <size_t>items << 2
         if leaf.type == LEAF_STR_LIST:

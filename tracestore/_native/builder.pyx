@@ -6,7 +6,7 @@ the values plus 4 bytes a value for its row, about 90 bytes a path and 200 bytes
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memset, strlen
 
 import os
 
@@ -146,12 +146,9 @@ cdef int write_path(State* s, uint32_t node, Buffer* out) noexcept nogil:
 
 cdef int write_leaf_name(State* s, const Leaf* leaf, Buffer* out) noexcept nogil:
     cdef const char* name = TYPE_NAMES[leaf.type]
-    cdef size_t size = 0
-    while name[size]:
-        size += 1
     if write_path(s, leaf.node, out) != 0 or buffer_u8(out, c':') != 0:
         return TS_NO_MEMORY
-    return buffer_bytes(out, name, size)
+    return buffer_bytes(out, name, strlen(name))
 
 
 cdef int spill_end(State* s, const uint8_t* text, size_t size) noexcept nogil:

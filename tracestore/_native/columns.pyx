@@ -35,7 +35,6 @@ from tracestore._native.builder cimport (
     State,
     dictionary_free,
     dictionary_intern_bytes,
-    last_end,
 )
 from tracestore._native.number cimport write_f64, write_i64
 from tracestore._native.status cimport TS_LIMIT, TS_NO_MEMORY, TS_OK
@@ -369,7 +368,9 @@ cdef ArrowArray* item_texts(const Leaf* leaf, const Picks* picks, uint32_t total
     return array
 
 
-cdef ArrowArray* item_indices(State* s, const Leaf* leaf, const Picks* picks, uint32_t total, int* status) noexcept nogil:
+cdef ArrowArray* item_indices(
+    State* s, const Leaf* leaf, const Picks* picks, uint32_t total, int* status
+) noexcept nogil:
     # The items as indices into their distinct values. Only values that go out enter the dictionary: a deleted
     # row leaves nothing behind.
     cdef ArrowArray* array = array_new(total, 2, 0)
@@ -418,7 +419,9 @@ cdef ArrowArray* item_indices(State* s, const Leaf* leaf, const Picks* picks, ui
     return array
 
 
-cdef ArrowArray* list_column(State* s, const Leaf* leaf, const Picks* picks, bint dictionary, int* status) noexcept nogil:
+cdef ArrowArray* list_column(
+    State* s, const Leaf* leaf, const Picks* picks, bint dictionary, int* status
+) noexcept nogil:
     cdef ArrowArray* array = array_new(picks.rows, 2, 1)
     cdef ArrowArray* items
     cdef int32_t* offsets

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_u8
 from tracestore._native.number cimport NUMBER_BAD, number_read
-from tracestore._native.status cimport TS_NO_MEMORY, TS_OK, TS_SYNTAX, TS_TRUNCATED
+from tracestore._native.status cimport TS_NO_MEMORY, TS_OK
 from tracestore._native.text cimport hex_value, ts_scan_string, utf8_append, utf8_first_bad, utf8_repair
 
 

@@ -7,7 +7,7 @@ later item differs, its items are cut again and the list is read once more as js
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
-from tracestore._native.buffer cimport Buffer, buffer_f64, buffer_i64, buffer_u8
+from tracestore._native.buffer cimport buffer_f64, buffer_i64, buffer_u8
 from tracestore._native.builder cimport (
     LEAF_BOOL,
     LEAF_BOOL_LIST,
@@ -48,7 +48,7 @@ from tracestore._native.json_reader cimport (
     json_string,
 )
 from tracestore._native.number cimport NUMBER_BAD, NUMBER_F64, NUMBER_I64, NumberKind, number_read
-from tracestore._native.status cimport TS_NO_MEMORY, TS_OK
+from tracestore._native.status cimport TS_OK
 
 
 cdef int push_text(State* s, uint32_t node, int type, const void* p, size_t size) noexcept nogil:

@@ -7,10 +7,10 @@ must come in order, since all else relies on it.
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport INFINITY, NAN
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp, memset
 
-from tracestore._native.arrow cimport ArrowArray, ArrowSchema
+from tracestore._native.arrow cimport ArrowArray
 from tracestore._native.buffer cimport Buffer, buffer_f64, buffer_free, buffer_i64, buffer_u8, buffer_u32
 from tracestore._native.builder cimport (
     LEAF_BIN,
@@ -21,7 +21,6 @@ from tracestore._native.builder cimport (
     LEAF_I64,
     LEAF_I64_LIST,
     LEAF_JSON,
-    LEAF_JSON_LIST,
     LEAF_STR,
     LEAF_STR_LIST,
     NONE,
@@ -59,7 +58,7 @@ from tracestore._native.json_reader cimport (
 )
 from tracestore._native.json_shredder cimport shred_value
 from tracestore._native.leaf_names cimport node_of_name
-from tracestore._native.number cimport NUMBER_F64, NUMBER_I64, NumberKind, number_read
+from tracestore._native.number cimport NUMBER_F64, NUMBER_I64, number_read
 from tracestore._native.status cimport TS_LIMIT, TS_NO_MEMORY, TS_OK, TS_SYNTAX
 from tracestore._native.text cimport read_base64
 
@@ -412,7 +411,9 @@ cdef int overflow_row(State* s, JsonCursor* j, Names* names) noexcept nogil:
     return TS_OK
 
 
-cdef int append_overflow(State* s, const ArrowArray* array, uint32_t first_row, Names* names, JsonCursor* j) noexcept nogil:
+cdef int append_overflow(
+    State* s, const ArrowArray* array, uint32_t first_row, Names* names, JsonCursor* j
+) noexcept nogil:
     cdef View view
     cdef Text text
     cdef int64_t i
@@ -457,7 +458,7 @@ def append_batch(Builder builder not None, batch, columns, under):
     cdef int type
     cdef int status = TS_OK
     cdef Py_ssize_t i
-    schema_capsule, array_capsule = batch.__arrow_c_array__()
+    _schema_capsule, array_capsule = batch.__arrow_c_array__()
     cdef ArrowArray* array = <ArrowArray*>PyCapsule_GetPointer(array_capsule, "arrow_array")
     if array.length + before >= <int64_t>NONE:
         raise LimitExceededError("cannot append rows: a shredder holds at most 2^32 - 2 rows")

@@ -54,8 +54,6 @@ from tracestore._native.tables cimport (
     LOG_TRACE_ID,
     LOG_VARIANTS,
     SPAN_COLUMNS,
-    SPAN_DROPPED_ATTRIBUTES,
-    SPAN_DROPPED_EVENTS,
     SPAN_DROPPED_LINKS,
     SPAN_DURATION,
     SPAN_DURATION_NS,
@@ -88,7 +86,6 @@ cdef enum:
     TABLE_LOGS = 2
     # Bytes read in vain behind the first line of bad rows before values must end on their line.
     RETRY_BYTES = 1_048_576
-
 
 
 cdef struct Times:

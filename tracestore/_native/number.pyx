@@ -377,7 +377,7 @@ cdef int write_i64(Buffer* out, int64_t value) noexcept nogil:
 cdef int write_f64(Buffer* out, double value) noexcept nogil:
     cdef char text[20]
     cdef char* first
-    cdef int size, point, i
+    cdef int size, point, _i
     cdef uint64_t digits
     cdef int32_t exponent
     if isnan(value):
@@ -402,12 +402,12 @@ cdef int write_f64(Buffer* out, double value) noexcept nogil:
     if point > -4 and point <= 16:
         if point <= 0:
             buffer_bytes(out, b"0.", 2)
-            for i in range(-point):
+            for _i in range(-point):
                 buffer_u8(out, c'0')
             return buffer_bytes(out, first, size)
         if point >= size:
             buffer_bytes(out, first, size)
-            for i in range(point - size):
+            for _i in range(point - size):
                 buffer_u8(out, c'0')
             return buffer_bytes(out, b".0", 2)
         buffer_bytes(out, first, point)

@@ -6,9 +6,9 @@ leaves the builder as it was. Linear in the request, but for messages in several
 """
 
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp, memset, strlen
 
-from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_u8
+from tracestore._native.buffer cimport Buffer, buffer_u8
 from tracestore._native.builder cimport (
     LEAF_JSON_LIST,
     NONE,
@@ -67,10 +67,7 @@ from tracestore._native.tables cimport (
     LOG_OBSERVED_TIME_NS,
     LOG_RESOURCE_DROPPED,
     LOG_RESOURCE_SCHEMA_URL,
-    LOG_SCOPE_DROPPED,
     LOG_SCOPE_NAME,
-    LOG_SCOPE_SCHEMA_URL,
-    LOG_SCOPE_VERSION,
     LOG_SERVICE,
     LOG_SEVERITY_NUMBER,
     LOG_SEVERITY_TEXT,
@@ -94,10 +91,7 @@ from tracestore._native.tables cimport (
     SPAN_PROJECT,
     SPAN_RESOURCE_DROPPED,
     SPAN_RESOURCE_SCHEMA_URL,
-    SPAN_SCOPE_DROPPED,
     SPAN_SCOPE_NAME,
-    SPAN_SCOPE_SCHEMA_URL,
-    SPAN_SCOPE_VERSION,
     SPAN_SERVICE,
     SPAN_SPAN_ID,
     SPAN_START_NS,
@@ -221,13 +215,8 @@ cdef int push_word(Request* r, int column, uint64_t value) noexcept nogil:
 cdef int push_name(Request* r, int column, uint64_t value, const char** names, uint64_t known) noexcept nogil:
     # An enum's name; a number of a later specification keeps its digits.
     cdef Buffer* text = &r.v.json
-    cdef const char* name
-    cdef size_t size = 0
     if value < known:
-        name = names[value]
-        while name[size]:
-            size += 1
-        return push_bytes(r.v.s, column, name, size)
+        return push_bytes(r.v.s, column, names[value], strlen(names[value]))
     text.size = 0
     if write_i64(text, <int64_t>value) != 0:
         return TS_NO_MEMORY

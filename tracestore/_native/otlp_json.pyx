@@ -11,7 +11,6 @@ from libc.string cimport memcmp, memcpy, strlen
 
 from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free, buffer_reserve, buffer_u8, buffer_u64
 from tracestore._native.json_reader cimport (
-    JsonCursor,
     Text,
     json_bad_number,
     json_fail,
@@ -433,7 +432,9 @@ cdef int read_enum_name(Transcoder* t, uint64_t* out) noexcept nogil:
         return row_fail(t, b"unknown name of an enum")
     for i in range(ENUM_NAMES):
         size = strlen(ENUMS[i].name)
-        if ENUMS[i].prefix == prefix and text.size - prefix == size and memcmp(text.p + prefix, ENUMS[i].name, size) == 0:
+        if ENUMS[i].prefix != prefix or text.size - prefix != size:
+            continue
+        if memcmp(text.p + prefix, ENUMS[i].name, size) == 0:
             out[0] = ENUMS[i].number + step
             return TS_OK
     return row_fail(t, b"unknown name of an enum")

@@ -1,6 +1,6 @@
 """AnyValue: see otlp_value.pxd. One pass for scalars and objects, two for arrays (their type, then their items)."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
-from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free
+from tracestore._native.buffer cimport buffer_bytes, buffer_free
 from tracestore._native.status cimport TS_OK
 
 

@@ -4,7 +4,7 @@ tail; the relation is sorted only where rows were moved or a path has several ty
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy, memset, strlen
 
 from tracestore._native.arrow cimport (
     ArrowArray,
@@ -92,7 +92,9 @@ cdef inline const uint8_t* spilled(const Buffer* data, const Buffer* ends, uint3
 # --- _overflow --------------------------------------------------------------------------------------
 
 
-cdef int write_overflow_item(State* s, const Item* item, const Buffer* names, const uint32_t* name_ends, Buffer* out) noexcept nogil:
+cdef int write_overflow_item(
+    State* s, const Item* item, const Buffer* names, const uint32_t* name_ends, Buffer* out
+) noexcept nogil:
     cdef const uint8_t* text
     cdef size_t size
     cdef uint32_t start
@@ -421,7 +423,9 @@ cdef int relation_sources(
     return TS_OK
 
 
-cdef ArrowArray* moved_column(Buffer* values, Buffer* ends, int64_t length, const Relation* r, int column) noexcept nogil:
+cdef ArrowArray* moved_column(
+    Buffer* values, Buffer* ends, int64_t length, const Relation* r, int column
+) noexcept nogil:
     # A column whose buffers become the array's; `ends` is NULL for fixed widths, and column -1 has no nulls.
     cdef ArrowArray* array = array_new(length, 2 if ends == NULL else 3, 0)
     cdef uint8_t* bits
@@ -475,18 +479,15 @@ cdef ArrowArray* type_names() noexcept nogil:
     cdef Buffer bytes, ends
     cdef ArrowArray* array = NULL
     cdef const char* name
-    cdef size_t size
+    cdef bint whole = 1
     cdef int type
-    cdef int status = TS_OK
     memset(&bytes, 0, sizeof(Buffer))
     memset(&ends, 0, sizeof(Buffer))
     for type in range(<int>LEAF_TYPES):
         name = leaf_type_name(type)
-        size = 0
-        while name[size]:
-            size += 1
-        status |= buffer_bytes(&bytes, name, size) | buffer_u32(&ends, <uint32_t>bytes.size)
-    if status == TS_OK:
+        whole &= buffer_bytes(&bytes, name, strlen(name)) == 0
+        whole &= buffer_u32(&ends, <uint32_t>bytes.size) == 0
+    if whole:
         array = moved_column(&bytes, &ends, LEAF_TYPES, NULL, -1)
     buffer_free(&bytes)
     buffer_free(&ends)

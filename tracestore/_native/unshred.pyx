@@ -4,11 +4,20 @@ The values of a block of rows are sorted by row; each row's values are hung into
 is then written. Time and memory follow the values of a block, not the number of paths.
 """
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
-from tracestore._native.arrow cimport ArrowArray, ArrowSchema, array_buffer, array_free, array_new, batch_of, schema_free, schema_new
+from tracestore._native.arrow cimport (
+    ArrowArray,
+    ArrowSchema,
+    array_buffer,
+    array_free,
+    array_new,
+    batch_of,
+    schema_free,
+    schema_new,
+)
 from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free, buffer_u8
 from tracestore._native.builder cimport MAX_LEAF_BYTES, NONE, Builder, State, child_existing, node_key
 from tracestore._native.columns cimport RowMap, write_entry

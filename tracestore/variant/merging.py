@@ -28,7 +28,12 @@ _INDEXED = pa.dictionary(pa.int32(), pa.string())
 
 
 def append_table(
-    builder: _native.Builder, spec: TableSpec, table: pa.Table, under: tuple[str, ...] = (), *, prefix: str = ""
+    builder: _native.Builder,
+    spec: TableSpec,
+    table: pa.Table,
+    under: tuple[str, ...] = (),
+    *,
+    prefix: str = "",
 ) -> int:
     """Appends the rows of a shredded table and returns their number.
 
@@ -53,7 +58,8 @@ def append_table(
     if wanted != table.schema:
         table = table.cast(wanted)
     return sum(
-        _native.append_batch(builder, batch, targets, prefix.encode()) for batch in table.to_batches()
+        _native.append_batch(builder, batch, targets, prefix.encode())
+        for batch in table.to_batches()
     )
 
 

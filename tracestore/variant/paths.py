@@ -14,7 +14,19 @@ from typing import Final
 
 from tracestore.errors import PathSyntaxError
 
-LEAF_TYPES: Final = ("i64", "f64", "bool", "str", "bin", "json", "i64[]", "f64[]", "bool[]", "str[]", "json[]")
+LEAF_TYPES: Final = (
+    "i64",
+    "f64",
+    "bool",
+    "str",
+    "bin",
+    "json",
+    "i64[]",
+    "f64[]",
+    "bool[]",
+    "str[]",
+    "json[]",
+)
 
 # Must agree with `key_is_bare` of the native builder; a test compares the two.
 _BARE_KEY: Final = re.compile(r'[^\x00-\x20\x7f.:"\[\]\\]+')
@@ -50,7 +62,9 @@ def parse_path(text: str) -> list[str | int]:
         if not expect_key and text[at] == "[":
             index = _INDEX.match(text, at)
             if index is None:
-                raise PathSyntaxError(f"cannot parse path {text!r}: expected an array index at {at}")
+                raise PathSyntaxError(
+                    f"cannot parse path {text!r}: expected an array index at {at}"
+                )
             path.append(int(index.group(1)))
             at = index.end()
             continue
@@ -67,7 +81,9 @@ def parse_path(text: str) -> list[str | int]:
 def leaf_name(path: Sequence[str], leaf_type: str) -> str:
     """Returns the column name of a leaf: its path's text form, a colon, its type."""
     if leaf_type not in LEAF_TYPES:
-        raise PathSyntaxError(f"cannot name a leaf: unexpected type {leaf_type!r}; want one of {', '.join(LEAF_TYPES)}")
+        raise PathSyntaxError(
+            f"cannot name a leaf: unexpected type {leaf_type!r}; want one of {', '.join(LEAF_TYPES)}"
+        )
     return f"{format_path(path)}:{leaf_type}"
 
 
@@ -79,11 +95,15 @@ def parse_leaf_name(name: str) -> tuple[list[str], str]:
     """
     text, colon, leaf_type = name.rpartition(":")
     if not colon or leaf_type not in LEAF_TYPES:
-        raise PathSyntaxError(f"cannot parse leaf column name {name!r}: it does not end with a leaf type")
+        raise PathSyntaxError(
+            f"cannot parse leaf column name {name!r}: it does not end with a leaf type"
+        )
     path = parse_path(text)
     keys = [step for step in path if isinstance(step, str)]
     if len(keys) != len(path):
-        raise PathSyntaxError(f"cannot parse leaf column name {name!r}: a stored path holds no array index")
+        raise PathSyntaxError(
+            f"cannot parse leaf column name {name!r}: a stored path holds no array index"
+        )
     return keys, leaf_type
 
 

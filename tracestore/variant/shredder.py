@@ -86,7 +86,9 @@ class Shredder:
         rows, rejected, rejected_rows, repaired = _native.append_json(
             self._builder, payload, project.encode(), _encoded(experiment), _encoded(only_project)
         )
-        return Report(rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before)
+        return Report(
+            rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before
+        )
 
     def append_otlp(
         self,
@@ -123,7 +125,9 @@ class Shredder:
             _encoded(experiment),
             _encoded(only_project),
         )
-        return Report(rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before)
+        return Report(
+            rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before
+        )
 
     def append_table(self, table: pa.Table) -> int:
         """Appends the rows of a shredded table and returns their number; derived columns are ignored.
@@ -144,7 +148,9 @@ class Shredder:
         batch = _native.fixed_column(self._builder, names.index(name), start, stop)
         return pa.record_batch(batch).column(0)
 
-    def export(self, start: int = 0, stop: int | None = None, *, dictionary: bool = False) -> pa.Table:
+    def export(
+        self, start: int = 0, stop: int | None = None, *, dictionary: bool = False
+    ) -> pa.Table:
         """Returns a copy of rows [start, stop) with every leaf as a column; the shredder keeps them.
 
         Beyond `limits.MAX_EXPORT_COLUMNS` leaves, the rarest stay in `_overflow`.
@@ -157,7 +163,11 @@ class Shredder:
 
     @overload
     def build(
-        self, *, tail: Literal[True], dictionary: bool = ..., order: NDArray[np.integer[Any]] | None = ...
+        self,
+        *,
+        tail: Literal[True],
+        dictionary: bool = ...,
+        order: NDArray[np.integer[Any]] | None = ...,
     ) -> tuple[pa.Table, pa.Table]: ...
     @overload
     def build(
@@ -204,7 +214,11 @@ class Shredder:
 
     @overload
     def finish(
-        self, *, tail: Literal[True], dictionary: bool = ..., order: NDArray[np.integer[Any]] | None = ...
+        self,
+        *,
+        tail: Literal[True],
+        dictionary: bool = ...,
+        order: NDArray[np.integer[Any]] | None = ...,
     ) -> tuple[pa.Table, pa.Table]: ...
     @overload
     def finish(
@@ -282,6 +296,8 @@ _DERIVED: dict[str, Callable[[dict[str, pa.Array]], pa.Array]] = {
     "is_root": lambda held: pc.is_null(held["parent_span_id"]),
     "start_time": lambda held: _microseconds(held["start_ns"]),
     "end_time": lambda held: _microseconds(pc.add(held["start_ns"], held["duration_ns"])),
-    "duration": lambda held: pc.divide(held["duration_ns"].cast(pa.float64()), _NS_PER_S),
+    "duration": lambda held: pc.divide(
+        held["duration_ns"].cast(pa.float64(), safe=False), _NS_PER_S
+    ),
     "time": lambda held: _microseconds(held["time_ns"]),
 }

@@ -97,8 +97,7 @@ def _columns(
     """Returns every column in order: each stored one, with the derived ones that stand before it."""
     columns: dict[str, pa.DataType] = {}
     for name, kind in stored:
-        for derived, arrow_type in after.get(name, ()):
-            columns[derived] = arrow_type
+        columns.update(after.get(name, ()))
         columns[name] = _ARROW_OF_KIND[kind]
     return columns
 

@@ -60,7 +60,9 @@ def _keys(path: Path | None) -> tuple[str, ...]:
     steps = parse_path(path) if isinstance(path, str) else list(path or ())
     keys = tuple(step for step in steps if isinstance(step, str))
     if len(keys) != len(steps):
-        raise PathSyntaxError(f"cannot rebuild {format_path(steps)!r}: take the array and index its JSON")
+        raise PathSyntaxError(
+            f"cannot rebuild {format_path(steps)!r}: take the array and index its JSON"
+        )
     return keys
 
 
