@@ -24,7 +24,7 @@ REAL = REPOSITORY.parent / "shared" / "data" / "otlp" / "replay-pydantic-ai" / "
 OURS = REPOSITORY / "tests" / "data" / "agent_trace.json"
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-SHOWN_PATHS = 24
+SHOWN_PATHS = 18
 
 
 def delimited(data: bytes) -> Iterator[bytes]:

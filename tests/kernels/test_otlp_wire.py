@@ -258,6 +258,20 @@ def test_a_bad_span_is_refused_alone(name: str, value: bytes | int) -> None:
     assert reason
 
 
+def test_a_duration_may_be_longer_than_a_double_counts() -> None:
+    for start, end in ((1, 2**60), (2**63 - 1, 1), (2**53 + 1, 2**54 + 3)):
+        shred(request(number64(7, start), number64(8, end)))
+
+
+def test_a_damaged_resource_or_scope_is_refused_though_no_span_uses_it() -> None:
+    damaged = message(1, tag(2, 7) + b"e")
+    for body in (message(1, damaged), message(1, message(2, damaged))):
+        with pytest.raises(reference_otlp.DecodeError):
+            reference_otlp.shred_protobuf(body, "traces")
+        with pytest.raises(PayloadError):
+            Shredder(table="spans").append_otlp(body, signal="traces")
+
+
 def test_invalid_utf8_is_replaced_and_counted() -> None:
     body = request(message(5, b"n\xff"), message(9, attribute("k", message(1, b"v\xfe"))))
     shredder = Shredder(table="spans", **check.DENSE)
