@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -185,6 +187,47 @@ def test_several_threads_fill_several_builders_at_once() -> None:
         together = list(pool.map(fill, range(4)))
     for one, other in zip(alone, together, strict=True):
         assert one.equals(other)
+
+
+def test_other_threads_run_while_a_batch_is_shredded() -> None:
+    # Threads are not switched by the clock here: the main thread runs only if the worker lets go.
+    batch = lines([{"n": n, "text": "x" * 100, "list": [n, "y"]} for n in range(1000)]) * 200
+    shredder = Shredder(table="json")
+    started, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        started.set()
+        shredder.append_json(batch)
+        done.set()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
+    try:
+        worker = threading.Thread(target=work)
+        worker.start()
+        started.wait()
+        finished_first = done.is_set()
+        worker.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not finished_first
+
+
+def test_a_second_appender_is_refused_and_does_no_harm() -> None:
+    batch = lines([{"n": n, "list": [n, "y"]} for n in range(20_000)])
+    shredder = Shredder(table="json")
+
+    def work(_: int) -> int:
+        try:
+            return shredder.append_json(batch).rows
+        except RuntimeError:
+            return 0
+
+    with ThreadPoolExecutor(4) as pool:
+        added = sum(pool.map(work, range(16)))
+    assert added >= 20_000
+    assert shredder.rows == added
+    assert shredder.finish().num_rows == added
 
 
 def test_tables_outlive_their_builder() -> None:
