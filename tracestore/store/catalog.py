@@ -67,7 +67,8 @@ class Catalog:
         try:
             if writable:
                 held = catalog_engine.hold_writer_lock(self._engine, self.name)
-                self._resources.enter_context(held)
+                with self._named_errors():
+                    self._resources.enter_context(held)
             with self._begin() as connection:
                 if writable:
                     self.created = catalog_schema.prepare(
@@ -200,9 +201,13 @@ class Catalog:
 
     @contextlib.contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
+        with self._named_errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
         try:
-            with self._engine.begin() as connection:
-                yield connection
+            yield
         except SQLAlchemyError as error:
             cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise CatalogError(f"cannot use catalog {self.name}: {cause}") from error

@@ -14,6 +14,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -182,7 +183,7 @@ class ObjectFiles(SegmentFiles):
     def places(self) -> Iterator[str]:
         """Yields every object below the URL."""
         selector = pafs.FileSelector(self._root, recursive=True, allow_not_found=True)
-        with self._remote_errors(f"cannot list {self._url}"):
+        with self._remote_errors(f"cannot list {_shown_url(self._url)}"):
             infos = self._remote.get_file_info(selector)
         for info in infos:
             if info.type == pafs.FileType.File:
@@ -209,7 +210,7 @@ class ObjectFiles(SegmentFiles):
         return f"{self._root}/{place}"
 
     def _shown(self, place: str) -> str:
-        return f"{self._url.split('?')[0].rstrip('/')}/{place}"
+        return f"{_shown_url(self._url)}/{place}"
 
     def _adopt(self) -> None:
         # Copies of an earlier run cannot be told by place (names are hashed): start empty.
@@ -276,3 +277,10 @@ def _connect(url: str) -> tuple[pafs.FileSystem, str]:
             f"cannot open segments at {url.split('?', maxsplit=1)[0]}: {error}"
         ) from error
     return remote, root.rstrip("/")
+
+
+def _shown_url(url: str) -> str:
+    """Returns a URL for messages: without user, password and options."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{place}{parts.path}".rstrip("/")

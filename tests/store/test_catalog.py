@@ -1,0 +1,186 @@
+"""The catalog on SQLite and on PostgreSQL: the same rules, whole transactions, one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from store import servers
+from store.kit import FakeClock, expected_ids, open_store, segment_files, span, span_ids
+
+from tracestore import limits
+from tracestore.errors import CatalogError, FormatVersionError, StoreLockedError
+from tracestore.store import Store
+from tracestore.store.catalog import Catalog, Change
+from tracestore.store.segment_row import NewSegment
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    with servers.postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | Path]:
+    if request.param == "sqlite":
+        yield tmp_path / "catalog.sqlite"
+        return
+    base = request.getfixturevalue("postgres_url")
+    name = f"t{abs(hash(request.node.nodeid)) % 10**9}"
+    engine = sa.create_engine(
+        base.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    yield base.replace("/postgres", f"/{name}")
+
+
+def make(number: int, **more: Any) -> NewSegment:
+    values: dict[str, Any] = {
+        "segment_id": f"{number:026d}",
+        "table": "spans",
+        "project": "p",
+        "day": 1,
+        "place": f"spans/p/{number}.parquet",
+        "rows": 100,
+        "bytes": 1000,
+        "crc": 2**32 - 1,
+        "tail_bytes": 10,
+        "tail_crc": 1,
+        "raw_bytes": 5000,
+        "min_time_ns": -(2**63),
+        "max_time_ns": 2**63 - 1,
+        "created_ns": number,
+        "leaf_rows": {"a.b:str": 60, "a.b:i64": 40},
+        "tail_rows": {("c", "str"): 1},
+    }
+    return NewSegment(**{**values, **more})
+
+
+def opened(url: str | Path) -> Catalog:
+    return Catalog(url, writable=True, defaults={"store_id": "x"})
+
+
+def test_what_is_committed_is_loaded(url: str | Path) -> None:
+    catalog = opened(url)
+    assert catalog.created
+    applied = catalog.commit(Change(added=[make(1), make(2)], wal_mark=7, now_ns=5))
+    catalog.close()
+    catalog = opened(url)
+    assert not catalog.created
+    version, rows = catalog.load()
+    assert version == applied.version == 1
+    assert catalog.meta("wal_mark") == "7"
+    for row, was in zip(sorted(rows, key=lambda r: r.segment_id), applied.added, strict=True):
+        for name in row.__slots__:
+            assert str(getattr(row, name)) == str(getattr(was, name))
+    ids, counts = catalog.tails([rows[0].segment_id])[rows[0].segment_id]
+    assert (len(ids), counts.tolist()) == (1, [1])
+    catalog.close()
+
+
+def test_paths_grow_and_go_with_their_rows(url: str | Path) -> None:
+    catalog = opened(url)
+    first = catalog.commit(Change(added=[make(1)], now_ns=5)).added
+    catalog.commit(Change(added=[make(2, leaf_rows={"a.b:str": 7, "d:f64": 3})], now_ns=9))
+    rows = {(r.path, r.type): r for r in catalog.path_rows("spans", "p")}
+    assert (rows["a.b", "str"].rows, rows["a.b", "str"].first_seen_ns, rows["a.b", "str"].last_seen_ns) == (67, 5, 9)
+    assert rows["a.b", "i64"].last_seen_ns == 5
+    catalog.commit(Change(removed=first, now_ns=11))
+    left = {(r.path, r.type): r.rows for r in catalog.path_rows("spans", "p")}
+    assert left == {("a.b", "str"): 7, ("d", "f64"): 3, ("c", "str"): 1}
+    assert {place for place, _, _ in catalog.garbage()} == {
+        "spans/p/1.parquet",
+        "spans/p/1.tail.parquet",
+    }
+    again = catalog.commit(Change(added=[make(3)], now_ns=12)).added
+    assert catalog.paths.of(("spans", "p")).leaves[again[0].leaf_ids.tolist()[-1]] == ("a.b", "i64")
+    catalog.close()
+
+
+def test_a_transaction_happens_whole_or_not_at_all(url: str | Path) -> None:
+    catalog = opened(url)
+    catalog.commit(Change(added=[make(1)], now_ns=1))
+    before = catalog.load()[0], catalog.path_rows("spans", "p"), catalog.garbage()
+    with pytest.raises(CatalogError, match="cannot use catalog"):
+        catalog.commit(Change(added=[make(2, leaf_rows={"new:str": 1}), make(1)], wal_mark=9, now_ns=2))
+    assert (catalog.load()[0], catalog.path_rows("spans", "p"), catalog.garbage()) == before
+    assert catalog.meta("wal_mark") == "1"
+    applied = catalog.commit(Change(added=[make(2, leaf_rows={"new:str": 1})], now_ns=2))
+    owned = catalog.paths.of(("spans", "p"))
+    assert [owned.leaves[i] for i in applied.added[0].leaf_ids.tolist()] == [("new", "str")]
+    catalog.close()
+
+
+def test_paths_beyond_the_bound_are_counted_not_lost(
+    url: str | Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_CATALOG_PATHS", 5)
+    catalog = opened(url)
+    tail = {(f"k{n}", "str"): 1 for n in range(10)}
+    (row,) = catalog.commit(Change(added=[make(1, tail_rows=tail)], now_ns=1)).added
+    assert row.unlisted_paths == 7
+    assert len(row.leaf_ids) == 2, "leaf columns are listed whatever their number"
+    catalog.close()
+
+
+def test_projects_deletes_and_retention(url: str | Path) -> None:
+    catalog = opened(url)
+    catalog.commit(Change(added=[make(1), make(2, project="q")], now_ns=1))
+    catalog.set_retention("q", 30, 1)
+    catalog.set_retention("new", 3, 1)
+    assert catalog.projects() == {"p": None, "q": 30, "new": 3}
+    catalog.add_delete("d2", "two", 2)
+    catalog.add_delete("d1", "one", 1)
+    assert [pending.predicate for pending in catalog.pending_deletes()] == ["one", "two"]
+    catalog.commit(Change(finished_delete="d1", deleted_rows=4, now_ns=3))
+    assert [pending.delete_id for pending in catalog.pending_deletes()] == ["d2"]
+    catalog.close()
+
+
+def test_a_newer_catalog_is_refused(url: str | Path) -> None:
+    catalog = opened(url)
+    with catalog._begin() as connection:
+        connection.execute(sa.text("UPDATE tracestore_meta SET value='2' WHERE key='schema_version'"))
+    catalog.close()
+    with pytest.raises(FormatVersionError, match="schema version; got 2; want at most 1"):
+        opened(url)
+
+
+def test_a_store_works_on_it(url: str | Path, tmp_path: Path) -> None:
+    where = {} if isinstance(url, Path) else {"catalog_url": url}
+    clock = FakeClock()
+    with open_store(tmp_path / "s", clock=clock, **where) as store:
+        for part in range(4):
+            store.insert("spans", [span(part * 30 + n) for n in range(30)])
+            store.flush()
+        with Store.open(tmp_path / "s", mode="r", **where) as reader:
+            assert span_ids(reader) == expected_ids(range(120))
+            store.compact(full=True)
+            store.delete(trace_id=span(3)["trace_id"])
+            assert span_ids(reader) == expected_ids(range(4, 120))
+    with open_store(tmp_path / "s", **where) as store:
+        assert span_ids(store) == expected_ids(range(4, 120))
+        assert len(segment_files(tmp_path / "s")) == 1
+
+
+def test_two_writers_of_one_postgresql_catalog_on_two_machines(postgres_url: str, tmp_path: Path) -> None:
+    with open_store(tmp_path / "a", catalog_url=postgres_url):
+        with pytest.raises(StoreLockedError, match="another writer holds it"):
+            open_store(tmp_path / "b", catalog_url=postgres_url)
+    open_store(tmp_path / "a", catalog_url=postgres_url).close()
+
+
+def test_a_catalog_that_does_not_answer_is_a_typed_error_without_the_password(tmp_path: Path) -> None:
+    port = servers.free_port()
+    with pytest.raises(CatalogError, match="cannot use catalog") as caught:
+        open_store(tmp_path, catalog_url=f"postgresql://user:sesame@127.0.0.1:{port}/x")
+    assert "sesame" not in str(caught.value)
+    with pytest.raises(CatalogError, match="cannot open catalog"):
+        open_store(tmp_path, catalog_url="no url")
