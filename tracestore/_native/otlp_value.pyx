@@ -51,6 +51,13 @@ from tracestore._native.status cimport TS_LIMIT, TS_NO_MEMORY, TS_OK
 from tracestore._native.text cimport utf8_first_bad, utf8_repair, write_base64, write_json_string
 
 
+cdef enum:
+    # Field 1 or 2, length-delimited.
+    STRING_TAG = 0x0A
+    KEY_TAG = 0x0A
+    VALUE_TAG = 0x12
+
+
 cdef void reader_free(ValueReader* v) noexcept nogil:
     cdef size_t i
     for i in range(v.blocks.size // sizeof(void*)):
@@ -85,6 +92,12 @@ cdef int read_any(ValueReader* v, Wire w, AnyValue* out) noexcept nogil:
     cdef uint32_t field
     cdef int type, status
     cdef Wire bytes
+    # Nearly every value is one short string, or a double: tag, one byte of length, text.
+    if w.end - w.p >= 2 and w.p[0] == STRING_TAG and w.p[1] == w.end - w.p - 2 and w.p[1] < 0x80:
+        out.kind = ANY_STRING
+        out.bytes.p = w.p + 2
+        out.bytes.end = w.end
+        return TS_OK
     out.kind = ANY_EMPTY
     while w.p < w.end:
         status = wire_tag(&w, &field, &type, &v.error)
@@ -114,7 +127,17 @@ cdef int read_key_value(ValueReader* v, Wire w, Wire* key, Wire* value) noexcept
     cdef uint32_t field
     cdef int type, status
     cdef Wire bytes
+    cdef const uint8_t* rest
     cdef bint valued = 0
+    # Nearly always: a short key, then a short value, and nothing else.
+    if w.end - w.p >= 4 and w.p[0] == KEY_TAG and w.p[1] < 0x80 and w.p[1] <= w.end - w.p - 4:
+        rest = w.p + 2 + w.p[1]
+        if rest[0] == VALUE_TAG and rest[1] < 0x80 and rest[1] == w.end - rest - 2:
+            key.p = w.p + 2
+            key.end = rest
+            value.p = rest + 2
+            value.end = w.end
+            return TS_OK
     key.p = w.end
     key.end = w.end
     value.p = w.end

@@ -402,7 +402,6 @@ cdef int relation_sources(
     cdef Buffer ends
     cdef uint32_t i, start
     cdef size_t size
-    cdef int status = TS_OK
     memset(&ends, 0, sizeof(Buffer))
     for i in range(count):
         if write_path(s, s.leaves[leaves[i]].node, names) != 0 or buffer_u32(&ends, <uint32_t>names.size) != 0:
