@@ -208,18 +208,16 @@ def _link(link: Any) -> dict[str, Any]:
 
 def _shared(group: Any, scoped: Any, project: str, experiment: str | None) -> dict[str, Any]:
     """Returns the fixed columns that a resource and a scope give to all their rows."""
-    resource = attributes(group.resource.attributes)
 
     def text(key: str) -> str | None:
-        value = resource.get(key)
-        return value if isinstance(value, str) and value else None
+        # Of equal keys the last that is a text counts: an empty or odd value names nothing.
+        named = [pair.value.string_value for pair in group.resource.attributes if pair.key == key]
+        return next((value for value in reversed(named) if value), None)
 
     return {
         "project": text("tracestore.project") or project,
         "experiment": text("tracestore.experiment") or experiment,
-        "service": resource.get("service.name")
-        if isinstance(resource.get("service.name"), str)
-        else None,
+        "service": text("service.name"),
         "scope_name": _optional(scoped.scope.name),
         "scope_version": _optional(scoped.scope.version),
         "resource_schema_url": _optional(group.schema_url),
