@@ -18,7 +18,7 @@ def _bench_importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_bench_importable")
 def test_every_workload_gives_the_same_columns_in_both_systems() -> None:
-    from bench.shred.__main__ import workloads  # noqa: PLC0415
+    from bench.shred.__main__ import workloads
 
     for load in workloads(0.02):
         ours = load.shred(load.bodies)
