@@ -1,1 +1,24 @@
 """SQL to plan to DuckDB: what answers questions over the store."""
+
+from tracestore_query.errors import (
+    QueryFailedError,
+    QueryForbiddenError,
+    QueryMemoryError,
+    QuerySyntaxError,
+    QueryTimeoutError,
+    UnknownNameError,
+)
+from tracestore_query.result import QueryStats, Result
+from tracestore_query.session import Query
+
+__all__ = [
+    "Query",
+    "QueryFailedError",
+    "QueryForbiddenError",
+    "QueryMemoryError",
+    "QueryStats",
+    "QuerySyntaxError",
+    "QueryTimeoutError",
+    "Result",
+    "UnknownNameError",
+]

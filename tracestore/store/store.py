@@ -92,6 +92,11 @@ class Store:
             lock.close()
             raise
 
+    @property
+    def folder(self) -> Path:
+        """Returns the store's folder: every file a snapshot names lies below it."""
+        return self._core.folder
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,0 +1,71 @@
+"""The SQL this API speaks: DuckDB's, with `match` and `search` as plain functions."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ParseError, TokenError
+
+from tracestore_query.errors import QueryForbiddenError, QuerySyntaxError
+
+MAX_SQL_CHARACTERS = 1_000_000
+"""Longer text is refused before it is parsed: a parser's tree is about 100 times its text."""
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class TraceSQL(DuckDB):
+    """Is DuckDB's dialect, less the names that other dialects' full-text search takes."""
+
+    class Parser(DuckDB.Parser):
+        FUNCTIONS = {
+            name: build
+            for name, build in DuckDB.Parser.FUNCTIONS.items()
+            if name not in {"SEARCH", "MATCH", "MATCH_AGAINST"}
+        }
+        FUNCTION_PARSERS = {
+            name: parse
+            for name, parse in DuckDB.Parser.FUNCTION_PARSERS.items()
+            if name not in {"SEARCH", "MATCH"}
+        }
+
+
+def parse(sql: str) -> exp.Expression:
+    """Returns the tree of one statement.
+
+    Raises:
+        QuerySyntaxError: where the text is not one SQL statement.
+        QueryForbiddenError: where it is longer than a million characters.
+    """
+    if len(sql) > MAX_SQL_CHARACTERS:
+        raise QueryForbiddenError(
+            f"cannot run query: it is longer than {MAX_SQL_CHARACTERS} characters"
+        )
+    try:
+        trees = [tree for tree in TraceSQL().parse(sql) if tree is not None]
+    except (ParseError, TokenError) as error:
+        raise QuerySyntaxError(f"cannot parse query: {_place(error, sql)}") from None
+    except RecursionError:
+        raise QuerySyntaxError("cannot parse query: nested too deeply") from None
+    if len(trees) != 1:
+        raise QuerySyntaxError(f"cannot parse query: want one statement; got {len(trees)}")
+    return trees[0]
+
+
+def generate(tree: exp.Expression) -> str:
+    """Returns the text of a tree."""
+    return tree.sql(dialect=TraceSQL)
+
+
+def _place(error: Exception, sql: str) -> str:
+    """Returns what was wrong, with the line and a caret under the column."""
+    found = getattr(error, "errors", None) or [{}]
+    line, column = found[0].get("line"), found[0].get("col")
+    text = _ANSI.sub("", str(found[0].get("description") or error)).splitlines()[0]
+    if not line:
+        return text
+    lines = sql.splitlines() or [""]
+    shown = lines[min(line, len(lines)) - 1]
+    return f"{text} at line {line}, column {column}\n  {shown}\n  {' ' * max(column - 1, 0)}^"

@@ -1,0 +1,135 @@
+"""DuckDB behind locks: one instance a store, one cursor a query, nothing but the store's folders in reach."""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from tracestore_query.errors import QueryFailedError, QueryMemoryError, QueryTimeoutError
+from tracestore_query.guard import allowed_functions
+
+Parameters = Mapping[str, Any] | Sequence[Any] | None
+
+_PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
+_INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|place)[a-z0-9_]*"?\.?')
+
+
+class Engine:
+    """Is a locked DuckDB instance.
+
+    Args:
+        folders: the only folders it may read.
+        memory_limit: e.g. `2GB`.
+        threads: worker threads of all queries together.
+    """
+
+    def __init__(self, folders: Sequence[str], memory_limit: str, threads: int | None) -> None:
+        config: dict[str, Any] = {
+            "memory_limit": memory_limit,
+            "python_enable_replacements": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+        }
+        if threads is not None:
+            config["threads"] = threads
+        self._duckdb = duckdb.connect(":memory:", config=config)
+        listed = ", ".join("'" + folder.replace("'", "''") + "'" for folder in folders)
+        self._duckdb.execute("SET TimeZone = 'UTC'")
+        self._duckdb.execute("SET parquet_metadata_cache = true")
+        self._duckdb.execute(f"SET allowed_directories = [{listed}]")
+        self._duckdb.execute("SET enable_external_access = false")
+        self._duckdb.execute("SET lock_configuration = true")
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def functions(self) -> frozenset[str]:
+        """Returns the names of functions that look at nothing but their arguments."""
+        rows = self._duckdb.cursor().execute(
+            "SELECT DISTINCT function_name FROM duckdb_functions() "
+            "WHERE function_type IN ('scalar', 'aggregate', 'macro', 'window') AND internal"
+        )
+        windows = {
+            "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead",
+            "first_value", "last_value", "nth_value", "unnest", "grouping", "grouping_id", "match", "search",
+            "coalesce", "if", "ifnull", "nullif", "columns", "try", "struct_pack", "row",
+        }  # fmt: skip
+        return allowed_functions([name for (name,) in rows.fetchall()]) | windows
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Returns a cursor of its own for one query."""
+        with self._lock:
+            return self._duckdb.cursor()
+
+    def close(self) -> None:
+        """Ends the instance."""
+        self._duckdb.close()
+
+
+@contextmanager
+def running(cursor: duckdb.DuckDBPyConnection, timeout_s: float | None) -> Iterator[None]:
+    """Bounds what runs inside by time, and turns the engine's errors into ours."""
+    expired = threading.Event()
+
+    def stop() -> None:
+        expired.set()
+        cursor.interrupt()
+
+    timer = threading.Timer(timeout_s, stop) if timeout_s is not None else None
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        if expired.is_set():
+            raise QueryTimeoutError(
+                f"cannot finish query: it ran longer than {timeout_s:g} s; "
+                "add a time range (start_time >= ...) or raise timeout_s"
+            ) from None
+        raise QueryFailedError("cannot finish query: it was cancelled") from None
+    except duckdb.OutOfMemoryException:
+        raise QueryMemoryError(
+            "cannot finish query: it needs more memory than the limit; add a time range, a LIMIT, or fewer columns"
+        ) from None
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise QueryFailedError(f"cannot run query: {_clean(str(error))}") from None
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def _clean(message: str) -> str:
+    """Returns an engine's message without paths of files, names of ours, or its copy of the query."""
+    first = message.split("\n\nLINE ")[0]
+    first = first.split("\nLINE ")[0]
+    return _INTERNAL.sub("", _PATHS.sub("<file>", first)).strip()
+
+
+Unshredder = Callable[[pa.Table], pa.Array]
+
+
+def add_object_function(
+    cursor: duckdb.DuckDBPyConnection, name: str, fields: Mapping[str, str], unshredder: Unshredder
+) -> None:
+    """Registers a function from a struct of leaf columns to the JSON text they make."""
+
+    def rebuild(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+        struct = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        if isinstance(struct, pa.ChunkedArray):
+            struct = struct.chunk(0) if struct.num_chunks else pa.array([], struct.type)
+        return unshredder(pa.table(struct.flatten(), names=[field.name for field in struct.type]))
+
+    listed = ", ".join(
+        '"' + field.replace('"', '""') + '" ' + sql_type for field, sql_type in fields.items()
+    )
+    cursor.create_function(
+        name, rebuild, [f"STRUCT({listed})"], "VARCHAR", type="arrow", null_handling="special"
+    )

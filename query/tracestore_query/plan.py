@@ -1,0 +1,92 @@
+"""The plan of a query as a value: what is read, and what is computed from it. Knows no engine.
+
+A query becomes its own tree with every table replaced by a `Scan`, and every path replaced by an expression
+over that scan's leaves. An engine turns scans into its own reads; `scan_sql` does so for DuckDB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from tracestore.store import SegmentRef
+
+Leaf = tuple[str, str]
+"""A path's text and a leaf type."""
+
+
+@dataclass(slots=True)
+class Scan:
+    """Reads one table, once.
+
+    Attributes:
+        token: the name that stands for the scan in the query's tree; nothing else has it.
+        table: the stored table.
+        segments: the segments to read, after pruning.
+        pruned: how many of the table's segments were left out.
+        memtable: rows in no segment yet.
+        fixed: fixed columns wanted, derived ones included.
+        leaves: leaves wanted, each with the column name it has in the scan.
+        required: for every path that a matching row must have, its leaves.
+        parts: leaves wanted as columns only, for objects: what lies in a tail is in `_overflow` too.
+        rows_wanted: whether every row's place is wanted, to rebuild objects once the result is known.
+        predicate: SQL over fixed columns that rows must meet, None for all.
+    """
+
+    token: str
+    table: str
+    segments: tuple[SegmentRef, ...] = ()
+    pruned: int = 0
+    memtable: tuple[pa.Table, ...] = ()
+    fixed: dict[str, None] = field(default_factory=dict)
+    leaves: dict[Leaf, str] = field(default_factory=dict)
+    parts: dict[Leaf, str] = field(default_factory=dict)
+    required: list[tuple[Leaf, ...]] = field(default_factory=list)
+    rows_wanted: bool = False
+    predicate: str | None = None
+
+    def leaf(self, path: str, leaf_type: str) -> str:
+        """Returns the scan's column of a leaf, wanted from now on."""
+        return self.leaves.setdefault((path, leaf_type), f"__leaf{len(self.leaves)}")
+
+    def part(self, path: str, leaf_type: str) -> str:
+        """Returns the scan's column of a leaf as a part of an object."""
+        return self.parts.setdefault((path, leaf_type), f"__part{len(self.parts)}")
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """Is an output column whose objects are rebuilt after the result is known.
+
+    Attributes:
+        output: position among the output columns; it holds the rows' places until then.
+        scan: where the rows come from.
+        path: keys of the value wanted.
+    """
+
+    output: int
+    scan: Scan
+    path: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Plan:
+    """Is a query ready for an engine.
+
+    Attributes:
+        tree: the statement, over tokens of scans.
+        scans: by token.
+        rebuilt: output columns to rebuild.
+        warnings: what the answer should carry along.
+        parameters: values of the statement's placeholders.
+    """
+
+    tree: exp.Expression
+    scans: dict[str, Scan]
+    rebuilt: list[Rebuilt]
+    warnings: list[str]
+    parameters: Mapping[str, Any] | list[Any] | None = None

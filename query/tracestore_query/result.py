@@ -1,0 +1,103 @@
+"""The answer of a query: Arrow batches, and what should be known about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "JSON": json.loads,
+    "JSON[]": lambda items: [None if item is None else json.loads(item) for item in items],
+}
+
+
+@dataclass(slots=True)
+class QueryStats:
+    """Tells what a query read.
+
+    Attributes:
+        segments_read, segments_pruned: segments of all scans together.
+        memtable_rows: rows read that are in no segment yet.
+        leaf_columns: leaves asked for.
+        planning_ms: parse, bind and plan.
+    """
+
+    segments_read: int = 0
+    segments_pruned: int = 0
+    memtable_rows: int = 0
+    leaf_columns: int = 0
+    planning_ms: float = 0.0
+
+
+@dataclass(slots=True)
+class Result:
+    """Is a query's answer; iterating gives its batches once. A context manager.
+
+    Attributes:
+        schema: names and Arrow types of the columns.
+        types: the engine's type of every column, e.g. BIGINT or JSON.
+        warnings: what a reader should know; grows while batches are read.
+        stats: what was read.
+    """
+
+    schema: pa.Schema
+    types: list[str]
+    batches: Iterator[pa.RecordBatch]
+    warnings: list[str]
+    stats: QueryStats
+    on_close: Callable[[], None] = field(repr=False)
+    on_cancel: Callable[[], None] = field(repr=False)
+    _closed: bool = False
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Yields the remaining batches and closes the result after the last."""
+        try:
+            yield from self.batches
+        finally:
+            self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def arrow(self) -> pa.Table:
+        """Returns all rows as a table."""
+        return pa.Table.from_batches(list(self), schema=self.schema)
+
+    def df(self) -> pd.DataFrame:
+        """Returns all rows as a pandas DataFrame; pandas must be installed."""
+        return self.arrow().to_pandas()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns all rows as dicts; a value of type JSON comes as the Python value it spells."""
+        rows: list[dict[str, Any]] = self.arrow().to_pylist()
+        parsers = {
+            name: _PARSERS[sql_type]
+            for name, sql_type in zip(self.schema.names, self.types, strict=True)
+            if sql_type in _PARSERS
+        }
+        for row in rows:
+            for name, parse in parsers.items():
+                if row[name] is not None:
+                    row[name] = parse(row[name])
+        return rows
+
+    def cancel(self) -> None:
+        """Stops the query; a thread that reads batches gets QueryFailedError."""
+        self.on_cancel()
+
+    def close(self) -> None:
+        """Lets go of the engine's cursor and the store's files; a second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self.on_close()

@@ -1,0 +1,295 @@
+"""Scans as DuckDB text: one `read_parquet` with the schema given, the memtable's batches, and joins with tails.
+
+No footer is opened to bind: the schema comes from the catalog, and a column that a file lacks is NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from tracestore.store import SegmentRef
+from tracestore.variant import TABLES, Shredder, leaf_name, parse_path
+from tracestore_query.plan import Leaf, Scan
+from tracestore_query.tables import quoted
+
+SEGMENT_SUFFIX = ".parquet"
+TAIL_SUFFIX = ".tail.parquet"
+
+_TYPE = {
+    "i64": "BIGINT",
+    "f64": "DOUBLE",
+    "bool": "BOOLEAN",
+    "str": "VARCHAR",
+    "bin": "BLOB",
+    "json": "VARCHAR",
+    "i64[]": "BIGINT[]",
+    "f64[]": "DOUBLE[]",
+    "bool[]": "BOOLEAN[]",
+    "str[]": "VARCHAR[]",
+    "json[]": "VARCHAR[]",
+}
+_ARROW = {
+    "i64": pa.int64(),
+    "f64": pa.float64(),
+    "bool": pa.bool_(),
+    "str": pa.string(),
+    "bin": pa.binary(),
+    "json": pa.string(),
+    "i64[]": pa.list_(pa.int64()),
+    "f64[]": pa.list_(pa.float64()),
+    "bool[]": pa.list_(pa.bool_()),
+    "str[]": pa.list_(pa.string()),
+    "json[]": pa.list_(pa.string()),
+}
+_FIXED_TYPE = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+}
+# A tail row's value, as the type its leaf has: lists are JSON text there.
+_TAIL_VALUE = {
+    "i64": "i64",
+    "f64": "f64",
+    "bool": "bool",
+    "str": "str",
+    "bin": "bin",
+    "json": "str",
+    "i64[]": "from_json(str, '[\"BIGINT\"]')",
+    "f64[]": "from_json(str, '[\"DOUBLE\"]')",
+    "bool[]": "from_json(str, '[\"BOOLEAN\"]')",
+    "str[]": "from_json(str, '[\"VARCHAR\"]')",
+    "json[]": "CAST(from_json(str, '[\"JSON\"]') AS VARCHAR[])",
+}
+_DERIVED = {
+    "is_root": "(parent_span_id IS NULL)",
+    "end_time": "make_timestamptz((start_ns + duration_ns) // 1000)",
+    "duration": "(duration_ns / 1e9)",
+}
+_NEEDS = {
+    "is_root": ("parent_span_id",),
+    "end_time": ("start_ns", "duration_ns"),
+    "duration": ("duration_ns",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ScanText:
+    """Is a scan as text, and the Arrow tables it names."""
+
+    sql: str
+    tables: dict[str, pa.Table]
+
+
+def leaf_sql_type(leaf_type: str) -> str:
+    """Returns the engine's type of a leaf's column."""
+    return _TYPE[leaf_type]
+
+
+def scan_text(scan: Scan) -> ScanText:
+    """Returns the SELECT that gives a scan's rows and columns."""
+    stored = _stored_columns(scan)
+    parts: list[str] = []
+    tables: dict[str, pa.Table] = {}
+    plain, tailed = _by_tail(scan)
+    if plain:
+        parts.append(_read(scan, plain, stored))
+    if tailed:
+        parts.append(_read_with_tail(scan, tailed, stored))
+    memory = _memory_table(scan, stored)
+    if memory is not None:
+        name = f"{scan.token}_memory"
+        tables[name] = memory
+        parts.append(_outer(scan, f'"{name}"', "'' AS __file"))
+    if not parts:
+        parts.append(_empty(scan, stored))
+    return ScanText("(" + " UNION ALL ".join(parts) + ")", tables)
+
+
+def _stored_columns(scan: Scan) -> list[str]:
+    """Returns the stored columns that a scan's fixed ones and its predicate are made of."""
+    wanted: dict[str, None] = {}
+    for name in scan.fixed:
+        for needed in _NEEDS.get(name, (name,)):
+            wanted[needed] = None
+    if scan.predicate is not None:
+        wanted |= dict.fromkeys(("project", "experiment"))
+    return list(wanted)
+
+
+def _by_tail(scan: Scan) -> tuple[list[SegmentRef], list[SegmentRef]]:
+    """Parts a scan's segments into those without and with a wanted leaf in their tail."""
+    plain: list[SegmentRef] = []
+    tailed: list[SegmentRef] = []
+    names = {leaf: _physical(leaf) for leaf in scan.leaves}
+    for segment in scan.segments:
+        missing = [leaf for leaf, name in names.items() if name not in segment.leaf_columns]
+        if missing and segment.tail_uri is not None:
+            tail = segment.tail_paths
+            if any(leaf_type in tail.get(path, ()) for path, leaf_type in missing):
+                tailed.append(segment)
+                continue
+        plain.append(segment)
+    return plain, tailed
+
+
+def _fixed_type(scan: Scan, name: str) -> str:
+    if name == "_overflow":
+        return "VARCHAR"
+    arrow_type = TABLES[scan.table].columns[name]
+    return _FIXED_TYPE.get(arrow_type, "TIMESTAMPTZ")
+
+
+def _entry(physical: str, name: str, sql_type: str) -> str:
+    return f"{quoted(physical)}: {{name: {quoted(name)}, type: {quoted(sql_type)}, default_value: NULL}}"
+
+
+def _physical(leaf: Leaf) -> str:
+    """Returns the name a leaf's column has in a file."""
+    return leaf_name([str(key) for key in parse_path(leaf[0])], leaf[1])
+
+
+def _read_parquet(
+    scan: Scan, segments: Sequence[SegmentRef], stored: Iterable[str], places: bool
+) -> str:
+    """Returns a SELECT of stored columns and leaves over the files, and each row's place where it is wanted."""
+    files = ", ".join(quoted(segment.uri) for segment in segments)
+    held = frozenset[str]().union(*(segment.leaf_columns for segment in segments))
+    entries = [_entry(name, name, _fixed_type(scan, name)) for name in stored]
+    columns = [f'"{name}"' for name in stored]
+    raw: dict[Leaf, str] = {}
+    for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
+        sql_type = _TYPE[leaf[1]]
+        if _physical(leaf) not in held:
+            columns.append(f'CAST(NULL AS {sql_type}) AS "{column}"')
+            continue
+        if leaf not in raw:
+            raw[leaf] = f"__raw{len(raw)}"
+            entries.append(_entry(_physical(leaf), raw[leaf], sql_type))
+        columns.append(f'"{raw[leaf]}" AS "{column}"')
+    if not entries:
+        # count(*) reads no column; the schema may not be empty.
+        entries.append(_entry("project", "project", "VARCHAR"))
+    if places:
+        columns += ["filename", "file_row_number"]
+    named = ", filename=true, file_row_number=true" if places else ""
+    listed = ", ".join(columns) or "1 AS __one"
+    return (
+        f"SELECT {listed} FROM read_parquet([{files}], schema=MAP {{{', '.join(entries)}}}{named})"
+    )
+
+
+def _read(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str]) -> str:
+    source = f"({_read_parquet(scan, segments, stored, scan.rows_wanted)})"
+    return _outer(scan, source, "filename AS __file, file_row_number AS __row")
+
+
+def _read_with_tail(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str]) -> str:
+    """Joins each wanted path with its rows of the sidecars; a sidecar is named after its segment."""
+    base = f"({_read_parquet(scan, segments, stored, True)})"
+    by_path: dict[str, list[tuple[str, str]]] = {}
+    for (path, leaf_type), column in scan.leaves.items():
+        if any(
+            leaf_type in segment.tail_paths.get(path, ())
+            for segment in segments
+            if segment.tail_uri
+        ):
+            by_path.setdefault(path, []).append((leaf_type, column))
+    joins = []
+    replaced = []
+    for i, (path, columns) in enumerate(by_path.items()):
+        tail = f"__tail{i}"
+        files = ", ".join(
+            quoted(segment.tail_uri)
+            for segment in segments
+            if segment.tail_uri and path in segment.tail_paths
+        )
+        wanted = ", ".join(
+            f'CASE WHEN type = {quoted(leaf_type)} THEN {_TAIL_VALUE[leaf_type]} END AS "{column}"'
+            for leaf_type, column in columns
+        )
+        one_type = f" AND type = {quoted(columns[0][0])}" if len(columns) == 1 else ""
+        joins.append(
+            f"LEFT JOIN (SELECT {_segment_of_tail(segments)} AS file, row, "
+            f"{wanted} FROM read_parquet([{files}], filename=true) WHERE path = {quoted(path)}{one_type}) {tail} "
+            f"ON {tail}.file = base.filename AND {tail}.row = base.file_row_number"
+        )
+        replaced += [
+            f'coalesce(base."{column}", {tail}."{column}") AS "{column}"' for _, column in columns
+        ]
+    star = f"base.* REPLACE ({', '.join(replaced)})" if replaced else "base.*"
+    source = f"(SELECT {star} FROM {base} base {' '.join(joins)})"
+    return _outer(scan, source, "filename AS __file, file_row_number AS __row")
+
+
+def _segment_of_tail(segments: Sequence[SegmentRef]) -> str:
+    """Returns the segment's file as an expression over a sidecar's `filename`."""
+    pairs = [(segment.tail_uri, segment.uri) for segment in segments if segment.tail_uri]
+    if all(tail == uri.removesuffix(SEGMENT_SUFFIX) + TAIL_SUFFIX for tail, uri in pairs):
+        return f"replace(filename, {quoted(TAIL_SUFFIX)}, {quoted(SEGMENT_SUFFIX)})"
+    listed = ", ".join(f"{quoted(str(tail))}: {quoted(uri)}" for tail, uri in pairs)
+    return f"MAP {{{listed}}}[filename]"
+
+
+def _outer(scan: Scan, source: str, place: str) -> str:
+    """Returns the scan's columns over a source of stored columns."""
+    columns = [f'{_DERIVED.get(name, name)} AS "{name}"' for name in scan.fixed]
+    columns += [f'"{column}"' for column in (*scan.leaves.values(), *scan.parts.values())]
+    if scan.rows_wanted:
+        columns.append("struct_pack(file := __file, row := __row) AS __place")
+        source = f"(SELECT *, {place} FROM {source})"
+    if not columns:
+        columns.append("1 AS __one")
+    where = f" WHERE {scan.predicate}" if scan.predicate else ""
+    return f"SELECT {', '.join(columns)} FROM {source}{where}"
+
+
+def _empty(scan: Scan, stored: Sequence[str]) -> str:
+    columns = [f'CAST(NULL AS {_fixed_type(scan, name)}) AS "{name}"' for name in stored]
+    leaves = (*scan.leaves.items(), *scan.parts.items())
+    columns += [f'CAST(NULL AS {_TYPE[leaf_type]}) AS "{name}"' for (_, leaf_type), name in leaves]
+    columns.append("0::BIGINT AS __row")
+    return _outer(scan, f"(SELECT {', '.join(columns)} WHERE false)", "'' AS __file")
+
+
+def _memory_table(scan: Scan, stored: Sequence[str]) -> pa.Table | None:
+    """Returns the memtable's rows with the scan's columns, and their numbers as `__row`."""
+    if not scan.memtable:
+        return None
+    chunks: list[pa.Table] = []
+    first = 0
+    for chunk in scan.memtable:
+        held = set(chunk.column_names)
+        arrays: dict[str, pa.ChunkedArray | pa.Array] = {
+            name: chunk.column(name) for name in stored
+        }
+        absent = {leaf for leaf in scan.leaves if _physical(leaf) not in held}
+        spilled = _spilled(chunk, absent, scan.table) if absent else {}
+        for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
+            want = _ARROW[leaf[1]]
+            if _physical(leaf) in held:
+                found = chunk.column(_physical(leaf))
+                arrays[column] = found if found.type == want else found.cast(want)
+            elif column in scan.leaves.values() and leaf in spilled:
+                arrays[column] = spilled[leaf]
+            else:
+                arrays[column] = pa.nulls(chunk.num_rows, want)
+        arrays["__row"] = pa.array(range(first, first + chunk.num_rows), pa.int64())
+        first += chunk.num_rows
+        chunks.append(pa.table(arrays))
+    return pa.concat_tables(chunks)
+
+
+def _spilled(chunk: pa.Table, leaves: set[Leaf], table: str) -> dict[Leaf, pa.ChunkedArray]:
+    """Returns wanted leaves that an export left in `_overflow`; only a memtable of very many paths has any."""
+    overflow = chunk.column("_overflow")
+    if overflow.null_count == len(overflow):
+        return {}
+    shredder = Shredder(table, min_leaf_rows=1, min_leaf_density=0.0, max_leaf_columns=2**31)
+    shredder.append_table(chunk.select([*TABLES[table].columns, "_overflow"]))
+    whole = shredder.finish()
+    held = set(whole.column_names)
+    return {leaf: whole.column(_physical(leaf)) for leaf in leaves if _physical(leaf) in held}

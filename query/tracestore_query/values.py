@@ -1,0 +1,242 @@
+"""The value of a path as an expression over its leaves: the type rules, in one place.
+
+docs/guide/sql.md, "Types", is the table that the tests run against this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp
+
+from tracestore_query.chains import Step
+
+Columns = Mapping[str, exp.Expression]
+"""The column of each leaf type a path has in the scan."""
+
+_LIST_ITEM = {"i64[]": "BIGINT", "f64[]": "DOUBLE", "bool[]": "BOOLEAN", "str[]": "VARCHAR"}
+_SQL_TYPE = {
+    "i64": "BIGINT",
+    "f64": "DOUBLE",
+    "bool": "BOOLEAN",
+    "str": "VARCHAR",
+    "bin": "BLOB",
+    "json": "JSON",
+}
+_TYPE_WORD = {"i64": "int64", "f64": "double", "bool": "bool", "str": "string", "bin": "bytes"}
+
+
+def null(sql_type: str) -> exp.Expression:
+    """Returns a NULL of a type."""
+    return exp.cast(exp.null(), sql_type)
+
+
+def number(columns: Columns) -> exp.Expression:
+    """Returns the numbers of a path, NULL where the row has something else."""
+    if set(columns) & {"i64", "f64", "json"} == {"i64"}:
+        return columns["i64"].copy()
+    parts: list[exp.Expression] = []
+    if "f64" in columns:
+        parts.append(columns["f64"].copy())
+    if "i64" in columns:
+        parts.append(exp.cast(columns["i64"].copy(), "DOUBLE"))
+    if "json" in columns:
+        # Integers beyond 64 bits and decimals that no double holds.
+        parts.append(_try_cast(columns["json"], "DOUBLE"))
+    return _first(parts, "DOUBLE")
+
+
+def text(columns: Columns) -> exp.Expression:
+    """Returns the strings of a path, NULL where the row has something else."""
+    return columns["str"].copy() if "str" in columns else null("VARCHAR")
+
+
+def boolean(columns: Columns) -> exp.Expression:
+    """Returns the booleans of a path, NULL where the row has something else."""
+    return columns["bool"].copy() if "bool" in columns else null("BOOLEAN")
+
+
+def present(columns: Columns) -> exp.Expression:
+    """Returns TRUE or NULL: whether the row has a value other than null there."""
+    parts = [_set(column) for leaf_type, column in columns.items() if leaf_type != "json"]
+    if "json" in columns:
+        parts.append(exp.NEQ(this=columns["json"].copy(), expression=exp.Literal.string("null")))
+    if not parts:
+        return null("BOOLEAN")
+    some = parts[0]
+    for part in parts[1:]:
+        some = exp.Or(this=some, expression=part)
+    return exp.Case(ifs=[exp.If(this=exp.paren(some), true=exp.true())])
+
+
+def bare(columns: Columns) -> exp.Expression:
+    """Returns the value itself: in its one type, in DOUBLE for a mix of numbers, else as JSON."""
+    types = set(columns)
+    if not types:
+        return null("VARCHAR")
+    if types == {"i64", "f64"}:
+        return number(columns)
+    if len(types) == 1:
+        return _single(next(iter(types)), columns)
+    return json(columns)
+
+
+def json(columns: Columns) -> exp.Expression:
+    """Returns the value as JSON, whatever its type."""
+    return _first([_as_json(leaf_type, column) for leaf_type, column in columns.items()], "JSON")
+
+
+def typeof(columns: Columns) -> exp.Expression:
+    """Returns the word for the row's own type, NULL where the path is missing."""
+    ifs = [
+        exp.If(this=_set(column), true=_type_word(leaf_type, column))
+        for leaf_type, column in columns.items()
+    ]
+    return exp.Case(ifs=ifs) if ifs else null("VARCHAR")
+
+
+def listed(columns: Columns) -> exp.Expression:
+    """Returns the lists of a path. With several item types the items of a json[] are converted to the other's."""
+    lists = [leaf_type for leaf_type in columns if leaf_type.endswith("[]")]
+    typed = [leaf_type for leaf_type in lists if leaf_type != "json[]"]
+    if not lists:
+        return bare(columns)
+    if not typed:
+        return exp.cast(columns["json[]"].copy(), "JSON[]")
+    if len(typed) > 1:
+        if set(typed) == {"i64[]", "f64[]"}:
+            return _first(
+                [exp.cast(columns[each].copy(), "DOUBLE[]") for each in typed], "DOUBLE[]"
+            )
+        return exp.cast(json({each: columns[each] for each in lists}), "JSON[]")
+    item = _LIST_ITEM[typed[0]]
+    parts = [columns[typed[0]].copy()]
+    if "json[]" in columns:
+        parts.append(_items(columns["json[]"], item))
+    return _first(parts, f"{item}[]")
+
+
+def converted(columns: Columns, to: exp.DataType) -> exp.Expression:
+    """Returns every leaf type converted with TRY_CAST."""
+    name = to.sql(dialect="duckdb")
+    if name.upper() == "JSON":
+        return json(columns)
+    parts: list[exp.Expression] = []
+    for leaf_type, column in columns.items():
+        if name.upper() in {"VARCHAR", "TEXT"} and leaf_type.endswith("[]"):
+            parts.append(exp.cast(_as_json(leaf_type, column), "VARCHAR"))
+        elif leaf_type == "json" and name.upper() in {"VARCHAR", "TEXT"}:
+            parts.append(exp.Nullif(this=column.copy(), expression=exp.Literal.string("null")))
+        else:
+            parts.append(exp.TryCast(this=column.copy(), to=to.copy()))
+    return _first(parts, name)
+
+
+def inside(columns: Columns, steps: Sequence[Step], as_text: bool) -> exp.Expression:
+    """Returns the value at steps inside a list: an item, or what lies in a JSON item.
+
+    Args:
+        columns: of the path that holds the list.
+        steps: an array index, then keys and indexes.
+        as_text: whether the JSON found is wanted as its text, strings without quotes.
+    """
+    index = steps[0].index or 0
+    position = (
+        exp.Literal.number(index + 1) if index >= 0 else exp.Neg(this=exp.Literal.number(-index))
+    )
+    parts: list[exp.Expression] = []
+    extract = "json_extract_string" if as_text else "json_extract"
+    for leaf_type, column in columns.items():
+        if leaf_type == "json[]":
+            item: exp.Expression = exp.Anonymous(
+                this="list_extract", expressions=[column.copy(), position.copy()]
+            )
+            pointer = exp.Literal.string(_json_path(steps[1:]))
+            parts.append(exp.Anonymous(this=extract, expressions=[exp.cast(item, "JSON"), pointer]))
+        elif leaf_type.endswith("[]") and len(steps) == 1:
+            item = exp.Anonymous(this="list_extract", expressions=[column.copy(), position.copy()])
+            parts.append(exp.cast(item, "VARCHAR") if as_text else item)
+    if len(parts) > 1 and not as_text:
+        parts = [exp.Anonymous(this="to_json", expressions=[part]) for part in parts]
+    return _first(parts, "VARCHAR" if as_text else "JSON")
+
+
+def _single(leaf_type: str, columns: Columns) -> exp.Expression:
+    column = columns[leaf_type].copy()
+    if leaf_type == "json[]":
+        return exp.cast(column, "JSON[]")
+    if leaf_type == "json":
+        return exp.cast(exp.Nullif(this=column, expression=exp.Literal.string("null")), "JSON")
+    return column
+
+
+def _as_json(leaf_type: str, column: exp.Expression) -> exp.Expression:
+    column = column.copy()
+    if leaf_type == "json":
+        return exp.cast(exp.Nullif(this=column, expression=exp.Literal.string("null")), "JSON")
+    if leaf_type == "json[]":
+        return exp.Anonymous(this="to_json", expressions=[exp.cast(column, "JSON[]")])
+    if leaf_type == "bin":
+        return exp.Anonymous(
+            this="to_json", expressions=[exp.Anonymous(this="to_base64", expressions=[column])]
+        )
+    return exp.Anonymous(this="to_json", expressions=[column])
+
+
+def _type_word(leaf_type: str, column: exp.Expression) -> exp.Expression:
+    if leaf_type.endswith("[]"):
+        return exp.Literal.string("array")
+    if leaf_type != "json":
+        return exp.Literal.string(_TYPE_WORD[leaf_type])
+    first = exp.Anonymous(this="left", expressions=[column.copy(), exp.Literal.number(1)])
+    words = {"n": "null", "{": "object", "[": "array", '"': "string"}
+    return exp.Case(
+        this=first,
+        ifs=[
+            exp.If(this=exp.Literal.string(c), true=exp.Literal.string(word))
+            for c, word in words.items()
+        ],
+        default=exp.Literal.string("number"),
+    )
+
+
+def _items(column: exp.Expression, item: str) -> exp.Expression:
+    """Returns a list of JSON texts as a list of a scalar type."""
+    x = exp.to_identifier("x")
+    one = exp.Anonymous(
+        this="json_extract_string",
+        expressions=[exp.cast(exp.column("x"), "JSON"), exp.Literal.string("$")],
+    )
+    return exp.Anonymous(
+        this="list_transform",
+        expressions=[column.copy(), exp.Lambda(this=_try_cast(one, item), expressions=[x])],
+    )
+
+
+def _json_path(steps: Sequence[Step]) -> str:
+    """Returns the JSONPath of steps: `$.a."b.c"[0]`; a negative index counts from the end."""
+    parts = ["$"]
+    for step in steps:
+        if step.index is None:
+            parts.append('."' + step.text.replace("\\", "\\\\").replace('"', '\\"') + '"')
+        elif step.index < 0:
+            parts.append(f"[#{step.index}]")
+        else:
+            parts.append(f"[{step.index}]")
+    return "".join(parts)
+
+
+def _set(column: exp.Expression) -> exp.Expression:
+    return exp.Not(this=exp.Is(this=column.copy(), expression=exp.null()))
+
+
+def _try_cast(value: exp.Expression, sql_type: str) -> exp.Expression:
+    return exp.TryCast(this=value.copy(), to=exp.DataType.build(sql_type, dialect="duckdb"))
+
+
+def _first(parts: Sequence[exp.Expression], sql_type: str) -> exp.Expression:
+    if not parts:
+        return null(sql_type)
+    if len(parts) == 1:
+        return parts[0]
+    return exp.Coalesce(this=parts[0], expressions=list(parts[1:]))

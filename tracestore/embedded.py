@@ -1,0 +1,73 @@
+"""The store with SQL on it: what `tracestore.open` gives. Composition: knows the store and the query layer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from tracestore.store import Store as PlainStore
+from tracestore_query import Query, Result
+
+
+class Store(PlainStore):
+    """Is an open store that answers SQL. Thread-safe; a context manager."""
+
+    _query: Query | None = None
+    _query_lock = threading.Lock()
+
+    def sql(
+        self,
+        sql: str,
+        params: Any = None,
+        *,
+        projects: Collection[str] | None = None,
+        timeout_s: float | None = 60.0,
+        max_rows: int | None = None,
+    ) -> Result:
+        """Returns the answer of one SQL statement; docs/guide/sql.md is the language.
+
+        Args:
+            sql: a SELECT, or EXPLAIN or DESCRIBE of one; `?` and `$name` are parameters.
+            params: their values, in a list or by name.
+            projects: the projects it may see, None for all.
+            timeout_s: seconds until it is stopped, None for no bound.
+            max_rows: rows after which the answer is cut, with a warning.
+
+        Raises:
+            QueryError: saying what is wrong and what to do about it.
+        """
+        return self.query.sql(
+            sql, params, projects=projects, timeout_s=timeout_s, max_rows=max_rows
+        )
+
+    @property
+    def query(self) -> Query:
+        """Returns the query layer over this store, made at its first use."""
+        with self._query_lock:
+            if self._query is None:
+                self._query = Query(self)
+            return self._query
+
+    def close(self) -> None:
+        """Ends the query layer, flushes and closes the store."""
+        if self._query is not None:
+            self._query.close()
+            self._query = None
+        super().close()
+
+
+def open(folder: str | Path, mode: str = "rw", **settings: Any) -> Store:  # noqa: A001 - the public name
+    """Opens a store in a folder, and creates it where there is none.
+
+    Args:
+        folder: the store's folder.
+        mode: "rw" for the one writer, "r" for any number of readers, which see flushed rows.
+        settings: see `tracestore.store.Store.open`.
+
+    Raises:
+        StoreLockedError: where another process writes to the folder.
+        StoreMissingError: where there is nothing to read.
+    """
+    return Store.open(folder, mode, **settings)  # type: ignore[arg-type]
