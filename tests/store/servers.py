@@ -82,7 +82,7 @@ def s3(folder: Path) -> Iterator[str]:
     (folder / "bucket").mkdir(parents=True)
     command = [
         str(program), "serve", "s3", "--addr", f"127.0.0.1:{port}",
-        "--auth-key", "key,secret", "--vfs-cache-mode", "off", str(folder),
+        "--auth-key", "key,secret", "--vfs-cache-mode", "off", "--dir-cache-time", "1ms", str(folder),
     ]  # fmt: skip
     environment = {**os.environ, "RCLONE_CONFIG": os.devnull}
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)

@@ -15,13 +15,15 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
 from tracestore.errors import StoreFailedError, StoreMissingError
 from tracestore.store import filenames, fsio
+
+_TIMEOUTS: Final = ("connect_timeout", "request_timeout")
 
 _COPY_BYTES: Final = 4 * 1024 * 1024
 
@@ -183,7 +185,7 @@ class ObjectFiles(SegmentFiles):
             try:
                 self._remote.delete_file(self._name(place))
             except OSError:
-                # Arrow marks the emptied folder after the removal, which some servers refuse.
+                # Arrow then writes a marker for the emptied folder, which some servers refuse.
                 if self.size(place) is not None:
                     raise
 
@@ -277,17 +279,33 @@ class ObjectFiles(SegmentFiles):
 
 
 def _connect(url: str) -> tuple[pafs.FileSystem, str]:
-    if "endpoint_override=" in url:
+    try:
+        if url.startswith("s3://"):
+            return _connect_s3(url)
+        remote, root = pafs.FileSystem.from_uri(url)
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+        raise StoreFailedError(f"cannot open segments at {_shown_url(url)}: {error}") from error
+    return remote, root.rstrip("/")
+
+
+def _connect_s3(url: str) -> tuple[pafs.FileSystem, str]:
+    """Connects to `s3://[key:secret@]bucket/prefix?region=&scheme=&endpoint_override=…`."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    if "endpoint_override" in options:
         # Servers that speak S3 refuse the checksum trailers (no Content-Length) that Amazon's own
         # takes; the SDK is told so by its environment only. Segments carry checksums of their own.
         os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "WHEN_REQUIRED")
-    try:
-        remote, root = pafs.FileSystem.from_uri(url)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise StoreFailedError(
-            f"cannot open segments at {url.split('?', maxsplit=1)[0]}: {error}"
-        ) from error
-    return remote, root.rstrip("/")
+    seconds = {name: float(options.pop(name)) for name in _TIMEOUTS if name in options}
+    remote = pafs.S3FileSystem(
+        access_key=unquote(parts.username) if parts.username else None,
+        secret_key=unquote(parts.password) if parts.password else None,
+        # Arrow's default is ten attempts; a flush that fails is tried again by its own caller.
+        retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=2),
+        **options,
+        **seconds,
+    )
+    return remote, f"{parts.hostname}{parts.path}".rstrip("/")
 
 
 def _shown_url(url: str) -> str:
