@@ -136,7 +136,7 @@ cdef ArrowArray* words_column(const Leaf* leaf, const Picks* picks) noexcept nog
     if to == NULL or set_validity(array, picks) != 0:
         array_free(array)
         return NULL
-    if picks.block and picks.count == picks.rows:
+    if picks.block and picks.count == picks.rows and picks.rows:
         memcpy(to, values + picks.first, 8 * <size_t>picks.rows)
         return array
     for i in range(picks.rows):

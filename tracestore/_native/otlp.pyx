@@ -5,654 +5,102 @@ below them. A span that is broken inside is refused alone; a broken frame around
 leaves the builder as it was. Linear in the request, but for messages in several parts, which are bounded.
 """
 
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memset, strlen
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memset
 
-from tracestore._native.buffer cimport Buffer, buffer_u8
 from tracestore._native.builder cimport (
-    LEAF_JSON_LIST,
     NONE,
     Builder,
     State,
-    leaf_of,
-    list_commit,
-    list_cut,
-    list_items,
-    list_text_item,
     node_enter,
     node_leave,
-    push_bytes,
-    push_i64,
     row_abort,
     row_begin,
     rows_truncate,
 )
 from tracestore._native.json_reader cimport Text
-from tracestore._native.number cimport write_i64
 from tracestore._native.otlp_json cimport RowOrigin, Transcoder, transcode_request, transcoder_free
+from tracestore._native.otlp_log cimport read_log
+from tracestore._native.otlp_request cimport Request, push_text, push_word, size_of
+from tracestore._native.otlp_span cimport read_span
 from tracestore._native.otlp_value cimport (
     ANY_STRING,
     AnyValue,
-    ValueReader,
     join_parts,
     read_any,
     read_key_value,
-    read_text,
     reader_free,
-    shred_any,
     shred_attribute,
     write_attribute,
 )
 from tracestore._native.protobuf cimport (
     WIRE_BYTES,
-    WIRE_FIXED32,
-    WIRE_FIXED64,
     WIRE_VARINT,
     Wire,
     wire_bytes,
-    wire_fixed32,
-    wire_fixed64,
     wire_skip,
     wire_tag,
     wire_varint,
 )
-from tracestore._native.rejections cimport MAX_REPORTED_REJECTIONS, Rejections, reject, rejections_take
-from tracestore._native.routing cimport Routing, same_text, text_of
-from tracestore._native.status cimport TS_LIMIT, TS_NO_MEMORY, TS_OK, TS_ROW
+from tracestore._native.rejections cimport MAX_REPORTED_REJECTIONS, reject, rejections_take
+from tracestore._native.routing cimport same_text, text_of
+from tracestore._native.status cimport TS_LIMIT, TS_NO_MEMORY, TS_OK
 from tracestore._native.tables cimport (
-    LOG_DROPPED_ATTRIBUTES,
-    LOG_EVENT_NAME,
-    LOG_FLAGS,
-    LOG_NODE_BODY,
-    LOG_OBSERVED_TIME_NS,
     LOG_RESOURCE_DROPPED,
     LOG_RESOURCE_SCHEMA_URL,
     LOG_SCOPE_NAME,
     LOG_SERVICE,
-    LOG_SEVERITY_NUMBER,
-    LOG_SEVERITY_TEXT,
-    LOG_SPAN_ID,
-    LOG_TIME_NS,
-    LOG_TRACE_ID,
-    NODE_ATTRIBUTES,
     NODE_RESOURCE,
     NODE_SCOPE,
-    SPAN_DROPPED_ATTRIBUTES,
-    SPAN_DROPPED_EVENTS,
-    SPAN_DROPPED_LINKS,
-    SPAN_DURATION_NS,
     SPAN_EXPERIMENT,
-    SPAN_FLAGS,
-    SPAN_KIND,
-    SPAN_NAME,
-    SPAN_NODE_EVENTS,
-    SPAN_NODE_LINKS,
-    SPAN_PARENT_SPAN_ID,
     SPAN_PROJECT,
     SPAN_RESOURCE_DROPPED,
     SPAN_RESOURCE_SCHEMA_URL,
     SPAN_SCOPE_NAME,
     SPAN_SERVICE,
-    SPAN_SPAN_ID,
-    SPAN_START_NS,
-    SPAN_STATUS_CODE,
-    SPAN_STATUS_MESSAGE,
-    SPAN_TRACE_ID,
-    SPAN_TRACE_STATE,
 )
-from tracestore._native.text cimport hex_digit, utf8_first_bad, write_hex, write_json_string
+from tracestore._native.text cimport utf8_first_bad
 
 from tracestore.errors import PayloadError
 
 cdef enum:
-    TRACE_ID_BYTES = 16
-    SPAN_ID_BYTES = 8
     # Bytes that messages in several parts may copy, beside the size of the request.
     JOINED_BYTES = 1_048_576
-
-cdef const char** KIND_NAMES = [b"UNSPECIFIED", b"INTERNAL", b"SERVER", b"CLIENT", b"PRODUCER", b"CONSUMER"]
-cdef const char** STATUS_NAMES = [b"UNSET", b"OK", b"ERROR"]
-
-
-cdef struct Request:
-    ValueReader v
-    Routing routing
-    Rejections refused
-    const uint8_t* base
-    const uint8_t* end
-    # Rows met so far, refused and skipped ones included.
-    uint64_t ordinal
-    bint logs
-    # Columns that stand for every row of a resource or scope, by table.
-    int service
-    int scope_name
-    int resource_schema_url
-    int resource_dropped
-
-
-cdef struct Span:
-    Wire trace_id
-    Wire span_id
-    Wire parent
-    Wire name
-    Wire trace_state
-    Wire status_message
-    uint64_t kind
-    uint64_t status_code
-    uint64_t start_ns
-    uint64_t end_ns
-    uint32_t flags
-    uint64_t dropped_attributes
-    uint64_t dropped_events
-    uint64_t dropped_links
-    # List leaves under way, NONE before the first item.
-    uint32_t events
-    uint32_t events_mark
-    uint32_t links
-    uint32_t links_mark
-
-
-cdef struct LogRecord:
-    Wire trace_id
-    Wire span_id
-    Wire severity_text
-    Wire event_name
-    Wire body
-    bint has_body
-    uint64_t time_ns
-    uint64_t observed_ns
-    uint64_t severity
-    uint64_t dropped_attributes
-    uint32_t flags
-
-
-cdef inline int row_fail(Request* r, const Wire* w, const char* reason) noexcept nogil:
-    r.v.error.at = w.p
-    r.v.error.reason = reason
-    return TS_ROW
-
-
-cdef inline size_t size_of(const Wire* w) noexcept nogil:
-    return w.end - w.p
-
-
-cdef inline bint all_zero(const Wire* w) noexcept nogil:
-    cdef size_t i
-    for i in range(size_of(w)):
-        if w.p[i]:
-            return 0
-    return 1
-
-
-# --- columns ----------------------------------------------------------------------------------------
-
-
-cdef int push_text(Request* r, int column, const Wire* w, bint always) noexcept nogil:
-    # A proto string; the empty one is null unless `always`.
-    cdef Text text
-    cdef int status
-    if w.p == w.end and not always:
-        return TS_OK
-    status = read_text(&r.v, w, &text)
-    if status != TS_OK:
-        return status
-    return push_bytes(r.v.s, column, text.p, text.size)
-
-
-cdef int push_id(Request* r, int column, const Wire* w) noexcept nogil:
-    cdef uint8_t hex[32]
-    cdef size_t i
-    for i in range(size_of(w)):
-        hex[2 * i] = hex_digit(w.p[i] >> 4)
-        hex[2 * i + 1] = hex_digit(w.p[i] & 15)
-    return push_bytes(r.v.s, column, hex, 2 * size_of(w))
-
-
-cdef int push_word(Request* r, int column, uint64_t value) noexcept nogil:
-    return push_i64(r.v.s, column, <int64_t>value)
-
-
-cdef int push_name(Request* r, int column, uint64_t value, const char** names, uint64_t known) noexcept nogil:
-    # An enum's name; a number of a later specification keeps its digits.
-    cdef Buffer* text = &r.v.json
-    if value < known:
-        return push_bytes(r.v.s, column, names[value], strlen(names[value]))
-    text.size = 0
-    if write_i64(text, <int64_t>value) != 0:
-        return TS_NO_MEMORY
-    return push_bytes(r.v.s, column, text.data, text.size)
-
-
-# --- events and links -------------------------------------------------------------------------------
-
-
-cdef int write_label(Buffer* out, const char* label, size_t size) noexcept nogil:
-    # `,"label":`, the comma only behind an earlier member.
-    if out.data[out.size - 1] != c'{' and buffer_u8(out, c',') != 0:
-        return TS_NO_MEMORY
-    return write_json_string(out, <const uint8_t*>label, size) | buffer_u8(out, c':')
-
-
-cdef int write_word(Buffer* out, const char* label, size_t size, uint64_t value) noexcept nogil:
-    cdef int status = write_label(out, label, size)
-    if value > <uint64_t>INT64_MAX:
-        # Past what an int64 prints: all digits but the last, then the last.
-        status |= write_i64(out, <int64_t>(value // 10)) | buffer_u8(out, <uint8_t>(48 + value % 10))
-    else:
-        status |= write_i64(out, <int64_t>value)
-    return TS_NO_MEMORY if status else TS_OK
-
-
-cdef int write_id(Buffer* out, const char* label, size_t size, const Wire* id) noexcept nogil:
-    cdef int status = write_label(out, label, size) | buffer_u8(out, c'"')
-    status |= write_hex(out, id.p, size_of(id)) | buffer_u8(out, c'"')
-    return TS_NO_MEMORY if status else TS_OK
-
-
-cdef int write_string(Request* r, Buffer* out, const char* label, size_t size, const Wire* w) noexcept nogil:
-    cdef Text text
-    cdef int status = read_text(&r.v, w, &text)
-    if status != TS_OK:
-        return status
-    if write_label(out, label, size) != 0 or write_json_string(out, text.p, text.size) != 0:
-        return TS_NO_MEMORY
-    return TS_OK
-
-
-cdef int write_attributes(Request* r, Wire w, uint32_t attributes_field, Buffer* out) noexcept nogil:
-    # `"attributes":{...}` of an event or link: every KeyValue under the field, in order.
-    cdef Wire attribute
-    cdef uint32_t field
-    cdef bint first = 1
-    cdef int type, status
-    if write_label(out, b"attributes", 10) != 0 or buffer_u8(out, c'{') != 0:
-        return TS_NO_MEMORY
-    while w.p < w.end:
-        status = wire_tag(&w, &field, &type, &r.v.error)
-        if status != TS_OK:
-            return status
-        if field == attributes_field and type == WIRE_BYTES:
-            status = wire_bytes(&w, &attribute, &r.v.error)
-            if status == TS_OK:
-                status = write_attribute(&r.v, attribute, first, out)
-            first = 0
-        else:
-            status = wire_skip(&w, field, type, &r.v.error)
-        if status != TS_OK:
-            return status
-    return buffer_u8(out, c'}')
-
-
-cdef int write_event(Request* r, Wire event, Buffer* out) noexcept nogil:
-    cdef Wire w = event
-    cdef Wire name
-    cdef uint64_t time_ns = 0
-    cdef uint64_t dropped = 0
-    cdef uint32_t field
-    cdef int type, status
-    name.p = w.end
-    name.end = w.end
-    while w.p < w.end:
-        status = wire_tag(&w, &field, &type, &r.v.error)
-        if status != TS_OK:
-            return status
-        if field == 1 and type == WIRE_FIXED64:
-            status = wire_fixed64(&w, &time_ns, &r.v.error)
-        elif field == 2 and type == WIRE_BYTES:
-            status = wire_bytes(&w, &name, &r.v.error)
-        elif field == 4 and type == WIRE_VARINT:
-            status = wire_varint(&w, &dropped, &r.v.error)
-        else:
-            status = wire_skip(&w, field, type, &r.v.error)
-        if status != TS_OK:
-            return status
-    out.size = 0
-    if buffer_u8(out, c'{') != 0:
-        return TS_NO_MEMORY
-    status = write_string(r, out, b"name", 4, &name)
-    if status == TS_OK:
-        status = write_word(out, b"time_ns", 7, time_ns)
-    if status == TS_OK:
-        status = write_attributes(r, event, 3, out)
-    if status == TS_OK and <uint32_t>dropped:
-        status = write_word(out, b"dropped_attributes_count", 24, <uint32_t>dropped)
-    if status != TS_OK:
-        return status
-    return buffer_u8(out, c'}')
-
-
-cdef int write_link(Request* r, Wire link, Buffer* out) noexcept nogil:
-    cdef Wire w = link
-    cdef Wire trace_id, span_id, trace_state
-    cdef uint64_t dropped = 0
-    cdef uint32_t flags = 0
-    cdef uint32_t field
-    cdef int type, status
-    trace_id.p = trace_id.end = w.end
-    span_id.p = span_id.end = w.end
-    trace_state.p = trace_state.end = w.end
-    while w.p < w.end:
-        status = wire_tag(&w, &field, &type, &r.v.error)
-        if status != TS_OK:
-            return status
-        if field == 1 and type == WIRE_BYTES:
-            status = wire_bytes(&w, &trace_id, &r.v.error)
-        elif field == 2 and type == WIRE_BYTES:
-            status = wire_bytes(&w, &span_id, &r.v.error)
-        elif field == 3 and type == WIRE_BYTES:
-            status = wire_bytes(&w, &trace_state, &r.v.error)
-        elif field == 5 and type == WIRE_VARINT:
-            status = wire_varint(&w, &dropped, &r.v.error)
-        elif field == 6 and type == WIRE_FIXED32:
-            status = wire_fixed32(&w, &flags, &r.v.error)
-        else:
-            status = wire_skip(&w, field, type, &r.v.error)
-        if status != TS_OK:
-            return status
-    out.size = 0
-    if buffer_u8(out, c'{') != 0:
-        return TS_NO_MEMORY
-    status = write_id(out, b"trace_id", 8, &trace_id)
-    if status == TS_OK:
-        status = write_id(out, b"span_id", 7, &span_id)
-    if status == TS_OK and trace_state.p < trace_state.end:
-        status = write_string(r, out, b"trace_state", 11, &trace_state)
-    if status == TS_OK:
-        status = write_attributes(r, link, 4, out)
-    if status == TS_OK and flags:
-        status = write_word(out, b"flags", 5, flags)
-    if status == TS_OK and <uint32_t>dropped:
-        status = write_word(out, b"dropped_attributes_count", 24, <uint32_t>dropped)
-    if status != TS_OK:
-        return status
-    return buffer_u8(out, c'}')
-
-
-cdef int add_item(Request* r, Wire message, bint link, uint32_t* leaf, uint32_t* mark) noexcept nogil:
-    # One event or link as an item of its json[] leaf.
-    cdef State* s = r.v.s
-    cdef int status
-    if leaf[0] == NONE:
-        status = leaf_of(s, SPAN_NODE_LINKS if link else SPAN_NODE_EVENTS, LEAF_JSON_LIST, leaf)
-        if status != TS_OK:
-            return status
-        mark[0] = list_items(&s.leaves[leaf[0]])
-    r.v.depth = 0
-    status = write_link(r, message, &r.v.json) if link else write_event(r, message, &r.v.json)
-    if status != TS_OK:
-        return status
-    return list_text_item(s, leaf[0], r.v.json.data, r.v.json.size)
-
-
-# --- spans ------------------------------------------------------------------------------------------
-
-
-cdef int read_status(Request* r, Wire w, Span* span) noexcept nogil:
-    cdef uint32_t field
-    cdef int type, status
-    while w.p < w.end:
-        status = wire_tag(&w, &field, &type, &r.v.error)
-        if status != TS_OK:
-            return status
-        if field == 2 and type == WIRE_BYTES:
-            status = wire_bytes(&w, &span.status_message, &r.v.error)
-        elif field == 3 and type == WIRE_VARINT:
-            status = wire_varint(&w, &span.status_code, &r.v.error)
-        else:
-            status = wire_skip(&w, field, type, &r.v.error)
-        if status != TS_OK:
-            return status
-    return TS_OK
-
-
-cdef int read_span_field(
-    Request* r, Wire* w, uint32_t field, int type, Span* span, uint32_t* before
-) noexcept nogil:
-    cdef Wire message
-    cdef int status
-    if type == WIRE_BYTES:
-        status = wire_bytes(w, &message, &r.v.error)
-        if status != TS_OK:
-            return status
-        if field == 9:
-            r.v.depth = 0
-            return shred_attribute(&r.v, message, NODE_ATTRIBUTES, before)
-        if field == 1:
-            span.trace_id = message
-        elif field == 2:
-            span.span_id = message
-        elif field == 3:
-            span.trace_state = message
-        elif field == 4:
-            span.parent = message
-        elif field == 5:
-            span.name = message
-        elif field == 11:
-            return add_item(r, message, False, &span.events, &span.events_mark)
-        elif field == 13:
-            return add_item(r, message, True, &span.links, &span.links_mark)
-        elif field == 15:
-            return read_status(r, message, span)
-        return TS_OK
-    if type == WIRE_VARINT:
-        if field == 6:
-            return wire_varint(w, &span.kind, &r.v.error)
-        if field == 10:
-            return wire_varint(w, &span.dropped_attributes, &r.v.error)
-        if field == 12:
-            return wire_varint(w, &span.dropped_events, &r.v.error)
-        if field == 14:
-            return wire_varint(w, &span.dropped_links, &r.v.error)
-    elif type == WIRE_FIXED64:
-        if field == 7:
-            return wire_fixed64(w, &span.start_ns, &r.v.error)
-        if field == 8:
-            return wire_fixed64(w, &span.end_ns, &r.v.error)
-    elif type == WIRE_FIXED32 and field == 16:
-        return wire_fixed32(w, &span.flags, &r.v.error)
-    return wire_skip(w, field, type, &r.v.error)
-
-
-cdef int check_span(Request* r, const Wire* whole, Span* span) noexcept nogil:
-    if size_of(&span.trace_id) != TRACE_ID_BYTES or all_zero(&span.trace_id):
-        return row_fail(r, whole, b"trace_id is not 16 bytes, or all of them are zero")
-    if size_of(&span.span_id) != SPAN_ID_BYTES or all_zero(&span.span_id):
-        return row_fail(r, whole, b"span_id is not 8 bytes, or all of them are zero")
-    if size_of(&span.parent) and all_zero(&span.parent):
-        span.parent.p = span.parent.end
-    if size_of(&span.parent) != 0 and size_of(&span.parent) != SPAN_ID_BYTES:
-        return row_fail(r, whole, b"parent_span_id is not 8 bytes")
-    if span.start_ns > <uint64_t>INT64_MAX or span.end_ns > <uint64_t>INT64_MAX:
-        return row_fail(r, whole, b"a time is after the year 2262")
-    return TS_OK
-
-
-cdef int push_span(Request* r, Span* span) noexcept nogil:
-    cdef int status = push_id(r, SPAN_TRACE_ID, &span.trace_id)
-    if status == TS_OK:
-        status = push_id(r, SPAN_SPAN_ID, &span.span_id)
-    if status == TS_OK and span.parent.p < span.parent.end:
-        status = push_id(r, SPAN_PARENT_SPAN_ID, &span.parent)
-    if status == TS_OK:
-        status = push_text(r, SPAN_NAME, &span.name, True)
-    if status == TS_OK:
-        status = push_name(r, SPAN_KIND, span.kind, KIND_NAMES, 6)
-    if status == TS_OK:
-        status = push_word(r, SPAN_START_NS, span.start_ns)
-    if status == TS_OK and span.end_ns:
-        status = push_word(r, SPAN_DURATION_NS, span.end_ns - span.start_ns)
-    if status == TS_OK:
-        status = push_name(r, SPAN_STATUS_CODE, span.status_code, STATUS_NAMES, 3)
-    if status == TS_OK:
-        status = push_text(r, SPAN_STATUS_MESSAGE, &span.status_message, False)
-    if status == TS_OK:
-        status = push_text(r, SPAN_TRACE_STATE, &span.trace_state, False)
-    if status == TS_OK:
-        status = push_word(r, SPAN_FLAGS, span.flags)
-    if status == TS_OK:
-        status = push_word(r, SPAN_DROPPED_ATTRIBUTES, <uint32_t>span.dropped_attributes)
-    if status == TS_OK:
-        status = push_word(r, SPAN_DROPPED_EVENTS, <uint32_t>span.dropped_events)
-    if status == TS_OK:
-        status = push_word(r, SPAN_DROPPED_LINKS, <uint32_t>span.dropped_links)
-    if status == TS_OK and span.events != NONE:
-        status = list_commit(r.v.s, span.events)
-    if status == TS_OK:
-        # From here on row_abort takes the events back.
-        span.events = NONE
-        if span.links != NONE:
-            status = list_commit(r.v.s, span.links)
-    if status == TS_OK:
-        span.links = NONE
-    return status
-
-
-cdef int read_span(Request* r, Wire w) noexcept nogil:
-    cdef State* s = r.v.s
-    cdef Wire whole = w
-    cdef Span span
-    cdef uint32_t before = NONE
-    cdef uint32_t field
-    cdef int type
-    cdef int status = TS_OK
-    memset(&span, 0, sizeof(Span))
-    span.events = NONE
-    span.links = NONE
-    node_enter(s, NODE_ATTRIBUTES)
-    while w.p < w.end and status == TS_OK:
-        status = wire_tag(&w, &field, &type, &r.v.error)
-        if status == TS_OK:
-            status = read_span_field(r, &w, field, type, &span, &before)
-    node_leave(s, NODE_ATTRIBUTES)
-    if status == TS_OK:
-        status = check_span(r, &whole, &span)
-    if status == TS_OK:
-        status = push_span(r, &span)
-    if status != TS_OK:
-        if span.events != NONE:
-            list_cut(&s.leaves[span.events], span.events_mark)
-        if span.links != NONE:
-            list_cut(&s.leaves[span.links], span.links_mark)
-    return status
-
-
-# --- log records ------------------------------------------------------------------------------------
-
-
-cdef int read_log_field(
-    Request* r, Wire* w, uint32_t field, int type, LogRecord* log, uint32_t* before
-) noexcept nogil:
-    cdef Wire message
-    cdef int status
-    if type == WIRE_BYTES:
-        status = wire_bytes(w, &message, &r.v.error)
-        if status != TS_OK:
-            return status
-        if field == 6:
-            r.v.depth = 0
-            return shred_attribute(&r.v, message, NODE_ATTRIBUTES, before)
-        if field == 3:
-            log.severity_text = message
-        elif field == 5:
-            if log.has_body:
-                return join_parts(&r.v, &log.body, &message)
-            log.body = message
-            log.has_body = 1
-        elif field == 9:
-            log.trace_id = message
-        elif field == 10:
-            log.span_id = message
-        elif field == 12:
-            log.event_name = message
-        return TS_OK
-    if type == WIRE_VARINT:
-        if field == 2:
-            return wire_varint(w, &log.severity, &r.v.error)
-        if field == 7:
-            return wire_varint(w, &log.dropped_attributes, &r.v.error)
-    elif type == WIRE_FIXED64:
-        if field == 1:
-            return wire_fixed64(w, &log.time_ns, &r.v.error)
-        if field == 11:
-            return wire_fixed64(w, &log.observed_ns, &r.v.error)
-    elif type == WIRE_FIXED32 and field == 8:
-        return wire_fixed32(w, &log.flags, &r.v.error)
-    return wire_skip(w, field, type, &r.v.error)
-
-
-cdef int check_log(Request* r, const Wire* whole, LogRecord* log) noexcept nogil:
-    if all_zero(&log.trace_id):
-        log.trace_id.p = log.trace_id.end
-    if all_zero(&log.span_id):
-        log.span_id.p = log.span_id.end
-    if size_of(&log.trace_id) != 0 and size_of(&log.trace_id) != TRACE_ID_BYTES:
-        return row_fail(r, whole, b"trace_id is not 16 bytes")
-    if size_of(&log.span_id) != 0 and size_of(&log.span_id) != SPAN_ID_BYTES:
-        return row_fail(r, whole, b"span_id is not 8 bytes")
-    if log.time_ns > <uint64_t>INT64_MAX or log.observed_ns > <uint64_t>INT64_MAX:
-        return row_fail(r, whole, b"a time is after the year 2262")
-    return TS_OK
-
-
-cdef int push_log(Request* r, LogRecord* log) noexcept nogil:
-    cdef State* s = r.v.s
-    cdef int status = TS_OK
-    if log.has_body:
-        r.v.depth = 0
-        node_enter(s, LOG_NODE_BODY)
-        status = shred_any(&r.v, log.body, LOG_NODE_BODY)
-        node_leave(s, LOG_NODE_BODY)
-    if status == TS_OK and log.trace_id.p < log.trace_id.end:
-        status = push_id(r, LOG_TRACE_ID, &log.trace_id)
-    if status == TS_OK and log.span_id.p < log.span_id.end:
-        status = push_id(r, LOG_SPAN_ID, &log.span_id)
-    if status == TS_OK:
-        status = push_word(r, LOG_TIME_NS, log.time_ns if log.time_ns else log.observed_ns)
-    if status == TS_OK:
-        status = push_word(r, LOG_OBSERVED_TIME_NS, log.observed_ns)
-    if status == TS_OK:
-        status = push_i64(s, LOG_SEVERITY_NUMBER, <int64_t>log.severity)
-    if status == TS_OK:
-        status = push_text(r, LOG_SEVERITY_TEXT, &log.severity_text, False)
-    if status == TS_OK:
-        status = push_text(r, LOG_EVENT_NAME, &log.event_name, False)
-    if status == TS_OK:
-        status = push_word(r, LOG_FLAGS, log.flags)
-    if status == TS_OK:
-        status = push_word(r, LOG_DROPPED_ATTRIBUTES, <uint32_t>log.dropped_attributes)
-    return status
-
-
-cdef int read_log(Request* r, Wire w) noexcept nogil:
-    cdef State* s = r.v.s
-    cdef Wire whole = w
-    cdef LogRecord log
-    cdef uint32_t before = NONE
-    cdef uint32_t field
-    cdef int type
-    cdef int status = TS_OK
-    memset(&log, 0, sizeof(LogRecord))
-    node_enter(s, NODE_ATTRIBUTES)
-    while w.p < w.end and status == TS_OK:
-        status = wire_tag(&w, &field, &type, &r.v.error)
-        if status == TS_OK:
-            status = read_log_field(r, &w, field, type, &log, &before)
-    node_leave(s, NODE_ATTRIBUTES)
-    if status == TS_OK:
-        status = check_log(r, &whole, &log)
-    if status == TS_OK:
-        status = push_log(r, &log)
-    return status
+    # Field numbers of the attributes; the count of dropped ones comes right after.
+    RESOURCE_ATTRIBUTES = 1
+    SCOPE_ATTRIBUTES = 3
 
 
 # --- what covers many rows ----------------------------------------------------------------------------
 
 
+cdef int check_shared(Request* r, Wire w, uint32_t attributes_field) noexcept nogil:
+    # A resource or scope that no row came of must still be whole.
+    cdef Wire message
+    cdef uint32_t field
+    cdef int type, status
+    while w.p < w.end:
+        status = wire_tag(&w, &field, &type, &r.v.error)
+        if status != TS_OK:
+            return status
+        if field == attributes_field and type == WIRE_BYTES:
+            status = wire_bytes(&w, &message, &r.v.error)
+            r.v.depth = 0
+            r.v.json.size = 0
+            if status == TS_OK:
+                status = write_attribute(&r.v, message, True, &r.v.json)
+        else:
+            status = wire_skip(&w, field, type, &r.v.error)
+        if status != TS_OK:
+            return status
+    return TS_OK
+
+
 cdef int shred_shared(Request* r, Wire w, uint32_t node, int dropped_column, int name_column) noexcept nogil:
     # A resource (attributes are field 1) or a scope (name 1, version 2, attributes 3) over the rows of the run.
     cdef State* s = r.v.s
-    cdef uint32_t attributes_field = 1 if name_column < 0 else 3
-    cdef uint32_t dropped_field = 2 if name_column < 0 else 4
+    cdef uint32_t attributes_field = RESOURCE_ATTRIBUTES if name_column < 0 else SCOPE_ATTRIBUTES
+    cdef uint32_t dropped_field = attributes_field + 1
     cdef Wire message
     cdef Wire name, version
     cdef uint64_t dropped = 0
@@ -790,7 +238,9 @@ cdef int read_scope(Request* r, Wire w) noexcept nogil:
     cdef int status = read_frame(r, w, &scope, &schema_url, &rows)
     if status == TS_OK:
         status = read_rows(r, w)
-    if status != TS_OK or s.rows == first:
+    if status == TS_OK and s.rows == first:
+        return check_shared(r, scope, SCOPE_ATTRIBUTES)
+    if status != TS_OK:
         return status
     run_begin(s, first)
     status = shred_shared(r, scope, NODE_SCOPE, r.resource_dropped + 1, r.scope_name)
@@ -904,7 +354,7 @@ cdef int read_resource(Request* r, Wire w) noexcept nogil:
         if status != TS_OK:
             return status
     if s.rows == first:
-        return TS_OK
+        return check_shared(r, resource, RESOURCE_ATTRIBUTES)
     run_begin(s, first)
     status = shred_shared(r, resource, NODE_RESOURCE, r.resource_dropped, -1)
     if status == TS_OK:

@@ -1,0 +1,7 @@
+"""One log record of a request."""
+
+from tracestore._native.otlp_request cimport Request
+from tracestore._native.protobuf cimport Wire
+
+# Reads a LogRecord message into the row under way; a failure leaves what row_abort takes back.
+cdef int read_log(Request* r, Wire w) noexcept nogil
