@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -138,10 +139,19 @@ def flat_rows(part: pa.Table, table: str) -> list[dict[str, Any]]:
     rows = []
     for row in part.select(names).to_pylist():
         overflow = row.pop(OVERFLOW, None)
-        flat = {name: value for name, value in row.items() if value is not None}
+        flat = {name: _as_json(name, value) for name, value in row.items() if value is not None}
         flat.update(json.loads(overflow) if overflow else {})
         rows.append(flat)
     return rows
+
+
+def _as_json(name: str, value: Any) -> Any:
+    """Returns a leaf column's value as `_overflow` would hold it."""
+    if name.endswith(":json"):
+        return json.loads(value)
+    if name.endswith(":json[]"):
+        return [json.loads(element) for element in value]
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def span_ids(store: Store, **choice: Any) -> list[str]:
