@@ -32,7 +32,7 @@ build/.kernels: build/.installed $(KERNELS)
 	@touch $@
 
 demo: build
-	$(PY) docs/guide/shred_traces.py
+	$(BIN)/tracestore demo
 
 serve: build
 	$(BIN)/tracestore serve --data "$${TRACESTORE_DATA:-data}"

@@ -2,13 +2,24 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 
 cdef struct Buffer:
     uint8_t* data
     size_t size
     size_t capacity
+
+
+cdef inline void copy_bytes(void* to, const void* source, size_t size) noexcept nogil:
+    # memcpy that takes NULL where there is nothing to copy.
+    if size:
+        memcpy(to, source, size)
+
+
+cdef inline bint same_bytes(const void* a, const void* b, size_t size) noexcept nogil:
+    # Equality that takes NULL where there is nothing to compare.
+    return size == 0 or memcmp(a, b, size) == 0
 
 
 cdef inline void buffer_free(Buffer* b) noexcept nogil:

@@ -8,7 +8,7 @@ that fails, or a key that comes a second time, is taken back by popping what its
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcpy
 
 from tracestore._native.buffer cimport (
     Buffer,
@@ -17,6 +17,7 @@ from tracestore._native.buffer cimport (
     buffer_i64,
     buffer_u8,
     buffer_u32,
+    same_bytes,
 )
 from tracestore._native.hashing cimport hash_bytes
 from tracestore._native.status cimport TS_LIMIT, TS_NO_MEMORY, TS_OK
@@ -159,7 +160,7 @@ cdef inline const uint8_t* node_key(State* s, uint32_t node) noexcept nogil:
 
 cdef inline bint node_is(State* s, uint32_t node, uint32_t parent, const uint8_t* key, size_t size) noexcept nogil:
     cdef Node* n = &s.nodes[node]
-    return n.key_size == size and n.parent == parent and memcmp(s.keys.data + n.key_start, key, size) == 0
+    return n.key_size == size and n.parent == parent and same_bytes(s.keys.data + n.key_start, key, size)
 
 
 cdef inline uint64_t child_hash(State* s, uint32_t parent, const uint8_t* key, size_t size) noexcept nogil:

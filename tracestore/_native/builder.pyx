@@ -6,11 +6,19 @@ the values plus 4 bytes a value for its row, about 90 bytes a path and 200 bytes
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcmp, memset, strlen
+from libc.string cimport memset, strlen
 
 import os
 
-from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free, buffer_u8, buffer_u32, buffer_u64
+from tracestore._native.buffer cimport (
+    Buffer,
+    buffer_bytes,
+    buffer_free,
+    buffer_u8,
+    buffer_u32,
+    buffer_u64,
+    same_bytes,
+)
 from tracestore._native.hashing cimport hash_bytes
 from tracestore._native.status cimport TS_LIMIT, TS_NO_MEMORY, TS_OK
 from tracestore._native.text cimport write_json_string
@@ -247,7 +255,7 @@ cdef int dictionary_intern_bytes(
             break
         if hashes[found] == h:
             start = ends[found - 1] if found else 0
-            if ends[found] - start == size and memcmp(d.bytes.data + start, p, size) == 0:
+            if ends[found] - start == size and same_bytes(d.bytes.data + start, p, size):
                 index[0] = found
                 return TS_OK
         slot = (slot + 1) & d.mask

@@ -15,7 +15,7 @@ from tracestore._native.arrow cimport (
     schema_free,
     schema_new,
 )
-from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_u8
+from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_u8, copy_bytes
 from tracestore._native.builder cimport (
     LEAF_BIN,
     LEAF_BOOL,
@@ -136,8 +136,8 @@ cdef ArrowArray* words_column(const Leaf* leaf, const Picks* picks) noexcept nog
     if to == NULL or set_validity(array, picks) != 0:
         array_free(array)
         return NULL
-    if picks.block and picks.count == picks.rows and picks.rows:
-        memcpy(to, values + picks.first, 8 * <size_t>picks.rows)
+    if picks.block and picks.count == picks.rows:
+        copy_bytes(to, values + picks.first, 8 * <size_t>picks.rows)
         return array
     for i in range(picks.rows):
         if picks.entry[i] != NONE:
@@ -198,14 +198,13 @@ cdef ArrowArray* text_column(const Leaf* leaf, const Picks* picks, int* status) 
         array_free(array)
         return NULL
     if picks.block:
-        if total:
-            memcpy(to, leaf.values.data + start_of(&leaf.ends, picks.first), total)
+        copy_bytes(to, leaf.values.data + start_of(&leaf.ends, picks.first), total)
         return array
     for i in range(picks.rows):
         entry = picks.entry[i]
         if entry != NONE:
             start = start_of(&leaf.ends, entry)
-            memcpy(to + offsets[i], leaf.values.data + start, end_of(&leaf.ends, entry) - start)
+            copy_bytes(to + offsets[i], leaf.values.data + start, end_of(&leaf.ends, entry) - start)
     return array
 
 
@@ -222,7 +221,7 @@ cdef ArrowArray* dictionary_array(const Dictionary* d) noexcept nogil:
         return NULL
     if d.count:
         memcpy(offsets + 1, d.ends.data, 4 * <size_t>d.count)
-        memcpy(data, d.bytes.data, d.bytes.size)
+        copy_bytes(data, d.bytes.data, d.bytes.size)
     return array
 
 
@@ -283,8 +282,7 @@ cdef ArrowArray* item_words(const Leaf* leaf, const Picks* picks, uint32_t total
         if entry != NONE:
             start = start_of(&leaf.ends, entry)
             size = end_of(&leaf.ends, entry) - start
-            if size:
-                memcpy(to, values + start, 8 * <size_t>size)
+            copy_bytes(to, values + start, 8 * <size_t>size)
             to += size
     return array
 
@@ -362,8 +360,7 @@ cdef ArrowArray* item_texts(const Leaf* leaf, const Picks* picks, uint32_t total
             continue
         for item in range(start_of(&leaf.ends, entry), end_of(&leaf.ends, entry)):
             size = item_text(leaf, item, &text)
-            if size:
-                memcpy(to, text, size)
+            copy_bytes(to, text, size)
             to += size
     return array
 

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_f64, buffer_free, buffer_i64, buffer_u8
+from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_f64, buffer_free, buffer_i64, buffer_u8, copy_bytes
 from tracestore._native.builder cimport (
     LEAF_BIN,
     LEAF_BOOL,
@@ -81,8 +81,8 @@ cdef int join_parts(ValueReader* v, Wire* first, const Wire* second) noexcept no
         free(block)
         return TS_NO_MEMORY
     v.joined += size
-    memcpy(block, first.p, first.end - first.p)
-    memcpy(block + (first.end - first.p), second.p, second.end - second.p)
+    copy_bytes(block, first.p, first.end - first.p)
+    copy_bytes(block + (first.end - first.p), second.p, second.end - second.p)
     first.p = block
     first.end = block + size
     return TS_OK

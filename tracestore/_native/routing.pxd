@@ -1,8 +1,8 @@
 """Which project and experiment rows belong to where they do not say so themselves."""
 
 from libc.stdint cimport uint8_t
-from libc.string cimport memcmp
 
+from tracestore._native.buffer cimport same_bytes
 from tracestore._native.json_reader cimport Text
 
 
@@ -15,7 +15,7 @@ cdef struct Routing:
 
 
 cdef inline bint same_text(const Text* a, const Text* b) noexcept nogil:
-    return a.size == b.size and (a.size == 0 or memcmp(a.p, b.p, a.size) == 0)
+    return a.size == b.size and same_bytes(a.p, b.p, a.size)
 
 
 cdef inline void text_of(bytes source, Text* out):

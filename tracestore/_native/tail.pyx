@@ -15,7 +15,7 @@ from tracestore._native.arrow cimport (
     schema_free,
     schema_new,
 )
-from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free, buffer_u8, buffer_u32, buffer_u64
+from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free, buffer_u8, buffer_u32, buffer_u64, same_bytes
 from tracestore._native.builder cimport (
     LEAF_BIN,
     LEAF_BOOL,
@@ -360,9 +360,9 @@ cdef int relation_rows(State* s, const Source* sources, uint32_t count, const Ro
         items.size = 0
         next = at
         while next < count and status == TS_OK:
-            if sources[next].path_size != sources[at].path_size or memcmp(
-                sources[next].path, sources[at].path, sources[at].path_size
-            ):
+            if sources[next].path_size != sources[at].path_size:
+                break
+            if not same_bytes(sources[next].path, sources[at].path, sources[at].path_size):
                 break
             if sources[next].leaf != NONE:
                 status = gather_leaf(s, sources[next].leaf, 0, map, &items)

@@ -1,0 +1,118 @@
+"""OTLP over HTTP: `/v1/traces`, `/v1/logs`, and an honest `/v1/metrics`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from tracestore.errors import (
+    LimitExceededError,
+    PayloadError,
+    StorageFullError,
+    StoreClosedError,
+    StoreFailedError,
+    TraceStoreError,
+    UnsupportedPayloadError,
+)
+from tracestore.limits import MAX_PAYLOAD_BYTES
+from tracestore.store import Store
+from tracestore_ingest import answers
+from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
+from tracestore_ingest.answers import Outcome
+from tracestore_ingest.routing import route_of
+
+# (HTTP status, gRPC code, whether sending again can help), the most special type first.
+STATUS_OF: Final[tuple[tuple[type[Exception], int, int, bool], ...]] = (
+    (Busy, 503, 14, True),
+    (LimitExceededError, 413, 8, False),
+    (UnsupportedPayloadError, 415, 3, False),
+    (PayloadError, 400, 3, False),
+    (StorageFullError, 503, 14, True),
+    (StoreFailedError, 503, 14, True),
+    (StoreClosedError, 503, 14, True),
+    (TraceStoreError, 400, 3, False),
+)
+
+METRICS_MESSAGE: Final = (
+    "metrics are not stored: this store keeps traces and logs; turn the metrics exporter off "
+    "(OTEL_METRICS_EXPORTER=none)"
+)
+
+
+def otlp_router(store: Store, admission: Admission) -> APIRouter:
+    """Returns the routes of OTLP over HTTP into a store."""
+    router = APIRouter(tags=["otlp"])
+
+    @router.post("/v1/traces", include_in_schema=False)
+    async def traces(request: Request) -> Response:
+        return await _export(request, store, admission, "traces")
+
+    @router.post("/v1/logs", include_in_schema=False)
+    async def logs(request: Request) -> Response:
+        return await _export(request, store, admission, "logs")
+
+    @router.post("/v1/metrics", include_in_schema=False)
+    async def metrics(request: Request) -> Response:
+        content_type = _answer_type(request)
+        body = answers.success(Outcome(0, METRICS_MESSAGE), "metrics", content_type)
+        return Response(body, media_type=content_type)
+
+    return router
+
+
+async def _export(request: Request, store: Store, admission: Admission, signal: str) -> Response:
+    """Answers one export request; the body is read only as far as it may be long."""
+    content_type = _answer_type(request)
+    route = route_of(request.headers)
+    try:
+        body = await _body(request)
+        with admission.hold(len(body)):
+            report = await run_in_threadpool(
+                store.ingest_otlp,
+                body,
+                signal,
+                request.headers.get("content-type", ""),
+                request.headers.get("content-encoding"),
+                route.project,
+                route.experiment,
+            )
+    except (TraceStoreError, Busy) as error:
+        return _refusal(error, content_type)
+    return Response(
+        answers.success(answers.outcome_of(report), signal, content_type), media_type=content_type
+    )
+
+
+async def _body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > MAX_PAYLOAD_BYTES:
+        raise LimitExceededError(_too_large(int(declared)))
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_PAYLOAD_BYTES:
+            raise LimitExceededError(_too_large(size))
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large(size: int) -> str:
+    return f"cannot read payload: it has {size} bytes or more; the limit is {MAX_PAYLOAD_BYTES}"
+
+
+def _answer_type(request: Request) -> str:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return answers.JSON if kind == answers.JSON else answers.PROTOBUF
+
+
+def _refusal(error: Exception, content_type: str) -> Response:
+    for kind, status, code, again in STATUS_OF:
+        if isinstance(error, kind):
+            message = str(error) or "the server is busy; send the request again"
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if again else {}
+            body = answers.failure(code, message, content_type)
+            return Response(body, status, headers, media_type=content_type)
+    raise error

@@ -1,0 +1,324 @@
+"""The command line. Every command takes `--data DIR` (a store's folder) or `--url URL` (a server)."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+import zstandard
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tracestore.client import Client, ClientError
+from tracestore.demo import run_demo
+from tracestore.embedded import Store
+from tracestore.embedded import open as open_store
+from tracestore.errors import TraceStoreError
+from tracestore.segment.inspect import describe
+from tracestore.server import OpenAddressError, Server, ServerSettings, run
+
+app = typer.Typer(
+    name="tracestore",
+    help="A columnar store for semi-structured traces: OTLP in, SQL out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+DataOption = Annotated[
+    Path, typer.Option("--data", envvar="TRACESTORE_DATA", help="The store's folder.")
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", envvar="TRACESTORE_URL", help="A running server, instead of a folder."),
+]
+FormatOption = Annotated[str, typer.Option("--format", help="table, json, ndjson or csv.")]
+DEFAULT_DATA = Path("tracestore-data")
+LINE_BYTES = 8 * 1024 * 1024
+
+
+def main() -> None:
+    """Runs the command line; an error we know ends with its message and status 1."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        app()
+    except (TraceStoreError, ClientError, OpenAddressError, OSError) as error:
+        err.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
+def serve(
+    data: DataOption = DEFAULT_DATA,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="OTLP over HTTP and the API.")] = 4318,
+    grpc_port: Annotated[int, typer.Option(help="OTLP over gRPC; -1 turns it off.")] = 4317,
+    allow_unauthenticated: Annotated[
+        bool,
+        typer.Option("--allow-unauthenticated", help="Listen beyond this machine without keys."),
+    ] = False,
+) -> None:
+    """Serves a folder: OTLP over HTTP and gRPC, and the query API. Ends on Ctrl-C or SIGTERM."""
+    settings = ServerSettings(
+        data=data,
+        host=host,
+        port=port,
+        grpc_port=grpc_port,
+        allow_unauthenticated=allow_unauthenticated,
+    )
+
+    def ready(server: Server) -> None:
+        err.print(f"tracestore serves [bold]{data}[/bold]")
+        err.print(f"  OTLP over HTTP  {server.url}/v1/traces, /v1/logs")
+        if server.grpc_port is not None:
+            err.print(f"  OTLP over gRPC  {host}:{server.grpc_port}")
+        err.print(f"  SQL             {server.url}/api/query   (docs at {server.url}/docs)")
+
+    run(settings, ready)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT statement; '-' reads it from stdin.")],
+    data: DataOption = DEFAULT_DATA,
+    url: UrlOption = None,
+    format: FormatOption = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Answers one SQL statement."""
+    text = sys.stdin.read() if sql == "-" else sql
+    with _opened(data, url) as source:
+        answer = source.sql(text)
+        rows = answer.rows()
+    _show(rows, format)
+    for warning in answer.warnings:
+        err.print(f"[yellow]note:[/yellow] {warning}", highlight=False)
+
+
+@app.command(name="import")
+def import_(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="OTLP requests or rows: .json .jsonl .ndjson .pb .pbs, also .zst."),
+    ],
+    data: DataOption = DEFAULT_DATA,
+    url: UrlOption = None,
+    table: Annotated[str, typer.Option(help="The table of plain rows: spans or logs.")] = "spans",
+    project: Annotated[str | None, typer.Option(help="The project of rows that name none.")] = None,
+) -> None:
+    """Imports files of any age: OTLP/JSON and protobuf requests, or rows whose keys are columns."""
+    found = [
+        path
+        for file in files
+        for path in (sorted(p for p in file.rglob("*") if p.is_file()) if file.is_dir() else [file])
+    ]
+    rows = 0
+    rejected = 0
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with _opened(data, url) as source, Progress(*columns, console=err) as progress:
+        task = progress.add_task("importing", total=sum(path.stat().st_size for path in found))
+        for path in found:
+            progress.update(task, description=path.name)
+            for kind, signal, body in _requests(path):
+                if kind == "rows":
+                    report: Any = source.insert(table, body, project=project)
+                else:
+                    report = source.ingest_otlp(body, signal, kind, project=project)
+                if report is not None:
+                    rows += report["rows"] if isinstance(report, dict) else report.rows
+                    rejected += (
+                        report["rejected_rows"]
+                        if isinstance(report, dict)
+                        else report.rejected_rows
+                    )
+            progress.advance(task, path.stat().st_size)
+    err.print(
+        f"imported {rows} rows from {len(found)} files"
+        + (f", {rejected} refused" if rejected else "")
+    )
+
+
+@app.command()
+def export(
+    sql: Annotated[str, typer.Option("--sql", help="What to export.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A .jsonl, .csv, .parquet or .arrow file.")
+    ],
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Exports a query's answer to a file, streamed."""
+    from tracestore_query import formats  # noqa: PLC0415 - pyarrow's writers load only here
+
+    kinds = {
+        ".jsonl": formats.NDJSON,
+        ".ndjson": formats.NDJSON,
+        ".csv": formats.CSV,
+        ".parquet": formats.PARQUET,
+        ".arrow": formats.ARROW,
+        ".json": formats.JSON,
+    }
+    if output.suffix not in kinds:
+        raise typer.BadParameter(
+            f"want a file that ends with one of {', '.join(kinds)}", param_hint="--output"
+        )
+    size = 0
+    with _opened(data, None) as source, output.open("wb") as file:
+        for part in formats.written(source.sql(sql, timeout_s=None), kinds[output.suffix]):
+            size += file.write(part)
+    err.print(f"wrote {output}: {size:,} bytes")
+
+
+@app.command()
+def schema(
+    data: DataOption = DEFAULT_DATA,
+    url: UrlOption = None,
+    table: Annotated[str, typer.Option(help="spans or logs.")] = "spans",
+    format: FormatOption = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Lists the paths a table has, with types and rows."""
+    with _opened(data, url) as source:
+        rows = source.sql(
+            'SELECT path, type, rows FROM paths WHERE "table" = $t ORDER BY path, type',
+            {"t": table},
+        ).rows()
+    _show(rows, format)
+
+
+@app.command()
+def compact(data: DataOption = DEFAULT_DATA) -> None:
+    """Merges small segments and applies deletes."""
+    with open_store(data) as store:
+        store.flush()
+        err.print(str(store.compact(full=True)))
+
+
+@app.command()
+def check(
+    data: DataOption = DEFAULT_DATA,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every page.")] = False,
+) -> None:
+    """Verifies a store's files; status 1 where something is wrong."""
+    with open_store(data) as store:
+        report = store.check(deep=deep)
+    out.print(report)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def inspect(file: Annotated[Path, typer.Argument(help="A segment, tail or WAL file.")]) -> None:
+    """Prints a file of a store field by field."""
+    for line in describe(file).lines():
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="An empty folder; default a new temporary one.")
+    ] = None,
+    traces: Annotated[int, typer.Option(min=4, max=10_000, help="Agent runs to report.")] = 60,
+) -> None:
+    """Shows what this is: a server, an agent that reports to it, and questions. Ends by itself."""
+    run_demo(data or Path(tempfile.mkdtemp(prefix="tracestore-demo-")), traces, out)
+
+
+@contextmanager
+def _opened(data: Path, url: str | None) -> Iterator[Any]:
+    """Gives the store of a folder, or a client of a server: both have the same verbs."""
+    if url is not None:
+        with Client(url) as client:
+            yield client
+    else:
+        with _store(data) as store:
+            yield store
+
+
+def _store(data: Path) -> Store:
+    return open_store(data)
+
+
+def _show(rows: list[dict[str, Any]], kind: str) -> None:
+    if kind == "json":
+        out.print_json(json.dumps(rows, default=str))
+    elif kind == "ndjson":
+        for row in rows:
+            sys.stdout.write(json.dumps(row, default=str) + "\n")
+    elif kind == "csv":
+        import csv  # noqa: PLC0415 - one branch of one command
+
+        writer = csv.writer(sys.stdout)
+        writer.writerow(rows[0].keys() if rows else ())
+        writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    else:
+        table = Table(show_lines=False)
+        for name in rows[0] if rows else ():
+            table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=60)
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row.values()))
+        out.print(table)
+        out.print(f"{len(rows)} rows", style="dim")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return "" if value is None else str(value)
+
+
+def _requests(path: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Yields (content type or "rows", signal, body) of a file, a request or some megabytes of lines at a time."""
+    data = path.read_bytes()
+    name = path.name
+    if name.endswith(".zst"):
+        data = zstandard.ZstdDecompressor().stream_reader(data).read()
+        name = name.removesuffix(".zst")
+    if name.endswith(".pbs"):
+        for body in _length_delimited(data):
+            yield "application/x-protobuf", "traces", body
+    elif name.endswith(".pb"):
+        yield "application/x-protobuf", "traces", data
+    elif b'"resourceSpans"' in data[:LINE_BYTES] or b'"resourceLogs"' in data[:LINE_BYTES]:
+        bodies = [data] if name.endswith(".json") else data.splitlines()
+        for body in bodies:
+            if body.strip():
+                yield "application/json", "logs" if b'"resourceLogs"' in body else "traces", body
+    else:
+        lines: list[bytes] = []
+        size = 0
+        for line in data.splitlines(keepends=True):
+            lines.append(line)
+            size += len(line)
+            if size > LINE_BYTES:
+                yield "rows", "", b"".join(lines)
+                lines, size = [], 0
+        if lines:
+            yield "rows", "", b"".join(lines)
+
+
+def _length_delimited(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(data):
+        size = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        yield data[at : at + size]
+        at += size
