@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tracestore.client import Client
     from tracestore.embedded import Store, open  # noqa: A004 - the public name
 
-__all__ = ["Store", "open"]
+__all__ = ["Client", "Store", "open"]
 
-_EMBEDDED = frozenset(__all__)
+# Loaded at first use: an app that only sends spans needs neither the store nor the engine.
+_HOMES = {"Client": "tracestore.client", "Store": "tracestore.embedded", "open": "tracestore.embedded"}
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded at first use: an app that only sends spans needs neither the store nor the engine.
-    if name in _EMBEDDED:
-        from tracestore import embedded  # noqa: PLC0415
-
-        return getattr(embedded, name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'tracestore' has no attribute {name!r}")

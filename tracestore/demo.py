@@ -100,7 +100,7 @@ def run_demo(data: Path, traces: int = 60, console: Console | None = None) -> No
         exported = _export(client, target)
         out.print(f"\nexported {exported} model calls to {target}")
     out.print(f"the store is {data}: open Parquet files below segments/, readable by any engine")
-    out.print(f'ask more:  tracestore query --data {data} "SELECT * FROM spans LIMIT 5"')
+    out.print(f'ask more:  tracestore query --data {data} "FROM spans LIMIT 5"')
 
 
 def _export(client: Client, target: Path) -> int:
