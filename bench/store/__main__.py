@@ -124,10 +124,14 @@ class Bench:
         folder = self.folder / "many"
         with Store.open(folder, background=False) as store:
             fill_with_segments(store, count)
-        opens = [self.seconds(lambda: Store.open(folder, background=False).close()) for _ in range(5)]
+        opens = [
+            self.seconds(lambda: Store.open(folder, background=False).close()) for _ in range(5)
+        ]
         self.note(f"{count:,} segments", "open", [value * 1e3 for value in opens], "ms")
         with Store.open(folder, background=False) as store:
-            by_time = [prune(store, time_range=(n * 1000, n * 1000 + 9_001)) for n in range(100, 120)]
+            by_time = [
+                prune(store, time_range=(n * 1000, n * 1000 + 9_001)) for n in range(100, 120)
+            ]
             by_path = [prune(store, paths=[f"attributes.only{n}"]) for n in range(20)]
         self.note(f"{count:,} segments", "prune to 10 by time", by_time, "ms")
         self.note(f"{count:,} segments", "prune to 10 by path", by_path, "ms")
@@ -177,23 +181,36 @@ def prune(store: Store, **choice: Any) -> float:
 
 def fill_with_segments(store: Store, count: int) -> None:
     """Adds segments with 100 leaf columns each to the catalog; their files are empty but there."""
+    core = store._core  # noqa: SLF001 - no public way adds a segment without rows
     added = []
     for number in range(count):
         place = f"spans/default/2026-01-01/{number:026d}.parquet"
-        path = store._core.segments.files.local(place)
+        path = core.segments.files.local(place)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         leaves = {f"attributes.k{(number + i) % 400}:str": 10 for i in range(99)}
         leaves[f"attributes.only{number % (count // 10)}:str"] = 1
         added.append(
             NewSegment(
-                segment_id=f"{number:026d}", table="spans", project="default", day=20_000,
-                place=place, rows=1000, bytes=0, crc=0, tail_bytes=None, tail_crc=None,
-                raw_bytes=10**9, min_time_ns=number * 1000, max_time_ns=number * 1000 + 999,
-                created_ns=0, leaf_rows=leaves, tail_rows={},
-            )  # fmt: skip
+                segment_id=f"{number:026d}",
+                table="spans",
+                project="default",
+                day=20_000,
+                place=place,
+                rows=1000,
+                bytes=0,
+                crc=0,
+                tail_bytes=None,
+                tail_crc=None,
+                raw_bytes=10**9,
+                min_time_ns=number * 1000,
+                max_time_ns=number * 1000 + 999,
+                created_ns=0,
+                leaf_rows=leaves,
+                tail_rows={},
+            )
         )
-    store._core.catalog.commit(Change(added=added, now_ns=1))
+    core.catalog.commit(Change(added=added, now_ns=1))
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Merges the segments of a store; run as a program, so that its peak memory is its own.
 
-    python -m bench.store.compaction FOLDER
+python -m bench.store.compaction FOLDER
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tracestore.store import Store
 def run(folder: Path) -> dict[str, float]:
     """Returns seconds, bytes read (files and rows in memory) and peak resident bytes of a full merge."""
     with Store.open(folder, background=False) as store:
-        raw_bytes = sum(row.raw_bytes for row in store._core.index.rows())
+        raw_bytes = sum(row.raw_bytes for row in store._core.index.rows())  # noqa: SLF001 - not a public number
         idle_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         start = time.perf_counter()
         report = store.compact()

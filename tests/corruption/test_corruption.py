@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from store.kit import (
     DAY_NS,
     START_NS,
@@ -16,7 +17,6 @@ from store.kit import (
     span,
     span_ids,
 )
-
 from tracestore.errors import CorruptionError, FormatVersionError, TraceStoreError
 from tracestore.segment.read import SegmentFile, file_crc
 from tracestore.store import Store, filenames
@@ -153,7 +153,9 @@ def three_requests(folder: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("where", ["header", "body"])
-def test_a_damaged_frame_in_the_middle_costs_that_frame_and_is_named(tmp_path: Path, where: str) -> None:
+def test_a_damaged_frame_in_the_middle_costs_that_frame_and_is_named(
+    tmp_path: Path, where: str
+) -> None:
     first, second, _ = three_requests(tmp_path)
     path = log_of(tmp_path)
     flip(path, first + (10 if where == "header" else 60))

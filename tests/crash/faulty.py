@@ -125,7 +125,9 @@ class FaultyFs(FileSystem):
 
     def sync_folder(self, path: Path) -> None:
         self.step(f"sync folder {path.name}")
-        self._durable = {name: inode for name, inode in self._durable.items() if name.parent != path}
+        self._durable = {
+            name: inode for name, inode in self._durable.items() if name.parent != path
+        }
         self._durable |= {name: inode for name, inode in self._names.items() if name.parent == path}
         self.step(f"synced folder {path.name}")
 

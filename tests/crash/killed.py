@@ -11,7 +11,6 @@ import threading
 from pathlib import Path
 
 from store.kit import otlp_traces, span
-
 from tracestore.store import Store
 
 SPANS_PER_REQUEST = 10
@@ -22,9 +21,13 @@ def write(folder: str, first: int, work: str) -> None:
 
     Sends a line before each request ("s <request>") and after its acknowledgement ("a <request>").
     """
-    limits = {"flush_rows": 10**9} if work == "ingest" else {"flush_rows": 40}
+    rows = 10**9 if work == "ingest" else 40
     store = Store.open(
-        Path(folder), flush_seconds=1e9, compaction_min_inputs=2, background=work != "ingest", **limits
+        Path(folder),
+        flush_seconds=1e9,
+        compaction_min_inputs=2,
+        background=work != "ingest",
+        flush_rows=rows,
     )
     lock = threading.Lock()
     following = iter(range(first, 10**9))

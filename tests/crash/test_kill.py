@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from crash.killed import SPANS_PER_REQUEST
 from store.kit import open_store, span_ids
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from crash.faulty import FaultyFs, PowerLossError
 from store.kit import FakeClock, open_store, otlp_traces, read_rows, span, span_ids
-
 from tracestore.store import Store
 
 
@@ -129,9 +130,7 @@ def test_power_is_lost_again_while_recovering(tmp_path: Path) -> None:
         folder.mkdir()
         fs.after_power_loss(folder)
         second = FaultyFs(folder, shadow, die_at)
-        try:
+        with contextlib.suppress(PowerLossError):
             release(open_store(folder, fs=second, clock=FakeClock()))
-        except PowerLossError:
-            pass
         with open_store(folder, clock=FakeClock()) as store:
             journal.check(store)

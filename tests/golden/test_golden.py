@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from golden.write_store import VERSION, write
 from store.kit import FakeClock, open_store, read_rows, segment_files, span
-
 from tracestore.segment.footer import FORMAT
 from tracestore.segment.inspect import describe
 from tracestore.store import filenames

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
-from store.kit import DAY_NS, START_NS, FakeClock, open_store, tables_of, flat_rows
 
+from store.kit import DAY_NS, START_NS, FakeClock, flat_rows, open_store, tables_of
 from tracestore.store import Snapshot
 
 PROJECTS = st.sampled_from(["a", "b"])
@@ -51,7 +51,11 @@ class StoreMachine(RuleBasedStateMachine):
 
     def open(self) -> None:
         self.store = open_store(
-            self.folder, clock=self.clock, flush_rows=40, compaction_unit_rows=50, compaction_min_inputs=2
+            self.folder,
+            clock=self.clock,
+            flush_rows=40,
+            compaction_unit_rows=50,
+            compaction_min_inputs=2,
         )
         self.open_snapshots: list[Snapshot] = []
 
@@ -79,7 +83,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.flush()
 
     @rule(full=st.booleans())
-    def compact(self, full: bool) -> None:  # noqa: FBT001
+    def compact(self, full: bool) -> None:
         self.store.compact(full=full)
 
     @rule(number=st.integers(0, 60))
@@ -163,7 +167,11 @@ def found(snapshot: Snapshot) -> dict[Key, str]:
 
 def value_of(row: dict[str, Any]) -> Any:
     """Returns what was given as `input`, from its leaves."""
-    leaves = {name: value for name, value in row.items() if name.startswith("input") and name != "input_key"}
+    leaves = {
+        name: value
+        for name, value in row.items()
+        if name.startswith("input") and name != "input_key"
+    }
     match leaves:
         case {"input.y:i64": value}:
             return {"y": value}

@@ -87,7 +87,9 @@ def otlp_logs(rows: Iterable[dict[str, Any]]) -> bytes:
     return bytes(request.SerializeToString())
 
 
-def _add_resource(group: Any, rows: Iterable[dict[str, Any]], project: str | None, add: Any) -> None:
+def _add_resource(
+    group: Any, rows: Iterable[dict[str, Any]], project: str | None, add: Any
+) -> None:
     if project is not None:
         pair = group.resource.attributes.add(key="tracestore.project")
         pair.value.string_value = project

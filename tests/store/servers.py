@@ -55,7 +55,9 @@ def postgres() -> Iterator[str]:
         subprocess.run(command, check=True, capture_output=True, cwd=folder, **user)  # type: ignore[call-overload]
 
     run(str(programs / "initdb"), "-D", str(data), "-U", "tracestore", "-A", "trust", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    options = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    )
     control = str(programs / "pg_ctl")
     run(control, "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
@@ -85,7 +87,9 @@ def s3(folder: Path) -> Iterator[str]:
         "--auth-key", "key,secret", "--vfs-cache-mode", "off", "--dir-cache-time", "1ms", str(folder),
     ]  # fmt: skip
     environment = {**os.environ, "RCLONE_CONFIG": os.devnull}
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    server = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+    )
     try:
         _wait_for(port, server)
         yield f"s3://key:secret@bucket/store?scheme=http&endpoint_override=127.0.0.1:{port}&region=x"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
 from store import servers
 from store.kit import FakeClock, expected_ids, open_store, segment_files, span, span_ids
-
 from tracestore import limits
 from tracestore.errors import CatalogError, FormatVersionError, StoreLockedError
 from tracestore.store import Store
@@ -90,7 +90,11 @@ def test_paths_grow_and_go_with_their_rows(url: str | Path) -> None:
     first = catalog.commit(Change(added=[make(1)], now_ns=5)).added
     catalog.commit(Change(added=[make(2, leaf_rows={"a.b:str": 7, "d:f64": 3})], now_ns=9))
     rows = {(r.path, r.type): r for r in catalog.path_rows("spans", "p")}
-    assert (rows["a.b", "str"].rows, rows["a.b", "str"].first_seen_ns, rows["a.b", "str"].last_seen_ns) == (67, 5, 9)
+    assert (
+        rows["a.b", "str"].rows,
+        rows["a.b", "str"].first_seen_ns,
+        rows["a.b", "str"].last_seen_ns,
+    ) == (67, 5, 9)
     assert rows["a.b", "i64"].last_seen_ns == 5
     catalog.commit(Change(removed=first, now_ns=11))
     left = {(r.path, r.type): r.rows for r in catalog.path_rows("spans", "p")}
@@ -109,7 +113,9 @@ def test_a_transaction_happens_whole_or_not_at_all(url: str | Path) -> None:
     catalog.commit(Change(added=[make(1)], now_ns=1))
     before = catalog.load()[0], catalog.path_rows("spans", "p"), catalog.garbage()
     with pytest.raises(CatalogError, match="cannot use catalog"):
-        catalog.commit(Change(added=[make(2, leaf_rows={"new:str": 1}), make(1)], wal_mark=9, now_ns=2))
+        catalog.commit(
+            Change(added=[make(2, leaf_rows={"new:str": 1}), make(1)], wal_mark=9, now_ns=2)
+        )
     assert (catalog.load()[0], catalog.path_rows("spans", "p"), catalog.garbage()) == before
     assert catalog.meta("wal_mark") == "1"
     applied = catalog.commit(Change(added=[make(2, leaf_rows={"new:str": 1})], now_ns=2))
@@ -147,14 +153,16 @@ def test_projects_deletes_and_retention(url: str | Path) -> None:
 def test_a_newer_catalog_is_refused(url: str | Path) -> None:
     catalog = opened(url)
     with catalog._begin() as connection:
-        connection.execute(sa.text("UPDATE tracestore_meta SET value='2' WHERE key='schema_version'"))
+        connection.execute(
+            sa.text("UPDATE tracestore_meta SET value='2' WHERE key='schema_version'")
+        )
     catalog.close()
     with pytest.raises(FormatVersionError, match="schema version; got 2; want at most 1"):
         opened(url)
 
 
 def test_a_store_works_on_it(url: str | Path, tmp_path: Path) -> None:
-    where = {} if isinstance(url, Path) else {"catalog_url": url}
+    where: dict[str, Any] = {} if isinstance(url, Path) else {"catalog_url": url}
     clock = FakeClock()
     with open_store(tmp_path / "s", clock=clock, **where) as store:
         for part in range(4):
@@ -170,14 +178,20 @@ def test_a_store_works_on_it(url: str | Path, tmp_path: Path) -> None:
         assert len(segment_files(tmp_path / "s")) == 1
 
 
-def test_two_writers_of_one_postgresql_catalog_on_two_machines(postgres_url: str, tmp_path: Path) -> None:
-    with open_store(tmp_path / "a", catalog_url=postgres_url):
-        with pytest.raises(StoreLockedError, match="another writer holds it"):
-            open_store(tmp_path / "b", catalog_url=postgres_url)
+def test_two_writers_of_one_postgresql_catalog_on_two_machines(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    with (
+        open_store(tmp_path / "a", catalog_url=postgres_url),
+        pytest.raises(StoreLockedError, match="another writer holds it"),
+    ):
+        open_store(tmp_path / "b", catalog_url=postgres_url)
     open_store(tmp_path / "a", catalog_url=postgres_url).close()
 
 
-def test_a_catalog_that_does_not_answer_is_a_typed_error_without_the_password(tmp_path: Path) -> None:
+def test_a_catalog_that_does_not_answer_is_a_typed_error_without_the_password(
+    tmp_path: Path,
+) -> None:
     port = servers.free_port()
     with pytest.raises(CatalogError, match="cannot use catalog") as caught:
         open_store(tmp_path, catalog_url=f"postgresql://user:sesame@127.0.0.1:{port}/x")

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from store.kit import DAY_NS, START_NS, expected_ids, open_store, read_rows, segment_files, span, span_ids
-
+from store.kit import (
+    DAY_NS,
+    START_NS,
+    expected_ids,
+    open_store,
+    read_rows,
+    segment_files,
+    span,
+    span_ids,
+)
 from tracestore import limits
 
 
@@ -25,7 +33,9 @@ def test_a_flush_cuts_at_midnight_utc(tmp_path: Path) -> None:
 def test_old_and_future_rows_have_their_own_days(tmp_path: Path) -> None:
     times = [0, 1, -5 * DAY_NS, 2**63 - 1, 4 * 10**18, -(2**62)]
     with open_store(tmp_path) as store:
-        report = store.insert("spans", [span(n, start_ns=time, duration_ns=0) for n, time in enumerate(times)])
+        report = store.insert(
+            "spans", [span(n, start_ns=time, duration_ns=0) for n, time in enumerate(times)]
+        )
         kept = [n for n in range(len(times)) if n not in {row for row, _, _ in report.rejected}]
         store.flush()
         assert span_ids(store) == expected_ids(kept)

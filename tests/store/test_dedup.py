@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from store.kit import FakeClock, expected_ids, open_store, otlp_many, otlp_traces, span, span_ids
 
+from store.kit import FakeClock, expected_ids, open_store, otlp_many, otlp_traces, span, span_ids
 from tracestore.store.recent_keys import KeyTable, RecentKeys, make_valid
 from tracestore.store.span_keys import span_keys
 
@@ -109,7 +109,9 @@ def test_recent_keys_are_bounded_in_number_and_age() -> None:
     assert recent.add(keys, now_s=303).any()
 
 
-IDS = st.lists(st.text("0123456789abcdef", min_size=32, max_size=32) | st.text(max_size=40), max_size=20)
+IDS = st.lists(
+    st.text("0123456789abcdef", min_size=32, max_size=32) | st.text(max_size=40), max_size=20
+)
 
 
 @given(IDS, st.integers(0, 2**64 - 1))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from store import servers
 from store.kit import DAY_NS, START_NS, expected_ids, open_store, span, span_ids
-
 from tracestore.errors import StoreFailedError
 from tracestore.store.fsio import FileSystem
 from tracestore.store.objects import ObjectFiles
@@ -34,13 +34,13 @@ def test_a_store_lives_in_a_bucket(bucket: tuple[str, Path], tmp_path: Path) -> 
             rows[3]["metadata"] = {"rare": part}
             store.insert("spans", rows)
             store.flush()
-        assert len([p for p in folder.rglob("*.parquet")]) == 8
+        assert len(list(folder.rglob("*.parquet"))) == 8
         assert not (tmp_path / "segments").exists()
         store.compact(full=True)
         store.delete(trace_id=span(3)["trace_id"])
         assert span_ids(store) == expected_ids(range(4, 120))
         assert store.check(deep=True).ok
-        assert len([p for p in folder.rglob("*.parquet")]) == 2
+        assert len(list(folder.rglob("*.parquet"))) == 2
     with open_store(tmp_path, segments_url=url) as store:
         assert span_ids(store) == expected_ids(range(4, 120))
         (segment,) = store.snapshot().tables["spans"].segments
@@ -54,7 +54,10 @@ def test_the_cache_stays_within_its_bound_and_open_snapshots_keep_theirs(
     url, _ = fresh(bucket, "cache")
     with open_store(tmp_path, segments_url=url, object_cache_bytes=30_000) as store:
         for day in range(6):
-            store.insert("spans", [span(day * 50 + n, start_ns=START_NS + day * DAY_NS + n) for n in range(50)])
+            store.insert(
+                "spans",
+                [span(day * 50 + n, start_ns=START_NS + day * DAY_NS + n) for n in range(50)],
+            )
             store.flush()
         files = store._core.segments.files
         assert isinstance(files, ObjectFiles)
@@ -73,7 +76,10 @@ def test_orphans_in_the_bucket_are_removed_and_missing_objects_named(
     url, folder = fresh(bucket, "orphans")
     with open_store(tmp_path, segments_url=url) as store:
         for day in range(2):
-            store.insert("spans", [span(day * 50 + n, start_ns=START_NS + day * DAY_NS + n) for n in range(5)])
+            store.insert(
+                "spans",
+                [span(day * 50 + n, start_ns=START_NS + day * DAY_NS + n) for n in range(5)],
+            )
             store.flush()
     first, second = sorted(p for p in folder.rglob("*.parquet") if ".tail." not in p.name)
     (first.parent / "01ORPHAN.parquet").write_bytes(b"x")

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from store.kit import expected_ids, open_store, read_rows, segment_files, span, span_ids
 
+from store.kit import expected_ids, open_store, read_rows, segment_files, span, span_ids
 from tracestore.errors import (
     CorruptionError,
     FormatVersionError,
@@ -23,8 +23,12 @@ from tracestore.store import Store
 
 
 def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:
-    with open_store(tmp_path), pytest.raises(
-        StoreLockedError, match=rf"locked by pid {os.getpid()} on .* since .*; stop it or open with mode='r'"
+    with (
+        open_store(tmp_path),
+        pytest.raises(
+            StoreLockedError,
+            match=rf"locked by pid {os.getpid()} on .* since .*; stop it or open with mode='r'",
+        ),
     ):
         open_store(tmp_path)
     open_store(tmp_path).close()

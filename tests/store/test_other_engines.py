@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from store.kit import open_store, segment_files, span
 
+from store.kit import open_store, segment_files, span
 from tracestore import limits
 from tracestore.segment.read import SegmentFile
 from tracestore.store import filenames
@@ -47,9 +47,13 @@ def test_plain_duckdb(files: tuple[Path, Path]) -> None:
     with duckdb.connect() as connection:
 
         def ask(sql: str) -> list[tuple[Any, ...]]:
-            return connection.execute(sql.replace("SEGMENT", f"'{files[0]}'").replace("TAIL", f"'{files[1]}'")).fetchall()
+            return connection.execute(
+                sql.replace("SEGMENT", f"'{files[0]}'").replace("TAIL", f"'{files[1]}'")
+            ).fetchall()
 
-        assert ask('SELECT sum("input.a:i64"), count(DISTINCT trace_id) FROM SEGMENT') == [(44850, 75)]
+        assert ask('SELECT sum("input.a:i64"), count(DISTINCT trace_id) FROM SEGMENT') == [
+            (44850, 75)
+        ]
         found = ask(f"SELECT name FROM SEGMENT WHERE span_id = '{8:016x}'")
         assert found == [("op-0",)]
         tail = ask("SELECT row, type, str, i64 FROM TAIL WHERE path = 'metadata.rare' ORDER BY row")
@@ -80,7 +84,9 @@ def test_row_groups_are_bounded_in_rows_and_bytes(
     monkeypatch.setattr(limits, "ROW_GROUP_ROWS", 50)
     monkeypatch.setattr(limits, "ROW_GROUP_BYTES", 40_000)
     with open_store(tmp_path) as store:
-        store.insert("spans", [span(n, input="x" * (20_000 if n > 190 else 10)) for n in range(200)])
+        store.insert(
+            "spans", [span(n, input="x" * (20_000 if n > 190 else 10)) for n in range(200)]
+        )
         store.flush()
     (path,) = segment_files(tmp_path)
     metadata = pq.read_metadata(path)
@@ -108,7 +114,9 @@ def test_the_example_of_the_page_is_what_is_written(tmp_path: Path) -> None:
     ]
     values = [{"a": 1}, {"a": "x"}, {"b": [1, 2]}]
     with open_store(tmp_path) as store:
-        store.insert("spans", [span(n, attributes={}, input=value) for n, value in enumerate(values)])
+        store.insert(
+            "spans", [span(n, attributes={}, input=value) for n, value in enumerate(values)]
+        )
         store.flush()
     (path,) = segment_files(tmp_path)
     with SegmentFile(Path(filenames.tail_key(str(path)))) as file:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from store.kit import (
     DAY_NS,
     START_NS,
@@ -20,7 +21,6 @@ from store.kit import (
     span_ids,
     tables_of,
 )
-
 from tracestore.errors import StoreClosedError, UnsupportedPayloadError
 from tracestore.store import Snapshot, Store
 
@@ -87,14 +87,23 @@ def test_a_closed_snapshot_cannot_be_entered(tmp_path: Path) -> None:
 def test_pruning_by_time_and_project_and_path(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         for day in range(4):
-            rows = [span(n, start_ns=START_NS + day * DAY_NS + n, **{"metadata": {f"day{day}": {"x": n}}}) for n in range(20 * day, 20 * day + 20)]
+            rows = [
+                span(n, start_ns=START_NS + day * DAY_NS + n, metadata={f"day{day}": {"x": n}})
+                for n in range(20 * day, 20 * day + 20)
+            ]
             store.insert("spans", rows, project=f"p{day % 2}")
             store.flush()
 
         def found(**choice: Any) -> list[str]:
             with store.snapshot(**choice) as snapshot:
-                return sorted({segment.project + str(segment.rows) for segment in snapshot.tables["spans"].segments}) + [
-                    str(len(snapshot.tables["spans"].segments))
+                return [
+                    *sorted(
+                        {
+                            segment.project + str(segment.rows)
+                            for segment in snapshot.tables["spans"].segments
+                        }
+                    ),
+                    str(len(snapshot.tables["spans"].segments)),
                 ]
 
         assert found()[-1] == "4"
@@ -111,7 +120,14 @@ def test_pruning_by_time_and_project_and_path(tmp_path: Path) -> None:
 
 
 def test_paths_of_the_tail_are_found_and_typed(tmp_path: Path) -> None:
-    rows = [span(n, **({"input": {"rare": n}} if n == 7 else {}), **({"output": {"rare": "x"}} if n in (7, 8) else {})) for n in range(100)]
+    rows = [
+        span(
+            n,
+            **({"input": {"rare": n}} if n == 7 else {}),
+            **({"output": {"rare": "x"}} if n in (7, 8) else {}),
+        )
+        for n in range(100)
+    ]
     with open_store(tmp_path) as store:
         store.insert("spans", rows)
         with store.snapshot() as snapshot:

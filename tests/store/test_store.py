@@ -6,10 +6,12 @@ import gzip
 import threading
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 import zstandard
+
 from store.kit import (
     FakeClock,
     expected_ids,
@@ -22,7 +24,6 @@ from store.kit import (
     span,
     span_ids,
 )
-
 from tracestore.errors import (
     LimitExceededError,
     PayloadError,
@@ -32,7 +33,10 @@ from tracestore.errors import (
 
 
 def test_rows_are_the_same_in_memory_in_segments_and_after_a_reopen(tmp_path: Path) -> None:
-    rows = [span(number, **({"metadata": {"rare": number}} if number % 50 == 0 else {})) for number in range(200)]
+    rows = [
+        span(number, **({"metadata": {"rare": number}} if number % 50 == 0 else {}))
+        for number in range(200)
+    ]
     with open_store(tmp_path) as store:
         assert store.insert("spans", rows).rows == 200
         in_memory = read_rows(store)
@@ -65,11 +69,11 @@ def test_rows_not_flushed_are_replayed(tmp_path: Path) -> None:
     ],
 )
 def test_bodies_are_decompressed_and_replayed_as_received(
-    tmp_path: Path, encoding: str | None, compress: object
+    tmp_path: Path, encoding: str | None, compress: Any
 ) -> None:
     body = otlp_traces(span(number) for number in range(5))
     with open_store(tmp_path) as store:
-        store.ingest_otlp(compress(body), "traces", content_encoding=encoding)  # type: ignore[operator]
+        store.ingest_otlp(compress(body), "traces", content_encoding=encoding)
     with open_store(tmp_path) as store:
         assert span_ids(store) == expected_ids(range(5))
 
@@ -77,7 +81,9 @@ def test_bodies_are_decompressed_and_replayed_as_received(
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
 def test_a_bomb_stops_early(tmp_path: Path, encoding: str) -> None:
     zeros = bytes(50_000_000)
-    compress = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}[encoding]
+    compress: Any = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}[
+        encoding
+    ]
     with open_store(tmp_path, max_payload_bytes=1_000_000) as store:
         with pytest.raises(LimitExceededError, match="more than 1000000 bytes"):
             store.ingest_otlp(compress(zeros), "traces", content_encoding=encoding)
@@ -86,7 +92,9 @@ def test_a_bomb_stops_early(tmp_path: Path, encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
 def test_broken_compression_is_a_payload_error(tmp_path: Path, encoding: str) -> None:
-    compress = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}[encoding]
+    compress: Any = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}[
+        encoding
+    ]
     body = compress(otlp_traces(span(number) for number in range(50)))
     with open_store(tmp_path) as store:
         for broken in (body[:-3], body[: len(body) // 2], b"\x00\x01garbage"):
@@ -163,9 +171,12 @@ def test_missing_ids_and_times_are_filled_before_the_log(tmp_path: Path) -> None
 
 
 def test_insert_takes_dicts_ndjson_and_arrow(tmp_path: Path) -> None:
-    ndjson = b'{"trace_id":"%s","span_id":"%s","start_time":"2026-10-01T00:00:00Z","input":1}\n\n' % (
-        b"1" * 32,
-        b"2" * 16,
+    ndjson = (
+        b'{"trace_id":"%s","span_id":"%s","start_time":"2026-10-01T00:00:00Z","input":1}\n\n'
+        % (
+            b"1" * 32,
+            b"2" * 16,
+        )
     )
     table = pa.table(
         {
@@ -199,7 +210,10 @@ def test_requests_of_many_threads_share_syncs_and_are_all_there(tmp_path: Path) 
     bodies = [otlp_traces(span(number * 5 + i) for i in range(5)) for number in range(80)]
     with open_store(tmp_path, flush_rows=120) as store:
         threads = [
-            threading.Thread(target=lambda part: [store.ingest_otlp(b, "traces") for b in part], args=(bodies[i::4],))
+            threading.Thread(
+                target=lambda part: [store.ingest_otlp(b, "traces") for b in part],
+                args=(bodies[i::4],),
+            )
             for i in range(4)
         ]
         for thread in threads:
@@ -236,15 +250,21 @@ def test_logs_are_a_table_of_their_own(tmp_path: Path) -> None:
         store.ingest_otlp(otlp_logs([log(1), log(2), log(1)]), "logs")
         store.ingest_otlp(otlp_traces([span(1)]), "traces")
         store.flush()
-        assert len(read_rows(store, "logs")) == 3  # records have no identity: what is sent is stored
+        assert (
+            len(read_rows(store, "logs")) == 3
+        )  # records have no identity: what is sent is stored
         assert len(read_rows(store)) == 1
 
 
 @pytest.mark.parametrize("limit", ["bytes", "rows", "age"])
 def test_a_flush_is_due_by_bytes_rows_and_age(tmp_path: Path, limit: str) -> None:
     clock = FakeClock()
-    settings = {"bytes": {"flush_bytes": 1}, "rows": {"flush_rows": 10}, "age": {"flush_seconds": 60}}
-    with open_store(tmp_path, clock=clock, **settings[limit]) as store:  # type: ignore[arg-type]
+    settings = {
+        "bytes": {"flush_bytes": 1},
+        "rows": {"flush_rows": 10},
+        "age": {"flush_seconds": 60},
+    }
+    with open_store(tmp_path, clock=clock, **settings[limit]) as store:
         store.insert("spans", [span(number) for number in range(9)])
         if limit == "rows":
             assert store.stats().segments == 0

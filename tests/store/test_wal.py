@@ -153,7 +153,12 @@ def test_a_rotation_syncs_the_old_file_and_numbers_go_on(tmp_path: Path) -> None
     assert wal.synced == 1
     assert wal.append(frame(2)) == 2
     wal.close()
-    found = [item.number for n in (1, 2) for item in read_wal(tmp_path / filenames.wal_name(n)) if isinstance(item, PlacedFrame)]
+    found = [
+        item.number
+        for n in (1, 2)
+        for item in read_wal(tmp_path / filenames.wal_name(n))
+        if isinstance(item, PlacedFrame)
+    ]
     assert found == [1, 2]
 
 

@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.footer import Footer, decode_footer
 
-
 _CRC_BYTES: Final = 4 * 1024 * 1024
 
 

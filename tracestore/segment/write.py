@@ -106,8 +106,9 @@ def write_tail(sink: Sink, tail: pa.Table, footer: Footer) -> None:
 def _write(
     sink: Sink, table: pa.Table, footer: Footer, groups: Iterator[pa.Table], **options: Any
 ) -> None:
-    with pa.BufferedOutputStream(pa.PythonFile(_Open(sink), mode="w"), _BUFFER_BYTES) as stream:
-        with pq.ParquetWriter(
+    with (
+        pa.BufferedOutputStream(pa.PythonFile(_Open(sink), mode="w"), _BUFFER_BYTES) as stream,
+        pq.ParquetWriter(
             stream,
             table.schema,
             version="2.6",
@@ -118,10 +119,11 @@ def _write(
             write_page_checksum=True,
             store_schema=False,
             **options,
-        ) as writer:
-            for group in groups:
-                writer.write_table(group, row_group_size=max(len(group), 1))
-            writer.add_key_value_metadata(footer.encode())
+        ) as writer,
+    ):
+        for group in groups:
+            writer.write_table(group, row_group_size=max(len(group), 1))
+        writer.add_key_value_metadata(footer.encode())
 
 
 class _Open:

@@ -56,7 +56,9 @@ def _problem(core: Core, row: SegmentRow, *, deep: bool) -> str | None:
             path = core.segments.files.local(place)
             with SegmentFile(path) as file:
                 if file.footer.segment_id != row.segment_id:
-                    return f"file {place} is segment {file.footer.segment_id}; want {row.segment_id}"
+                    return (
+                        f"file {place} is segment {file.footer.segment_id}; want {row.segment_id}"
+                    )
             if deep and file_crc(path) != crc:
                 return f"file {place} does not match its checksum; restore it from a backup"
     except (CorruptionError, FormatVersionError, StoreMissingError) as error:

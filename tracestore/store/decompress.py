@@ -62,12 +62,16 @@ def _zlib(body: bytes, encoding: str, max_bytes: int) -> bytes:
                 raise _too_large(max_bytes)
             parts.append(part)
             rest = inflater.unconsumed_tail
-            if not rest and not inflater.eof and not part:
+            if not (rest or part or _ended(inflater)):
                 raise PayloadError(f"{encoding} data ends early", len(body))
         rest = inflater.unused_data
         if rest and encoding != "gzip":
             raise PayloadError(f"bytes after the end of {encoding} data", len(body) - len(rest))
     return b"".join(parts)
+
+
+def _ended(inflater: zlib._Decompress) -> bool:
+    return inflater.eof
 
 
 def _has_zlib_header(body: bytes) -> bool:

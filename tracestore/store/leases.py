@@ -6,6 +6,7 @@ before v. A lease whose process died is unlocked by the kernel, and removed by t
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -36,10 +37,8 @@ class Lease:
     def close(self) -> None:
         """Gives the lease back; a second call does nothing."""
         if self._descriptor >= 0:
-            try:
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path)
-            except FileNotFoundError:
-                pass
             os.close(self._descriptor)
             self._descriptor = -1
 

@@ -82,7 +82,7 @@ class Maintenance:
                 if flush.is_due(core) or core.frozen:
                     flush.flush(core)
                 self._prepare_reads()
-            except Exception:
+            except Exception:  # noqa: BLE001 - a thread that ends would stop every later flush
                 _LOG.exception("cannot flush")
                 self._stopping.wait(_TICK_S)
 
@@ -99,7 +99,7 @@ class Maintenance:
                 if core.clock.elapsed_s() - expired_s >= _EXPIRE_S:
                     retention.expire(core)
                     expired_s = core.clock.elapsed_s()
-            except Exception:
+            except Exception:  # noqa: BLE001 - the same for merges
                 _LOG.exception("cannot merge segments")
 
     def _prepare_reads(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -90,9 +90,7 @@ def make_predicate(
     chosen = tuple(tables) if tables is not None else _tables_with(conditions)
     for table in chosen:
         if table not in SEGMENT_TABLES:
-            raise QueryError(
-                f"cannot delete from table {table!r}: want {', '.join(SEGMENT_TABLES)}"
-            )
+            raise QueryError(f"cannot delete, no table {table!r}: want {', '.join(SEGMENT_TABLES)}")
         for condition in conditions:
             _check(table, condition)
     return Predicate(chosen, project, tuple(conditions))
@@ -163,18 +161,12 @@ def _evaluate(column: pa.ChunkedArray, operator: str, value: Any) -> npt.NDArray
 
 def _overlaps(row: SegmentRow, operator: str, value: Any) -> bool:
     low, high = row.min_time_ns, row.max_time_ns
-    match operator:
-        case "=":
-            return bool(low <= value <= high)
-        case "<":
-            return bool(low < value)
-        case "<=":
-            return bool(low <= value)
-        case ">":
-            return bool(high > value)
-        case ">=":
-            return bool(high >= value)
-        case "in":
-            return any(low <= item <= high for item in value)
-        case _:
-            return True
+    answers: dict[str, Callable[[], bool]] = {
+        "=": lambda: low <= value <= high,
+        "<": lambda: low < value,
+        "<=": lambda: low <= value,
+        ">": lambda: high > value,
+        ">=": lambda: high >= value,
+        "in": lambda: any(low <= item <= high for item in value),
+    }
+    return operator not in answers or bool(answers[operator]())

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -108,7 +109,7 @@ def time_slices(core: Core, inputs: Sequence[SegmentRow]) -> list[tuple[int, int
     times = np.concatenate([_times(core, row) for row in inputs])
     times.partition(cuts := [len(times) * number // slices for number in range(1, slices)])
     bounds = sorted({low, high, *(int(times[cut]) for cut in cuts)})
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+    return list(itertools.pairwise(bounds))
 
 
 def _times(core: Core, row: SegmentRow) -> Times:
@@ -147,10 +148,11 @@ def _verify(core: Core, row: SegmentRow) -> None:
     """Raises DamagedInputError for a file that is not as it was written, before it is written again."""
     try:
         path = core.segments.files.local(row.place)
-        if file_crc(path) != row.crc:
-            raise CorruptionError(str(path), "file does not match its checksum")
+        found = file_crc(path)
     except (CorruptionError, StoreMissingError) as error:
         raise DamagedInputError(row, error) from error
+    if found != row.crc:
+        raise DamagedInputError(row, CorruptionError(str(path), "file does not match its checksum"))
 
 
 @contextlib.contextmanager

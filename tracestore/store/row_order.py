@@ -20,7 +20,7 @@ def sorted_rows(shredder: Shredder, spec: SegmentTable, kept: RowNumbers) -> Row
     in_order = times[order]
     ties = np.flatnonzero(in_order[1:] == in_order[:-1])
     if len(ties):
-        order = _with_ties(shredder, spec, kept, times)
+        order = _with_ties(shredder, kept, times)
     result: RowNumbers = kept[order]
     return result
 
@@ -51,9 +51,7 @@ def without_repeats(shredder: Shredder, spec: SegmentTable, rows: RowNumbers) ->
     return result
 
 
-def _with_ties(
-    shredder: Shredder, spec: SegmentTable, kept: RowNumbers, times: npt.NDArray[np.int64]
-) -> RowNumbers:
+def _with_ties(shredder: Shredder, kept: RowNumbers, times: npt.NDArray[np.int64]) -> RowNumbers:
     chosen = pa.array(kept)
     table = pa.table(
         {"time": pa.array(times), "trace": shredder.fixed_column("trace_id").take(chosen)}
