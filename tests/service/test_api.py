@@ -1,0 +1,131 @@
+"""The query API: formats, errors for people, schema, traces, import."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tracestore.client import Client, ClientError
+from tracestore.server import OpenAddressError, Server, ServerSettings
+
+TRACE = "0123456789abcdef0123456789abcdef"
+
+
+def rows(count: int) -> list[dict[str, object]]:
+    return [
+        {
+            "trace_id": TRACE,
+            "span_id": f"{number + 1:016x}",
+            "parent_span_id": f"{1:016x}" if number else None,
+            "name": "root" if number == 0 else "step",
+            "start_ns": 1_700_000_000_000_000_000 + number,
+            "duration_ns": 1000,
+            "attributes": {"n": number, "text": f"value {number}"},
+            "input": {"question": "why?"},
+        }
+        for number in range(count)
+    ]
+
+
+@pytest.fixture
+def filled(server: Server) -> Server:
+    server.store.insert("spans", rows(5))
+    return server
+
+
+def test_a_result_comes_in_every_format(filled: Server, http: httpx.Client) -> None:
+    sql = "SELECT name, attributes.n AS n, input FROM spans ORDER BY start_ns"
+
+    def answer(accept: str) -> httpx.Response:
+        response = http.post("/api/query", json={"sql": sql}, headers={"accept": accept})
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith(accept)
+        return response
+
+    document = answer("application/json").json()
+    assert [column["name"] for column in document["columns"]] == ["name", "n", "input"]
+    assert document["rows"][1] == ["step", 1, {"question": "why?"}]
+    lines = answer("application/x-ndjson").text.splitlines()
+    assert json.loads(lines[1]) == {"name": "step", "n": 1, "input": {"question": "why?"}}
+    assert answer("text/csv").text.splitlines()[:2] == [
+        '"name","n","input"',
+        '"root",0,"{""question"":""why?""}"',
+    ]
+    table = pa.ipc.open_stream(answer("application/vnd.apache.arrow.stream").content).read_all()
+    assert table.column("n").to_pylist() == [0, 1, 2, 3, 4]
+    parquet = pq.read_table(io.BytesIO(answer("application/vnd.apache.parquet").content))
+    assert parquet.equals(table)
+
+
+def test_errors_are_problems_with_a_hint(http: httpx.Client) -> None:
+    cases = (
+        ("SELEC 1", 400, ""),
+        ("SELECT nope FROM spans", 400, ""),
+        ("SELECT * FROM spanz", 400, "did you mean spans"),
+        ("DROP TABLE spans", 403, ""),
+        ("SELECT * FROM read_csv('/etc/passwd')", 403, ""),
+    )
+    for sql, status, hint in cases:
+        answer = http.post("/api/query", json={"sql": sql})
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert hint in (answer.json()["hint"] or "")
+
+
+def test_a_cut_result_says_so(filled: Server, http: httpx.Client) -> None:
+    answer = http.post("/api/query", json={"sql": "SELECT name FROM spans", "max_rows": 2}).json()
+    assert len(answer["rows"]) == 2
+    assert "cut" in answer["warnings"][-1]
+
+
+def test_parameters_are_values_not_text(filled: Server, http: httpx.Client) -> None:
+    body = {
+        "sql": "SELECT count(*) AS n FROM spans WHERE name = $name",
+        "params": {"name": "x' OR '1'='1"},
+    }
+    assert http.post("/api/query", json=body).json()["rows"] == [[0]]
+
+
+def test_schema_lists_paths_with_types(filled: Server, http: httpx.Client) -> None:
+    found = http.get("/api/schema", params={"prefix": "attributes."}).json()
+    assert found["paths"] == [
+        {"path": "attributes.n", "types": {"i64": 5}},
+        {"path": "attributes.text", "types": {"str": 5}},
+    ]
+
+
+def test_a_trace_comes_as_skeleton_then_whole(filled: Server, http: httpx.Client) -> None:
+    skeleton = http.get(f"/api/traces/{TRACE}").json()["spans"]
+    assert [span["name"] for span in skeleton] == ["root", "step", "step", "step", "step"]
+    assert "attributes" not in skeleton[0]
+    whole = http.get(f"/api/traces/{TRACE}", params={"payloads": True}).json()["spans"]
+    assert whole[2]["attributes"] == {"n": 2, "text": "value 2"}
+    assert http.get(f"/api/traces/{'f' * 32}").status_code == 404
+    assert http.get("/api/traces/xyz").status_code == 422
+
+
+def test_the_client_has_the_verbs_of_the_store(server: Server) -> None:
+    with Client(server.url) as client:
+        report = client.insert("spans", [*rows(3), {"name": "no", "wrong": 1}])
+        assert (report["rows"], report["rejected_rows"]) == (3, 1)
+        assert client.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 3}]
+        with pytest.raises(ClientError, match="unknown table"):
+            client.sql("SELECT * FROM nothing")
+
+
+def test_operations_answer(http: httpx.Client) -> None:
+    assert http.get("/healthz").json() == {"status": "ok"}
+    assert http.get("/readyz").json()["status"] == "ready"
+    metrics = http.get("/metrics").text
+    assert "tracestore_memory_rows" in metrics
+    assert http.get("/openapi.json").status_code == 200
+
+
+def test_a_server_without_keys_stays_on_this_machine(tmp_path: object) -> None:
+    with pytest.raises(OpenAddressError, match="allow-unauthenticated"):
+        Server(ServerSettings(data=f"{tmp_path}/s", host="0.0.0.0", port=0, grpc_port=-1))

@@ -1,0 +1,98 @@
+"""The command line and the demo, run as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from tracestore.demo import run_demo
+
+TRACESTORE = [sys.executable, "-c", "from tracestore.cli import main; main()"]
+
+
+def run(*arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*TRACESTORE, *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode == 0) is ok, done.stderr + done.stdout
+    return done
+
+
+def test_import_query_export_and_inspect(tmp_path: Path) -> None:
+    source = Path(__file__).parent.parent / "data" / "agent_trace.json"
+    data = str(tmp_path / "store")
+    assert "imported" in run("import", str(source), "--data", data).stderr
+    answer = run("query", "SELECT count(*) AS n FROM spans", "--data", data, "--format", "json")
+    spans = json.loads(answer.stdout)[0]["n"]
+    assert spans > 0
+    target = tmp_path / "spans.jsonl"
+    run("export", "--sql", "SELECT name, attributes FROM spans", "-o", str(target), "--data", data)
+    assert len(target.read_text().splitlines()) == spans
+    run("compact", "--data", data)
+    run("check", "--data", data)
+    segment = next(Path(data).rglob("*.parquet"))
+    assert "tracestore" in run("inspect", str(segment)).stdout or segment.name
+    assert "attributes" in run("schema", "--data", data).stdout
+
+
+def test_errors_name_the_remedy_and_set_the_status(tmp_path: Path) -> None:
+    failed = run("query", "SELECT * FROM spanz", "--data", str(tmp_path / "s"), ok=False)
+    assert "did you mean spans" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_help_teaches(tmp_path: Path) -> None:
+    for command in (
+        "serve",
+        "query",
+        "import",
+        "export",
+        "schema",
+        "compact",
+        "check",
+        "inspect",
+        "demo",
+    ):
+        assert "Usage" in run(command, "--help").stdout
+
+
+def test_serve_ends_on_sigterm_and_keeps_what_it_took(tmp_path: Path) -> None:
+    data = str(tmp_path / "store")
+    server = subprocess.Popen(
+        [*TRACESTORE, "serve", "--data", data, "--port", "0", "--grpc-port", "-1"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stderr is not None
+        url = ""
+        for line in server.stderr:
+            if "api/query" in line:
+                url = line.split()[1].removesuffix("/api/query")
+                break
+        source = Path(__file__).parent.parent / "data" / "agent_trace.json"
+        run("import", str(source), "--url", url)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=60) == 0
+    finally:
+        if server.poll() is None:
+            server.kill()
+        server.stderr.close()
+    answer = run("query", "SELECT count(*) AS n FROM spans", "--data", data, "--format", "json")
+    assert json.loads(answer.stdout)[0]["n"] > 0
+
+
+def test_the_demo_answers_all_its_questions(tmp_path: Path) -> None:
+    console = Console(record=True, width=120, file=(tmp_path / "out").open("w"))
+    run_demo(tmp_path / "store", traces=12, console=console)
+    text = console.export_text()
+    console.file.close()
+    assert "an agent reported" in text
+    assert "invoke_agent support" in text
+    assert "chat " in text
+    assert (tmp_path / "store" / "model-calls.jsonl").stat().st_size > 0
