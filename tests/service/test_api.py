@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import httpx
 import pyarrow as pa
@@ -38,7 +39,8 @@ def filled(server: Server) -> Server:
     return server
 
 
-def test_a_result_comes_in_every_format(filled: Server, http: httpx.Client) -> None:
+@pytest.mark.usefixtures("filled")
+def test_a_result_comes_in_every_format(http: httpx.Client) -> None:
     sql = "SELECT name, attributes.n AS n, input FROM spans ORDER BY start_ns"
 
     def answer(accept: str) -> httpx.Response:
@@ -77,13 +79,15 @@ def test_errors_are_problems_with_a_hint(http: httpx.Client) -> None:
         assert hint in (answer.json()["hint"] or "")
 
 
-def test_a_cut_result_says_so(filled: Server, http: httpx.Client) -> None:
+@pytest.mark.usefixtures("filled")
+def test_a_cut_result_says_so(http: httpx.Client) -> None:
     answer = http.post("/api/query", json={"sql": "SELECT name FROM spans", "max_rows": 2}).json()
     assert len(answer["rows"]) == 2
     assert "cut" in answer["warnings"][-1]
 
 
-def test_parameters_are_values_not_text(filled: Server, http: httpx.Client) -> None:
+@pytest.mark.usefixtures("filled")
+def test_parameters_are_values_not_text(http: httpx.Client) -> None:
     body = {
         "sql": "SELECT count(*) AS n FROM spans WHERE name = $name",
         "params": {"name": "x' OR '1'='1"},
@@ -91,7 +95,8 @@ def test_parameters_are_values_not_text(filled: Server, http: httpx.Client) -> N
     assert http.post("/api/query", json=body).json()["rows"] == [[0]]
 
 
-def test_schema_lists_paths_with_types(filled: Server, http: httpx.Client) -> None:
+@pytest.mark.usefixtures("filled")
+def test_schema_lists_paths_with_types(http: httpx.Client) -> None:
     found = http.get("/api/schema", params={"prefix": "attributes."}).json()
     assert found["paths"] == [
         {"path": "attributes.n", "types": {"i64": 5}},
@@ -99,7 +104,8 @@ def test_schema_lists_paths_with_types(filled: Server, http: httpx.Client) -> No
     ]
 
 
-def test_a_trace_comes_as_skeleton_then_whole(filled: Server, http: httpx.Client) -> None:
+@pytest.mark.usefixtures("filled")
+def test_a_trace_comes_as_skeleton_then_whole(http: httpx.Client) -> None:
     skeleton = http.get(f"/api/traces/{TRACE}").json()["spans"]
     assert [span["name"] for span in skeleton] == ["root", "step", "step", "step", "step"]
     assert "attributes" not in skeleton[0]
@@ -126,6 +132,6 @@ def test_operations_answer(http: httpx.Client) -> None:
     assert http.get("/openapi.json").status_code == 200
 
 
-def test_a_server_without_keys_stays_on_this_machine(tmp_path: object) -> None:
+def test_a_server_without_keys_stays_on_this_machine(tmp_path: Path) -> None:
     with pytest.raises(OpenAddressError, match="allow-unauthenticated"):
-        Server(ServerSettings(data=f"{tmp_path}/s", host="0.0.0.0", port=0, grpc_port=-1))
+        Server(ServerSettings(data=tmp_path / "s", host="0.0.0.0", port=0, grpc_port=-1))

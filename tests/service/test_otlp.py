@@ -23,7 +23,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.trace import Status, StatusCode
+from opentelemetry.util.types import AttributeValue
 
+import tracestore
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.server import Server
 
@@ -73,7 +75,14 @@ def test_every_span_of_the_sdk_arrives_once_with_every_attribute(
     provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
     provider.add_span_processor(SimpleSpanProcessor(make(server)))
     tracer = provider.get_tracer("tests", "1.0")
-    attributes = {"s": "text", "i": 7, "f": 0.5, "b": True, "list": ["x", "y"], "numbers": [1, 2]}
+    attributes: dict[str, AttributeValue] = {
+        "s": "text",
+        "i": 7,
+        "f": 0.5,
+        "b": True,
+        "list": ["x", "y"],
+        "numbers": [1, 2],
+    }
     with (
         tracer.start_as_current_span("root", attributes=attributes),
         tracer.start_as_current_span("child") as child,
@@ -217,7 +226,5 @@ def test_a_store_that_was_stopped_has_what_was_acknowledged(
         assert http.post("/v1/traces", content=body, headers=PROTOBUF).status_code == 200
     folder = server.settings.data
     server.stop()
-    import tracestore  # noqa: PLC0415 - what an app would do next
-
     with tracestore.open(folder) as store:
         assert store.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 39}]
