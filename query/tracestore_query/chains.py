@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -19,36 +20,48 @@ class Step:
     index: int | None = None
 
 
-def is_chain_end(node: exp.Expression) -> bool:
+def is_chain_end(node: exp.Expr) -> bool:
     """Tells whether a node is a whole chain: a column or accessor that no other accessor continues."""
     if not isinstance(node, exp.Column | exp.Dot | exp.Bracket):
         return False
     parent = node.parent
-    continued = isinstance(parent, exp.Dot | exp.Bracket) and node.arg_key == "this"
-    return not continued
+    while isinstance(parent, exp.Paren) and isinstance(parent.parent, exp.Dot | exp.Bracket):
+        node, parent = parent, parent.parent
+    if not isinstance(parent, exp.Dot | exp.Bracket) or node.arg_key != "this":
+        return True
+    # A slice or a computed index goes on from a chain without being part of it.
+    return isinstance(parent, exp.Bracket) and _bracketed(parent) is None
 
 
-def steps_of(node: exp.Expression) -> list[Step] | None:
+def steps_of(node: exp.Expr) -> list[Step] | None:
     """Returns the steps of a chain, None where it is not one: a star, a slice, a computed index."""
+    while isinstance(node, exp.Paren):
+        node = node.this
     if isinstance(node, exp.Column):
-        if isinstance(node.this, exp.Star):
-            return None
-        return [_named(part) for part in node.parts]
-    if isinstance(node, exp.Paren):
-        return steps_of(node.this)
-    if isinstance(node, exp.Dot):
-        before = steps_of(node.this)
-        if before is None or not isinstance(node.expression, exp.Identifier):
-            return None
-        return [*before, _named(node.expression)]
-    if isinstance(node, exp.Bracket):
-        before = steps_of(node.this)
+        return None if isinstance(node.this, exp.Star) else [_named(part) for part in node.parts]
+    step: Step | None = None
+    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Identifier):
+        step = _named(node.expression)
+    elif isinstance(node, exp.Bracket):
         step = _bracketed(node)
-        return None if before is None or step is None else [*before, step]
-    return None
+    before = steps_of(node.this) if step is not None else None
+    return None if before is None or step is None else [*before, step]
 
 
-def _named(part: exp.Expression) -> Step:
+def name_of(steps: Sequence[Step]) -> str:
+    """Returns the name a chain gives a result column: its last key."""
+    return next((step.text for step in reversed(steps) if step.index is None), "")
+
+
+def shown(steps: Sequence[Step]) -> str:
+    """Returns a chain as a message shows it."""
+    return "".join(
+        f"[{step.index}]" if step.index is not None else ("." if i else "") + step.text
+        for i, step in enumerate(steps)
+    )
+
+
+def _named(part: exp.Expr) -> Step:
     return Step(text=str(part.this), exact=bool(part.args.get("quoted")))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
@@ -13,26 +14,34 @@ from tracestore_query.errors import QueryForbiddenError, QuerySyntaxError
 MAX_SQL_CHARACTERS = 1_000_000
 """Longer text is refused before it is parsed: a parser's tree is about 100 times its text."""
 
+DuckDBParser: Any = DuckDB.Parser
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
+_OTHER_DIALECTS = frozenset({"SEARCH", "MATCH", "MATCH_AGAINST"})
+
+
+class _Parser(DuckDBParser):  # type: ignore[misc]
+    """Is DuckDB's parser, less the names that other dialects' full-text search takes."""
+
+    FUNCTIONS: ClassVar = {
+        name: build for name, build in DuckDBParser.FUNCTIONS.items() if name not in _OTHER_DIALECTS
+    }
+    FUNCTION_PARSERS: ClassVar = {
+        name: parse
+        for name, parse in DuckDBParser.FUNCTION_PARSERS.items()
+        if name not in _OTHER_DIALECTS
+    }
+
+
 class TraceSQL(DuckDB):
-    """Is DuckDB's dialect, less the names that other dialects' full-text search takes."""
+    """Is DuckDB's dialect with that parser."""
 
-    class Parser(DuckDB.Parser):
-        FUNCTIONS = {
-            name: build
-            for name, build in DuckDB.Parser.FUNCTIONS.items()
-            if name not in {"SEARCH", "MATCH", "MATCH_AGAINST"}
-        }
-        FUNCTION_PARSERS = {
-            name: parse
-            for name, parse in DuckDB.Parser.FUNCTION_PARSERS.items()
-            if name not in {"SEARCH", "MATCH"}
-        }
+    Parser = _Parser
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> exp.Expr:
     """Returns the tree of one statement.
 
     Raises:
@@ -54,7 +63,7 @@ def parse(sql: str) -> exp.Expression:
     return trees[0]
 
 
-def generate(tree: exp.Expression) -> str:
+def generate(tree: exp.Expr) -> str:
     """Returns the text of a tree."""
     return tree.sql(dialect=TraceSQL)
 

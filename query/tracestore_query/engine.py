@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from tracestore.variant import unshred_values
 from tracestore_query.errors import QueryFailedError, QueryMemoryError, QueryTimeoutError
-from tracestore_query.guard import allowed_functions
-
-Parameters = Mapping[str, Any] | Sequence[Any] | None
+from tracestore_query.functions import allowed
+from tracestore_query.plan import ObjectCall
+from tracestore_query.scan_sql import leaf_sql_type
 
 _PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
 _INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|place)[a-z0-9_]*"?\.?')
@@ -56,12 +57,7 @@ class Engine:
             "SELECT DISTINCT function_name FROM duckdb_functions() "
             "WHERE function_type IN ('scalar', 'aggregate', 'macro', 'window') AND internal"
         )
-        windows = {
-            "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead",
-            "first_value", "last_value", "nth_value", "unnest", "grouping", "grouping_id", "match", "search",
-            "coalesce", "if", "ifnull", "nullif", "columns", "try", "struct_pack", "row",
-        }  # fmt: skip
-        return allowed_functions([name for (name,) in rows.fetchall()]) | windows
+        return allowed([name for (name,) in rows.fetchall()])
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Returns a cursor of its own for one query."""
@@ -108,28 +104,26 @@ def running(cursor: duckdb.DuckDBPyConnection, timeout_s: float | None) -> Itera
 
 def _clean(message: str) -> str:
     """Returns an engine's message without paths of files, names of ours, or its copy of the query."""
-    first = message.split("\n\nLINE ")[0]
-    first = first.split("\nLINE ")[0]
+    first = re.split(r"\n+LINE ", message, maxsplit=1)[0]
     return _INTERNAL.sub("", _PATHS.sub("<file>", first)).strip()
 
 
-Unshredder = Callable[[pa.Table], pa.Array]
-
-
-def add_object_function(
-    cursor: duckdb.DuckDBPyConnection, name: str, fields: Mapping[str, str], unshredder: Unshredder
-) -> None:
+def add_object_function(cursor: duckdb.DuckDBPyConnection, name: str, call: ObjectCall) -> None:
     """Registers a function from a struct of leaf columns to the JSON text they make."""
 
     def rebuild(column: pa.ChunkedArray | pa.Array) -> pa.Array:
         struct = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         if isinstance(struct, pa.ChunkedArray):
+            # Some versions of pyarrow give a chunked array of one chunk.
             struct = struct.chunk(0) if struct.num_chunks else pa.array([], struct.type)
-        return unshredder(pa.table(struct.flatten(), names=[field.name for field in struct.type]))
+        names = [field.name for field in struct.type]
+        return unshred_values(pa.table(struct.flatten(), names=names), call.path)
 
+    fields = {"_overflow": "VARCHAR"}
+    for path, leaf_type in call.leaves:
+        fields[f"{path}:{leaf_type}"] = leaf_sql_type(leaf_type)
     listed = ", ".join(
         '"' + field.replace('"', '""') + '" ' + sql_type for field, sql_type in fields.items()
     )
-    cursor.create_function(
-        name, rebuild, [f"STRUCT({listed})"], "VARCHAR", type="arrow", null_handling="special"
-    )
+    create: Any = cursor.create_function
+    create(name, rebuild, [f"STRUCT({listed})"], "VARCHAR", type="arrow", null_handling="special")

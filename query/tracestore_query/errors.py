@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from tracestore.errors import QueryError
 
+__all__ = [
+    "QueryError",
+    "QueryFailedError",
+    "QueryForbiddenError",
+    "QueryMemoryError",
+    "QueryParameterError",
+    "QuerySyntaxError",
+    "QueryTimeoutError",
+    "UnknownNameError",
+]
+
 
 class QuerySyntaxError(QueryError):
     """Says that the text is not SQL; the message shows the place."""
@@ -15,6 +26,10 @@ class QueryForbiddenError(QueryError):
 
 class UnknownNameError(QueryError):
     """Says that a table, function or column does not exist; the message names the nearest."""
+
+
+class QueryParameterError(QueryError):
+    """Says that a parameter has no value, or that a value has no parameter."""
 
 
 class QueryTimeoutError(QueryError):

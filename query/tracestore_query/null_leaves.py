@@ -24,9 +24,12 @@ def only_null(path: str, segments: Iterable[SegmentRef], memtable: Iterable[pa.T
         if name in segment.leaf_columns:
             if not _column_only_null(segment.uri, name):
                 return False
-        elif segment.tail_uri and "json" in segment.tail_paths.get(path, ()):
-            if not _tail_only_null(segment.tail_uri, path):
-                return False
+        elif (
+            segment.tail_uri
+            and "json" in segment.tail_paths.get(path, ())
+            and not _tail_only_null(segment.tail_uri, path)
+        ):
+            return False
     for chunk in memtable:
         if name in chunk.column_names:
             other = pc.any(pc.not_equal(chunk.column(name), NULL)).as_py()

@@ -6,14 +6,15 @@ over that scan's leaves. An engine turns scans into its own reads; `scan_sql` do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
 from tracestore.store import SegmentRef
+
+EVER = (-(2**63), 2**63 - 1)
+"""The time range that leaves nothing out."""
 
 Leaf = tuple[str, str]
 """A path's text and a leaf type."""
@@ -35,6 +36,8 @@ class Scan:
         parts: leaves wanted as columns only, for objects: what lies in a tail is in `_overflow` too.
         rows_wanted: whether every row's place is wanted, to rebuild objects once the result is known.
         predicate: SQL over fixed columns that rows must meet, None for all.
+        time_range: nanoseconds [start, stop) outside of which no row of it can match.
+        trace_ids: the only traces whose rows can match, None for all.
     """
 
     token: str
@@ -48,6 +51,8 @@ class Scan:
     required: list[tuple[Leaf, ...]] = field(default_factory=list)
     rows_wanted: bool = False
     predicate: str | None = None
+    time_range: tuple[int, int] = EVER
+    trace_ids: frozenset[str] | None = None
 
     def leaf(self, path: str, leaf_type: str) -> str:
         """Returns the scan's column of a leaf, wanted from now on."""
@@ -73,6 +78,19 @@ class Rebuilt:
     path: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectCall:
+    """Is a function of a query that makes JSON of a struct of leaves, for objects that the query computes with.
+
+    Attributes:
+        path: keys of the object.
+        leaves: the struct's fields after the first, which is `_overflow`.
+    """
+
+    path: tuple[str, ...]
+    leaves: tuple[Leaf, ...]
+
+
 @dataclass(slots=True)
 class Plan:
     """Is a query ready for an engine.
@@ -80,13 +98,15 @@ class Plan:
     Attributes:
         tree: the statement, over tokens of scans.
         scans: by token.
+        tables: of the catalog, by token.
+        objects: the functions that the tree calls, by name.
         rebuilt: output columns to rebuild.
         warnings: what the answer should carry along.
-        parameters: values of the statement's placeholders.
     """
 
-    tree: exp.Expression
+    tree: exp.Expr
     scans: dict[str, Scan]
+    tables: dict[str, pa.Table]
+    objects: dict[str, ObjectCall]
     rebuilt: list[Rebuilt]
     warnings: list[str]
-    parameters: Mapping[str, Any] | list[Any] | None = None

@@ -1,47 +1,62 @@
-"""What a query's WHERE says about time: the range of nanoseconds outside of which no row can match."""
+"""What a query's WHERE says about time and traces: what no matching row can lie outside of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from sqlglot import exp
 
-from tracestore_query.tables import STORED, VIEWS
+from tracestore.variant import TableSpec
+from tracestore_query.plan import EVER
+from tracestore_query.tables import STORED
+
+META = "tracestore.bounds"
+"""The key of a table's bounds in its node's meta."""
+
+MAX_TRACE_IDS = 1000
+"""Traces named one by one; more are no point lookup."""
+
+_NS_PER_US = 1000
+_HEX = frozenset("0123456789abcdef")
+
+Evaluate = Callable[[exp.Expr, bool], int | str | None]
+"""Returns a constant as nanoseconds (or, if the flag says so, as the value it is), None where it is none."""
 
 TimeRange = tuple[int, int]
-"""Nanoseconds [start, stop)."""
-
-EVER: TimeRange = (-(2**63), 2**63 - 1)
-_NS_PER_US = 1000
-
-Evaluate = Callable[[exp.Expression, bool], int | None]
-"""Returns a constant as nanoseconds (or, if the flag says so, as the number it is), None where it is none."""
 
 
-def time_ranges(tree: exp.Expression, evaluate: Evaluate) -> dict[str, TimeRange]:
-    """Returns, by stored table, a range that covers every scan of it in the query."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Is what matching rows of one table in a SELECT lie in; `trace_ids` None means any."""
+
+    time_range: TimeRange = EVER
+    trace_ids: frozenset[str] | None = None
+
+
+def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
+    """Notes the bounds of every stored table at its node; returns a range that covers each table's."""
     found: dict[str, TimeRange] = {}
-    seen: set[int] = set()
     for select in tree.find_all(exp.Select):
         tables = list(_tables(select))
+        where = select.args.get("where")
+        # An outer join keeps rows that WHERE's conjuncts judge as NULL only: bounds hold all the same
+        # for the side that is kept, so none are taken from a query that has one.
+        outer = any(join.side for join in select.args.get("joins") or ())
+        conjuncts = [] if where is None or outer else list(_conjuncts(where.this))
         for table, alias in tables:
-            seen.add(id(table))
-            if table.name.lower() in VIEWS:
-                found["spans"] = EVER
-            if table.name.lower() in STORED:
-                name = table.name.lower()
-                own = _range_of(
-                    select,
-                    STORED[name].time_column,
-                    STORED[name].time_ns_column,
-                    alias,
-                    len(tables),
-                    evaluate,
-                )
-                before = found.get(name, own)
-                found[name] = (min(before[0], own[0]), max(before[1], own[1]))
+            name = table.name.lower()
+            if name in STORED and not isinstance(table.this, exp.Func):
+                bounds = _bounds(conjuncts, STORED[name], alias, len(tables), evaluate)
             elif isinstance(table.this, exp.Func):
-                found["spans"] = EVER
+                name = "spans"
+                bounds = _bounds(conjuncts, STORED[name], alias, len(tables), evaluate)
+            else:
+                continue
+            table.meta[META] = bounds
+            low, high = bounds.time_range
+            before = found.get(name, bounds.time_range)
+            found[name] = (min(before[0], low), max(before[1], high))
     return found
 
 
@@ -49,51 +64,67 @@ def _tables(select: exp.Select) -> Iterator[tuple[exp.Table, str]]:
     from_ = select.args.get("from_")
     sources = [from_.this] if from_ is not None else []
     sources += [join.this for join in select.args.get("joins") or ()]
+    for source in list(sources):
+        sources += [join.this for join in source.args.get("joins") or ()]
     for source in sources:
         if isinstance(source, exp.Table):
-            yield source, source.alias_or_name.lower()
+            yield source, (source.alias or _called(source)).lower()
 
 
-def _range_of(
-    select: exp.Select,
-    column: str | None,
-    ns_column: str | None,
-    alias: str,
-    sources: int,
-    evaluate: Evaluate,
-) -> TimeRange:
-    """Returns the range that the conjuncts of a WHERE leave for one table's time."""
+def _called(table: exp.Table) -> str:
+    call = table.this
+    return str(call.this) if isinstance(call, exp.Anonymous) else table.name
+
+
+def _bounds(
+    conjuncts: list[exp.Expr], spec: TableSpec, alias: str, sources: int, evaluate: Evaluate
+) -> Bounds:
     low, high = EVER
-    where = select.args.get("where")
-    if where is None or any(join.side for join in select.args.get("joins") or ()):
-        return low, high
-    for each in _conjuncts(where.this):
-        if isinstance(each, exp.Between):
-            bounds = [(exp.GTE, each.args["low"]), (exp.LTE, each.args["high"])]
-            subject = each.this
-        elif isinstance(each, exp.GT | exp.GTE | exp.LT | exp.LTE | exp.EQ):
-            subject, bounds = each.this, [(type(each), each.expression)]
-            if not _is_time(subject, column, ns_column, alias, sources):
-                subject, bounds = each.expression, [(_FLIPPED[type(each)], each.this)]
-        else:
-            continue
-        if not _is_time(subject, column, ns_column, alias, sources):
-            continue
-        exact = subject.name.lower() == ns_column
-        for kind, bound in bounds:
-            value = evaluate(bound, exact)
-            if value is None:
+    trace_ids: frozenset[str] | None = None
+    for each in conjuncts:
+        for subject, kind, bound in _comparisons(each):
+            if not isinstance(subject, exp.Column):
                 continue
-            # A whole microsecond of nanoseconds shares one timestamp.
-            above = value + 1 if exact else value + _NS_PER_US
-            if kind in {exp.GT, exp.GTE, exp.EQ}:
-                low = max(low, value)
-            if kind in {exp.LT, exp.LTE, exp.EQ}:
-                high = min(high, above)
-    return low, max(low, high)
+            if subject.table.lower() != alias if subject.table else sources != 1:
+                continue
+            name = subject.name.lower()
+            if name == "trace_id" and kind is exp.EQ:
+                values = _ids([bound], evaluate)
+                trace_ids = values if trace_ids is None or values is None else trace_ids & values
+            elif name in {spec.time_column, spec.time_ns_column}:
+                exact = name == spec.time_ns_column
+                low, high = _narrowed((low, high), kind, evaluate(bound, exact), exact=exact)
+        if isinstance(each, exp.In) and each.expressions and isinstance(each.this, exp.Column):
+            owner = each.this.table.lower()
+            if each.this.name.lower() == "trace_id" and (owner == alias or sources == 1):
+                trace_ids = _ids(each.expressions, evaluate)
+    return Bounds((low, max(low, high)), trace_ids)
 
 
-_FLIPPED: dict[type[exp.Expression], type[exp.Expression]] = {
+def _narrowed(
+    time_range: TimeRange, kind: type[exp.Expr], value: int | str | None, *, exact: bool
+) -> TimeRange:
+    low, high = time_range
+    if not isinstance(value, int):
+        return time_range
+    # A whole microsecond of nanoseconds shares one timestamp.
+    above = value + 1 if exact else value + _NS_PER_US
+    if kind in {exp.GT, exp.GTE, exp.EQ}:
+        low = max(low, value)
+    if kind in {exp.LT, exp.LTE, exp.EQ}:
+        high = min(high, above)
+    return low, high
+
+
+def _ids(values: list[exp.Expr], evaluate: Evaluate) -> frozenset[str] | None:
+    if len(values) > MAX_TRACE_IDS:
+        return None
+    ids = [evaluate(value, True) for value in values]
+    known = [value for value in ids if isinstance(value, str) and set(value) <= _HEX]
+    return frozenset(known) if len(known) == len(ids) else None
+
+
+_FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.GT: exp.LT,
     exp.GTE: exp.LTE,
     exp.LT: exp.GT,
@@ -102,7 +133,17 @@ _FLIPPED: dict[type[exp.Expression], type[exp.Expression]] = {
 }
 
 
-def _conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
+def _comparisons(node: exp.Expr) -> Iterator[tuple[exp.Expr, type[exp.Expr], exp.Expr]]:
+    """Yields (subject, comparison, value), both ways round."""
+    if isinstance(node, exp.Between):
+        yield node.this, exp.GTE, node.args["low"]
+        yield node.this, exp.LTE, node.args["high"]
+    elif isinstance(node, exp.GT | exp.GTE | exp.LT | exp.LTE | exp.EQ):
+        yield node.this, type(node), node.expression
+        yield node.expression, _FLIPPED[type(node)], node.this
+
+
+def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
     if isinstance(node, exp.And):
         yield from _conjuncts(node.this)
         yield from _conjuncts(node.expression)
@@ -110,11 +151,3 @@ def _conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
         yield from _conjuncts(node.this)
     else:
         yield node
-
-
-def _is_time(
-    node: exp.Expression, column: str | None, ns_column: str | None, alias: str, sources: int
-) -> bool:
-    if not isinstance(node, exp.Column) or node.name.lower() not in {column, ns_column}:
-        return False
-    return node.table.lower() == alias if node.table else sources == 1

@@ -19,9 +19,9 @@ OVERFLOW = "_overflow"
 
 def rebuild(batch: pa.Table, rebuilt: Sequence[Rebuilt]) -> pa.Table:
     """Returns a batch of a result with its places replaced by the JSON of their objects."""
-    for scan, wanted in _by_scan(rebuilt).items():
+    for wanted in _by_scan(rebuilt).values():
         places = batch.column(wanted[0].output).combine_chunks()
-        texts = _values(places, scan_of(wanted), [each.path for each in wanted])
+        texts = _values(places, wanted[0].scan, [each.path for each in wanted])
         for each, values in zip(wanted, texts, strict=True):
             name = batch.schema.field(each.output).name
             batch = batch.set_column(
@@ -29,13 +29,7 @@ def rebuild(batch: pa.Table, rebuilt: Sequence[Rebuilt]) -> pa.Table:
                 pa.field(name, pa.string(), metadata={"tracestore.type": "JSON"}),
                 values,
             )
-        del scan
     return batch
-
-
-def scan_of(wanted: Sequence[Rebuilt]) -> Scan:
-    """Returns the scan that several columns come from."""
-    return wanted[0].scan
 
 
 def _by_scan(rebuilt: Sequence[Rebuilt]) -> dict[str, list[Rebuilt]]:

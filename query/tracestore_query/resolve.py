@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tracestore.variant import format_path, parse_path
+from tracestore.variant import format_path
 from tracestore_query.chains import Step
 
 # Ways to cut a dotted chain into keys double with each dot: past this many the long ones are not tried.

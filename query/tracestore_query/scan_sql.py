@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tracestore.store import SegmentRef
-from tracestore.variant import TABLES, Shredder, leaf_name, parse_path
+from tracestore.variant import TABLES, Shredder
+from tracestore_query.data import physical
 from tracestore_query.plan import Leaf, Scan
 from tracestore_query.tables import quoted
 
@@ -124,7 +125,7 @@ def _by_tail(scan: Scan) -> tuple[list[SegmentRef], list[SegmentRef]]:
     """Parts a scan's segments into those without and with a wanted leaf in their tail."""
     plain: list[SegmentRef] = []
     tailed: list[SegmentRef] = []
-    names = {leaf: _physical(leaf) for leaf in scan.leaves}
+    names = {leaf: physical(leaf) for leaf in scan.leaves}
     for segment in scan.segments:
         missing = [leaf for leaf, name in names.items() if name not in segment.leaf_columns]
         if missing and segment.tail_uri is not None:
@@ -147,11 +148,6 @@ def _entry(physical: str, name: str, sql_type: str) -> str:
     return f"{quoted(physical)}: {{name: {quoted(name)}, type: {quoted(sql_type)}, default_value: NULL}}"
 
 
-def _physical(leaf: Leaf) -> str:
-    """Returns the name a leaf's column has in a file."""
-    return leaf_name([str(key) for key in parse_path(leaf[0])], leaf[1])
-
-
 def _read_parquet(
     scan: Scan, segments: Sequence[SegmentRef], stored: Iterable[str], places: bool
 ) -> str:
@@ -163,12 +159,12 @@ def _read_parquet(
     raw: dict[Leaf, str] = {}
     for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
         sql_type = _TYPE[leaf[1]]
-        if _physical(leaf) not in held:
+        if physical(leaf) not in held:
             columns.append(f'CAST(NULL AS {sql_type}) AS "{column}"')
             continue
         if leaf not in raw:
             raw[leaf] = f"__raw{len(raw)}"
-            entries.append(_entry(_physical(leaf), raw[leaf], sql_type))
+            entries.append(_entry(physical(leaf), raw[leaf], sql_type))
         columns.append(f'"{raw[leaf]}" AS "{column}"')
     if not entries:
         # count(*) reads no column; the schema may not be empty.
@@ -266,12 +262,12 @@ def _memory_table(scan: Scan, stored: Sequence[str]) -> pa.Table | None:
         arrays: dict[str, pa.ChunkedArray | pa.Array] = {
             name: chunk.column(name) for name in stored
         }
-        absent = {leaf for leaf in scan.leaves if _physical(leaf) not in held}
+        absent = {leaf for leaf in scan.leaves if physical(leaf) not in held}
         spilled = _spilled(chunk, absent, scan.table) if absent else {}
         for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
             want = _ARROW[leaf[1]]
-            if _physical(leaf) in held:
-                found = chunk.column(_physical(leaf))
+            if physical(leaf) in held:
+                found = chunk.column(physical(leaf))
                 arrays[column] = found if found.type == want else found.cast(want)
             elif column in scan.leaves.values() and leaf in spilled:
                 arrays[column] = spilled[leaf]
@@ -292,4 +288,4 @@ def _spilled(chunk: pa.Table, leaves: set[Leaf], table: str) -> dict[Leaf, pa.Ch
     shredder.append_table(chunk.select([*TABLES[table].columns, "_overflow"]))
     whole = shredder.finish()
     held = set(whole.column_names)
-    return {leaf: whole.column(_physical(leaf)) for leaf in leaves if _physical(leaf) in held}
+    return {leaf: whole.column(physical(leaf)) for leaf in leaves if physical(leaf) in held}

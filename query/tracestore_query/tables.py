@@ -59,7 +59,7 @@ VIEWS: Final = {
 FUNCTIONS: Final = frozenset({"experiment", "project_logs"})
 
 
-def table_function(name: str, arguments: list[exp.Expression]) -> str:
+def table_function(name: str, arguments: list[exp.Expr]) -> str:
     """Returns the predicate over `spans` that a table function stands for.
 
     Raises:

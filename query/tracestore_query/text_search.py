@@ -19,12 +19,15 @@ class Searched(Protocol):
     """Is a scanned table under an alias."""
 
     @property
-    def alias(self) -> str: ...
+    def alias(self) -> str:
+        """Returns the name it has in the query."""
+
     @property
-    def spec(self) -> TableSpec | None: ...
+    def spec(self) -> TableSpec | None:
+        """Returns its columns."""
 
 
-def match_expression(call: exp.Anonymous, sources: Sequence[Searched]) -> exp.Expression:
+def match_expression(call: exp.Anonymous, sources: Sequence[Searched]) -> exp.Expr:
     """Returns the predicate of a `match` or `search` call, over paths that are still to be bound.
 
     Raises:
@@ -40,7 +43,7 @@ def match_expression(call: exp.Anonymous, sources: Sequence[Searched]) -> exp.Ex
         raise UnknownNameError(f"cannot run query: the words of {name}() must be a text in quotes")
     tokens = re.findall(r"\w+", str(words.this).lower())[:MAX_WORDS]
     if len(arguments) == 2 and not _is_table(arguments[0], sources):
-        texts = [exp.cast(arguments[0].copy(), "VARCHAR")]
+        texts: list[exp.Expr] = [exp.cast(arguments[0].copy(), "VARCHAR")]
     else:
         chosen = sources
         if len(arguments) == 2:
@@ -51,7 +54,7 @@ def match_expression(call: exp.Anonymous, sources: Sequence[Searched]) -> exp.Ex
     return _all_words(texts, tokens)
 
 
-def _is_table(node: exp.Expression, sources: Sequence[Searched]) -> bool:
+def _is_table(node: exp.Expr, sources: Sequence[Searched]) -> bool:
     return (
         isinstance(node, exp.Column)
         and not node.table
@@ -59,7 +62,7 @@ def _is_table(node: exp.Expression, sources: Sequence[Searched]) -> bool:
     )
 
 
-def _columns(source: Searched) -> list[exp.Expression]:
+def _columns(source: Searched) -> list[exp.Expr]:
     """Returns every text of a row: its name, its status message, and its variants as JSON."""
     spec = source.spec
     if spec is None:
@@ -75,12 +78,12 @@ def _columns(source: Searched) -> list[exp.Expression]:
     ]
 
 
-def _all_words(texts: Sequence[exp.Expression], tokens: Sequence[str]) -> exp.Expression:
+def _all_words(texts: Sequence[exp.Expr], tokens: Sequence[str]) -> exp.Expr:
     """Returns whether each token stands, as a whole word, somewhere in the texts."""
-    joined: exp.Expression = exp.Lower(
+    joined: exp.Expr = exp.Lower(
         this=exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string(" "), *texts])
     )
-    found: exp.Expression | None = None
+    found: exp.Expr | None = None
     for token in tokens:
         # contains() is a plain scan; the pattern is only tried where it hits.
         contains = exp.Anonymous(

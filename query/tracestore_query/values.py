@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from tracestore_query.chains import Step
-
-Columns = Mapping[str, exp.Expression]
+Columns = Mapping[str, exp.Expr]
 """The column of each leaf type a path has in the scan."""
 
 _LIST_ITEM = {"i64[]": "BIGINT", "f64[]": "DOUBLE", "bool[]": "BOOLEAN", "str[]": "VARCHAR"}
@@ -26,16 +24,16 @@ _SQL_TYPE = {
 _TYPE_WORD = {"i64": "int64", "f64": "double", "bool": "bool", "str": "string", "bin": "bytes"}
 
 
-def null(sql_type: str) -> exp.Expression:
+def null(sql_type: str) -> exp.Expr:
     """Returns a NULL of a type."""
     return exp.cast(exp.null(), sql_type)
 
 
-def number(columns: Columns) -> exp.Expression:
+def number(columns: Columns) -> exp.Expr:
     """Returns the numbers of a path, NULL where the row has something else."""
     if set(columns) & {"i64", "f64", "json"} == {"i64"}:
         return columns["i64"].copy()
-    parts: list[exp.Expression] = []
+    parts: list[exp.Expr] = []
     if "f64" in columns:
         parts.append(columns["f64"].copy())
     if "i64" in columns:
@@ -43,22 +41,22 @@ def number(columns: Columns) -> exp.Expression:
     if "json" in columns:
         # Integers beyond 64 bits and decimals that no double holds.
         parts.append(_try_cast(columns["json"], "DOUBLE"))
-    return _first(parts, "DOUBLE")
+    return first(parts, "DOUBLE")
 
 
-def text(columns: Columns) -> exp.Expression:
+def text(columns: Columns) -> exp.Expr:
     """Returns the strings of a path, NULL where the row has something else."""
     return columns["str"].copy() if "str" in columns else null("VARCHAR")
 
 
-def boolean(columns: Columns) -> exp.Expression:
+def boolean(columns: Columns) -> exp.Expr:
     """Returns the booleans of a path, NULL where the row has something else."""
     return columns["bool"].copy() if "bool" in columns else null("BOOLEAN")
 
 
-def present(columns: Columns) -> exp.Expression:
+def present(columns: Columns) -> exp.Expr:
     """Returns TRUE or NULL: whether the row has a value other than null there."""
-    parts = [_set(column) for leaf_type, column in columns.items() if leaf_type != "json"]
+    parts = [is_set(column) for leaf_type, column in columns.items() if leaf_type != "json"]
     if "json" in columns:
         parts.append(exp.NEQ(this=columns["json"].copy(), expression=exp.Literal.string("null")))
     if not parts:
@@ -69,7 +67,7 @@ def present(columns: Columns) -> exp.Expression:
     return exp.Case(ifs=[exp.If(this=exp.paren(some), true=exp.true())])
 
 
-def bare(columns: Columns) -> exp.Expression:
+def bare(columns: Columns) -> exp.Expr:
     """Returns the value itself: in its one type, in DOUBLE for a mix of numbers, else as JSON."""
     types = set(columns)
     if not types:
@@ -81,21 +79,21 @@ def bare(columns: Columns) -> exp.Expression:
     return json(columns)
 
 
-def json(columns: Columns) -> exp.Expression:
+def json(columns: Columns) -> exp.Expr:
     """Returns the value as JSON, whatever its type."""
-    return _first([_as_json(leaf_type, column) for leaf_type, column in columns.items()], "JSON")
+    return first([_as_json(leaf_type, column) for leaf_type, column in columns.items()], "JSON")
 
 
-def typeof(columns: Columns) -> exp.Expression:
+def typeof(columns: Columns) -> exp.Expr:
     """Returns the word for the row's own type, NULL where the path is missing."""
     ifs = [
-        exp.If(this=_set(column), true=_type_word(leaf_type, column))
+        exp.If(this=is_set(column), true=_type_word(leaf_type, column))
         for leaf_type, column in columns.items()
     ]
     return exp.Case(ifs=ifs) if ifs else null("VARCHAR")
 
 
-def listed(columns: Columns) -> exp.Expression:
+def listed(columns: Columns) -> exp.Expr:
     """Returns the lists of a path. With several item types the items of a json[] are converted to the other's."""
     lists = [leaf_type for leaf_type in columns if leaf_type.endswith("[]")]
     typed = [leaf_type for leaf_type in lists if leaf_type != "json[]"]
@@ -105,63 +103,47 @@ def listed(columns: Columns) -> exp.Expression:
         return exp.cast(columns["json[]"].copy(), "JSON[]")
     if len(typed) > 1:
         if set(typed) == {"i64[]", "f64[]"}:
-            return _first(
-                [exp.cast(columns[each].copy(), "DOUBLE[]") for each in typed], "DOUBLE[]"
-            )
+            return first([exp.cast(columns[each].copy(), "DOUBLE[]") for each in typed], "DOUBLE[]")
         return exp.cast(json({each: columns[each] for each in lists}), "JSON[]")
     item = _LIST_ITEM[typed[0]]
     parts = [columns[typed[0]].copy()]
     if "json[]" in columns:
         parts.append(_items(columns["json[]"], item))
-    return _first(parts, f"{item}[]")
+    return first(parts, f"{item}[]")
 
 
-def converted(columns: Columns, to: exp.DataType) -> exp.Expression:
+def converted(columns: Columns, to: exp.DataType) -> exp.Expr:
     """Returns every leaf type converted with TRY_CAST."""
     name = to.sql(dialect="duckdb")
-    if name.upper() == "JSON":
-        return json(columns)
-    parts: list[exp.Expression] = []
+    parts: list[exp.Expr] = []
     for leaf_type, column in columns.items():
         if name.upper() in {"VARCHAR", "TEXT"} and leaf_type.endswith("[]"):
             parts.append(exp.cast(_as_json(leaf_type, column), "VARCHAR"))
         elif leaf_type == "json" and name.upper() in {"VARCHAR", "TEXT"}:
             parts.append(exp.Nullif(this=column.copy(), expression=exp.Literal.string("null")))
+        elif name.upper() == "JSON" and leaf_type != "str":
+            parts.append(_as_json(leaf_type, column))
+        elif leaf_type == "json[]":
+            # JSON text of the list, so that its items are converted and not their texts.
+            parts.append(_try_cast(_as_json(leaf_type, column), name))
         else:
             parts.append(exp.TryCast(this=column.copy(), to=to.copy()))
-    return _first(parts, name)
+    return first(parts, name)
 
 
-def inside(columns: Columns, steps: Sequence[Step], as_text: bool) -> exp.Expression:
-    """Returns the value at steps inside a list: an item, or what lies in a JSON item.
-
-    Args:
-        columns: of the path that holds the list.
-        steps: an array index, then keys and indexes.
-        as_text: whether the JSON found is wanted as its text, strings without quotes.
-    """
-    index = steps[0].index or 0
-    position = (
-        exp.Literal.number(index + 1) if index >= 0 else exp.Neg(this=exp.Literal.number(-index))
-    )
-    parts: list[exp.Expression] = []
-    extract = "json_extract_string" if as_text else "json_extract"
-    for leaf_type, column in columns.items():
-        if leaf_type == "json[]":
-            item: exp.Expression = exp.Anonymous(
-                this="list_extract", expressions=[column.copy(), position.copy()]
-            )
-            pointer = exp.Literal.string(_json_path(steps[1:]))
-            parts.append(exp.Anonymous(this=extract, expressions=[exp.cast(item, "JSON"), pointer]))
-        elif leaf_type.endswith("[]") and len(steps) == 1:
-            item = exp.Anonymous(this="list_extract", expressions=[column.copy(), position.copy()])
-            parts.append(exp.cast(item, "VARCHAR") if as_text else item)
-    if len(parts) > 1 and not as_text:
-        parts = [exp.Anonymous(this="to_json", expressions=[part]) for part in parts]
-    return _first(parts, "VARCHAR" if as_text else "JSON")
+def items_at(columns: Columns, index: int) -> dict[str, exp.Expr]:
+    """Returns the items of lists at an index from 0, or from the end where negative, by their leaf type."""
+    position = index + 1 if index >= 0 else index
+    return {
+        leaf_type.removesuffix("[]"): exp.Anonymous(
+            this="list_extract", expressions=[column.copy(), exp.convert(position)]
+        )
+        for leaf_type, column in columns.items()
+        if leaf_type.endswith("[]")
+    }
 
 
-def _single(leaf_type: str, columns: Columns) -> exp.Expression:
+def _single(leaf_type: str, columns: Columns) -> exp.Expr:
     column = columns[leaf_type].copy()
     if leaf_type == "json[]":
         return exp.cast(column, "JSON[]")
@@ -170,7 +152,7 @@ def _single(leaf_type: str, columns: Columns) -> exp.Expression:
     return column
 
 
-def _as_json(leaf_type: str, column: exp.Expression) -> exp.Expression:
+def _as_json(leaf_type: str, column: exp.Expr) -> exp.Expr:
     column = column.copy()
     if leaf_type == "json":
         return exp.cast(exp.Nullif(this=column, expression=exp.Literal.string("null")), "JSON")
@@ -183,7 +165,7 @@ def _as_json(leaf_type: str, column: exp.Expression) -> exp.Expression:
     return exp.Anonymous(this="to_json", expressions=[column])
 
 
-def _type_word(leaf_type: str, column: exp.Expression) -> exp.Expression:
+def _type_word(leaf_type: str, column: exp.Expr) -> exp.Expr:
     if leaf_type.endswith("[]"):
         return exp.Literal.string("array")
     if leaf_type != "json":
@@ -200,7 +182,7 @@ def _type_word(leaf_type: str, column: exp.Expression) -> exp.Expression:
     )
 
 
-def _items(column: exp.Expression, item: str) -> exp.Expression:
+def _items(column: exp.Expr, item: str) -> exp.Expr:
     """Returns a list of JSON texts as a list of a scalar type."""
     x = exp.to_identifier("x")
     one = exp.Anonymous(
@@ -213,28 +195,17 @@ def _items(column: exp.Expression, item: str) -> exp.Expression:
     )
 
 
-def _json_path(steps: Sequence[Step]) -> str:
-    """Returns the JSONPath of steps: `$.a."b.c"[0]`; a negative index counts from the end."""
-    parts = ["$"]
-    for step in steps:
-        if step.index is None:
-            parts.append('."' + step.text.replace("\\", "\\\\").replace('"', '\\"') + '"')
-        elif step.index < 0:
-            parts.append(f"[#{step.index}]")
-        else:
-            parts.append(f"[{step.index}]")
-    return "".join(parts)
-
-
-def _set(column: exp.Expression) -> exp.Expression:
+def is_set(column: exp.Expr) -> exp.Expr:
+    """Returns whether a value is there."""
     return exp.Not(this=exp.Is(this=column.copy(), expression=exp.null()))
 
 
-def _try_cast(value: exp.Expression, sql_type: str) -> exp.Expression:
+def _try_cast(value: exp.Expr, sql_type: str) -> exp.Expr:
     return exp.TryCast(this=value.copy(), to=exp.DataType.build(sql_type, dialect="duckdb"))
 
 
-def _first(parts: Sequence[exp.Expression], sql_type: str) -> exp.Expression:
+def first(parts: Sequence[exp.Expr], sql_type: str) -> exp.Expr:
+    """Returns the first of values that is there, NULL of a type where none can be."""
     if not parts:
         return null(sql_type)
     if len(parts) == 1:

@@ -1,0 +1,55 @@
+"""What binding one query gathers: scans, tables, objects, warnings, and fresh names."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from tracestore_query.plan import Leaf, ObjectCall, Rebuilt, Scan
+from tracestore_query.resolve import LeafTypes
+
+
+@dataclass(slots=True)
+class TableData:
+    """Is what is known of a table's data.
+
+    Attributes:
+        types: rows by leaf type by path text.
+        paths: the path texts, sorted.
+        null_only: tells whether the `json` leaf of a path holds nothing but null.
+        in_columns: tells whether a leaf has a column of its own in some segment or memtable.
+    """
+
+    types: LeafTypes
+    paths: Sequence[str]
+    null_only: Callable[[str], bool]
+    in_columns: Callable[[Leaf], bool]
+
+
+@dataclass(slots=True)
+class Binding:
+    """Is the state of binding one query. `data` and `catalog` are asked when a table is first needed."""
+
+    data: Callable[[str], TableData]
+    catalog: Callable[[str], pa.Table]
+    scans: dict[str, Scan] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    objects: dict[str, ObjectCall] = field(default_factory=dict)
+    rebuilt: list[Rebuilt] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    # In every name we make: no text of a user can hold it by chance or on purpose.
+    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def name(self, kind: str) -> str:
+        """Returns a name that nothing else has."""
+        return f"__{kind}_{self.nonce}_{next(self.numbers)}"
+
+    def warn(self, text: str) -> None:
+        """Notes a warning, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)

@@ -1,0 +1,181 @@
+"""A path over a scan's data as an expression for the place where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from tracestore_query import json_values, values
+from tracestore_query.binding import Binding, TableData
+from tracestore_query.chains import Step, shown
+from tracestore_query.contexts import Use, Want
+from tracestore_query.plan import Leaf, ObjectCall, Scan
+from tracestore_query.resolve import Resolved, nearest_paths, resolve
+
+OVERFLOW = "_overflow"
+
+_BY_USE = {
+    Use.NUMBER: values.number,
+    Use.TEXT: values.text,
+    Use.BOOL: values.boolean,
+    Use.PRESENT: values.present,
+    Use.LIST: values.listed,
+    Use.TYPEOF: values.typeof,
+    Use.JSON: values.json,
+}
+
+
+class PathValues:
+    """Makes expressions of paths, and notes in their scans the leaves that these read."""
+
+    def __init__(self, binding: Binding) -> None:
+        self._binding = binding
+
+    def leaf_types(self, scan: Scan, steps: list[Step]) -> list[str]:
+        """Returns the leaf types that a path's values have."""
+        if any(step.index is not None for step in steps):
+            return ["json"]
+        data = self._binding.data(scan.table)
+        found = resolve(steps, data.types, data.paths)
+        types = dict.fromkeys(
+            leaf_type
+            for path, leaf_type in found.leaves
+            if not _is_null_only(data, path, leaf_type, len(found.leaves))
+        )
+        return [*types, "json"] if found.below else list(types)
+
+    def is_object(self, scan: Scan, steps: list[Step]) -> tuple[str, ...] | None:
+        """Returns the keys of a path that is an object in some row, else None."""
+        data = self._binding.data(scan.table)
+        found = resolve(steps, data.types, data.paths)
+        return found.keys if found.below and not found.inner else None
+
+    def is_json(self, scan: Scan, steps: list[Step]) -> bool:
+        """Tells whether a path's bare value is JSON text."""
+        kinds = set(self.leaf_types(scan, steps))
+        return kinds == {"json"} or (len(kinds) > 1 and kinds != {"i64", "f64"})
+
+    def value(
+        self, alias: str, scan: Scan, steps: list[Step], want: Want, *, must_be_set: bool = False
+    ) -> exp.Expr:
+        """Returns the expression of a path for its use; for CAST, what stands in place of the cast.
+
+        Args:
+            alias: of the scan, in the query.
+            scan: where the path is read.
+            steps: from the variant column on.
+            want: the use.
+            must_be_set: whether only rows that have a value there can be in the answer.
+        """
+        data = self._binding.data(scan.table)
+        found = resolve(steps, data.types, data.paths)
+        if found.absent and len(steps) > 1:
+            self._absent(scan, steps, data)
+        if found.leaves and not found.below and must_be_set:
+            scan.required.append(found.leaves)
+        columns: dict[str, exp.Expr] = {}
+        for path, leaf_type in found.leaves:
+            if _is_null_only(data, path, leaf_type, len(found.leaves)):
+                continue
+            column: exp.Expr = exp.column(scan.leaf(path, leaf_type), table=alias, quoted=True)
+            # The flat key and the nested object are one column to the reader.
+            if leaf_type in columns:
+                column = exp.Coalesce(this=columns[leaf_type], expressions=[column])
+            columns[leaf_type] = column
+        if found.inner:
+            return self._inside(columns, found, want)
+        if found.below:
+            return self._object(alias, scan, found, columns, want)
+        self._warn_of_type(scan, steps, columns, want)
+        return of_use(columns, want)
+
+    def _inside(self, columns: Mapping[str, exp.Expr], found: Resolved, want: Want) -> exp.Expr:
+        """Returns what lies at steps inside a list."""
+        items = values.items_at(columns, found.inner[0].index or 0)
+        rest = found.inner[1:]
+        if not rest and len(items) == 1 and "json" not in items:
+            return of_use(items, want)
+        parts = []
+        for leaf_type, item in items.items():
+            if leaf_type == "json":
+                parts.append(json_values.at(exp.cast(item, "JSON"), rest))
+            elif not rest:
+                parts.append(exp.Anonymous(this="to_json", expressions=[item]))
+        return json_values.of_use(values.first(parts, "JSON"), want)
+
+    def _object(
+        self,
+        alias: str,
+        scan: Scan,
+        found: Resolved,
+        columns: dict[str, exp.Expr],
+        want: Want,
+    ) -> exp.Expr:
+        """Returns an object, made inside the engine for every row it is asked for."""
+        use = want.use
+        if use in {Use.NUMBER, Use.BOOL, Use.LIST, Use.AS_TYPE} or (use is Use.TEXT and columns):
+            return of_use(columns, want)
+        text = self._object_text(alias, scan, found)
+        if use in {Use.TEXT, Use.PRESENT}:
+            return text
+        if use is Use.TYPEOF:
+            word = exp.If(this=values.is_set(text), true=exp.Literal.string("object"))
+            return values.first([values.typeof(columns), exp.Case(ifs=[word])], "VARCHAR")
+        if use is Use.CAST and want.to is not None:
+            if want.to.this in exp.DataType.TEXT_TYPES:
+                return values.first([values.converted(columns, want.to), text], "VARCHAR")
+            if want.to.this != exp.DType.JSON:
+                parts = [values.converted(columns, want.to)] if columns else []
+                return values.first([*parts, exp.TryCast(this=text, to=want.to.copy())], "JSON")
+        return exp.cast(text, "JSON")
+
+    def _object_text(self, alias: str, scan: Scan, found: Resolved) -> exp.Expr:
+        scan.fixed[OVERFLOW] = None
+        fields = [_field(OVERFLOW, exp.column(OVERFLOW, table=alias, quoted=True))]
+        data = self._binding.data(scan.table)
+        leaves: list[Leaf] = []
+        for path in (*dict.fromkeys(path for path, _ in found.leaves), *found.below):
+            for leaf_type in data.types[path]:
+                # What lies in a tail is in `_overflow` too.
+                if data.in_columns((path, leaf_type)):
+                    leaves.append((path, leaf_type))
+                    column = exp.column(scan.part(path, leaf_type), table=alias, quoted=True)
+                    fields.append(_field(f"{path}:{leaf_type}", column))
+        name = self._binding.name("object")
+        self._binding.objects[name] = ObjectCall(found.keys, tuple(leaves))
+        return exp.Anonymous(this=name, expressions=[exp.Struct(expressions=fields)])
+
+    def _absent(self, scan: Scan, steps: list[Step], data: TableData) -> None:
+        near = nearest_paths(steps, data.paths)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        self._binding.warn(f"{scan.table} has no path {shown(steps)} in the data read{hint}")
+
+    def _warn_of_type(
+        self, scan: Scan, steps: list[Step], columns: Mapping[str, exp.Expr], want: Want
+    ) -> None:
+        """Warns where a path has values, none of which the use can take."""
+        wanted = {Use.NUMBER: {"i64", "f64", "json"}, Use.TEXT: {"str"}, Use.BOOL: {"bool"}}
+        kinds = wanted.get(want.use)
+        if columns and kinds is not None and not kinds & set(columns):
+            words = {Use.NUMBER: "numbers", Use.TEXT: "strings", Use.BOOL: "booleans"}
+            self._binding.warn(
+                f"{scan.table} path {shown(steps)} holds no {words[want.use]} in the data read, "
+                f"only {', '.join(sorted(columns))}; write {shown(steps)}::TYPE to convert it"
+            )
+
+
+def of_use(columns: Mapping[str, exp.Expr], want: Want) -> exp.Expr:
+    """Returns the value of leaves for a use."""
+    if want.use in {Use.CAST, Use.AS_TYPE} and want.to is not None:
+        return values.converted(columns, want.to)
+    return _BY_USE.get(want.use, values.bare)(columns)
+
+
+def _field(name: str, value: exp.Expr) -> exp.PropertyEQ:
+    return exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=value)
+
+
+def _is_null_only(data: TableData, path: str, leaf_type: str, leaves: int) -> bool:
+    """Tells whether a leaf says nothing but that its rows hold null, beside others that tell the type."""
+    return leaf_type == "json" and leaves > 1 and data.null_only(path)
