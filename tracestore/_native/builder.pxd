@@ -129,6 +129,7 @@ cdef class Builder:
     cdef State state
     cdef readonly object spec
     cdef bint busy
+    cdef size_t known_bytes
     cdef int enter(self) except -1
     cdef void leave(self) noexcept
 

@@ -463,14 +463,19 @@ cdef class Builder:
 
     @property
     def nbytes(self):
-        """Returns the bytes of memory held."""
+        """Returns the bytes of memory held; while another thread appends, those held before."""
         cdef State* s = &self.state
-        cdef size_t size = sizeof(State) + s.keys.capacity + s.log.capacity + s.scratch.capacity
+        cdef size_t size = sizeof(State)
         cdef uint32_t at
+        # An append moves what this would read; it cannot begin meanwhile, since the GIL is held here.
+        if self.busy:
+            return self.known_bytes
+        size += s.keys.capacity + s.log.capacity + s.scratch.capacity
         size += s.node_capacity * sizeof(Node) + 4 * (<size_t>s.slot_mask + 1)
         size += s.spill.names.capacity + s.spill.values.capacity + 3 * s.spill.rows.capacity
         for at in range(s.leaf_count):
             size += leaf_bytes(&s.leaves[at])
+        self.known_bytes = size
         return size
 
     def leaf_counts(self):
