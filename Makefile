@@ -75,8 +75,12 @@ build/.dist: build/.installed $(KERNELS) MANIFEST.in README.md
 
 # --- measurements and hardening -----------------------------------------------------------------
 
+# Every folder of bench/ that is a program, at its small size; each prints a table and JSON lines.
 bench: build
 	$(PY) -m bench.shred
+	$(PY) -m bench.store --quick
+	$(if $(wildcard bench/query/__main__.py),$(PY) -m bench.query --quick)
+	$(PY) -m bench.service --seconds 15
 
 SANITIZE_ENV = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
     PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \

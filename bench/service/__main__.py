@@ -1,0 +1,110 @@
+"""Loads a server from two processes: `python -m bench.service [--seconds 60]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+
+from bench.report import Result, middle, show
+from tracestore.client import Client
+
+SENDERS = 2
+
+
+def resident_mb(pid: int) -> float:
+    """Returns the peak resident memory of a process in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1000
+    return 0.0
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Returns the value below which a share of the values lies."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def main() -> None:
+    """Runs the load and prints its results."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=60.0)
+    seconds = parser.parse_args().seconds
+    results: list[Result] = []
+
+    def note(metric: str, value: float, unit: str, spread: float = 0.0) -> None:
+        package = version("tracestore")
+        results.append(
+            Result("small spans", "service", "tracestore", package, metric, value, unit, spread)
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", "from tracestore.cli import main; main()", "serve"]
+        server = subprocess.Popen(
+            [*command, "--data", folder, "--port", "0", "--grpc-port", "-1"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            url = ""
+            for line in server.stderr or ():
+                if "api/query" in line:
+                    url = line.split()[1].removesuffix("/api/query")
+                    break
+            with Client(url) as client:
+                idle = [ask(client, "SELECT 1") for _ in range(200)]
+                note("smallest query, idle, p50", statistics.median(idle), "ms", middle(idle)[1])
+                sender = [sys.executable, "-m", "bench.service.sender", url, str(seconds)]
+                senders = [
+                    subprocess.Popen([*sender, str(number)], stdout=subprocess.PIPE, text=True)
+                    for number in range(SENDERS)
+                ]
+                busy: list[float] = []
+                while any(each.poll() is None for each in senders):
+                    busy.append(ask(client, "SELECT 1"))
+                    time.sleep(0.02)
+                answers = [json.loads(each.communicate()[0]) for each in senders]
+                sent = sum(answer["spans"] for answer in answers)
+                acks = [ms for answer in answers for ms in answer["ack_ms"]]
+                note("ingest", sent / max(answer["seconds"] for answer in answers), "spans/s")
+                note("acknowledgement, p50", statistics.median(acks), "ms")
+                note("acknowledgement, p99", percentile(acks, 0.99), "ms")
+                note(
+                    "smallest query under load, p50", statistics.median(busy), "ms", middle(busy)[1]
+                )
+                note("peak resident memory", resident_mb(server.pid), "MB")
+                counted = client.sql(
+                    "SELECT count(*) AS rows, count(DISTINCT span_id) AS ids FROM spans",
+                    timeout_s=300,
+                ).rows()[0]
+            lost, doubled = sent - counted["ids"], counted["rows"] - counted["ids"]
+            note("lost", lost, "spans")
+            note("doubled", doubled, "spans")
+        finally:
+            server.terminate()
+            server.wait(timeout=120)
+            if server.stderr is not None:
+                server.stderr.close()
+    show(results)
+
+
+def ask(client: Client, sql: str) -> float:
+    """Returns the milliseconds that a query took."""
+    started = time.perf_counter()
+    try:
+        client.sql(sql)
+    except httpx.HTTPError:
+        return float("nan")
+    return (time.perf_counter() - started) * 1000
+
+
+if __name__ == "__main__":
+    main()
