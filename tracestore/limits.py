@@ -86,7 +86,7 @@ ROW_GROUP_BYTES: Final = 128 * 1024 * 1024
 TAIL_ROW_GROUP_ROWS: Final = 65_536
 
 # Dictionary page bound for `str` and `json[]` leaves: a chat history repeats across a row group.
-DICTIONARY_PAGE_BYTES: Final = 16 * 1024 * 1024
+DICTIONARY_PAGE_BYTES: Final = 64 * 1024 * 1024
 
 # Rate of false positives of the bloom filters; a full row group then needs just under 2^20 bits, and
 # filters are rounded up to a power of two (0.01 would double them).

@@ -1,4 +1,7 @@
-"""Which Parquet encoding each column of a segment gets, chosen from a sample of its values.
+"""Which Parquet encoding each column of a segment gets: chosen from the dictionary it comes with, else a sample.
+
+The shredder hands out texts with a dictionary of the distinct ones, so that repetition which is far
+apart (chat history that every turn sends again) is seen and written once.
 
 Measured by bench/store/encodings.py on 1 M rows (zstd level 1; bytes, and DuckDB's time to read):
 
@@ -30,10 +33,6 @@ SAMPLE_VALUES: Final = 8192
 _STRING_SHARE: Final = 0.6
 _NUMBER_SHARE: Final = 0.35
 
-# Texts of this mean length always try a dictionary: one repeated prompt saves more than a failed
-# try costs, and repetition of long texts (chat history) is far apart, so a sample does not see it.
-_LONG_TEXT_BYTES: Final = 200
-
 # Columns whose values are sorted or nearly so: differences are small.
 _DELTA_INTEGERS: Final = "DELTA_BINARY_PACKED"
 _DELTA_STRINGS: Final = "DELTA_LENGTH_BYTE_ARRAY"
@@ -58,17 +57,18 @@ def choose_encodings(table: pa.Table) -> Encodings:
 def _choose(name: str, column: pa.ChunkedArray, plan: Encodings) -> None:
     kind = column.type
     path = name
-    if pa.types.is_dictionary(kind):
-        plan.dictionary.append(path)
-        return
-    values = _sample(column)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if is_list(kind):
         path = f"{name}.list.element"
-        values = pc.list_flatten(values)
-        kind = values.type
+        kind = kind.value_type
     if pa.types.is_boolean(kind):
         return
-    if _dictionary_pays(values):
+    if pa.types.is_dictionary(kind):
+        pays = _held_dictionary_pays(column)
+        kind = kind.value_type
+    else:
+        values = _sample(column)
+        pays = _dictionary_pays(pc.list_flatten(values) if is_list(column.type) else values)
+    if pays:
         plan.dictionary.append(path)
     elif pa.types.is_integer(kind) or pa.types.is_timestamp(kind):
         plan.explicit[path] = _DELTA_INTEGERS
@@ -76,11 +76,24 @@ def _choose(name: str, column: pa.ChunkedArray, plan: Encodings) -> None:
         plan.explicit[path] = _DELTA_STRINGS
 
 
+def is_list(kind: pa.DataType) -> bool:
+    """Returns whether a column holds lists."""
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _held_dictionary_pays(column: pa.ChunkedArray) -> bool:
+    """Returns whether writing the dictionary that a column comes with is worth it; nothing is sampled."""
+    values = pc.list_flatten(column) if is_list(column.type) else column
+    present = len(values) - values.null_count
+    distinct = max((len(chunk.dictionary) for chunk in values.chunks), default=0)
+    return bool(distinct <= present * _STRING_SHARE)
+
+
 def _sample(column: pa.ChunkedArray) -> pa.Array:
     """Returns values from the middle of the column: a run, so that lists keep their neighbours."""
     start = max(0, (len(column) - SAMPLE_VALUES) // 2)
     part = column.slice(start, SAMPLE_VALUES)
-    if part.null_count and part.null_count > SAMPLE_VALUES // 2:
+    if part.null_count > SAMPLE_VALUES // 2:
         part = column.drop_null().slice(0, SAMPLE_VALUES)
     return part.combine_chunks()
 
@@ -90,7 +103,5 @@ def _dictionary_pays(values: pa.Array) -> bool:
     if present == 0:
         return True
     is_text = pa.types.is_string(values.type) or pa.types.is_binary(values.type)
-    if is_text and values.nbytes > _LONG_TEXT_BYTES * present:
-        return True
     distinct = pc.count_distinct(values, mode="only_valid").as_py()
     return bool(distinct <= present * (_STRING_SHARE if is_text else _NUMBER_SHARE))

@@ -26,7 +26,7 @@ class SegmentFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with _named(path):
-            self._file = pq.ParquetFile(path, page_checksum_verification=True, memory_map=False)
+            self._file = pq.ParquetFile(path, page_checksum_verification=True)
         try:
             self.footer: Footer = decode_footer(self._file.metadata, str(path))
         except BaseException:
@@ -65,16 +65,38 @@ class SegmentFile:
         values: npt.NDArray[np.int64] = self.columns([column]).column(0).to_numpy()
         return values
 
-    def parts(self, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
-        """Yields the rows [start, stop), a row group at a time."""
+    def parts(
+        self, start: int = 0, stop: int | None = None, *, indexed: bool = False
+    ) -> Iterator[pa.Table]:
+        """Yields the rows [start, stop), a row group at a time.
+
+        `indexed` leaves texts that were written with a dictionary as they are, so that repeated ones
+        are in memory once.
+        """
+        if indexed:
+            with _named(self.path), self._indexed() as file:
+                yield from self._parts(file, start, stop)
+        else:
+            yield from self._parts(self._file, start, stop)
+
+    def _indexed(self) -> pq.ParquetFile:
+        metadata = self._file.metadata
+        return pq.ParquetFile(
+            self.path,
+            metadata=metadata,
+            read_dictionary=_dictionary_columns(metadata),
+            page_checksum_verification=True,
+        )
+
+    def _parts(self, file: pq.ParquetFile, start: int, stop: int | None) -> Iterator[pa.Table]:
         end = self.rows if stop is None else stop
         first = 0
-        for number in range(self._file.num_row_groups):
-            rows = self._file.metadata.row_group(number).num_rows
+        for number in range(file.num_row_groups):
+            rows = file.metadata.row_group(number).num_rows
             low, high = max(start - first, 0), min(end - first, rows)
             if low < high:
                 with _named(self.path):
-                    group = self._file.read_row_group(number, use_threads=False)
+                    group = file.read_row_group(number, use_threads=False)
                 yield group.slice(low, high - low)
             first += rows
 
@@ -82,6 +104,19 @@ class SegmentFile:
         """Reads every page; raises CorruptionError at the first that is damaged."""
         for _ in self.parts():
             pass
+
+
+def _dictionary_columns(metadata: pq.FileMetaData) -> list[str]:
+    """Returns the texts that were written with a dictionary: read so, repeated ones stay shared."""
+    if metadata.num_row_groups == 0:
+        return []
+    group = metadata.row_group(0)
+    chunks = (group.column(number) for number in range(metadata.num_columns))
+    return [
+        chunk.path_in_schema
+        for chunk in chunks
+        if chunk.physical_type == "BYTE_ARRAY" and "RLE_DICTIONARY" in chunk.encodings
+    ]
 
 
 def file_crc(path: Path) -> int:

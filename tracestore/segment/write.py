@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tracestore import limits
-from tracestore.segment.encoding import choose_encodings
+from tracestore.segment.encoding import choose_encodings, is_list
 from tracestore.segment.footer import Footer
 from tracestore.segment.tables import OVERFLOW, SegmentTable
 
@@ -146,17 +146,36 @@ class _Open:
 
 def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
     """Yields slices of at most ROW_GROUP_ROWS rows and, one huge row aside, ROW_GROUP_BYTES bytes."""
+    dictionary_bytes = sum(_dictionary_bytes(column) for column in table.columns)
+    per_row = dictionary_bytes / max(len(table), 1)
     for start in range(0, len(table), limits.ROW_GROUP_ROWS):
-        yield from _halved(table.slice(start, limits.ROW_GROUP_ROWS))
+        yield from _halved(table.slice(start, limits.ROW_GROUP_ROWS), per_row)
 
 
-def _halved(part: pa.Table) -> Iterator[pa.Table]:
-    if len(part) <= 1 or part.nbytes <= limits.ROW_GROUP_BYTES:
+def _halved(part: pa.Table, dictionary_bytes_per_row: float) -> Iterator[pa.Table]:
+    size = len(part) * dictionary_bytes_per_row + sum(_own_bytes(c) for c in part.columns)
+    if len(part) <= 1 or size <= limits.ROW_GROUP_BYTES:
         yield part
         return
     middle = len(part) // 2
-    yield from _halved(part.slice(0, middle))
-    yield from _halved(part.slice(middle))
+    yield from _halved(part.slice(0, middle), dictionary_bytes_per_row)
+    yield from _halved(part.slice(middle), dictionary_bytes_per_row)
+
+
+def _dictionary_bytes(column: pa.ChunkedArray) -> int:
+    values = pc.list_flatten(column) if is_list(column.type) else column
+    if not pa.types.is_dictionary(values.type):
+        return 0
+    return max((chunk.dictionary.nbytes for chunk in values.chunks), default=0)
+
+
+def _own_bytes(column: pa.ChunkedArray) -> int:
+    """Returns a slice's bytes without dictionaries, which its neighbours share."""
+    if is_list(column.type):
+        return _own_bytes(pc.list_flatten(column)) + 4 * len(column)
+    if pa.types.is_dictionary(column.type):
+        return 4 * len(column)
+    return int(column.nbytes)
 
 
 def _tail_rows(tail: pa.Table | None) -> dict[tuple[str, str], int]:

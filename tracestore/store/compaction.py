@@ -15,7 +15,7 @@ from typing import Final
 from tracestore import limits
 from tracestore.store import filenames
 from tracestore.store.core import Core
-from tracestore.store.rewrite import DamagedInputError, Rewritten, rewrite
+from tracestore.store.rewrite import DamagedInputError, Rewritten, rewrite, slices_of
 from tracestore.store.segment_row import SegmentRow
 
 # Each tier holds segments up to four times as large as the one below it.
@@ -102,7 +102,8 @@ def choose(core: Core, *, full: bool, tried: set[frozenset[str]]) -> list[Segmen
         for group in groups:
             inputs = _bounded(core, group)
             known = frozenset(row.segment_id for row in inputs) in tried
-            if len(inputs) >= minimum and len(inputs) > len(best) and not known:
+            fewer = slices_of(core, inputs) < len(inputs)  # else merging would never end
+            if len(inputs) >= minimum and len(inputs) > len(best) and fewer and not known:
                 best = inputs
     return best
 

@@ -152,7 +152,7 @@ def write_memtable(core: Core, memtable: Memtable) -> list[NewSegment]:
         for part in _days(rows, times):
             # A snapshot waits for this lock only where it asks for rows nobody read before.
             with memtable.lock:
-                table, tail = shredder.build(order=part, tail=True)
+                table, tail = shredder.build(order=part, tail=True, dictionary=True)
             written.append(core.segments.write(table, tail, memtable.spec, memtable.project))
     except BaseException:
         for segment in written:

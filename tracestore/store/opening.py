@@ -21,8 +21,7 @@ def open_writer(folder: Path, settings: Settings) -> Core:
     core = _make_core(folder, settings)
     try:
         recovery.load_index(core)
-        newest = max((row.segment_id for row in core.index.rows()), default=None)
-        core.ulids.start_after(newest)
+        core.ulids.start_after(recovery.newest_id(core))
         recovery.check_files(core)
         recovery.remove_leftovers(core)
         core.wal = recovery.replay(core)

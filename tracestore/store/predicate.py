@@ -147,6 +147,8 @@ def _scalar(value: Any, kind: pa.DataType) -> pa.Scalar:
 
 
 def _evaluate(column: pa.ChunkedArray, operator: str, value: Any) -> npt.NDArray[np.bool_]:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if value is None:
         missing: npt.NDArray[np.bool_] = column.is_null().to_numpy()
         return missing if operator == "=" else ~missing

@@ -42,6 +42,13 @@ def load_index(core: Core) -> None:
         ]
 
 
+def newest_id(core: Core) -> str | None:
+    """Returns the greatest id of a segment that the catalog knows, dead ones included."""
+    ids = {row.segment_id for row in core.index.rows()} | set(core.quarantined)
+    ids |= {segment_id for _, segment_id, _ in core.catalog.garbage()}
+    return max(ids, default=None)
+
+
 def refresh(core: Core) -> None:
     """Brings a reader up to the catalog's newest version."""
     if core.catalog.version() != core.version:

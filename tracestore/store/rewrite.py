@@ -89,21 +89,24 @@ def rewrite(
     )
 
 
+def slices_of(core: Core, inputs: Sequence[SegmentRow]) -> int:
+    """Returns how many segments a rewrite makes of these, at most: as many as builders can hold."""
+    rows = sum(row.rows for row in inputs)
+    raw_bytes = sum(row.raw_bytes for row in inputs)
+    settings = core.settings
+    by_rows = -(-rows // settings.compaction_unit_rows)
+    by_bytes = -(-raw_bytes // settings.compaction_unit_bytes)
+    return max(by_rows, by_bytes, 1)
+
+
 def time_slices(core: Core, inputs: Sequence[SegmentRow]) -> list[tuple[int, int]]:
     """Returns half-open time ranges that cover the inputs, each within the bounds of one builder.
 
     Rows of one time are never parted, so that copies of a span meet.
     """
-    rows = sum(row.rows for row in inputs)
-    raw_bytes = sum(row.raw_bytes for row in inputs)
+    slices = slices_of(core, inputs)
     low = min(row.min_time_ns for row in inputs)
     high = max(row.max_time_ns for row in inputs) + 1
-    settings = core.settings
-    slices = max(
-        -(-rows // settings.compaction_unit_rows),
-        -(-raw_bytes // settings.compaction_unit_bytes),
-        1,
-    )
     if slices == 1:
         return [(low, high)]
     times = np.concatenate([_times(core, row) for row in inputs])
@@ -129,7 +132,7 @@ def _write_slice(
         with _reading(core, row) as file:
             times = file.times(spec.time_ns_column)
             start, stop = np.searchsorted(times, [low, high]).tolist()
-            for part in file.parts(start, stop):
+            for part in file.parts(start, stop, indexed=True):
                 first = shredder.rows
                 shredder.append_table(part)
                 if drop is not None:
@@ -140,7 +143,7 @@ def _write_slice(
     order = row_order.without_repeats(shredder, spec, row_order.sorted_rows(shredder, spec, kept))
     if len(order) == 0:
         return []
-    table, tail = shredder.finish(order=order, tail=True)
+    table, tail = shredder.finish(order=order, tail=True, dictionary=True)
     return [core.segments.write(table, tail, spec, inputs[0].project)]
 
 

@@ -9,6 +9,10 @@ from typing import Final
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS: Final = 80
 
+# A step is random too: after the clock went back, an id that was used once and is not known any more
+# must not come again.
+_STEP_BITS: Final = 64
+
 
 class UlidMaker:
     """Makes ids that grow strictly, also when the clock goes backwards. Thread-safe."""
@@ -27,7 +31,7 @@ class UlidMaker:
         """Returns a new id, greater than every id made or told before."""
         with self._lock:
             fresh = ((max(now_ns, 0) // 1_000_000) << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
-            self._last = max(fresh, self._last + 1)
+            self._last = max(fresh, self._last + 1 + secrets.randbits(_STEP_BITS))
             return _encode(self._last)
 
 
