@@ -2,7 +2,7 @@
 
 A number counts by kind and value: 1 and 1.0 differ, 1e2 and 100.0 do not, and a number that no double
 holds exactly counts by its decimal digits. Of a key that comes twice the last value counts.
-docs/format/segment.md, "input_key", is the specification. Linear in the text but for sorting an object's keys.
+docs/format/shredding.md, "input_key", is the specification. Linear in the text but for sorting an object's keys.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t

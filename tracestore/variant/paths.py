@@ -2,7 +2,7 @@
 
 A path is a list: text keys, and whole numbers that index arrays in queries. Stored paths hold keys only.
 In text, keys are joined by dots; a key that is empty or holds a dot, colon, quote, bracket, backslash,
-space or control character is written as a JSON string. docs/format/segment.md, "Names", is the specification.
+space or control character is written as a JSON string. docs/format/shredding.md, "Names", is the specification.
 """
 
 from __future__ import annotations
