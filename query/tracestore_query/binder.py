@@ -269,7 +269,8 @@ class Binder:
         if kinds is None or isinstance(kinds, Want):
             return kinds or BARE
         own = self._kinds(path, scope)
-        return common(own, kinds) if isinstance(own, list) else BARE
+        ordered = isinstance(path.parent, exp.GT | exp.GTE | exp.LT | exp.LTE | exp.Between)
+        return common(own, kinds, ordered=ordered) if isinstance(own, list) else BARE
 
     def _kinds(self, node: exp.Expr, scope: Scope) -> Want | list[str] | None:
         """Returns a chain's leaf types, or for a column how a path is compared with it."""

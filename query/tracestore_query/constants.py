@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from typing import Any
 
 import duckdb
 from sqlglot import exp
@@ -11,13 +13,31 @@ from tracestore_query import dialect
 from tracestore_query.parameters import value_of
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_NOT_CONSTANT = (exp.Column, exp.Query, exp.Dot, exp.AggFunc, exp.Window)
+_NOT_CONSTANT = (exp.Column, exp.Query, exp.Dot, exp.AggFunc, exp.Window, exp.Placeholder)
+_NOW = (exp.CurrentTimestamp, exp.CurrentTimestampLTZ)
+_MOMENTS = frozenset(
+    {exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.DATE, exp.DType.TIMESTAMPLTZ}
+)
+# Units of one length; months and years are the engine's to add.
+_SECONDS = {
+    "MICROSECOND": 1e-6,
+    "MILLISECOND": 1e-3,
+    "SECOND": 1,
+    "MINUTE": 60,
+    "HOUR": 3600,
+    "DAY": 86400,
+    "WEEK": 604800,
+}
 
 
 class Constants:
-    """Computes constants. Asks the engine only for what it alone can compute, such as intervals."""
+    """Computes constants. Asks the engine only for what it alone can compute, such as months.
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    Args:
+        cursor: gives a cursor of the engine.
+    """
+
+    def __init__(self, cursor: Callable[[], duckdb.DuckDBPyConnection]) -> None:
         self._cursor = cursor
 
     def value(self, node: exp.Expr, exact: bool) -> int | str | None:
@@ -27,31 +47,65 @@ class Constants:
         """
         while isinstance(node, exp.Paren):
             node = node.this
-        found: object = value_of(node)
-        if isinstance(node, exp.Literal):
-            found = str(node.this) if node.is_string else _whole(str(node.this))
         if exact:
+            found = _plain(node)
             return found if isinstance(found, int | str) else None
-        if isinstance(found, str):
-            try:
-                found = dt.datetime.fromisoformat(found)
-            except ValueError:
-                return None
-        if isinstance(found, dt.datetime):
-            moment = found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+        moment = _moment(node)
+        if moment is not None:
             return (moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000
-        if found is not None or node.find(*_NOT_CONSTANT, exp.Placeholder, exp.Parameter):
-            return None
-        return self._computed(node)
+        return None if node.find(*_NOT_CONSTANT) else self._computed(node)
 
     def _computed(self, node: exp.Expr) -> int | None:
         text = dialect.generate(node)
+        cursor = self._cursor()
         try:
-            row = self._cursor.execute(f"SELECT epoch_us(CAST(({text}) AS TIMESTAMPTZ))").fetchone()
+            rows = cursor.execute(f"SELECT epoch_us(CAST(({text}) AS TIMESTAMPTZ))").fetchall()
         except duckdb.Error:
             return None
-        return None if row is None or row[0] is None else int(row[0]) * 1000
+        finally:
+            cursor.close()
+        return None if rows[0][0] is None else int(rows[0][0]) * 1000
 
 
-def _whole(text: str) -> int | None:
+def _plain(node: exp.Expr) -> Any:
+    """Returns the value of a literal or parameter."""
+    if not isinstance(node, exp.Literal):
+        return value_of(node)
+    text = str(node.this)
+    if node.is_string:
+        return text
     return int(text) if text.isdigit() else None
+
+
+def _moment(node: exp.Expr) -> dt.datetime | None:
+    """Returns a time that needs no engine: a literal, a parameter, now, and these plus or minus an interval."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression, exp.Interval):
+        start, length = _moment(node.this), _length(node.expression)
+        if start is None or length is None:
+            return None
+        return start + length if isinstance(node, exp.Add) else start - length
+    if isinstance(node, _NOW):
+        return dt.datetime.now(dt.UTC)
+    if isinstance(node, exp.Cast) and node.to.this in _MOMENTS:
+        node = node.this
+    found = _plain(node)
+    if isinstance(found, str):
+        try:
+            found = dt.datetime.fromisoformat(found)
+        except ValueError:
+            return None
+    if not isinstance(found, dt.datetime):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+
+
+def _length(node: exp.Interval) -> dt.timedelta | None:
+    amount, unit = node.this, str(node.args.get("unit") or "").upper().removesuffix("S")
+    if not isinstance(amount, exp.Literal) or unit not in _SECONDS:
+        return None
+    try:
+        return dt.timedelta(seconds=float(str(amount.this)) * _SECONDS[unit])
+    except (ValueError, OverflowError):
+        return None

@@ -314,16 +314,22 @@ def want_of_parameter(value: object) -> Want:
     return TEXT if isinstance(value, str) else BARE
 
 
-def common(left: Sequence[str], right: Sequence[str]) -> Want:
-    """Returns how two paths are compared, by their leaf types: as what both of them can be."""
+def common(left: Sequence[str], right: Sequence[str], *, ordered: bool) -> Want:
+    """Returns how two paths are compared, by their leaf types: as what both of them can be.
+
+    Args:
+        left: leaf types of one.
+        right: leaf types of the other.
+        ordered: whether the comparison is one of order: then numbers count where both have some.
+    """
     kinds = [_kinds(left), _kinds(right)]
     both = kinds[0] & kinds[1]
     if not kinds[0] or not kinds[1]:
         return BARE
-    if len(both) > 1 or "other" in kinds[0] | kinds[1]:
-        return Want(Use.JSON)
-    by_kind = {"number": NUMBER, "text": TEXT, "bool": BOOL}
-    return by_kind[both.pop()] if both else Want(Use.JSON)
+    for kind, want in (("number", NUMBER), ("text", TEXT), ("bool", BOOL)):
+        if both == {kind} or (ordered and kind in both):
+            return want
+    return Want(Use.JSON)
 
 
 def _kinds(leaf_types: Sequence[str]) -> set[str]:

@@ -23,11 +23,13 @@ _OTHER_DIALECTS = frozenset({"SEARCH", "MATCH", "MATCH_AGAINST"})
 
 
 class _Parser(DuckDBParser):  # type: ignore[misc]
-    """Is DuckDB's parser, less the names that other dialects' full-text search takes."""
+    """Is DuckDB's parser, less `LIST[...]` and the names that other dialects' full-text search takes."""
 
     FUNCTIONS: ClassVar = {
         name: build for name, build in DuckDBParser.FUNCTIONS.items() if name not in _OTHER_DIALECTS
     }
+    # `attributes.list[0]` is an item of a path and not a list of one.
+    ARRAY_CONSTRUCTORS: ClassVar[dict[str, Any]] = {}
     FUNCTION_PARSERS: ClassVar = {
         name: parse
         for name, parse in DuckDBParser.FUNCTION_PARSERS.items()

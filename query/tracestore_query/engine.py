@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from tracestore.errors import PayloadError
 from tracestore.variant import unshred_values
 from tracestore_query.errors import QueryFailedError, QueryMemoryError, QueryTimeoutError
 from tracestore_query.functions import allowed
@@ -117,7 +118,7 @@ def add_object_function(cursor: duckdb.DuckDBPyConnection, name: str, call: Obje
             # Some versions of pyarrow give a chunked array of one chunk.
             struct = struct.chunk(0) if struct.num_chunks else pa.array([], struct.type)
         names = [field.name for field in struct.type]
-        return unshred_values(pa.table(struct.flatten(), names=names), call.path)
+        return _unshredded(pa.table(struct.flatten(), names=names), call.path)
 
     fields = {"_overflow": "VARCHAR"}
     for path, leaf_type in call.leaves:
@@ -127,3 +128,19 @@ def add_object_function(cursor: duckdb.DuckDBPyConnection, name: str, call: Obje
     )
     create: Any = cursor.create_function
     create(name, rebuild, [f"STRUCT({listed})"], "VARCHAR", type="arrow", null_handling="special")
+
+
+def _unshredded(table: pa.Table, path: tuple[str, ...]) -> pa.Array:
+    """Returns the JSON under a path for rows that may come from several segments.
+
+    A leaf that is a column in one segment and in another's `_overflow` may be in both here, for different
+    rows, which one call refuses: then each half is tried on its own, and rows of one segment lie together.
+    """
+    try:
+        return unshred_values(table, path)
+    except PayloadError:
+        if table.num_rows < 2:
+            raise
+    half = table.num_rows // 2
+    parts = [_unshredded(table.slice(0, half), path), _unshredded(table.slice(half), path)]
+    return pa.concat_arrays(parts)

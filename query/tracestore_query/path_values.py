@@ -22,7 +22,7 @@ _BY_USE = {
     Use.PRESENT: values.present,
     Use.LIST: values.listed,
     Use.TYPEOF: values.typeof,
-    Use.JSON: values.json,
+    Use.JSON: values.comparable,
 }
 
 
@@ -144,7 +144,8 @@ class PathValues:
                     fields.append(_field(f"{path}:{leaf_type}", column))
         name = self._binding.name("object")
         self._binding.objects[name] = ObjectCall(found.keys, tuple(leaves))
-        return exp.Anonymous(this=name, expressions=[exp.Struct(expressions=fields)])
+        text = exp.Anonymous(this=name, expressions=[exp.Struct(expressions=fields)])
+        return exp.Nullif(this=text, expression=exp.Literal.string("null"))
 
     def _absent(self, scan: Scan, steps: list[Step], data: TableData) -> None:
         near = nearest_paths(steps, data.paths)

@@ -56,7 +56,7 @@ def _values(places: pa.StructArray, scan: Scan, paths: Sequence[tuple[str, ...]]
             else _file_rows(str(file), numbers, paths)
         )
         for piece, path in zip(pieces, paths, strict=True):
-            piece.append(unshred_values(table, path))
+            piece.append(_without_null(unshred_values(table, path)))
         order.append(at)
     missing = np.flatnonzero(~valid)
     if len(missing):
@@ -68,6 +68,11 @@ def _values(places: pa.StructArray, scan: Scan, paths: Sequence[tuple[str, ...]]
         pa.concat_arrays(piece).take(back) if piece else pa.array([], pa.string())
         for piece in pieces
     ]
+
+
+def _without_null(texts: pa.Array) -> pa.Array:
+    """Returns JSON texts with NULL for null: `path IS NULL` is true of both."""
+    return pc.if_else(pc.equal(texts, "null"), pa.scalar(None, pa.string()), texts)
 
 
 def _wanted_columns(

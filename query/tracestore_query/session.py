@@ -124,7 +124,7 @@ class Query:
             raise
 
     def _plan(self, tree: exp.Expr, held: _Running, projects: Collection[str] | None) -> Plan:
-        ranges = pruning.note_bounds(tree, Constants(held.cursor).value)
+        ranges = pruning.note_bounds(tree, Constants(self._engine.cursor).value)
         names = _stored_tables(tree)
         times = [ranges.get(name, EVER) for name in names] or [EVER]
         covering = (min(low for low, _ in times), max(high for _, high in times))

@@ -116,7 +116,10 @@ class Sources:
         inner = self._queries.query(subquery, scope.inner())
         select = subquery.unnest()
         outputs = inner.outputs if inner is not None else None
-        alias = node.alias_or_name.lower() or self._binding.name("derived")
+        alias = node.alias_or_name.lower()
+        if not alias:
+            alias = self._binding.name("derived")
+            node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
         if subquery.args.get("pivots"):
             scope.add(Source(alias))
             return
@@ -136,7 +139,7 @@ class Sources:
                 self._queries.expressions(each, scope, want=LIST)
         alias = node.alias_or_name.lower()
         names = _column_aliases(node)
-        if json and alias and node.args.get("offset") is None:
+        if json and alias and not node.args.get("offset"):
             # The one column may be called by the alias of the table, too.
             names = names or [alias]
             scope.add(Source(alias, outputs={names[0]: Output(json=True)}, select=None))

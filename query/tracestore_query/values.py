@@ -84,6 +84,20 @@ def json(columns: Columns) -> exp.Expr:
     return first([_as_json(leaf_type, column) for leaf_type, column in columns.items()], "JSON")
 
 
+def comparable(columns: Columns) -> exp.Expr:
+    """Returns the value as JSON that is equal where the values are: numbers in one form."""
+    numbers = {each: column for each, column in columns.items() if each in {"i64", "f64"}}
+    parts = [
+        _as_json(leaf_type, column)
+        for leaf_type, column in columns.items()
+        if leaf_type not in numbers
+    ]
+    if numbers:
+        double = exp.cast(number(numbers), "DOUBLE")
+        parts.append(exp.Anonymous(this="to_json", expressions=[double]))
+    return first(parts, "JSON")
+
+
 def typeof(columns: Columns) -> exp.Expr:
     """Returns the word for the row's own type, NULL where the path is missing."""
     ifs = [
