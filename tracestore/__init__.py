@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 __all__ = ["Client", "Store", "open"]
 
 # Loaded at first use: an app that only sends spans needs neither the store nor the engine.
-_HOMES = {"Client": "tracestore.client", "Store": "tracestore.embedded", "open": "tracestore.embedded"}
+_HOMES = {
+    "Client": "tracestore.client",
+    "Store": "tracestore.embedded",
+    "open": "tracestore.embedded",
+}
 
 
 def __getattr__(name: str) -> Any:

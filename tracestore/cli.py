@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +24,8 @@ from tracestore.embedded import open as open_store
 from tracestore.errors import TraceStoreError
 from tracestore.segment.inspect import describe
 from tracestore.server import OpenAddressError, Server, ServerSettings, run
+from tracestore.store import KeyRing
+from tracestore.store.filenames import CATALOG
 
 app = typer.Typer(
     name="tracestore",
@@ -31,6 +33,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+keys_app = typer.Typer(help="Manages API keys.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
 out = Console()
 err = Console(stderr=True)
 
@@ -66,6 +70,9 @@ def serve(
         bool,
         typer.Option("--allow-unauthenticated", help="Listen beyond this machine without keys."),
     ] = False,
+    require_keys: Annotated[
+        bool | None, typer.Option(help="Ask for API keys; default beyond this machine only.")
+    ] = None,
 ) -> None:
     """Serves a folder: OTLP over HTTP and gRPC, and the query API. Ends on Ctrl-C or SIGTERM."""
     settings = ServerSettings(
@@ -74,6 +81,7 @@ def serve(
         port=port,
         grpc_port=grpc_port,
         allow_unauthenticated=allow_unauthenticated,
+        require_keys=require_keys,
     )
 
     def ready(server: Server) -> None:
@@ -225,6 +233,65 @@ def inspect(file: Annotated[Path, typer.Argument(help="A segment, tail or WAL fi
         out.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
+@keys_app.command(name="create")
+def keys_create(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    data: DataOption = DEFAULT_DATA,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="ingest, read or admin; repeat for several.")
+    ] = None,
+    project: Annotated[
+        list[str] | None, typer.Option(help="Bind it to a project; repeat for several.")
+    ] = None,
+) -> None:
+    """Makes a key and prints it once; default scopes are ingest and read."""
+    with contextlib.closing(KeyRing(_existing(data))) as ring:
+        try:
+            key, text = ring.create(name, scope or ["ingest", "read"], project or None)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    err.print(f"key {key.key_id} for {name}: {', '.join(sorted(key.scopes))}; it is shown only now")
+    sys.stdout.write(text + "\n")
+
+
+@keys_app.command(name="list")
+def keys_list(data: DataOption = DEFAULT_DATA, format: FormatOption = "table") -> None:  # noqa: A002 - the option's name
+    """Lists keys, without their secrets."""
+    with contextlib.closing(KeyRing(_existing(data))) as ring:
+        keys = ring.list()
+    _show(
+        [
+            {
+                "id": key.key_id,
+                "name": key.name,
+                "scopes": ", ".join(sorted(key.scopes)),
+                "projects": "all" if key.projects is None else ", ".join(sorted(key.projects)),
+                "live": key.revoked_ns is None,
+            }
+            for key in keys
+        ],
+        format,
+    )
+
+
+@keys_app.command(name="revoke")
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(help="The key's id, from `tracestore keys list`.")],
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Ends a key; a running server stops honouring it within two seconds."""
+    with contextlib.closing(KeyRing(_existing(data))) as ring:
+        ring.revoke(key_id)
+    err.print(f"key {key_id} is revoked")
+
+
+def _existing(data: Path) -> Path:
+    """Returns a store's folder, and makes an empty store where there is none."""
+    if not (data / CATALOG).exists():
+        open_store(data).close()
+    return data
+
+
 @app.command()
 def demo(
     data: Annotated[
@@ -236,7 +303,7 @@ def demo(
     run_demo(data or Path(tempfile.mkdtemp(prefix="tracestore-demo-")), traces, out)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _opened(data: Path, url: str | None) -> Iterator[Any]:
     """Gives the store of a folder, or a client of a server: both have the same verbs."""
     if url is not None:

@@ -90,5 +90,13 @@ class StoreMissingError(TraceStoreError, FileNotFoundError):
     """Says that a folder holds no store, or a store whose catalog or segment file is gone."""
 
 
+class UnknownKeyError(TraceStoreError, LookupError):
+    """Says that no live API key has an id."""
+
+
+class ProjectForbiddenError(TraceStoreError, PermissionError):
+    """Says that an API key is not bound to the project that rows or a query name."""
+
+
 class CatalogError(TraceStoreError, RuntimeError):
     """Says that the catalog's database refused an operation; its own message follows."""

@@ -100,8 +100,8 @@ COMPACTION_MIN_INPUTS: Final = 4
 
 # Rows and uncompressed bytes one merge holds in memory; more input becomes several output segments
 # that do not overlap in time.
-COMPACTION_UNIT_ROWS: Final = 1_000_000
-COMPACTION_UNIT_BYTES: Final = 192 * 1024 * 1024
+COMPACTION_UNIT_ROWS: Final = 500_000
+COMPACTION_UNIT_BYTES: Final = 80 * 1024 * 1024
 
 # A segment of this many bytes or more is not merged again.
 COMPACTION_TARGET_BYTES: Final = 256 * 1024 * 1024

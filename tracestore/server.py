@@ -25,6 +25,8 @@ from pydantic_settings import (
 )
 
 from tracestore.embedded import Store
+from tracestore.gate import Gate
+from tracestore.store import KeyRing
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_grpc import grpc_server
 from tracestore_ingest.otlp_http import otlp_router
@@ -52,6 +54,9 @@ class ServerSettings(BaseSettings):
         default=4317, ge=-1, le=65535, description="OTLP over gRPC; 0 picks one, -1 is off."
     )
     durability: str = Field(default="sync", pattern="^(sync|async)$")
+    require_keys: bool | None = Field(
+        default=None, description="Whether requests need an API key; default beyond loopback only."
+    )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen on other addresses than loopback though nobody is asked for a key.",
@@ -72,7 +77,7 @@ class ServerSettings(BaseSettings):
 
 
 class OpenAddressError(ValueError):
-    """Says that a server without keys was asked to listen beyond this machine."""
+    """Says that a server which asks for keys has none to compare with."""
 
 
 class Server:
@@ -83,30 +88,43 @@ class Server:
     """
 
     def __init__(self, settings: ServerSettings) -> None:
-        _check_address(settings)
         self.settings = settings
         self.store = Store.open(settings.data, durability=settings.durability)  # type: ignore[arg-type]
         self.admission = Admission()
+        self.keys = KeyRing(settings.data)
+        self.gate = Gate(self.keys if _keys_required(settings) else None)
         self.grpc_port: int | None = None
         self._grpc: grpc.Server | None = None
         self._thread: threading.Thread | None = None
         try:
+            self._check_keys()
             self._socket = _listen(settings.host, settings.port)
             self.http_port: int = self._socket.getsockname()[1]
             if settings.grpc_port >= 0:
                 address = f"{settings.host}:{settings.grpc_port}"
-                self._grpc, self.grpc_port = grpc_server(self.store, self.admission, address)
+                self._grpc, self.grpc_port = grpc_server(
+                    self.store, self.admission, address, self.gate.admit_grpc
+                )
         except BaseException:
+            self.keys.close()
             self.store.close()
             raise
         config = uvicorn.Config(
-            make_app(self.store, self.admission),
+            make_app(self.store, self.admission, self.gate),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=int(GRACE_S),
             lifespan="off",
         )
         self._uvicorn = uvicorn.Server(config)
+
+    def _check_keys(self) -> None:
+        if self.gate.closed and self.keys.empty:
+            data = self.settings.data
+            raise OpenAddressError(
+                f"cannot serve {data} on {self.settings.host}: requests need an API key and there is none; "
+                f"make one: tracestore keys create NAME --data {data}"
+            )
 
     @property
     def url(self) -> str:
@@ -132,6 +150,7 @@ class Server:
         self._uvicorn.should_exit = True
         if self._thread is not None:
             self._thread.join(GRACE_S + 5)
+        self.keys.close()
         self.store.close()
         log.info("stopped")
 
@@ -154,7 +173,7 @@ def run(settings: ServerSettings, ready: Any = None) -> None:
         stopping.wait()
 
 
-def make_app(store: Store, admission: Admission) -> FastAPI:
+def make_app(store: Store, admission: Admission, gate: Gate) -> FastAPI:
     """Returns the HTTP application over an open store."""
     app = FastAPI(
         title="tracestore",
@@ -167,6 +186,14 @@ def make_app(store: Store, admission: Admission) -> FastAPI:
     async def count(request: Request, call_next: Any) -> Response:
         response: Response = await call_next(request)
         requests.labels(_route(request), str(response.status_code)).inc()
+        return response
+
+    @app.middleware("http")
+    async def authenticate(request: Request, call_next: Any) -> Response:
+        refusal = gate.admit_http(request)
+        if refusal is not None:
+            return refusal
+        response: Response = await call_next(request)
         return response
 
     @app.get("/healthz", tags=["operations"])
@@ -227,15 +254,12 @@ def _route(request: Request) -> str:
     return getattr(route, "path", "other")
 
 
-def _check_address(settings: ServerSettings) -> None:
-    if settings.allow_unauthenticated:
-        return
-    for address in _addresses(settings.host):
-        if not ipaddress.ip_address(address).is_loopback:
-            raise OpenAddressError(
-                f"cannot listen on {settings.host}: anybody who reaches it could read and write; listen on 127.0.0.1 "
-                "behind a proxy that asks for credentials, or say --allow-unauthenticated"
-            )
+def _keys_required(settings: ServerSettings) -> bool:
+    """Tells whether requests need a key: as told, else wherever others than this machine can reach us."""
+    if settings.require_keys is not None:
+        return settings.require_keys
+    local = all(ipaddress.ip_address(address).is_loopback for address in _addresses(settings.host))
+    return not local and not settings.allow_unauthenticated
 
 
 def _addresses(host: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -14,6 +14,7 @@ from tracestore.store import Store
 from tracestore_ingest import answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
 from tracestore_ingest.answers import PROTOBUF, Outcome
+from tracestore_ingest.binding import Projects, Unauthenticated, bound_route, check_payload
 from tracestore_ingest.otlp_http import METRICS_MESSAGE, STATUS_OF
 from tracestore_ingest.routing import route_of
 
@@ -27,10 +28,15 @@ WORKERS: Final = 8
 """Threads: each waits for a sync most of the time, and shredding lets the interpreter go."""
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+Authenticate = Callable[[Mapping[str, str]], Projects]
+"""Returns the projects that a request's metadata allow; raises Unauthenticated or ProjectForbiddenError."""
+
 Handler = Callable[[bytes, grpc.ServicerContext], bytes]
 
 
-def grpc_server(store: Store, admission: Admission, address: str) -> tuple[grpc.Server, int]:
+def grpc_server(
+    store: Store, admission: Admission, address: str, authenticate: Authenticate
+) -> tuple[grpc.Server, int]:
     """Returns a server bound to `host:port` that is not started yet, and its port.
 
     Raises:
@@ -44,7 +50,9 @@ def grpc_server(store: Store, admission: Admission, address: str) -> tuple[grpc.
         ],
     )
     for signal, service in SERVICES.items():
-        handler = grpc.unary_unary_rpc_method_handler(_export(store, admission, signal))
+        handler = grpc.unary_unary_rpc_method_handler(
+            _export(store, admission, signal, authenticate)
+        )
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
         )
@@ -57,17 +65,23 @@ def grpc_server(store: Store, admission: Admission, address: str) -> tuple[grpc.
     return server, port
 
 
-def _export(store: Store, admission: Admission, signal: str) -> Handler:
+def _export(store: Store, admission: Admission, signal: str, authenticate: Authenticate) -> Handler:
     def export(body: bytes, context: grpc.ServicerContext) -> bytes:
         if signal == "metrics":
             return answers.success(Outcome(0, METRICS_MESSAGE), signal, PROTOBUF)
         headers = {str(key): str(value) for key, value in context.invocation_metadata()}
-        route = route_of(headers)
         try:
+            projects = authenticate(headers)
+            route = bound_route(route_of(headers), projects)
+            check_payload(body, signal, PROTOBUF, None, route, projects)
             with admission.hold(len(body)):
                 report = store.ingest_otlp(
                     body, signal, PROTOBUF, None, route.project, route.experiment
                 )
+        except Unauthenticated as error:
+            context.set_code(grpc.StatusCode.UNAUTHENTICATED)
+            context.set_details(str(error))
+            return b""
         except (TraceStoreError, Busy) as error:
             return _refuse(error, context)
         return answers.success(answers.outcome_of(report), signal, PROTOBUF)

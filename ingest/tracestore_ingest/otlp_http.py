@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from tracestore.errors import (
     LimitExceededError,
     PayloadError,
+    ProjectForbiddenError,
     StorageFullError,
     StoreClosedError,
     StoreFailedError,
@@ -21,6 +22,7 @@ from tracestore.store import Store
 from tracestore_ingest import answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
 from tracestore_ingest.answers import Outcome
+from tracestore_ingest.binding import Projects, bound_route, check_payload
 from tracestore_ingest.routing import route_of
 
 # (HTTP status, gRPC code, whether sending again can help), the most special type first.
@@ -29,6 +31,7 @@ STATUS_OF: Final[tuple[tuple[type[Exception], int, int, bool], ...]] = (
     (LimitExceededError, 413, 8, False),
     (UnsupportedPayloadError, 415, 3, False),
     (PayloadError, 400, 3, False),
+    (ProjectForbiddenError, 403, 7, False),
     (StorageFullError, 503, 14, True),
     (StoreFailedError, 503, 14, True),
     (StoreClosedError, 503, 14, True),
@@ -65,16 +68,23 @@ def otlp_router(store: Store, admission: Admission) -> APIRouter:
 async def _export(request: Request, store: Store, admission: Admission, signal: str) -> Response:
     """Answers one export request; the body is read only as far as it may be long."""
     content_type = _answer_type(request)
-    route = route_of(request.headers)
+    projects: Projects = getattr(request.state, "projects", None)
+    declared = request.headers.get("content-type", "")
+    encoding = request.headers.get("content-encoding")
     try:
+        route = bound_route(route_of(request.headers), projects)
         body = await _body(request)
+        if projects is not None:
+            await run_in_threadpool(
+                check_payload, body, signal, declared, encoding, route, projects
+            )
         with admission.hold(len(body)):
             report = await run_in_threadpool(
                 store.ingest_otlp,
                 body,
                 signal,
-                request.headers.get("content-type", ""),
-                request.headers.get("content-encoding"),
+                declared,
+                encoding,
                 route.project,
                 route.experiment,
             )
@@ -101,6 +111,19 @@ async def _body(request: Request) -> bytes:
 
 def _too_large(size: int) -> str:
     return f"cannot read payload: it has {size} bytes or more; the limit is {MAX_PAYLOAD_BYTES}"
+
+
+def unauthenticated(path: str, content_type: str, message: str, *, known: bool) -> Response:
+    """Returns the refusal of an OTLP request without a key (401), or with one that may not send (403)."""
+    kind = answers.JSON if content_type.startswith(answers.JSON) else answers.PROTOBUF
+    status, code = (403, 7) if known else (401, 16)
+    headers = {} if known else {"WWW-Authenticate": "Bearer"}
+    return Response(
+        answers.failure(code, f"cannot send to {path}: {message}", kind),
+        status,
+        headers,
+        media_type=kind,
+    )
 
 
 def _answer_type(request: Request) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -9,7 +11,12 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
-from tracestore.errors import LimitExceededError, QueryError, TraceStoreError
+from tracestore.errors import (
+    LimitExceededError,
+    ProjectForbiddenError,
+    QueryError,
+    TraceStoreError,
+)
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.store import Store
 from tracestore_query import formats
@@ -58,6 +65,7 @@ class Problem(BaseModel):
 
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (QueryForbiddenError, 403),
+    (ProjectForbiddenError, 403),
     (QueryTimeoutError, 408),
     (QueryMemoryError, 422),
     (LimitExceededError, 413),
@@ -85,12 +93,19 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
     }
 
     @router.post("/query", responses=errors)
-    async def run_query(body: QueryBody, accept: Annotated[str, Header()] = formats.JSON) -> Any:
+    async def run_query(
+        request: Request, body: QueryBody, accept: Annotated[str, Header()] = formats.JSON
+    ) -> Any:
         """Answers one SQL statement, in the format that Accept names."""
         kind = formats.format_of(accept)
         try:
             result = await run_in_threadpool(
-                query.sql, body.sql, body.params, timeout_s=body.timeout_s, max_rows=body.max_rows
+                query.sql,
+                body.sql,
+                body.params,
+                projects=_projects(request),
+                timeout_s=body.timeout_s,
+                max_rows=body.max_rows,
             )
         except TraceStoreError as error:
             return problem(error)
@@ -98,15 +113,17 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
 
     @router.get("/schema", responses=errors)
     async def schema(
+        request: Request,
         table: Annotated[str, Query(pattern="^(spans|logs)$")] = "spans",
         prefix: Annotated[str, Query(max_length=1000)] = "",
         limit: Annotated[int, Query(ge=1, le=100_000)] = 10_000,
     ) -> Any:
         """Lists paths with their types and rows, for autocomplete."""
-        return await run_in_threadpool(_schema, store, table, prefix, limit)
+        return await run_in_threadpool(_schema, store, table, prefix, limit, _projects(request))
 
     @router.get("/traces/{trace_id}", responses={**errors, 404: {"model": Problem}})
     async def trace(
+        request: Request,
         trace_id: Annotated[str, Path(pattern="^[0-9a-fA-F]{32}$")],
         payloads: Annotated[
             bool, Query(description="Whether attributes and payloads are wanted.")
@@ -116,7 +133,7 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
         sql = TRACE_WHOLE if payloads else TRACE_SKELETON
         named = {"id": trace_id.lower(), "most": MAX_TRACE_SPANS}
         try:
-            result = await run_in_threadpool(query.sql, sql, named)
+            result = await run_in_threadpool(query.sql, sql, named, projects=_projects(request))
             rows = await run_in_threadpool(result.rows)
         except TraceStoreError as error:
             return problem(error)
@@ -139,6 +156,7 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
         """Stores NDJSON rows of a table; a bad row is refused alone."""
         try:
             body = await _bounded_body(request)
+            project = _check_rows(body, project, _projects(request))
             report = await run_in_threadpool(store.insert, table, body, project, experiment)
         except TraceStoreError as error:
             return problem(error)
@@ -163,8 +181,34 @@ async def _stream(result: Result, kind: str) -> Any:
         result.close()
 
 
-def _schema(store: Store, table: str, prefix: str, limit: int) -> dict[str, Any]:
-    with store.snapshot((table,)) as snapshot:
+def _projects(request: Request) -> frozenset[str] | None:
+    """Returns the projects that the request's key is bound to, None for all."""
+    projects: frozenset[str] | None = getattr(request.state, "projects", None)
+    return projects
+
+
+def _check_rows(body: bytes, project: str | None, projects: frozenset[str] | None) -> str | None:
+    """Returns the project of rows that name none; refuses rows of projects that the key is not bound to."""
+    if projects is None:
+        return project
+    if project is None and len(projects) == 1:
+        project = next(iter(projects))
+    named = {project or "default"}
+    for line in body.splitlines():
+        # A line that is no object is refused by the store.
+        with contextlib.suppress(ValueError, AttributeError):
+            named.add(str(json.loads(line).get("project", project)))
+    for name in named - projects:
+        raise ProjectForbiddenError(
+            f"cannot write to project {name!r}: this key is not bound to it"
+        )
+    return project
+
+
+def _schema(
+    store: Store, table: str, prefix: str, limit: int, projects: frozenset[str] | None
+) -> dict[str, Any]:
+    with store.snapshot((table,), projects) as snapshot:
         types = snapshot.tables[table].leaf_types
         known = sorted(path for path in types if path.startswith(prefix))
         return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 
 import httpx
 import pyarrow as pa
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tracestore.client import Client, ClientError
-from tracestore.server import OpenAddressError, Server, ServerSettings
+from tracestore.server import Server
 
 TRACE = "0123456789abcdef0123456789abcdef"
 
@@ -130,8 +129,3 @@ def test_operations_answer(http: httpx.Client) -> None:
     metrics = http.get("/metrics").text
     assert "tracestore_memory_rows" in metrics
     assert http.get("/openapi.json").status_code == 200
-
-
-def test_a_server_without_keys_stays_on_this_machine(tmp_path: Path) -> None:
-    with pytest.raises(OpenAddressError, match="allow-unauthenticated"):
-        Server(ServerSettings(data=tmp_path / "s", host="0.0.0.0", port=0, grpc_port=-1))

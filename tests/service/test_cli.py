@@ -40,6 +40,29 @@ def test_import_query_export_and_inspect(tmp_path: Path) -> None:
     assert "attributes" in run("schema", "--data", data).stdout
 
 
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    data = str(tmp_path / "store")
+    text = run(
+        "keys", "create", "ci", "--scope", "ingest", "--project", "shop", "--data", data
+    ).stdout.strip()
+    listed = json.loads(run("keys", "list", "--data", data, "--format", "json").stdout)
+    assert listed == [
+        {
+            "id": text.split("_")[1],
+            "name": "ci",
+            "scopes": "ingest",
+            "projects": "shop",
+            "live": True,
+        }
+    ]
+    run("keys", "revoke", listed[0]["id"], "--data", data)
+    assert (
+        json.loads(run("keys", "list", "--data", data, "--format", "json").stdout)[0]["live"]
+        is False
+    )
+    assert "no live key" in run("keys", "revoke", "x", "--data", data, ok=False).stderr
+
+
 def test_errors_name_the_remedy_and_set_the_status(tmp_path: Path) -> None:
     failed = run("query", "SELECT * FROM spanz", "--data", str(tmp_path / "s"), ok=False)
     assert "did you mean spans" in failed.stderr

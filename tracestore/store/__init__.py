@@ -6,6 +6,7 @@ from tracestore.store.compaction import CompactionReport
 from tracestore.store.core import Fault
 from tracestore.store.deletes import DeleteReport
 from tracestore.store.fsio import FileSystem
+from tracestore.store.keys import ApiKey, KeyRing
 from tracestore.store.path_table import PathRow
 from tracestore.store.report import IngestReport
 from tracestore.store.snapshot import SegmentRef, Snapshot, TableSnapshot
@@ -13,6 +14,7 @@ from tracestore.store.stats import StoreStats
 from tracestore.store.store import Store
 
 __all__ = [
+    "ApiKey",
     "CheckReport",
     "Clock",
     "CompactionReport",
@@ -20,6 +22,7 @@ __all__ = [
     "Fault",
     "FileSystem",
     "IngestReport",
+    "KeyRing",
     "PathRow",
     "SegmentRef",
     "Snapshot",

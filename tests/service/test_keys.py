@@ -1,0 +1,174 @@
+"""API keys: who may send, who may read, and which projects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+import tracestore
+from tracestore.errors import UnknownKeyError
+from tracestore.server import OpenAddressError, Server, ServerSettings
+from tracestore.store import KeyRing
+
+PROTOBUF = {"content-type": "application/x-protobuf"}
+COUNT = {"sql": "SELECT count(*) AS n FROM spans"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    tracestore.open(tmp_path / "store").close()
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def ring(folder: Path) -> Iterator[KeyRing]:
+    ring = KeyRing(folder)
+    yield ring
+    ring.close()
+
+
+@pytest.fixture
+def guarded(folder: Path, ring: KeyRing) -> Iterator[Server]:
+    ring.create("first", ["admin"])
+    with Server(ServerSettings(data=folder, port=0, grpc_port=0, require_keys=True)) as server:
+        yield server
+
+
+def span(project: str | None = None, number: int = 1) -> bytes:
+    request = ExportTraceServiceRequest()
+    group = request.resource_spans.add()
+    if project is not None:
+        pair = group.resource.attributes.add(key="tracestore.project")
+        pair.value.string_value = project
+    group.scope_spans.add().spans.add(
+        trace_id=bytes(range(16)),
+        span_id=number.to_bytes(8, "big"),
+        name="s",
+        start_time_unix_nano=1,
+    )
+    body: bytes = request.SerializeToString()
+    return body
+
+
+def bearer(text: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {text}"}
+
+
+def test_a_key_is_kept_as_a_hash_and_compared_whole(folder: Path, ring: KeyRing) -> None:
+    key, text = ring.create("ci", ["ingest"])
+    secret = text.rsplit("_", 1)[1]
+    assert secret.encode() not in (folder / "catalog.sqlite").read_bytes()
+    assert ring.check(text) == key
+    for wrong in (text[:-1], text + "x", key.key_id, "", "ts__", f"ts_{key.key_id}_"):
+        assert ring.check(wrong) is None
+
+
+def test_a_revoked_key_is_no_key(ring: KeyRing) -> None:
+    key, text = ring.create("ci", ["read"])
+    ring.revoke(key.key_id)
+    assert ring.check(text) is None
+    assert [each.revoked_ns is not None for each in ring.list()] == [True]
+    with pytest.raises(UnknownKeyError):
+        ring.revoke(key.key_id)
+
+
+def test_unknown_scopes_are_refused(ring: KeyRing) -> None:
+    with pytest.raises(ValueError, match="scopes"):
+        ring.create("x", ["root"])
+
+
+def test_without_a_key_nothing_is_sent_or_read(guarded: Server) -> None:
+    with httpx.Client(base_url=guarded.url) as http:
+        for headers in ({}, bearer("ts_0_0"), {"authorization": "Basic eDp5"}):
+            sent = http.post("/v1/traces", content=span(), headers={**PROTOBUF, **headers})
+            assert (sent.status_code, sent.headers["www-authenticate"]) == (401, "Bearer")
+            assert http.post("/api/query", json=COUNT, headers=headers).status_code == 401
+        assert http.get("/healthz").status_code == 200
+
+
+def test_scopes_part_senders_from_readers(guarded: Server, ring: KeyRing) -> None:
+    sender = bearer(ring.create("sender", ["ingest"])[1])
+    reader = bearer(ring.create("reader", ["read"])[1])
+    with httpx.Client(base_url=guarded.url) as http:
+        # The server reads the keys anew once what it knows is too old.
+        guarded.keys._forget()
+        assert (
+            http.post("/v1/traces", content=span(), headers={**PROTOBUF, **sender}).status_code
+            == 200
+        )
+        assert (
+            http.post("/v1/traces", content=span(), headers={**PROTOBUF, **reader}).status_code
+            == 403
+        )
+        assert http.post("/api/query", json=COUNT, headers=sender).status_code == 403
+        assert http.post("/api/query", json=COUNT, headers=reader).json()["rows"] == [[1]]
+
+
+def test_a_bound_key_writes_and_reads_its_projects_only(guarded: Server, ring: KeyRing) -> None:
+    admin = bearer(ring.create("all", ["admin"])[1])
+    shop = bearer(ring.create("shop", ["ingest", "read"], ["shop"])[1])
+    guarded.keys._forget()
+    with httpx.Client(base_url=guarded.url) as http:
+
+        def send(body: bytes, key: dict[str, str], project: str | None = None) -> int:
+            route = {"x-tracestore-project": project} if project else {}
+            return http.post(
+                "/v1/traces", content=body, headers={**PROTOBUF, **key, **route}
+            ).status_code
+
+        assert send(span(number=1), shop) == 200
+        assert send(span("shop", 2), shop) == 200
+        assert send(span("bakery", 3), shop) == 403
+        assert send(span(number=4), shop, "bakery") == 403
+        assert send(span("bakery", 5), admin) == 200
+        rows = (
+            '{"trace_id":"'
+            + "1" * 32
+            + '","span_id":"'
+            + "2" * 16
+            + '","start_ns":1,"project":"bakery"}\n'
+        )
+        assert http.post("/api/import", content=rows, headers=shop).status_code == 403
+        counted = {"sql": "SELECT project, count(*) AS n FROM spans GROUP BY ALL ORDER BY project"}
+        assert http.post("/api/query", json=counted, headers=shop).json()["rows"] == [["shop", 2]]
+        assert http.post("/api/query", json=counted, headers=admin).json()["rows"] == [
+            ["bakery", 1],
+            ["shop", 2],
+        ]
+
+
+def test_grpc_asks_for_the_same_keys(guarded: Server, ring: KeyRing) -> None:
+    text = ring.create("agent", ["ingest"])[1]
+    guarded.keys._forget()
+    address = f"127.0.0.1:{guarded.grpc_port}"
+    exporter = OTLPSpanExporter(
+        endpoint=address, insecure=True, headers=(("authorization", f"Bearer {text}"),)
+    )
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provider.get_tracer("t").start_as_current_span("allowed"):
+        pass
+    provider.shutdown()
+    assert guarded.store.sql("SELECT name FROM spans").rows() == [{"name": "allowed"}]
+    with grpc.insecure_channel(address) as channel:
+        export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        with pytest.raises(grpc.RpcError) as refused:
+            export(span(), timeout=10)
+    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_beyond_this_machine_a_server_wants_keys(folder: Path, ring: KeyRing) -> None:
+    open_to_all = ServerSettings(data=folder, host="0.0.0.0", port=0, grpc_port=-1)
+    with pytest.raises(OpenAddressError, match="tracestore keys create"):
+        Server(open_to_all)
+    ring.create("first", ["ingest"])
+    with Server(open_to_all) as server:
+        assert server.gate.closed

@@ -1,0 +1,80 @@
+"""Who may call what: one rule for HTTP and gRPC. Composition: knows the services' ways to refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from tracestore.errors import ProjectForbiddenError
+from tracestore.store import ApiKey, KeyRing
+from tracestore_ingest.binding import Projects, Unauthenticated
+from tracestore_ingest.otlp_http import unauthenticated
+
+MISSING: Final = "an API key is missing or unknown; send it as `Authorization: Bearer KEY`"
+
+# What a path needs, the longest prefix first; other paths (health, metrics, documentation) are open.
+_SCOPES: Final = (("/v1/", "ingest"), ("/api/import", "ingest"), ("/api/", "read"))
+
+
+class Gate:
+    """Asks for keys, or lets everybody in where it is given no ring."""
+
+    def __init__(self, keys: KeyRing | None) -> None:
+        self._keys = keys
+
+    @property
+    def closed(self) -> bool:
+        """Tells whether requests need a key."""
+        return self._keys is not None
+
+    def admit_http(self, request: Request) -> Response | None:
+        """Returns a refusal, or None and notes the key's projects in `request.state.projects`."""
+        path = request.url.path
+        scope = next((scope for prefix, scope in _SCOPES if path.startswith(prefix)), None)
+        if self._keys is None or scope is None:
+            return None
+        key = self._key_of(request.headers)
+        if key is not None and key.allows(scope):
+            request.state.projects = key.projects
+            return None
+        message = MISSING if key is None else f"this key has no scope {scope!r}"
+        if path.startswith("/v1/"):
+            declared = request.headers.get("content-type", "")
+            return unauthenticated(path, declared, message, known=key is not None)
+        return _problem(401 if key is None else 403, message)
+
+    def admit_grpc(self, metadata: Mapping[str, str]) -> Projects:
+        """Returns the projects that a call may write to, None for all.
+
+        Raises:
+            Unauthenticated: where the call has no known key.
+            ProjectForbiddenError: where its key may not send.
+        """
+        if self._keys is None:
+            return None
+        key = self._key_of(metadata)
+        if key is None:
+            raise Unauthenticated(MISSING)
+        if not key.allows("ingest"):
+            raise ProjectForbiddenError("cannot send: this key has no scope 'ingest'")
+        return key.projects
+
+    def _key_of(self, headers: Mapping[str, str]) -> ApiKey | None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        text = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        return self._keys.check(text) if self._keys is not None and text else None
+
+
+def _problem(status: int, detail: str) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": "Not allowed",
+        "status": status,
+        "detail": detail,
+        "hint": None,
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
