@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import structlog
 import typer
-import zstandard
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -22,6 +21,7 @@ from tracestore.demo import run_demo
 from tracestore.embedded import Store
 from tracestore.embedded import open as open_store
 from tracestore.errors import TraceStoreError
+from tracestore.importing import requests_of
 from tracestore.segment.inspect import describe
 from tracestore.server import OpenAddressError, Server, ServerSettings, run
 from tracestore.store import KeyRing
@@ -47,7 +47,6 @@ UrlOption = Annotated[
 ]
 FormatOption = Annotated[str, typer.Option("--format", help="table, json, ndjson or csv.")]
 DEFAULT_DATA = Path("tracestore-data")
-LINE_BYTES = 8 * 1024 * 1024
 
 
 def main() -> None:
@@ -140,7 +139,7 @@ def import_(
         task = progress.add_task("importing", total=sum(path.stat().st_size for path in found))
         for path in found:
             progress.update(task, description=path.name)
-            for kind, signal, body in _requests(path):
+            for kind, signal, body in requests_of(path):
                 if kind == "rows":
                     report: Any = source.insert(table, body, project=project)
                 else:
@@ -344,48 +343,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, default=str, ensure_ascii=False)
     return "" if value is None else str(value)
-
-
-def _requests(path: Path) -> Iterator[tuple[str, str, bytes]]:
-    """Yields (content type or "rows", signal, body) of a file, a request or some megabytes of lines at a time."""
-    data = path.read_bytes()
-    name = path.name
-    if name.endswith(".zst"):
-        data = zstandard.ZstdDecompressor().stream_reader(data).read()
-        name = name.removesuffix(".zst")
-    if name.endswith(".pbs"):
-        for body in _length_delimited(data):
-            yield "application/x-protobuf", "traces", body
-    elif name.endswith(".pb"):
-        yield "application/x-protobuf", "traces", data
-    elif b'"resourceSpans"' in data[:LINE_BYTES] or b'"resourceLogs"' in data[:LINE_BYTES]:
-        bodies = [data] if name.endswith(".json") else data.splitlines()
-        for body in bodies:
-            if body.strip():
-                yield "application/json", "logs" if b'"resourceLogs"' in body else "traces", body
-    else:
-        lines: list[bytes] = []
-        size = 0
-        for line in data.splitlines(keepends=True):
-            lines.append(line)
-            size += len(line)
-            if size > LINE_BYTES:
-                yield "rows", "", b"".join(lines)
-                lines, size = [], 0
-        if lines:
-            yield "rows", "", b"".join(lines)
-
-
-def _length_delimited(data: bytes) -> Iterator[bytes]:
-    at = 0
-    while at < len(data):
-        size = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            size |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        yield data[at : at + size]
-        at += size

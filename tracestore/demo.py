@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tracestore.client import Client
+from tracestore.importing import requests_of
 from tracestore.server import Server, ServerSettings
 
 QUESTIONS: Final = {
@@ -88,7 +90,9 @@ def run_demo(data: Path, traces: int = 60, console: Console | None = None) -> No
         rows = client.sql(
             "SELECT count(*) AS spans, count(DISTINCT trace_id) AS traces FROM spans"
         ).rows()[0]
-        out.print(f"an agent reported {rows['spans']} spans in {rows['traces']} traces\n")
+        out.print(f"an agent reported {rows['spans']} spans in {rows['traces']} traces")
+        _import_corpus(out, client)
+        out.print()
         for title, sql in QUESTIONS.items():
             _show(out, title, client.sql(sql).rows())
         largest = client.sql("SELECT trace_id FROM traces ORDER BY span_count DESC LIMIT 1").rows()[
@@ -101,6 +105,17 @@ def run_demo(data: Path, traces: int = 60, console: Console | None = None) -> No
         out.print(f"\nexported {exported} model calls to {target}")
     out.print(f"the store is {data}: open Parquet files below segments/, readable by any engine")
     out.print(f'ask more:  tracestore query --data {data} "FROM spans LIMIT 5"')
+
+
+def _import_corpus(out: Console, client: Client) -> None:
+    """Imports recorded traces of other applications where there are any."""
+    folder = Path(os.environ.get("TRACESTORE_SHARED_DATA", "../shared/data"))
+    for path in sorted(folder.rglob("*.pbs.zst")):
+        requests = 0
+        for content_type, signal, body in requests_of(path):
+            client.ingest_otlp(body, signal, content_type, project="recorded")
+            requests += 1
+        out.print(f"imported {requests} recorded requests of {path.parent.name}")
 
 
 def _export(client: Client, target: Path) -> int:
