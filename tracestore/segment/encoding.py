@@ -38,12 +38,22 @@ _DELTA_INTEGERS: Final = "DELTA_BINARY_PACKED"
 _DELTA_STRINGS: Final = "DELTA_LENGTH_BYTE_ARRAY"
 
 
+# zstd levels. Small spans: level 3 is 1 % larger and takes 35 % longer than level 1. Spans of 50 KB of
+# chat text: level 3 is 6 % smaller in the same time.
+COMPRESSION_LEVEL: Final = 1
+_LONG_TEXT_LEVEL: Final = 3
+
+# Mean bytes of a text from which it counts as long.
+_LONG_TEXT_BYTES: Final = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Encodings:
     """Is the plan for one file, in pyarrow's terms; names are Parquet column paths."""
 
     dictionary: list[str] = field(default_factory=list)
     explicit: dict[str, str] = field(default_factory=dict)
+    levels: dict[str, int] = field(default_factory=dict)
 
 
 def choose_encodings(table: pa.Table) -> Encodings:
@@ -60,6 +70,7 @@ def _choose(name: str, column: pa.ChunkedArray, plan: Encodings) -> None:
     if is_list(kind):
         path = f"{name}.list.element"
         kind = kind.value_type
+    plan.levels[path] = _LONG_TEXT_LEVEL if _is_long_text(column) else COMPRESSION_LEVEL
     if pa.types.is_boolean(kind):
         return
     if pa.types.is_dictionary(kind):
@@ -74,6 +85,17 @@ def _choose(name: str, column: pa.ChunkedArray, plan: Encodings) -> None:
         plan.explicit[path] = _DELTA_INTEGERS
     elif pa.types.is_string(kind) or pa.types.is_binary(kind):
         plan.explicit[path] = _DELTA_STRINGS
+
+
+def _is_long_text(column: pa.ChunkedArray) -> bool:
+    """Returns whether a column holds texts, or lists of texts, that are long on average."""
+    values = pc.list_flatten(column) if is_list(column.type) else column
+    if pa.types.is_dictionary(values.type):
+        values = pa.chunked_array([chunk.dictionary for chunk in values.chunks] or [pa.array([""])])
+    if not (pa.types.is_string(values.type) or pa.types.is_binary(values.type)):
+        return False
+    present = len(values) - values.null_count
+    return bool(values.nbytes > _LONG_TEXT_BYTES * max(present, 1))
 
 
 def is_list(kind: pa.DataType) -> bool:

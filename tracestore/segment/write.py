@@ -15,12 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tracestore import limits
-from tracestore.segment.encoding import choose_encodings, is_list
+from tracestore.segment.encoding import COMPRESSION_LEVEL, choose_encodings, is_list
 from tracestore.segment.footer import Footer
 from tracestore.segment.tables import OVERFLOW, SegmentTable
-
-# zstd level 1 is within 2 % of level 3 on spans (smaller on ids) and writes 20 to 40 % faster.
-COMPRESSION_LEVEL: Final = 1
 
 _BUFFER_BYTES: Final = 1024 * 1024
 _TAIL_DICTIONARY: Final = ["path", "type", "str"]
@@ -78,6 +75,7 @@ def write_segment(sink: Sink, table: pa.Table, spec: SegmentTable, footer: Foote
         stored,
         footer,
         _row_groups(stored),
+        compression_level=plan.levels,
         use_dictionary=plan.dictionary or False,
         column_encoding=plan.explicit or None,
         dictionary_pagesize_limit=limits.DICTIONARY_PAGE_BYTES,
@@ -97,6 +95,7 @@ def write_tail(sink: Sink, tail: pa.Table, footer: Footer) -> None:
         tail,
         footer,
         groups,
+        compression_level=COMPRESSION_LEVEL,
         use_dictionary=_TAIL_DICTIONARY,
         column_encoding=_TAIL_DELTA,
         sorting_columns=[pq.SortingColumn(0), pq.SortingColumn(1)],
@@ -113,7 +112,6 @@ def _write(
             table.schema,
             version="2.6",
             compression="zstd",
-            compression_level=COMPRESSION_LEVEL,
             write_statistics=True,
             write_page_index=True,
             write_page_checksum=True,
@@ -146,36 +144,40 @@ class _Open:
 
 def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
     """Yields slices of at most ROW_GROUP_ROWS rows and, one huge row aside, ROW_GROUP_BYTES bytes."""
-    dictionary_bytes = sum(_dictionary_bytes(column) for column in table.columns)
-    per_row = dictionary_bytes / max(len(table), 1)
     for start in range(0, len(table), limits.ROW_GROUP_ROWS):
-        yield from _halved(table.slice(start, limits.ROW_GROUP_ROWS), per_row)
+        yield from _halved(table.slice(start, limits.ROW_GROUP_ROWS))
 
 
-def _halved(part: pa.Table, dictionary_bytes_per_row: float) -> Iterator[pa.Table]:
-    size = len(part) * dictionary_bytes_per_row + sum(_own_bytes(c) for c in part.columns)
-    if len(part) <= 1 or size <= limits.ROW_GROUP_BYTES:
+def _halved(part: pa.Table) -> Iterator[pa.Table]:
+    if len(part) <= 1 or _is_within_bytes(part):
         yield part
         return
     middle = len(part) // 2
-    yield from _halved(part.slice(0, middle), dictionary_bytes_per_row)
-    yield from _halved(part.slice(middle), dictionary_bytes_per_row)
+    yield from _halved(part.slice(0, middle))
+    yield from _halved(part.slice(middle))
 
 
-def _dictionary_bytes(column: pa.ChunkedArray) -> int:
-    values = pc.list_flatten(column) if is_list(column.type) else column
-    if not pa.types.is_dictionary(values.type):
-        return 0
-    return max((chunk.dictionary.nbytes for chunk in values.chunks), default=0)
+def _is_within_bytes(part: pa.Table) -> bool:
+    """Returns whether a row group of these rows is small enough; a repeated text counts once."""
+    bound = limits.ROW_GROUP_BYTES
+    if sum(_bytes(column, exact=False) for column in part.columns) <= bound:
+        return True
+    return sum(_bytes(column, exact=True) for column in part.columns) <= bound
 
 
-def _own_bytes(column: pa.ChunkedArray) -> int:
-    """Returns a slice's bytes without dictionaries, which its neighbours share."""
+def _bytes(column: pa.ChunkedArray, *, exact: bool) -> int:
+    """Returns a slice's bytes; of a dictionary, which slices share, all or exactly the texts in use."""
     if is_list(column.type):
-        return _own_bytes(pc.list_flatten(column)) + 4 * len(column)
-    if pa.types.is_dictionary(column.type):
-        return 4 * len(column)
-    return int(column.nbytes)
+        return 4 * len(column) + _bytes(pc.list_flatten(column), exact=exact)
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    size = 4 * len(column)
+    for chunk in column.chunks:
+        texts = chunk.dictionary
+        if exact:
+            texts = texts.take(pc.unique(chunk.indices).drop_null())
+        size += texts.nbytes
+    return size
 
 
 def _tail_rows(tail: pa.Table | None) -> dict[tuple[str, str], int]:

@@ -197,33 +197,55 @@ def take_snapshot(
             raise UnsupportedPayloadError(
                 f"cannot read table {table!r}: want one of {', '.join(SEGMENT_TABLES)}"
             )
-    with core.lock:
-        groups = {table: core.index.groups(table, projects) for table in tables}
-        chosen = {
-            table: [row for group in found.values() for row in group.in_range(time_range)]
-            for table, found in groups.items()
-        }
-        memory = {table: _marks(core, table, projects) for table in tables}
-        pinned = [row for rows in chosen.values() for row in rows]
-        for row in pinned:
-            core.pins[row.segment_id] += 1
-        core.last_read_s = core.clock.elapsed_s()
-        version = core.version
-        faults = tuple(core.faults)
-    release = functools.partial(_release, core, pinned, lease)
-    try:
-        if paths is not None:
-            chosen = {
-                table: _with_paths(core, table, groups[table], rows, paths)
-                for table, rows in chosen.items()
-            }
-        for row in pinned:
+    while True:
+        view = _View(core, tables, projects, time_range, paths)
+        if view.pin():
+            break
+        # A merge replaced some of the segments while paths were looked up: look again.
+    release = functools.partial(_release, core, view.rows, lease)
+    views = {
+        table: TableSnapshot(core, table, view.chosen[table], view.memory[table]) for table in tables
+    }
+    return Snapshot(views, view.version, view.faults, release)
+
+
+class _View:
+    """Is what a snapshot would show, as of one moment; its segments are not pinned before `pin`."""
+
+    def __init__(
+        self,
+        core: Core,
+        tables: Sequence[str],
+        projects: Collection[str] | None,
+        time_range: TimeRange | None,
+        paths: Collection[str] | None,
+    ) -> None:
+        self._core = core
+        with core.lock:
+            groups = {table: core.index.groups(table, projects) for table in tables}
+            self.memory = {table: _marks(core, table, projects) for table in tables}
+            self.version = core.version
+            self.faults = tuple(core.faults)
+            core.last_read_s = core.clock.elapsed_s()
+        self.chosen: dict[str, list[SegmentRow]] = {}
+        for table, found in groups.items():
+            rows = [row for group in found.values() for row in group.in_range(time_range)]
+            if paths is not None:
+                rows = _with_paths(core, table, found, rows, paths)
+            self.chosen[table] = rows
+        self.rows = [row for rows in self.chosen.values() for row in rows]
+
+    def pin(self) -> bool:
+        """Keeps the files of the segments; returns False where one of them is not live any more."""
+        core = self._core
+        with core.lock:
+            if any(core.index.get(row.segment_id) is not row for row in self.rows):
+                return False
+            for row in self.rows:
+                core.pins[row.segment_id] += 1
+        for row in self.rows:
             core.segments.files.pin(row.place)
-    except BaseException:
-        release()
-        raise
-    views = {table: TableSnapshot(core, table, chosen[table], memory[table]) for table in tables}
-    return Snapshot(views, version, faults, release)
+        return True
 
 
 def _marks(core: Core, table: str, projects: Collection[str] | None) -> list[tuple[Memtable, int]]:
@@ -248,13 +270,13 @@ def _with_paths(
     kept: set[str] = set()
     for project, group in groups.items():
         wanted = core.catalog.paths.of((table, project)).below(paths)
-        mine = [row for row in rows if row.project == project]
-        kept |= {row.segment_id for row in mine if row.unlisted_paths}
+        tailed = [row for row in rows if row.tail_bytes is not None and row.project == project]
+        kept |= {row.segment_id for row in tailed if row.unlisted_paths}
         if not wanted:
             continue
         kept |= group.with_leaf(wanted)
         numbers = np.fromiter(wanted, np.uint32, len(wanted))
-        unsure = [row for row in mine if row.segment_id not in kept]
+        unsure = [row for row in tailed if row.segment_id not in kept]
         for segment_id, (ids, _) in core.tails.get(unsure).items():
             if len(ids) and bool(np.isin(ids, numbers).any()):
                 kept.add(segment_id)
