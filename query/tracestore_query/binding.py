@@ -6,28 +6,30 @@ import itertools
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import pyarrow as pa
 
 from tracestore_query.plan import Leaf, ObjectCall, Rebuilt, Scan
-from tracestore_query.resolve import LeafTypes
 
 
-@dataclass(slots=True)
-class TableData:
-    """Is what is known of a table's data.
+class TableData(Protocol):
+    """Is what is known of a table's data."""
 
-    Attributes:
-        types: rows by leaf type by path text.
-        paths: the path texts, sorted.
-        null_only: tells whether the `json` leaf of a path holds nothing but null.
-        in_columns: tells whether a leaf has a column of its own in some segment or memtable.
-    """
+    def types(self, path: str) -> Sequence[str]:
+        """Returns the leaf types that a path's values have."""
 
-    types: LeafTypes
-    paths: Sequence[str]
-    null_only: Callable[[str], bool]
-    in_columns: Callable[[Leaf], bool]
+    def below(self, path: str) -> Sequence[str]:
+        """Returns the paths under a path that have values, sorted."""
+
+    def names(self) -> Sequence[str]:
+        """Returns paths that a user may have meant, sorted."""
+
+    def null_only(self, path: str) -> bool:
+        """Tells whether the `json` leaf of a path holds nothing but null."""
+
+    def in_columns(self, leaf: Leaf) -> bool:
+        """Tells whether a leaf has a column of its own in some segment or memtable."""
 
 
 @dataclass(slots=True)

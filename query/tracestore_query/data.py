@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from tracestore.store import SegmentRef, Snapshot
+import numpy as np
+
+from tracestore.store import SegmentRef, Snapshot, TableSnapshot
+from tracestore.store.leaf_lookup import LeafCache, LeafLookup, Mask
 from tracestore.variant import leaf_name, parse_path
-from tracestore_query.binding import TableData
 from tracestore_query.null_leaves import only_null
-from tracestore_query.plan import Leaf, Scan
+from tracestore_query.plan import EVER, Leaf, Scan
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -18,51 +20,81 @@ def physical(leaf: Leaf) -> str:
     return leaf_name([str(key) for key in parse_path(leaf[0])], leaf[1])
 
 
-def reader_of(snapshot: Snapshot) -> Callable[[str], TableData]:
-    """Returns what gives a table's data; each table is looked at once, when first asked for."""
-    return functools.cache(functools.partial(_table_data, snapshot))
+class TableReader:
+    """Is one table of a snapshot as the binder and the planner see it."""
 
+    def __init__(self, view: TableSnapshot, lookup: LeafLookup) -> None:
+        self._view = view
+        self._lookup = lookup
+        self._null_only: dict[str, bool] = {}
 
-def _table_data(snapshot: Snapshot, table: str) -> TableData:
-    view = snapshot.tables[table]
-    types = view.leaf_types
+    def types(self, path: str) -> Sequence[str]:
+        """Returns the leaf types that a path's values have."""
+        return self._lookup.types(path)
 
-    @functools.cache
-    def null_only(path: str) -> bool:
-        return only_null(path, view.segments, view.memtable)
+    def below(self, path: str) -> Sequence[str]:
+        """Returns the paths under a path that have values, sorted."""
+        return self._lookup.below(path)
 
-    @functools.cache
-    def in_columns(leaf: Leaf) -> bool:
+    def names(self) -> Sequence[str]:
+        """Returns paths that a user may have meant, sorted."""
+        return self._lookup.names()
+
+    def null_only(self, path: str) -> bool:
+        """Tells whether the `json` leaf of a path holds nothing but null."""
+        if path not in self._null_only:
+            leaf = (path, "json")
+            columns = self._chosen(self._lookup.column_segments(leaf))
+            tails = self._chosen(self._lookup.tail_segments(leaf))
+            self._null_only[path] = only_null(path, columns, tails, self._view.memtable)
+        return self._null_only[path]
+
+    def in_columns(self, leaf: Leaf) -> bool:
+        """Tells whether a leaf has a column of its own in some segment or memtable."""
+        if self._lookup.column_segments(leaf).any():
+            return True
         name = physical(leaf)
-        return any(name in segment.leaf_columns for segment in view.segments) or any(
-            name in chunk.schema.names for chunk in view.memtable
-        )
+        return any(name in chunk.schema.names for chunk in self._view.memtable)
 
-    return TableData(types, sorted(types), null_only, in_columns)
+    def choose_segments(self, scan: Scan) -> None:
+        """Sets a scan's segments: those whose time and paths may hold a matching row."""
+        segments = self._view.segments
+        kept = np.ones(len(segments), np.bool_)
+        if scan.time_range != EVER:
+            low, high = scan.time_range
+            times = [
+                segment.max_time_ns >= low and segment.min_time_ns < high for segment in segments
+            ]
+            kept &= np.array(times, np.bool_)
+        for leaves in scan.required:
+            # Every path that must not be null has one of its leaves there.
+            some = np.zeros(len(segments), np.bool_)
+            for leaf in leaves:
+                some |= self._lookup.column_segments(leaf) | self._lookup.tail_segments(leaf)
+            kept &= some
+        tailed = np.zeros(len(segments), np.bool_)
+        for leaf in scan.leaves:
+            in_tail = self._lookup.tail_segments(leaf) & kept
+            if in_tail.any():
+                scan.tails[leaf] = frozenset(
+                    segments[place].segment_id for place in np.flatnonzero(in_tail)
+                )
+                tailed |= in_tail
+        scan.plain = self._chosen(kept & ~tailed)
+        scan.tailed = self._chosen(kept & tailed)
+        scan.pruned = int(len(segments) - kept.sum())
+        scan.memtable = self._view.memtable
+
+    def _chosen(self, mask: Mask) -> tuple[SegmentRef, ...]:
+        return tuple(self._view.segments[place] for place in np.flatnonzero(mask))
 
 
-def choose_segments(scan: Scan, snapshot: Snapshot) -> None:
-    """Sets a scan's segments: those whose time, project and paths may hold a matching row."""
-    view = snapshot.tables[scan.table]
-    low, high = scan.time_range
-    kept = [
-        segment
-        for segment in view.segments
-        if segment.max_time_ns >= low and segment.min_time_ns < high and _may_match(scan, segment)
-    ]
-    scan.segments = tuple(kept)
-    scan.pruned = len(view.segments) - len(kept)
-    scan.memtable = view.memtable
+def reader_of(snapshot: Snapshot, cache: LeafCache) -> Callable[[str], TableReader]:
+    """Returns what gives a table's data; each table is looked at once, when first asked for."""
 
+    @functools.cache
+    def read(table: str) -> TableReader:
+        view = snapshot.tables[table]
+        return TableReader(view, cache.look_at(view))
 
-def _may_match(scan: Scan, segment: SegmentRef) -> bool:
-    """Tells whether a segment has, for every path that must not be null, one of its leaves."""
-    for leaves in scan.required:
-        if any(physical(leaf) in segment.leaf_columns for leaf in leaves):
-            continue
-        if segment.tail_uri is None:
-            return False
-        tail = segment.tail_paths
-        if not any(leaf_type in tail.get(path, ()) for path, leaf_type in leaves):
-            return False
-    return True
+    return read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,8 +45,10 @@ class Engine:
             config["threads"] = threads
         self._duckdb = duckdb.connect(":memory:", config=config)
         listed = ", ".join("'" + folder.replace("'", "''") + "'" for folder in folders)
-        self._duckdb.execute("SET TimeZone = 'UTC'")
-        self._duckdb.execute("SET parquet_metadata_cache = true")
+        self._duckdb.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._duckdb.execute("SET GLOBAL parquet_metadata_cache = true")
+        self._spill = tempfile.TemporaryDirectory(prefix="tracestore-spill-")
+        self._duckdb.execute(f"SET temp_directory = '{self._spill.name}'")
         self._duckdb.execute(f"SET allowed_directories = [{listed}]")
         self._duckdb.execute("SET enable_external_access = false")
         self._duckdb.execute("SET lock_configuration = true")
@@ -66,8 +69,9 @@ class Engine:
             return self._duckdb.cursor()
 
     def close(self) -> None:
-        """Ends the instance."""
+        """Ends the instance; what it spilled to disk goes."""
         self._duckdb.close()
+        self._spill.cleanup()
 
 
 @contextmanager

@@ -14,28 +14,30 @@ from tracestore.store import SegmentRef
 NULL = "null"
 
 
-def only_null(path: str, segments: Iterable[SegmentRef], memtable: Iterable[pa.Table]) -> bool:
-    """Tells whether every value of `<path>:json` is null, over segments and memtable rows.
+def only_null(
+    path: str,
+    columns: Iterable[SegmentRef],
+    tails: Iterable[SegmentRef],
+    memtable: Iterable[pa.Table],
+) -> bool:
+    """Tells whether every value of `<path>:json` is null.
 
-    A segment answers from its footer's statistics; its tail, where the path is there, from its rows.
+    Args:
+        path: the path's text.
+        columns: segments where the leaf is a column; the footer's statistics answer.
+        tails: segments where it is in the tail; its rows answer.
+        memtable: rows in no segment.
     """
     name = f"{path}:json"
-    for segment in segments:
-        if name in segment.leaf_columns:
-            if not _column_only_null(segment.uri, name):
-                return False
-        elif (
-            segment.tail_uri
-            and "json" in segment.tail_paths.get(path, ())
-            and not _tail_only_null(segment.tail_uri, path)
-        ):
+    if not all(_column_only_null(segment.uri, name) for segment in columns):
+        return False
+    for segment in tails:
+        if segment.tail_uri is None or not _tail_only_null(segment.tail_uri, path):
             return False
-    for chunk in memtable:
-        if name in chunk.column_names:
-            other = pc.any(pc.not_equal(chunk.column(name), NULL)).as_py()
-            if other:
-                return False
-    return True
+    return not any(
+        name in chunk.schema.names and pc.any(pc.not_equal(chunk.column(name), NULL)).as_py()
+        for chunk in memtable
+    )
 
 
 @functools.lru_cache(maxsize=65_536)

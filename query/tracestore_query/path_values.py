@@ -37,7 +37,7 @@ class PathValues:
         if any(step.index is not None for step in steps):
             return ["json"]
         data = self._binding.data(scan.table)
-        found = resolve(steps, data.types, data.paths)
+        found = resolve(steps, data)
         types = dict.fromkeys(
             leaf_type
             for path, leaf_type in found.leaves
@@ -48,7 +48,7 @@ class PathValues:
     def is_object(self, scan: Scan, steps: list[Step]) -> tuple[str, ...] | None:
         """Returns the keys of a path that is an object in some row, else None."""
         data = self._binding.data(scan.table)
-        found = resolve(steps, data.types, data.paths)
+        found = resolve(steps, data)
         return found.keys if found.below and not found.inner else None
 
     def is_json(self, scan: Scan, steps: list[Step]) -> bool:
@@ -69,7 +69,7 @@ class PathValues:
             must_be_set: whether only rows that have a value there can be in the answer.
         """
         data = self._binding.data(scan.table)
-        found = resolve(steps, data.types, data.paths)
+        found = resolve(steps, data)
         if found.absent and len(steps) > 1:
             self._absent(scan, steps, data)
         if found.leaves and not found.below and must_be_set:
@@ -136,7 +136,7 @@ class PathValues:
         data = self._binding.data(scan.table)
         leaves: list[Leaf] = []
         for path in (*dict.fromkeys(path for path, _ in found.leaves), *found.below):
-            for leaf_type in data.types[path]:
+            for leaf_type in data.types(path):
                 # What lies in a tail is in `_overflow` too.
                 if data.in_columns((path, leaf_type)):
                     leaves.append((path, leaf_type))
@@ -148,7 +148,7 @@ class PathValues:
         return exp.Nullif(this=text, expression=exp.Literal.string("null"))
 
     def _absent(self, scan: Scan, steps: list[Step], data: TableData) -> None:
-        near = nearest_paths(steps, data.paths)
+        near = nearest_paths(steps, data.names())
         hint = f"; nearest: {', '.join(near)}" if near else ""
         self._binding.warn(f"{scan.table} has no path {shown(steps)} in the data read{hint}")
 

@@ -27,7 +27,9 @@ class Scan:
     Attributes:
         token: the name that stands for the scan in the query's tree; nothing else has it.
         table: the stored table.
-        segments: the segments to read, after pruning.
+        plain: the segments to read, after pruning, in which every wanted leaf is a column or absent.
+        tailed: those in which a wanted leaf is in the tail.
+        tails: for each such leaf, the ids of the segments that have it in the tail.
         pruned: how many of the table's segments were left out.
         memtable: rows in no segment yet.
         fixed: fixed columns wanted, derived ones included.
@@ -42,7 +44,9 @@ class Scan:
 
     token: str
     table: str
-    segments: tuple[SegmentRef, ...] = ()
+    plain: tuple[SegmentRef, ...] = ()
+    tailed: tuple[SegmentRef, ...] = ()
+    tails: dict[Leaf, frozenset[str]] = field(default_factory=dict)
     pruned: int = 0
     memtable: tuple[pa.Table, ...] = ()
     fixed: dict[str, None] = field(default_factory=dict)
@@ -53,6 +57,11 @@ class Scan:
     predicate: str | None = None
     time_range: tuple[int, int] = EVER
     trace_ids: frozenset[str] | None = None
+
+    @property
+    def segments(self) -> tuple[SegmentRef, ...]:
+        """Returns the segments to read."""
+        return (*self.plain, *self.tailed)
 
     def leaf(self, path: str, leaf_type: str) -> str:
         """Returns the scan's column of a leaf, wanted from now on."""

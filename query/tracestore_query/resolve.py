@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
 
 from tracestore.variant import format_path
 from tracestore_query.chains import Step
@@ -13,7 +14,9 @@ from tracestore_query.chains import Step
 # Ways to cut a dotted chain into keys double with each dot: past this many the long ones are not tried.
 MAX_JOINED_STEPS = 12
 
-LeafTypes = Mapping[str, Mapping[str, int]]
+MAX_COMPARED = 2000
+MAX_LENGTH_APART = 8
+"""Bounds of the search for the nearest path: about 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,18 @@ class Resolved:
         return not self.leaves and not self.below
 
 
-def resolve(steps: Sequence[Step], types: LeafTypes, sorted_paths: Sequence[str]) -> Resolved:
-    """Returns what a path names.
+class Leaves(Protocol):
+    """Is what resolving asks of a table's data."""
 
-    Args:
-        steps: from the variant column on.
-        types: rows by leaf type by path text.
-        sorted_paths: the keys of `types`, sorted.
-    """
+    def types(self, path: str) -> Sequence[str]:
+        """Returns the leaf types that a path's values have."""
+
+    def below(self, path: str) -> Sequence[str]:
+        """Returns the paths under a path that have values, sorted."""
+
+
+def resolve(steps: Sequence[Step], data: Leaves) -> Resolved:
+    """Returns what a path names; steps begin with the variant column."""
     outer = list(steps)
     inner: tuple[Step, ...] = ()
     for i, step in enumerate(steps):
@@ -56,8 +63,8 @@ def resolve(steps: Sequence[Step], types: LeafTypes, sorted_paths: Sequence[str]
     below: list[str] = []
     for keys in readings(outer):
         text = format_path(keys)
-        leaves += [(text, leaf_type) for leaf_type in types.get(text, ())]
-        below += _under(text, sorted_paths)
+        leaves += [(text, leaf_type) for leaf_type in data.types(text)]
+        below += data.below(text)
     return Resolved(
         tuple(step.text for step in outer), tuple(leaves), tuple(dict.fromkeys(below)), inner
     )
@@ -87,15 +94,12 @@ def readings(steps: Sequence[Step]) -> Iterator[tuple[str, ...]]:
 def nearest_paths(steps: Sequence[Step], paths: Sequence[str]) -> list[str]:
     """Returns up to three known paths that look like a path that is absent."""
     wanted = ".".join(step.text for step in steps if step.index is None)
-    plain = {path.replace('"', ""): path for path in paths}
+    # Comparing texts is slow: only paths of the same column and of like length are compared.
+    column = steps[0].text
+    alike = (
+        path
+        for path in paths
+        if path.startswith(column) and abs(len(path) - len(wanted)) <= MAX_LENGTH_APART
+    )
+    plain = {path.replace('"', ""): path for path in islice(alike, MAX_COMPARED)}
     return [plain[name] for name in difflib.get_close_matches(wanted, list(plain), n=3, cutoff=0.7)]
-
-
-def _under(text: str, sorted_paths: Sequence[str]) -> list[str]:
-    prefix = text + "."
-    at = bisect_left(sorted_paths, prefix)
-    found = []
-    while at < len(sorted_paths) and sorted_paths[at].startswith(prefix):
-        found.append(sorted_paths[at])
-        at += 1
-    return found

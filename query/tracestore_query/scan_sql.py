@@ -95,11 +95,10 @@ def scan_text(scan: Scan) -> ScanText:
     stored = _stored_columns(scan)
     parts: list[str] = []
     tables: dict[str, pa.Table] = {}
-    plain, tailed = _by_tail(scan)
-    if plain:
-        parts.append(_read(scan, plain, stored))
-    if tailed:
-        parts.append(_read_with_tail(scan, tailed, stored))
+    if scan.plain:
+        parts.append(_read(scan, scan.plain, stored))
+    if scan.tailed:
+        parts.append(_read_with_tail(scan, stored))
     memory = _memory_table(scan, stored)
     if memory is not None:
         name = f"{scan.token}_memory"
@@ -121,22 +120,6 @@ def _stored_columns(scan: Scan) -> list[str]:
     return list(wanted)
 
 
-def _by_tail(scan: Scan) -> tuple[list[SegmentRef], list[SegmentRef]]:
-    """Parts a scan's segments into those without and with a wanted leaf in their tail."""
-    plain: list[SegmentRef] = []
-    tailed: list[SegmentRef] = []
-    names = {leaf: physical(leaf) for leaf in scan.leaves}
-    for segment in scan.segments:
-        missing = [leaf for leaf, name in names.items() if name not in segment.leaf_columns]
-        if missing and segment.tail_uri is not None:
-            tail = segment.tail_paths
-            if any(leaf_type in tail.get(path, ()) for path, leaf_type in missing):
-                tailed.append(segment)
-                continue
-        plain.append(segment)
-    return plain, tailed
-
-
 def _fixed_type(scan: Scan, name: str) -> str:
     if name == "_overflow":
         return "VARCHAR"
@@ -153,15 +136,11 @@ def _read_parquet(
 ) -> str:
     """Returns a SELECT of stored columns and leaves over the files, and each row's place where it is wanted."""
     files = ", ".join(quoted(segment.uri) for segment in segments)
-    held = frozenset[str]().union(*(segment.leaf_columns for segment in segments))
     entries = [_entry(name, name, _fixed_type(scan, name)) for name in stored]
     columns = [f'"{name}"' for name in stored]
     raw: dict[Leaf, str] = {}
     for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
         sql_type = _TYPE[leaf[1]]
-        if physical(leaf) not in held:
-            columns.append(f'CAST(NULL AS {sql_type}) AS "{column}"')
-            continue
         if leaf not in raw:
             raw[leaf] = f"__raw{len(raw)}"
             entries.append(_entry(physical(leaf), raw[leaf], sql_type))
@@ -183,17 +162,13 @@ def _read(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str]) -> 
     return _outer(scan, source, "filename AS __file, file_row_number AS __row")
 
 
-def _read_with_tail(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str]) -> str:
+def _read_with_tail(scan: Scan, stored: Sequence[str]) -> str:
     """Joins each wanted path with its rows of the sidecars; a sidecar is named after its segment."""
+    segments = scan.tailed
     base = f"({_read_parquet(scan, segments, stored, True)})"
     by_path: dict[str, list[tuple[str, str]]] = {}
-    for (path, leaf_type), column in scan.leaves.items():
-        if any(
-            leaf_type in segment.tail_paths.get(path, ())
-            for segment in segments
-            if segment.tail_uri
-        ):
-            by_path.setdefault(path, []).append((leaf_type, column))
+    for leaf in scan.tails:
+        by_path.setdefault(leaf[0], []).append((leaf[1], scan.leaves[leaf]))
     joins = []
     replaced = []
     for i, (path, columns) in enumerate(by_path.items()):
@@ -201,7 +176,8 @@ def _read_with_tail(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence
         files = ", ".join(
             quoted(segment.tail_uri)
             for segment in segments
-            if segment.tail_uri and path in segment.tail_paths
+            if segment.tail_uri
+            and any(segment.segment_id in scan.tails[path, leaf_type] for leaf_type, _ in columns)
         )
         wanted = ", ".join(
             f'CASE WHEN type = {quoted(leaf_type)} THEN {_TAIL_VALUE[leaf_type]} END AS "{column}"'

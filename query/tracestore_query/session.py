@@ -13,12 +13,13 @@ import pyarrow as pa
 from sqlglot import exp
 
 from tracestore.store import Snapshot, Store
+from tracestore.store.leaf_lookup import LeafCache
 from tracestore_query import dialect, guard, pruning
 from tracestore_query.binder import Binder
 from tracestore_query.binding import Binding
 from tracestore_query.catalog_tables import catalog_table
 from tracestore_query.constants import Constants
-from tracestore_query.data import choose_segments, reader_of
+from tracestore_query.data import reader_of
 from tracestore_query.engine import Engine, add_object_function, running
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.explain import explain
@@ -31,6 +32,9 @@ from tracestore_query.tables import STORED, VIEWS
 
 BATCH_ROWS = 8192
 """Rows of a result batch: small enough to stream, large enough to rebuild objects in bulk."""
+
+PARSED_TEXTS = 256
+"""Texts whose trees are kept, about 100 KiB each for a long one."""
 
 _EXPLAIN = re.compile(r"\s*explain\b(\s+analyze\b)?", re.IGNORECASE)
 _DESCRIBE = re.compile(r"\s*describe\s+(?=select\b|with\b|from\b|\()", re.IGNORECASE)
@@ -67,6 +71,9 @@ class Query:
     ) -> None:
         self._store = store
         self._engine = Engine([str(store.folder.resolve())], memory_limit, threads)
+        self._leaves = LeafCache()
+        # Dashboards ask the same again and again; parsing costs about a third of planning.
+        self._checked = functools.lru_cache(maxsize=PARSED_TEXTS)(self._parsed)
 
     def close(self) -> None:
         """Ends the engine; the store stays open."""
@@ -102,8 +109,7 @@ class Query:
         body = sql[head.end() :] if head is not None else sql
         held = _Running(self._engine.cursor())
         try:
-            tree = dialect.parse(body)
-            guard.check(tree, self._engine.functions)
+            tree = self._checked(body).copy()
             note_values(tree, params)
             plan = self._plan(tree, held, projects)
             text = self._text(plan, held)
@@ -123,6 +129,12 @@ class Query:
             held.let_go()
             raise
 
+    def _parsed(self, text: str) -> exp.Expr:
+        """Returns the checked tree of a text; callers change copies only."""
+        tree = dialect.parse(text)
+        guard.check(tree, self._engine.functions)
+        return tree
+
     def _plan(self, tree: exp.Expr, held: _Running, projects: Collection[str] | None) -> Plan:
         ranges = pruning.note_bounds(tree, Constants(self._engine.cursor).value)
         names = _stored_tables(tree)
@@ -132,9 +144,10 @@ class Query:
             covering = EVER
         snapshot = held.snapshot = self._store.snapshot(names, projects, covering)
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
-        plan = Binder(Binding(reader_of(snapshot), catalog)).bind(tree)
+        read = reader_of(snapshot, self._leaves)
+        plan = Binder(Binding(read, catalog)).bind(tree)
         for scan in plan.scans.values():
-            choose_segments(scan, snapshot)
+            read(scan.table).choose_segments(scan)
         return plan
 
     def _text(self, plan: Plan, held: _Running) -> str:

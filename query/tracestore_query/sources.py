@@ -264,8 +264,8 @@ def _scores(binding: Binding) -> list[list[str]]:
     """Returns the keys of every score that spans have, below `scores`."""
     found: dict[str, list[str]] = {}
     data = binding.data("spans")
-    for path in data.paths:
-        if path.startswith("scores.") and {"i64", "f64", "bool"} & set(data.types[path]):
+    for path in data.below("scores"):
+        if {"i64", "f64", "bool"} & set(data.types(path)):
             keys = [str(key) for key in parse_path(path)[1:]]
             found.setdefault(".".join(keys), keys)
     return list(found.values())

@@ -1,7 +1,7 @@
-"""Which segments of a snapshot hold a leaf, and as what: asked leaf by leaf, at a cost that hardly grows with
-the number of paths. `TableSnapshot.leaf_types` lists all of them, which a query has no use for.
+"""Which segments of a snapshot hold a leaf, and as what: asked leaf by leaf.
 
-Arrays are kept across snapshots as long as these hold the same segments.
+The cost hardly grows with the number of paths; `TableSnapshot.leaf_types` lists all of them, which a query
+has no use for. Arrays are kept across snapshots as long as these hold the same segments.
 """
 
 from __future__ import annotations
@@ -91,7 +91,14 @@ class LeafCache:
         for memtable, _ in memory:
             for path, leaf_type in memtable.leaf_counts():
                 in_memory.setdefault(path, {})[leaf_type] = None
-        return LeafLookup(groups, in_memory, len(rows))
+        unlisted: dict[Leaf, list[int]] = {}
+        for place, row in enumerate(rows):
+            if row.unlisted_paths:
+                # Its sidecar alone names all of its paths.
+                for path, types in view.segments[place].tail_paths.items():
+                    for leaf_type in types:
+                        unlisted.setdefault((path, leaf_type), []).append(place)
+        return LeafLookup(groups, in_memory, unlisted, len(rows))
 
     def _held(self, core: Core, owner: Owner, rows: Sequence[SegmentRow]) -> tuple[_Held, _Held]:
         key = (owner, tuple(row.segment_id for row in rows))
@@ -131,8 +138,9 @@ class LeafLookup:
 
     _groups: list[_Group]
     _memory: dict[str, dict[str, None]]
+    _unlisted: dict[Leaf, list[int]]
     _segments: int
-    _memory_names: list[str] = field(default_factory=list)
+    _other_names: list[str] = field(default_factory=list)
 
     def types(self, path: str) -> list[str]:
         """Returns the types that a path's values have, in the order of LEAF_TYPES."""
@@ -142,14 +150,16 @@ class LeafLookup:
                 number = group.paths.ids.get((path, leaf_type))
                 if number is not None and (group.columns.has(number) or group.tails.has(number)):
                     found.add(leaf_type)
+        if self._unlisted:
+            found |= {leaf_type for leaf_type in LEAF_TYPES if (path, leaf_type) in self._unlisted}
         return [leaf_type for leaf_type in LEAF_TYPES if leaf_type in found]
 
     def below(self, path: str) -> list[str]:
         """Returns the paths under a path that have values, sorted."""
         prefix = path + "."
-        if self._memory and not self._memory_names:
-            self._memory_names = sorted(self._memory)
-        found = set(_with_prefix(self._memory_names, prefix))
+        if not self._other_names:
+            self._other_names = sorted({*self._memory, *(path for path, _ in self._unlisted)})
+        found = set(_with_prefix(self._other_names, prefix))
         for group in self._groups:
             for name in _with_prefix(group.names, prefix):
                 if name not in found and self.types(name):
@@ -158,7 +168,7 @@ class LeafLookup:
 
     def names(self) -> list[str]:
         """Returns every path that is known for the projects, sorted; some may have no value here."""
-        found = set(self._memory)
+        found = {*self._memory, *(path for path, _ in self._unlisted)}
         for group in self._groups:
             found.update(group.names)
         return sorted(found)
@@ -178,6 +188,8 @@ class LeafLookup:
             if number is not None:
                 held = group.tails if tails else group.columns
                 mask[group.places[held.owners(number)]] = True
+        if tails:
+            mask[self._unlisted.get(leaf, [])] = True
         return mask
 
 

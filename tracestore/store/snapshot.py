@@ -99,6 +99,12 @@ class TableSnapshot:
         self.table = table
         self.segments: tuple[SegmentRef, ...] = tuple(SegmentRef(core, row) for row in rows)
 
+    def parts(
+        self,
+    ) -> tuple[Core, tuple[SegmentRow, ...], tuple[tuple[Memtable, int], ...]]:
+        """Returns what it is made of, for other modules of the store: segments, and memtables with their marks."""
+        return self._core, self._rows, self._memory
+
     @functools.cached_property
     def memtable(self) -> tuple[pa.Table, ...]:
         """Returns the rows that are in no segment yet, as shredded tables."""
