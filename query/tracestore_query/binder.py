@@ -298,7 +298,8 @@ class Binder:
         chain = look_up(scope, steps)
         want: Want = node.meta.get(_WANT, BARE)
         if chain is not None:
-            self._bound(node, chain, want)
+            own = any(source is chain.source for source in scope.sources.values())
+            self._bound(node, chain, want, own=own)
         elif len(steps) == 1 and name in aliases.chains:
             meant = aliases.chains[name]
             if meant is not None and want.use is not Use.BARE:
@@ -316,14 +317,14 @@ class Binder:
                     f"cannot run query: unknown column {steps[0].text}{nearest(name, known)}"
                 )
 
-    def _bound(self, node: exp.Expr, chain: Found, want: Want) -> None:
+    def _bound(self, node: exp.Expr, chain: Found, want: Want, *, own: bool) -> None:
         source, steps = chain.source, chain.steps
         name = steps[0].text
         if source.scan is None or source.spec is None:
             self._through(node, chain, want)
             return
         if name in source.spec.variants:
-            set_there = not source.nullable and _must_be_set(node)
+            set_there = own and not source.nullable and _must_be_set(node)
             value = self._paths.value(source.alias, source.scan, steps, want, must_be_set=set_there)
             _put(node, value, want)
             return
@@ -377,6 +378,13 @@ class Binder:
 _JSON_USES = frozenset({Use.NUMBER, Use.TEXT, Use.BOOL, Use.LIST, Use.TYPEOF, Use.AS_TYPE})
 
 
+# Not true of a row where what is compared is NULL.
+_CONDITIONS = (
+    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
+    *(exp.Between, exp.ILike, exp.In, exp.Like),
+)
+
+
 def _put(node: exp.Expr, value: exp.Expr, want: Want) -> None:
     """Puts a value in a chain's place: for CAST and TYPEOF in the place of the node above."""
     target = node
@@ -403,13 +411,15 @@ def _can_grow(select: exp.Select) -> bool:
 
 
 def _must_be_set(node: exp.Expr) -> bool:
-    """Tells whether a row can only match where a chain has a value: a comparison that all of WHERE hangs on."""
-    comparison = node.parent
-    if not isinstance(
-        comparison, exp.EQ | exp.GT | exp.GTE | exp.LT | exp.LTE | exp.NEQ | exp.Like | exp.ILike
-    ):
+    """Tells whether a row can only match where a chain has a value: a condition that all of WHERE hangs on."""
+    condition = node.parent
+    if isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null):
+        condition = condition.parent
+        if not isinstance(condition, exp.Not):
+            return False
+    elif not isinstance(condition, _CONDITIONS) or node.arg_key not in {"this", "expression"}:
         return False
-    above = comparison.parent
+    above = condition.parent
     while isinstance(above, exp.And | exp.Paren):
         above = above.parent
     return isinstance(above, exp.Where) and isinstance(above.parent, exp.Select)

@@ -6,12 +6,13 @@ import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from tracestore.store import SegmentRef, Snapshot, TableSnapshot
 from tracestore.store.leaf_lookup import LeafCache, LeafLookup, Mask
 from tracestore.variant import leaf_name, parse_path
 from tracestore_query.null_leaves import only_null
-from tracestore_query.plan import EVER, Leaf, Scan
+from tracestore_query.plan import EVER, Leaf, Scan, TailGroup
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -72,18 +73,43 @@ class TableReader:
             for leaf in leaves:
                 some |= self._lookup.column_segments(leaf) | self._lookup.tail_segments(leaf)
             kept &= some
-        tailed = np.zeros(len(segments), np.bool_)
-        for leaf in scan.leaves:
-            in_tail = self._lookup.tail_segments(leaf) & kept
-            if in_tail.any():
-                scan.tails[leaf] = frozenset(
-                    segments[place].segment_id for place in np.flatnonzero(in_tail)
-                )
-                tailed |= in_tail
-        scan.plain = self._chosen(kept & ~tailed)
-        scan.tailed = self._chosen(kept & tailed)
+        groups = self._tail_groups(scan, np.flatnonzero(kept))
+        tailed = {place for _, places in groups for place in places}
+        scan.plain = tuple(
+            segments[place] for place in np.flatnonzero(kept).tolist() if place not in tailed
+        )
+        scan.tailed = tuple(
+            TailGroup(tuple(segments[place] for place in places), leaves, needed)
+            for (leaves, needed), places in groups
+        )
         scan.pruned = int(len(segments) - kept.sum())
         scan.memtable = self._view.memtable
+
+    def _tail_groups(
+        self, scan: Scan, kept: npt.NDArray[np.int64]
+    ) -> list[tuple[tuple[tuple[Leaf, ...], frozenset[str]], list[int]]]:
+        """Returns the segments with a wanted leaf in their tail, by what is there and needed."""
+        in_tail = {leaf: self._lookup.tail_segments(leaf) for leaf in scan.leaves}
+        in_tail = {leaf: mask for leaf, mask in in_tail.items() if mask[kept].any()}
+        if not in_tail:
+            return []
+        groups: dict[tuple[tuple[Leaf, ...], frozenset[str]], list[int]] = {}
+        in_column = {
+            leaf: self._lookup.column_segments(leaf) for leaves in scan.required for leaf in leaves
+        }
+        for place in kept.tolist():
+            leaves = tuple(leaf for leaf, mask in in_tail.items() if mask[place])
+            if not leaves:
+                continue
+            needed = frozenset(
+                wanted[0][0]
+                for wanted in scan.required
+                if len({path for path, _ in wanted}) == 1
+                and wanted[0][0] in {path for path, _ in leaves}
+                and not any(in_column[leaf][place] for leaf in wanted)
+            )
+            groups.setdefault((leaves, needed), []).append(place)
+        return list(groups.items())
 
     def _chosen(self, mask: Mask) -> tuple[SegmentRef, ...]:
         return tuple(self._view.segments[place] for place in np.flatnonzero(mask))

@@ -20,6 +20,20 @@ Leaf = tuple[str, str]
 """A path's text and a leaf type."""
 
 
+@dataclass(frozen=True, slots=True)
+class TailGroup:
+    """Is segments that have the same wanted leaves in their tails.
+
+    Attributes:
+        leaves: those leaves.
+        needed: paths among them that a matching row must have, and has nowhere but in the tail.
+    """
+
+    segments: tuple[SegmentRef, ...]
+    leaves: tuple[Leaf, ...]
+    needed: frozenset[str]
+
+
 @dataclass(slots=True)
 class Scan:
     """Reads one table, once.
@@ -28,8 +42,7 @@ class Scan:
         token: the name that stands for the scan in the query's tree; nothing else has it.
         table: the stored table.
         plain: the segments to read, after pruning, in which every wanted leaf is a column or absent.
-        tailed: those in which a wanted leaf is in the tail.
-        tails: for each such leaf, the ids of the segments that have it in the tail.
+        tailed: those in which a wanted leaf is in the tail, in groups that are read alike.
         pruned: how many of the table's segments were left out.
         memtable: rows in no segment yet.
         fixed: fixed columns wanted, derived ones included.
@@ -45,8 +58,7 @@ class Scan:
     token: str
     table: str
     plain: tuple[SegmentRef, ...] = ()
-    tailed: tuple[SegmentRef, ...] = ()
-    tails: dict[Leaf, frozenset[str]] = field(default_factory=dict)
+    tailed: tuple[TailGroup, ...] = ()
     pruned: int = 0
     memtable: tuple[pa.Table, ...] = ()
     fixed: dict[str, None] = field(default_factory=dict)
@@ -61,7 +73,7 @@ class Scan:
     @property
     def segments(self) -> tuple[SegmentRef, ...]:
         """Returns the segments to read."""
-        return (*self.plain, *self.tailed)
+        return (*self.plain, *(each for group in self.tailed for each in group.segments))
 
     def leaf(self, path: str, leaf_type: str) -> str:
         """Returns the scan's column of a leaf, wanted from now on."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 from tracestore.store import SegmentRef
 from tracestore.variant import TABLES, Shredder
 from tracestore_query.data import physical
-from tracestore_query.plan import Leaf, Scan
+from tracestore_query.plan import Leaf, Scan, TailGroup
 from tracestore_query.tables import quoted
 
 SEGMENT_SUFFIX = ".parquet"
@@ -97,8 +97,7 @@ def scan_text(scan: Scan) -> ScanText:
     tables: dict[str, pa.Table] = {}
     if scan.plain:
         parts.append(_read(scan, scan.plain, stored))
-    if scan.tailed:
-        parts.append(_read_with_tail(scan, stored))
+    parts += [_read_with_tail(scan, group, stored) for group in scan.tailed]
     memory = _memory_table(scan, stored)
     if memory is not None:
         name = f"{scan.token}_memory"
@@ -162,38 +161,32 @@ def _read(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str]) -> 
     return _outer(scan, source, "filename AS __file, file_row_number AS __row")
 
 
-def _read_with_tail(scan: Scan, stored: Sequence[str]) -> str:
+def _read_with_tail(scan: Scan, group: TailGroup, stored: Sequence[str]) -> str:
     """Joins each wanted path with its rows of the sidecars; a sidecar is named after its segment."""
-    segments = scan.tailed
-    base = f"({_read_parquet(scan, segments, stored, True)})"
+    base = f"({_read_parquet(scan, group.segments, stored, places=True)})"
+    files = ", ".join(quoted(each.tail_uri) for each in group.segments if each.tail_uri)
     by_path: dict[str, list[tuple[str, str]]] = {}
-    for leaf in scan.tails:
+    for leaf in group.leaves:
         by_path.setdefault(leaf[0], []).append((leaf[1], scan.leaves[leaf]))
     joins = []
     replaced = []
     for i, (path, columns) in enumerate(by_path.items()):
         tail = f"__tail{i}"
-        files = ", ".join(
-            quoted(segment.tail_uri)
-            for segment in segments
-            if segment.tail_uri
-            and any(segment.segment_id in scan.tails[path, leaf_type] for leaf_type, _ in columns)
-        )
         wanted = ", ".join(
             f'CASE WHEN type = {quoted(leaf_type)} THEN {_TAIL_VALUE[leaf_type]} END AS "{column}"'
             for leaf_type, column in columns
         )
-        one_type = f" AND type = {quoted(columns[0][0])}" if len(columns) == 1 else ""
+        types = ", ".join(quoted(leaf_type) for leaf_type, _ in columns)
+        # A row that must have the path is found by its tail, the others keep their rows.
+        kind = "INNER" if path in group.needed else "LEFT"
         joins.append(
-            f"LEFT JOIN (SELECT {_segment_of_tail(segments)} AS file, row, "
-            f"{wanted} FROM read_parquet([{files}], filename=true) WHERE path = {quoted(path)}{one_type}) {tail} "
+            f"{kind} JOIN (SELECT {_segment_of_tail(group.segments)} AS file, row, {wanted} "
+            f"FROM read_parquet([{files}], filename=true) "
+            f"WHERE path = {quoted(path)} AND type IN ({types})) {tail} "
             f"ON {tail}.file = base.filename AND {tail}.row = base.file_row_number"
         )
-        replaced += [
-            f'coalesce(base."{column}", {tail}."{column}") AS "{column}"' for _, column in columns
-        ]
-    star = f"base.* REPLACE ({', '.join(replaced)})" if replaced else "base.*"
-    source = f"(SELECT {star} FROM {base} base {' '.join(joins)})"
+        replaced += [f'{tail}."{column}" AS "{column}"' for _, column in columns]
+    source = f"(SELECT base.* REPLACE ({', '.join(replaced)}) FROM {base} base {' '.join(joins)})"
     return _outer(scan, source, "filename AS __file, file_row_number AS __row")
 
 
