@@ -129,6 +129,7 @@ _LIST_NODES = (
     exp.ArraySort,
     exp.ArrayToString,
     exp.Explode,
+    exp.Length,
     exp.Transform,
     exp.Unnest,
 )

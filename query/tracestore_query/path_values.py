@@ -76,7 +76,9 @@ class PathValues:
             scan.required.append(found.leaves)
         columns: dict[str, exp.Expr] = {}
         for path, leaf_type in found.leaves:
-            if _is_null_only(data, path, leaf_type, len(found.leaves)):
+            # A null is a type of its own to typeof, and to nothing else.
+            named = want.use is Use.TYPEOF
+            if not named and _is_null_only(data, path, leaf_type, len(found.leaves)):
                 continue
             column: exp.Expr = exp.column(scan.leaf(path, leaf_type), table=alias, quoted=True)
             # The flat key and the nested object are one column to the reader.
