@@ -25,6 +25,8 @@ class Store(PlainStore):
         projects: Collection[str] | None = None,
         timeout_s: float | None = 60.0,
         max_rows: int | None = None,
+        max_bytes: int | None = None,
+        cursor: str | None = None,
     ) -> Result:
         """Returns the answer of one SQL statement; docs/guide/sql.md is the language.
 
@@ -34,12 +36,20 @@ class Store(PlainStore):
             projects: the projects it may see, None for all.
             timeout_s: seconds until it is stopped, None for no bound.
             max_rows: rows after which the answer is cut, with a warning.
+            max_bytes: bytes of Arrow data after which the answer is cut, with a warning.
+            cursor: asks for a page of an ordered query: empty for the first, then `Result.cursor`.
 
         Raises:
             QueryError: saying what is wrong and what to do about it.
         """
         return self.query.sql(
-            sql, params, projects=projects, timeout_s=timeout_s, max_rows=max_rows
+            sql,
+            params,
+            projects=projects,
+            timeout_s=timeout_s,
+            max_rows=max_rows,
+            max_bytes=max_bytes,
+            cursor=cursor,
         )
 
     @property

@@ -1,6 +1,7 @@
 """SQL to plan to DuckDB: what answers questions over the store."""
 
 from tracestore_query.errors import (
+    QueryCursorError,
     QueryFailedError,
     QueryForbiddenError,
     QueryMemoryError,
@@ -14,6 +15,7 @@ from tracestore_query.session import Query
 
 __all__ = [
     "Query",
+    "QueryCursorError",
     "QueryFailedError",
     "QueryForbiddenError",
     "QueryMemoryError",

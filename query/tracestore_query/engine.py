@@ -6,6 +6,7 @@ import functools
 import re
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,12 +16,18 @@ import pyarrow as pa
 
 from tracestore.errors import PayloadError
 from tracestore.variant import unshred_values
-from tracestore_query.errors import QueryFailedError, QueryMemoryError, QueryTimeoutError
+from tracestore_query.errors import (
+    QueryError,
+    QueryFailedError,
+    QueryMemoryError,
+    QueryTimeoutError,
+)
 from tracestore_query.functions import allowed
 from tracestore_query.plan import ObjectCall
 from tracestore_query.scan_sql import leaf_sql_type
 
 _PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
+_CANCELLED = "cannot finish query: it was cancelled"
 _INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|place)[a-z0-9_]*"?\.?')
 
 
@@ -74,37 +81,71 @@ class Engine:
         self._spill.cleanup()
 
 
-@contextmanager
-def running(cursor: duckdb.DuckDBPyConnection, timeout_s: float | None) -> Iterator[None]:
-    """Bounds what runs inside by time, and turns the engine's errors into ours."""
-    expired = threading.Event()
+class Deadline:
+    """Bounds the time that an engine works on one query, in all its parts together.
 
-    def stop() -> None:
-        expired.set()
-        cursor.interrupt()
+    Args:
+        cursor: that runs it.
+        timeout_s: seconds of work, None for no bound.
 
-    timer = threading.Timer(timeout_s, stop) if timeout_s is not None else None
-    if timer is not None:
-        timer.daemon = True
-        timer.start()
-    try:
-        yield
-    except duckdb.InterruptException:
-        if expired.is_set():
-            raise QueryTimeoutError(
-                f"cannot finish query: it ran longer than {timeout_s:g} s; "
+    Attributes:
+        used_s: seconds that it has worked.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float | None) -> None:
+        self._cursor = cursor
+        self._timeout_s = timeout_s
+        self._cancelled = threading.Event()
+        self.used_s = 0.0
+
+    def cancel(self) -> None:
+        """Stops the query, from any thread."""
+        self._cancelled.set()
+        self._cursor.interrupt()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Bounds what runs inside, and turns the engine's errors into ours."""
+        if self._cancelled.is_set():
+            raise QueryFailedError(_CANCELLED)
+        expired = threading.Event()
+
+        def stop() -> None:
+            expired.set()
+            self._cursor.interrupt()
+
+        timer: threading.Timer | None = None
+        started = time.monotonic()
+        if self._timeout_s is not None:
+            timer = threading.Timer(max(0.0, self._timeout_s - self.used_s), stop)
+            timer.daemon = True
+            timer.start()
+        try:
+            yield
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise self._ours(error, expired=expired.is_set()) from None
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self.used_s += time.monotonic() - started
+
+    def _ours(self, error: Exception, *, expired: bool) -> QueryError:
+        text = str(error)
+        if expired:
+            return QueryTimeoutError(
+                f"cannot finish query: it ran longer than {self._timeout_s:g} s; "
                 "add a time range (start_time >= ...) or raise timeout_s"
-            ) from None
-        raise QueryFailedError("cannot finish query: it was cancelled") from None
-    except duckdb.OutOfMemoryException:
-        raise QueryMemoryError(
-            "cannot finish query: it needs more memory than the limit; add a time range, a LIMIT, or fewer columns"
-        ) from None
-    except (duckdb.Error, pa.ArrowException) as error:
-        raise QueryFailedError(f"cannot run query: {_clean(str(error))}") from None
-    finally:
-        if timer is not None:
-            timer.cancel()
+            )
+        if self._cancelled.is_set() or isinstance(error, duckdb.InterruptException):
+            return QueryFailedError(_CANCELLED)
+        if isinstance(error, duckdb.OutOfMemoryException | pa.ArrowMemoryError) or (
+            "Out of Memory" in text
+        ):
+            return QueryMemoryError(
+                "cannot finish query: it needs more memory than the limit; "
+                "add a time range, a LIMIT, or fewer columns"
+            )
+        return QueryFailedError(f"cannot run query: {_clean(text)}")
 
 
 def _clean(message: str) -> str:

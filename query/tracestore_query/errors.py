@@ -5,6 +5,7 @@ from __future__ import annotations
 from tracestore.errors import QueryError
 
 __all__ = [
+    "QueryCursorError",
     "QueryError",
     "QueryFailedError",
     "QueryForbiddenError",
@@ -30,6 +31,10 @@ class UnknownNameError(QueryError):
 
 class QueryParameterError(QueryError):
     """Says that a parameter has no value, or that a value has no parameter."""
+
+
+class QueryCursorError(QueryError):
+    """Says that a query cannot be paged, or that a cursor is not one of it."""
 
 
 class QueryTimeoutError(QueryError):

@@ -15,37 +15,43 @@ META = "tracestore.parameter"
 """The key of a placeholder's value in its node's meta, in a tuple of one."""
 
 
-def note_values(tree: exp.Expr, parameters: Parameters) -> None:
-    """Notes the value of every placeholder at its node.
+def note_values(tree: exp.Expr, parameters: Parameters) -> dict[str, Any]:
+    """Notes the value of every placeholder at its node, and gives each a name of its own.
+
+    Positions become names since planning may move or repeat what holds a `?`.
+
+    Returns:
+        The values by these names.
 
     Raises:
-        QueryParameterError: where a value is missing, or a name and a position are mixed.
+        QueryParameterError: where a value is missing, or there are more values than parameters.
     """
-    nodes = list(tree.find_all(exp.Placeholder, exp.Parameter, bfs=False))
-    if not nodes:
-        if parameters:
-            raise QueryParameterError(
-                "cannot run query: it has no parameters, but values were given"
-            )
-        return
+    # In the order in which they are written.
+    nodes = list(tree.find_all(exp.Placeholder, bfs=False))
+    values: dict[str, Any] = {}
     unnamed = 0
     for node in nodes:
-        name = _name(node)
+        name = str(node.this or "")
         if not name:
             unnamed += 1
             name = str(unnamed)
-        node.meta[META] = (_value(name, parameters),)
+        value = _value(name, parameters)
+        node.meta[META] = (value,)
+        unique = f"p{name}" if name.isdigit() else f"n_{name}"
+        node.set("this", unique)
+        values[unique] = value
+    if not isinstance(parameters, Mapping) and len(parameters or ()) > len(values):
+        given = len(parameters or ())
+        raise QueryParameterError(
+            f"cannot run query: it has {len(values)} parameters, but {given} values were given"
+        )
+    return values
 
 
 def value_of(node: exp.Expr) -> Any:
     """Returns the value of a placeholder, None where the node is none."""
     held = node.meta.get(META)
     return held[0] if held else None
-
-
-def _name(node: exp.Expr) -> str:
-    inner = node.this
-    return str(inner.name if isinstance(inner, exp.Expr) else inner or "")
 
 
 def _value(name: str, parameters: Parameters) -> Any:

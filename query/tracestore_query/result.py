@@ -38,24 +38,50 @@ class QueryStats:
 
 
 @dataclass(slots=True)
+class Notes:
+    """Is what is known of an answer only once it was read.
+
+    Attributes:
+        warnings: what a reader should know.
+        cursor: of the next page, None where there is none.
+    """
+
+    warnings: list[str]
+    cursor: str | None = None
+
+
+@dataclass(slots=True)
 class Result:
     """Is a query's answer; iterating gives its batches once. A context manager.
 
     Attributes:
         schema: names and Arrow types of the columns.
         types: the engine's type of every column, e.g. BIGINT or JSON.
-        warnings: what a reader should know; grows while batches are read.
+        notes: what is known once all batches are read.
         stats: what was read.
     """
 
     schema: pa.Schema
     types: list[str]
     batches: Iterator[pa.RecordBatch]
-    warnings: list[str]
+    notes: Notes
     stats: QueryStats
     on_close: Callable[[], None] = field(repr=False)
     on_cancel: Callable[[], None] = field(repr=False)
     _closed: bool = False
+
+    @property
+    def warnings(self) -> list[str]:
+        """Returns what a reader should know; grows while batches are read."""
+        return self.notes.warnings
+
+    @property
+    def cursor(self) -> str | None:
+        """Returns what asks for the next page, once all batches are read.
+
+        None on the last page, and where pages were not asked for.
+        """
+        return self.notes.cursor
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yields the remaining batches and closes the result after the last."""

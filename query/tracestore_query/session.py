@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -20,14 +21,15 @@ from tracestore_query.binding import Binding
 from tracestore_query.catalog_tables import catalog_table
 from tracestore_query.constants import Constants
 from tracestore_query.data import reader_of
-from tracestore_query.engine import Engine, add_object_function, running
+from tracestore_query.engine import Deadline, Engine, add_object_function
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.explain import explain
+from tracestore_query.paging import Paging, paged
 from tracestore_query.parameters import Parameters, note_values
 from tracestore_query.plan import EVER, Plan
-from tracestore_query.result import QueryStats, Result
+from tracestore_query.result import Notes, QueryStats, Result
 from tracestore_query.scan_sql import scan_text
-from tracestore_query.streaming import Caps, plain_schema, stream
+from tracestore_query.streaming import Caps, Stream, plain_schema
 from tracestore_query.tables import STORED, VIEWS
 
 BATCH_ROWS = 8192
@@ -46,6 +48,7 @@ class _Running:
     """Is what a query holds until it is closed."""
 
     cursor: duckdb.DuckDBPyConnection
+    deadline: Deadline
     snapshot: Snapshot | None = None
     functions: tuple[str, ...] = ()
 
@@ -88,6 +91,7 @@ class Query:
         timeout_s: float | None = 60.0,
         max_rows: int | None = None,
         max_bytes: int | None = None,
+        cursor: str | None = None,
     ) -> Result:
         """Returns the answer of one statement: SELECT, or EXPLAIN or DESCRIBE of one.
 
@@ -98,6 +102,7 @@ class Query:
             timeout_s: seconds until it is stopped, None for no bound.
             max_rows: rows after which the answer is cut, with a warning.
             max_bytes: bytes of Arrow data after which the answer is cut, with a warning.
+            cursor: asks for a page of an ordered query: empty for the first, then `Result.cursor`.
 
         Raises:
             QueryError: of one of the types in `tracestore_query.errors`.
@@ -107,21 +112,24 @@ class Query:
         described = _DESCRIBE.match(sql)
         head = explained or described
         body = sql[head.end() :] if head is not None else sql
-        held = _Running(self._engine.cursor())
+        engine_cursor = self._engine.cursor()
+        held = _Running(engine_cursor, Deadline(engine_cursor, timeout_s))
         try:
             tree = self._checked(body).copy()
-            note_values(tree, params)
+            values = note_values(tree, params)
+            paging = paged(tree, body, params, cursor) if cursor is not None else None
             plan = self._plan(tree, held, projects)
             text = self._text(plan, held)
+            if paging is not None:
+                text = paging.wrapped(text)
             stats = _stats(plan, started)
             if explained is not None:
                 analyze = explained.group(1) is not None
-                return _explained(plan, text, held, stats, params, timeout_s, analyze=analyze)
+                return _explained(plan, text, held, stats, values, analyze=analyze)
             if described is not None:
                 text = f"DESCRIBE {text}"
                 plan.rebuilt.clear()
-            caps = Caps(max_rows, max_bytes)
-            return _run(plan, text, held, stats, params, timeout_s, caps)
+            return _run(plan, text, held, stats, values, Caps(max_rows, max_bytes), paging)
         except RecursionError:
             held.let_go()
             raise QueryForbiddenError("cannot run query: nested too deeply") from None
@@ -184,20 +192,37 @@ def _run(
     text: str,
     held: _Running,
     stats: QueryStats,
-    params: Parameters,
-    timeout_s: float | None,
+    values: dict[str, Any],
     caps: Caps,
+    paging: Paging | None,
 ) -> Result:
-    with running(held.cursor, timeout_s):
-        relation = held.cursor.sql(text, params=params) if params else held.cursor.sql(text)
+    with held.deadline.running():
+        relation = held.cursor.sql(text, params=values) if values else held.cursor.sql(text)
         types = [str(sql_type) for sql_type in relation.types]
         reader = relation.to_arrow_reader(BATCH_ROWS)
+    fields = list(reader.schema)
+    if paging is not None:
+        types, fields = types[: -paging.keys], fields[: -paging.keys]
     for each in plan.rebuilt:
         types[each.output] = "JSON"
-    schema = plain_schema(reader.schema, plan.rebuilt)
-    warnings = list(plan.warnings)
-    batches = stream(reader, plan.rebuilt, schema, held.cursor, timeout_s, caps, warnings)
-    return Result(schema, types, batches, warnings, stats, held.let_go, held.cursor.interrupt)
+    schema = plain_schema(pa.schema(fields), plan.rebuilt)
+    notes = Notes(list(plan.warnings))
+    stream = Stream(
+        reader, plan.rebuilt, schema, held.deadline, caps, paging, notes, _slow_hint(plan)
+    )
+    return Result(schema, types, stream.batches(), notes, stats, held.let_go, held.deadline.cancel)
+
+
+def _slow_hint(plan: Plan) -> str | None:
+    """Returns what to say of a slow query that reads a table at all times."""
+    for scan in plan.scans.values():
+        if scan.time_range == EVER and scan.segments:
+            column = STORED[scan.table].time_column
+            return (
+                f"the query reads {scan.table} at all times; it is faster with a time range: "
+                f"{column} >= now() - INTERVAL 1 DAY"
+            )
+    return None
 
 
 def _stats(plan: Plan, started: float) -> QueryStats:
@@ -216,24 +241,18 @@ def _explained(
     text: str,
     held: _Running,
     stats: QueryStats,
-    params: Parameters,
-    timeout_s: float | None,
+    values: dict[str, Any],
     *,
     analyze: bool,
 ) -> Result:
     profile: str | None = None
     if analyze:
-        with running(held.cursor, timeout_s):
-            held.cursor.execute(f"EXPLAIN ANALYZE {text}", params or None)
+        with held.deadline.running():
+            held.cursor.execute(f"EXPLAIN ANALYZE {text}", values or None)
             lines = held.cursor.fetchall()
         profile = _PLACES.sub("", "\n".join(str(line[-1]) for line in lines))
     table: pa.Table = explain(plan, profile)
-    return Result(
-        table.schema,
-        ["VARCHAR", "VARCHAR"],
-        iter(table.to_batches()),
-        list(plan.warnings),
-        stats,
-        held.let_go,
-        held.cursor.interrupt,
-    )
+    notes = Notes(list(plan.warnings))
+    batches = iter(table.to_batches())
+    types = ["VARCHAR", "VARCHAR"]
+    return Result(table.schema, types, batches, notes, stats, held.let_go, held.deadline.cancel)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import duckdb
 import pyarrow as pa
 
-from tracestore_query.engine import running
+from tracestore_query.engine import Deadline
+from tracestore_query.paging import Paging
 from tracestore_query.plan import Rebuilt
 from tracestore_query.rebuild import rebuild
+from tracestore_query.result import Notes
+
+SLOW_S = 2.0
+"""Seconds of work from which on a query over all times gets a hint to name one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,41 +25,79 @@ class Caps:
     max_bytes: int | None = None
 
 
-def stream(
-    reader: pa.RecordBatchReader,
-    rebuilt: Sequence[Rebuilt],
-    schema: pa.Schema,
-    cursor: duckdb.DuckDBPyConnection,
-    timeout_s: float | None,
-    caps: Caps,
-    warnings: list[str],
-) -> Iterator[pa.RecordBatch]:
-    """Yields an answer's batches; where it is cut, a warning says so."""
-    rows_left = caps.max_rows
-    bytes_left = caps.max_bytes
-    with running(cursor, timeout_s):
-        for batch in reader:
-            table = pa.Table.from_batches([batch])
-            cut = rows_left is not None and table.num_rows > rows_left
-            if cut:
-                table = table.slice(0, rows_left)
-                warnings.append(
-                    f"the answer was cut after {caps.max_rows} rows; add a LIMIT, or page with a cursor"
-                )
-            table = _plain(rebuild(table, rebuilt) if rebuilt else table, schema)
-            if bytes_left is not None and table.nbytes > bytes_left:
-                table = table.slice(0, _rows_within(table, bytes_left))
-                warnings.append(
-                    f"the answer was cut after {caps.max_bytes} bytes; select fewer columns or rows"
-                )
-                cut = True
+class Stream:
+    """Is an answer on its way from the engine to a reader.
+
+    Args:
+        reader: the engine's batches.
+        rebuilt: columns that hold places of objects.
+        schema: of the answer, without sort keys.
+        deadline: bounds the time that the engine works on it; a slow reader costs none.
+        caps: where it is cut.
+        paging: how it is cut into pages, None where it is not.
+        notes: filled in while batches are read.
+        slow_hint: what to tell where the engine worked for `SLOW_S` and longer.
+    """
+
+    def __init__(
+        self,
+        reader: pa.RecordBatchReader,
+        rebuilt: Sequence[Rebuilt],
+        schema: pa.Schema,
+        deadline: Deadline,
+        caps: Caps,
+        paging: Paging | None,
+        notes: Notes,
+        slow_hint: str | None,
+    ) -> None:
+        self._reader = reader
+        self._rebuilt = rebuilt
+        self._schema = schema
+        self._deadline = deadline
+        self._caps = caps
+        self._paging = paging
+        self._notes = notes
+        self._slow_hint = slow_hint
+        self._rows = 0
+        self._bytes = 0
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yields the answer's batches. Where it is cut, a warning says so."""
+        cut: str | None = None
+        while cut is None:
+            with self._deadline.running():
+                batch = next(self._reader, None)
+                if batch is None:
+                    break
+                table, cut = self._next(pa.Table.from_batches([batch]))
+            if cut is not None:
+                self._notes.warnings.append(f"the answer was cut after {cut}")
             yield from table.to_batches()
-            if cut:
-                return
-            if rows_left is not None:
-                rows_left -= table.num_rows
-            if bytes_left is not None:
-                bytes_left -= table.nbytes
+        if self._slow_hint is not None and self._deadline.used_s >= SLOW_S:
+            self._notes.warnings.append(self._slow_hint)
+
+    def _next(self, table: pa.Table) -> tuple[pa.Table, str | None]:
+        """Returns a batch as readers get it, and where it was cut."""
+        cut: str | None = None
+        caps = self._caps
+        if caps.max_rows is not None and self._rows + table.num_rows > caps.max_rows:
+            table = table.slice(0, caps.max_rows - self._rows)
+            cut = f"{caps.max_rows} rows; add a LIMIT, or page with a cursor"
+        keyed = table
+        if self._paging is not None:
+            table = table.select(range(table.num_columns - self._paging.keys))
+        table = _plain(rebuild(table, self._rebuilt) if self._rebuilt else table, self._schema)
+        if caps.max_bytes is not None and self._bytes + table.nbytes > caps.max_bytes:
+            table = table.slice(0, _rows_within(table, caps.max_bytes - self._bytes))
+            cut = f"{caps.max_bytes} bytes; select fewer columns or rows"
+        self._rows += table.num_rows
+        self._bytes += table.nbytes
+        if self._paging is not None and table.num_rows:
+            limit = self._paging.limit
+            more = cut is not None or (limit is not None and self._rows >= limit)
+            last = keyed.slice(table.num_rows - 1, 1).combine_chunks().to_batches()[0]
+            self._notes.cursor = self._paging.cursor_after(last) if more else None
+        return table, cut
 
 
 def plain_schema(schema: pa.Schema, rebuilt: Sequence[Rebuilt]) -> pa.Schema:

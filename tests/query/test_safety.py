@@ -4,7 +4,7 @@ tested apart: each must hold alone."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -376,7 +376,7 @@ def test_literals_cannot_leave_their_quotes(store: Store) -> None:
         assert store.sql("SELECT $v AS v", {"v": text}).rows() == [{"v": text}]
 
 
-BOMBS = {
+BOMBS: dict[str, Callable[[int], str]] = {
     "parentheses": lambda n: "SELECT " + "(" * n + "1" + ")" * n,
     "unclosed": lambda n: "SELECT " + "(" * n,
     "subqueries": lambda n: "SELECT * FROM (" * n + "SELECT 1" + ")" * n,
