@@ -23,6 +23,13 @@ MIN_LEAF_DENSITY: Final = 0.01
 # Distinct paths of one builder, about 150 bytes each; values beyond it stay in `_overflow` and are counted.
 MAX_PATHS: Final = 262_144
 
+# Bytes of a path's text. Every leaf repeats its path in its name, so a long path under many keys multiplies;
+# a value under a longer one stays JSON text in `_overflow`.
+MAX_PATH_BYTES: Final = 1024
+
+# No bound on a path's text while rows are rebuilt: no name is made then.
+ANY_PATH_BYTES: Final = 2**32 - 1
+
 # Distinct paths while rows are rebuilt: everything stored must come back, so only 32-bit numbering bounds it.
 MAX_NODES: Final = 2**32 - 16
 

@@ -15,6 +15,8 @@ import grpc
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from pydantic import Field
 from pydantic_settings import (
@@ -33,6 +35,9 @@ from tracestore_ingest.otlp_http import otlp_router
 from tracestore_query.api import api_router
 
 log = structlog.get_logger("tracestore.server")
+
+MAX_QUERY_BYTES = 4 * 1024 * 1024
+"""A million characters of SQL and its parameters; longer bodies are refused before they are read."""
 
 GRACE_S = 10.0
 """Seconds that requests under way have when the server is asked to stop."""
@@ -211,6 +216,25 @@ def make_app(store: Store, admission: Admission, gate: Gate) -> FastAPI:
     def metrics() -> Response:
         """Gives counters and gauges in Prometheus' text format."""
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+    @app.middleware("http")
+    async def bound_query(request: Request, call_next: Any) -> Response:
+        length = request.headers.get("content-length", "")
+        bounded = length.isdigit() and int(length) <= MAX_QUERY_BYTES
+        if request.url.path == "/api/query" and request.method == "POST" and not bounded:
+            status = 413 if length else 411
+            detail = f"a query's body must say its length and have at most {MAX_QUERY_BYTES} bytes"
+            return JSONResponse({"title": "Bad length", "status": status, "detail": detail}, status)
+        response: Response = await call_next(request)
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        problems = [
+            {"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]}
+            for each in error.errors()
+        ]
+        return JSONResponse({"detail": problems}, 422)
 
     app.include_router(otlp_router(store, admission))
     app.include_router(api_router(store, store.query))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from tracestore.errors import ProjectForbiddenError
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.store.decompress import decompress, normal_encoding
+from tracestore.store.payloads import normal_content_type
 from tracestore.variant import otlp_projects
 from tracestore_ingest.routing import Route
 
@@ -51,7 +52,10 @@ def check_payload(
         return
     plain = decompress(body, normal_encoding(encoding), MAX_PAYLOAD_BYTES)
     found = otlp_projects(
-        plain, signal=signal, content_type=content_type, default=route.project or "default"
+        plain,
+        signal=signal,
+        content_type=normal_content_type(content_type),
+        default=route.project or "default",
     )
     for name in found:
         if name not in projects:

@@ -38,6 +38,9 @@ STATUS_OF: Final[tuple[tuple[type[Exception], int, int, bool], ...]] = (
     (TraceStoreError, 400, 3, False),
 )
 
+MAX_EXPANSION: Final = 1100
+"""gzip and deflate grow at most 1,032 times; zstd may grow more, and is bounded by the largest size alike."""
+
 METRICS_MESSAGE: Final = (
     "metrics are not stored: this store keeps traces and logs; turn the metrics exporter off "
     "(OTEL_METRICS_EXPORTER=none)"
@@ -74,11 +77,11 @@ async def _export(request: Request, store: Store, admission: Admission, signal: 
     try:
         route = bound_route(route_of(request.headers), projects)
         body = await _body(request)
-        if projects is not None:
-            await run_in_threadpool(
-                check_payload, body, signal, declared, encoding, route, projects
-            )
-        with admission.hold(len(body)):
+        with admission.hold(_held_bytes(body, encoding)):
+            if projects is not None:
+                await run_in_threadpool(
+                    check_payload, body, signal, declared, encoding, route, projects
+                )
             report = await run_in_threadpool(
                 store.ingest_otlp,
                 body,
@@ -107,6 +110,13 @@ async def _body(request: Request) -> bytes:
             raise LimitExceededError(_too_large(size))
         parts.append(part)
     return b"".join(parts)
+
+
+def _held_bytes(body: bytes, encoding: str | None) -> int:
+    """Returns what a body may take in memory: one that is compressed may grow to the largest size."""
+    if (encoding or "identity").strip().lower() in {"", "identity", "none"}:
+        return len(body)
+    return min(MAX_PAYLOAD_BYTES, len(body) * MAX_EXPANSION)
 
 
 def _too_large(size: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -19,6 +17,7 @@ from tracestore.errors import (
 )
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.store import Store
+from tracestore.variant import json_projects
 from tracestore_query import formats
 from tracestore_query.errors import (
     QueryForbiddenError,
@@ -49,7 +48,7 @@ class QueryBody(BaseModel):
     params: dict[str, Any] | list[Any] | None = Field(
         default=None, description="Values of `$name` or `?`."
     )
-    timeout_s: float = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
+    timeout_s: float = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S, allow_inf_nan=False)
     max_rows: int | None = Field(default=None, ge=1, description="Cuts the answer, with a warning.")
 
 
@@ -156,7 +155,7 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
         """Stores NDJSON rows of a table; a bad row is refused alone."""
         try:
             body = await _bounded_body(request)
-            project = _check_rows(body, project, _projects(request))
+            project = await run_in_threadpool(_check_rows, body, table, project, _projects(request))
             report = await run_in_threadpool(store.insert, table, body, project, experiment)
         except TraceStoreError as error:
             return problem(error)
@@ -187,21 +186,19 @@ def _projects(request: Request) -> frozenset[str] | None:
     return projects
 
 
-def _check_rows(body: bytes, project: str | None, projects: frozenset[str] | None) -> str | None:
+def _check_rows(
+    body: bytes, table: str, project: str | None, projects: frozenset[str] | None
+) -> str | None:
     """Returns the project of rows that name none; refuses rows of projects that the key is not bound to."""
     if projects is None:
         return project
     if project is None and len(projects) == 1:
         project = next(iter(projects))
-    named = {project or "default"}
-    for line in body.splitlines():
-        # A line that is no object is refused by the store.
-        with contextlib.suppress(ValueError, AttributeError):
-            named.add(str(json.loads(line).get("project", project)))
-    for name in named - projects:
-        raise ProjectForbiddenError(
-            f"cannot write to project {name!r}: this key is not bound to it"
-        )
+    for name in json_projects(body, table=table, default=project or "default"):
+        if name not in projects:
+            raise ProjectForbiddenError(
+                f"cannot write to project {name!r}: this key is not bound to it"
+            )
     return project
 
 

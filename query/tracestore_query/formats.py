@@ -79,7 +79,12 @@ def _column_texts(column: pa.Array, sql_type: str) -> list[str]:
             else "[" + ",".join("null" if item is None else item for item in items) + "]"
             for items in column.to_pylist()
         ]
-    return [json.dumps(plain(value), ensure_ascii=False) for value in column.to_pylist()]
+    try:
+        found = column.to_pylist()
+    except (ValueError, OverflowError):
+        # Times that Python has no value for: nanoseconds, and years before 1 or after 9999.
+        found = column.cast(pa.string()).to_pylist()
+    return [json.dumps(plain(value), ensure_ascii=False) for value in found]
 
 
 def plain(value: Any) -> Any:

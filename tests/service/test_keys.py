@@ -145,6 +145,28 @@ def test_a_bound_key_writes_and_reads_its_projects_only(guarded: Server, ring: K
         ]
 
 
+def test_a_bound_key_cannot_hide_a_project_in_how_a_row_is_spelled(
+    guarded: Server, ring: KeyRing
+) -> None:
+    shop = bearer(ring.create("shop", ["ingest"], ["shop"])[1])
+    guarded.keys._forget()
+    row = (
+        '{"trace_id":"'
+        + "1" * 32
+        + '","span_id":"'
+        + "2" * 16
+        + '","start_ns":1,%s"project":"bakery"%s}\n'
+    )
+    spellings = [("\n", ""), ("\r", ""), ("", ',"metadata":{"a":' + "9" * 5000 + "}")]
+    with httpx.Client(base_url=guarded.url) as http:
+        for before, after in spellings:
+            body = (row % (before, after)).encode()
+            assert http.post("/api/import", content=body, headers=shop).status_code == 403
+        body = (row % ("", ',"metadata":{"a":"?"}')).encode().replace(b"?", b"\xff")
+        assert http.post("/api/import", content=body, headers=shop).status_code == 403
+    assert guarded.store.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 0}]
+
+
 def test_grpc_asks_for_the_same_keys(guarded: Server, ring: KeyRing) -> None:
     text = ring.create("agent", ["ingest"])[1]
     guarded.keys._forget()

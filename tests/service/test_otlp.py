@@ -179,6 +179,12 @@ REFUSED: dict[str, tuple[str, bytes, dict[str, str], int]] = {
     "no content type": ("/v1/traces", VALID, {}, 415),
     "unknown encoding": ("/v1/traces", VALID, {**PROTOBUF, "content-encoding": "br"}, 415),
     "broken gzip": ("/v1/traces", b"abc", {**PROTOBUF, "content-encoding": "gzip"}, 400),
+    "many members of gzip": (
+        "/v1/traces",
+        gzip.compress(b"") * 80_000,
+        {**PROTOBUF, "content-encoding": "gzip"},
+        400,
+    ),
     "cut gzip": (
         "/v1/traces",
         gzip.compress(VALID)[:-9],

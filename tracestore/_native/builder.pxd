@@ -41,6 +41,10 @@ cdef enum:
     NONE = 0xFFFFFFFF
     # Bytes of one leaf: Arrow's 32-bit offsets end here. Equals limits.MAX_COLUMN_BYTES.
     MAX_LEAF_BYTES = 0x7FFFFFFF
+    # Bytes of the names of values past a path limit; each repeats its parent's path.
+    MAX_SPILL_NAME_BYTES = 0x10000000
+    # Marks an entry of the row's log that names a spilled value.
+    LOG_SPILL = 0x80000000
 
 
 cdef struct Node:
@@ -58,6 +62,8 @@ cdef struct Node:
     uint32_t guess_first
     uint32_t guess_next
     uint32_t depth
+    # Bytes of the path's text form.
+    uint32_t text_size
 
 
 cdef struct Dictionary:
@@ -101,6 +107,8 @@ cdef struct State:
     uint32_t node_count
     uint32_t node_capacity
     uint32_t max_paths
+    # Bytes of a path's text: leaves repeat it, so a long one under many keys would multiply.
+    uint32_t max_path_bytes
     Buffer keys
     uint32_t* slots
     uint32_t slot_mask
@@ -134,6 +142,7 @@ cdef class Builder:
     cdef void leave(self) noexcept
 
 
+cdef uint64_t key_text_size(const uint8_t* key, size_t size) noexcept nogil
 cdef int node_add(State* s, uint32_t parent, const uint8_t* key, size_t size, uint64_t hash) noexcept nogil
 cdef int leaf_add(State* s, uint32_t node, int type, uint32_t* leaf) noexcept nogil
 cdef int dictionary_intern_bytes(
@@ -188,6 +197,8 @@ cdef inline int child_lookup(
     # Finds or adds the child of `parent` under a key. *child is NONE where the path limit forbids it.
     child[0] = child_existing(s, parent, key, size)
     if child[0] != NONE or s.node_count > s.max_paths:
+        return TS_OK
+    if s.nodes[parent].text_size + key_text_size(key, size) > s.max_path_bytes:
         return TS_OK
     child[0] = s.node_count
     return node_add(s, parent, key, size, child_hash(s, parent, key, size))

@@ -56,6 +56,18 @@ cdef int slots_grow(State* s) noexcept nogil:
     return TS_OK
 
 
+cdef uint64_t key_text_size(const uint8_t* key, size_t size) noexcept nogil:
+    # Bytes that a key adds to its path's text, the dot and quotes included.
+    cdef uint64_t total = size + 3
+    cdef size_t i
+    for i in range(size):
+        if key[i] < 0x20:
+            total += 5
+        elif key[i] == c'"' or key[i] == c'\\':
+            total += 1
+    return total
+
+
 cdef int node_add(State* s, uint32_t parent, const uint8_t* key, size_t size, uint64_t hash) noexcept nogil:
     cdef Node* nodes
     cdef Node* n
@@ -84,6 +96,7 @@ cdef int node_add(State* s, uint32_t parent, const uint8_t* key, size_t size, ui
     n.guess_first = NONE
     n.guess_next = NONE
     n.depth = s.nodes[parent].depth + 1 if s.node_count else 0
+    n.text_size = s.nodes[parent].text_size + <uint32_t>key_text_size(key, size) if s.node_count else 0
     if buffer_bytes(&s.keys, key, size) != 0:
         return TS_NO_MEMORY
     if s.node_count:
@@ -170,6 +183,8 @@ cdef int spill_end(State* s, const uint8_t* text, size_t size) noexcept nogil:
         or buffer_u32(&spill.rows, s.rows) != 0
     ):
         return TS_NO_MEMORY
+    if buffer_u32(&s.log, <uint32_t>LOG_SPILL | (spill.count - s.spill_mark)) != 0:
+        return TS_NO_MEMORY
     spill.count += 1
     s.spilled_values += 1
     return TS_OK
@@ -179,7 +194,7 @@ cdef int spill_named(
     State* s, const uint8_t* path, size_t path_size, const uint8_t* text, size_t size
 ) noexcept nogil:
     # As spill_value, for a path that is text already.
-    if s.spill.names.size + path_size + 8 > MAX_LEAF_BYTES or s.spill.values.size + size > MAX_LEAF_BYTES:
+    if s.spill.names.size + path_size + 8 > MAX_SPILL_NAME_BYTES or s.spill.values.size + size > MAX_LEAF_BYTES:
         return TS_LIMIT
     if buffer_bytes(&s.spill.names, path, path_size) != 0:
         return TS_NO_MEMORY
@@ -189,10 +204,9 @@ cdef int spill_named(
 cdef int spill_value(
     State* s, uint32_t parent, const uint8_t* key, size_t key_size, const uint8_t* text, size_t size
 ) noexcept nogil:
-    # Keeps a value that the path limit left without a node: its JSON text under its leaf name. A key grows at
-    # most sixfold by escapes, each of the parent's keys too.
+    # Keeps a value that a path limit left without a node: its JSON text under its leaf name.
     cdef Spill* spill = &s.spill
-    if spill.names.size + 6 * (key_size + s.keys.size) + 256 > MAX_LEAF_BYTES:
+    if spill.names.size + s.nodes[parent].text_size + key_text_size(key, key_size) + 8 > MAX_SPILL_NAME_BYTES:
         return TS_LIMIT
     if spill.values.size + size > MAX_LEAF_BYTES:
         return TS_LIMIT
@@ -307,15 +321,20 @@ cdef void row_undo(State* s, uint32_t start, uint32_t end) noexcept nogil:
     cdef uint32_t* log = <uint32_t*>s.log.data
     cdef uint32_t i
     for i in range(start, end):
-        if log[i] != NONE:
+        if log[i] == NONE:
+            continue
+        if log[i] & <uint32_t>LOG_SPILL:
+            # Out of reach of every row; what comes after it keeps its place.
+            (<uint32_t*>s.spill.rows.data)[s.spill_mark + (log[i] & ~<uint32_t>LOG_SPILL)] = NONE
+            s.spilled_values -= 1
+        else:
             leaf_pop(&s.leaves[log[i]])
-            log[i] = NONE
+        log[i] = NONE
 
 
 cdef void row_abort(State* s) noexcept nogil:
     row_undo(s, 0, <uint32_t>(s.log.size >> 2))
     s.log.size = 0
-    s.spilled_values -= s.spill.count - s.spill_mark
     spill_cut(&s.spill, s.spill_mark)
 
 
@@ -330,7 +349,8 @@ cdef void rows_truncate(State* s, uint32_t rows) noexcept nogil:
     count = s.spill.count
     while count and (<uint32_t*>s.spill.rows.data)[count - 1] >= rows:
         count -= 1
-    s.spilled_values -= s.spill.count - count
+    for at in range(count, s.spill.count):
+        s.spilled_values -= (<uint32_t*>s.spill.rows.data)[at] != NONE
     spill_cut(&s.spill, count)
     s.log.size = 0
     s.rows = rows
@@ -370,9 +390,10 @@ cdef void state_free(State* s) noexcept nogil:
     memset(s, 0, sizeof(State))
 
 
-cdef int state_init(State* s, uint32_t max_paths, uint64_t seed) noexcept nogil:
+cdef int state_init(State* s, uint32_t max_paths, uint32_t max_path_bytes, uint64_t seed) noexcept nogil:
     memset(s, 0, sizeof(State))
     s.max_paths = max_paths
+    s.max_path_bytes = max_path_bytes
     s.seed = seed
     s.run = 1
     s.slots = <uint32_t*>calloc(64, 4)
@@ -398,14 +419,15 @@ cdef class Builder:
         spec: the table (tracestore.variant.tables): `.stored`, its (name, kind) columns, `.variants`, and
             `.computed`, the columns that a row of JSON may name though no leaf holds them.
         max_paths: distinct paths held; values of later paths are kept as text.
+        max_path_bytes: bytes of a path's text; values under a longer one are kept as text.
 
     Raises:
         RuntimeError: from any method while another thread is inside one.
     """
 
-    def __cinit__(self, spec, uint32_t max_paths):
+    def __cinit__(self, spec, uint32_t max_paths, uint32_t max_path_bytes):
         # Keyed by a secret of the process, so that no sender can choose keys that collide.
-        if state_init(&self.state, max_paths, int.from_bytes(os.urandom(8), "little")) != 0:
+        if state_init(&self.state, max_paths, max_path_bytes, int.from_bytes(os.urandom(8), "little")) != 0:
             raise MemoryError
         self.spec = spec
         self.busy = 0
@@ -441,11 +463,12 @@ cdef class Builder:
     def clear(self):
         """Empties the builder: rows, paths and counters."""
         cdef uint32_t max_paths = self.state.max_paths
+        cdef uint32_t max_path_bytes = self.state.max_path_bytes
         cdef uint64_t seed = self.state.seed
         self.enter()
         try:
             state_free(&self.state)
-            if state_init(&self.state, max_paths, seed) != 0:
+            if state_init(&self.state, max_paths, max_path_bytes, seed) != 0:
                 raise MemoryError
             self.prepare()
         finally:

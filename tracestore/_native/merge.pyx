@@ -36,6 +36,8 @@ from tracestore._native.builder cimport (
     list_cut,
     list_items,
     list_text_item,
+    node_enter,
+    node_leave,
     push_bool,
     push_bytes,
     push_f64,
@@ -341,8 +343,12 @@ cdef int overflow_value(State* s, JsonCursor* j, Names* names, uint32_t node, in
     cdef uint32_t at
     cdef int status
     if type == LEAF_JSON:
-        # Also what the path limit once spilled: it is shredded again, now that there is room.
-        return shred_value(s, j, node)
+        # Also what a path limit once spilled: it is shredded again, now that there is room. A name that comes
+        # twice was a key that came twice: the last counts.
+        node_enter(s, node)
+        status = shred_value(s, j, node)
+        node_leave(s, node)
+        return status
     status = leaf_of(s, node, type, &at)
     if status == TS_OK:
         status = in_order(s, at)

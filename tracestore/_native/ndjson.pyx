@@ -184,7 +184,10 @@ cdef int read_id(RowReader* r, int column, size_t digits) noexcept nogil:
     cdef uint8_t lower[32]
     cdef size_t i
     cdef bint nonzero = 0
-    cdef int status = json_string(&r.j, &r.s.scratch, &text)
+    cdef int status
+    if r.j.p[0] != c'"':
+        return row_fail(r, b"an id must be text")
+    status = json_string(&r.j, &r.s.scratch, &text)
     if status != TS_OK:
         return status
     if text.size != digits:

@@ -20,6 +20,12 @@ cdef inline int64_t days_from_civil(int64_t year, int64_t month, int64_t day) no
     return era * 146097 + day_of_era - 719468
 
 
+cdef inline int64_t days_in_month(int64_t year, int64_t month) noexcept nogil:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
+
+
 cdef inline bint read_timestamp(const uint8_t* p, size_t size, int64_t* out) noexcept nogil:
     # "2026-01-31T23:59:59.123456789+02:00": date and time to the second, then up to nine decimals, then Z or an
     # offset or nothing (UTC). A space may stand for the T. Years 1678 to 2261: what 64 bits of nanoseconds hold.
@@ -44,7 +50,7 @@ cdef inline bint read_timestamp(const uint8_t* p, size_t size, int64_t* out) noe
     year += century * 100
     if not (1678 <= year <= 2261 and 1 <= month <= 12 and 1 <= day <= 31):
         return 0
-    if hour > 23 or minute > 59 or second > 60:
+    if hour > 23 or minute > 59 or second > 60 or day > days_in_month(year, month):
         return 0
     p += 19
     if p < end and (p[0] == c'.' or p[0] == c','):
@@ -73,7 +79,7 @@ cdef inline bint read_timestamp(const uint8_t* p, size_t size, int64_t* out) noe
             if east:
                 offset_hours = -offset_hours
                 offset_minutes = -offset_minutes
-    if p != end:
+    if p != end or not (-23 <= offset_hours <= 23 and -59 <= offset_minutes <= 59):
         return 0
     seconds = days_from_civil(year, month, day) * 86400 + (hour + offset_hours) * 3600
     seconds += (minute + offset_minutes) * 60 + second

@@ -11,6 +11,9 @@ from tracestore.errors import LimitExceededError, PayloadError, UnsupportedPaylo
 
 _STEP_BYTES: Final = 1024 * 1024  # output produced between two looks at the bound
 
+# Members of one gzip body; each copies what is left, and senders make one.
+_MAX_MEMBERS: Final = 1024
+
 # Names as in HTTP's Content-Encoding.
 ENCODINGS: Final = ("identity", "gzip", "deflate", "zstd")
 
@@ -48,7 +51,13 @@ def _zlib(body: bytes, encoding: str, max_bytes: int) -> bytes:
     parts: list[bytes] = []
     produced = 0
     rest = body
+    members = 0
     while rest:
+        members += 1
+        if members > _MAX_MEMBERS:
+            raise PayloadError(
+                f"more than {_MAX_MEMBERS} {encoding} members", len(body) - len(rest)
+            )
         inflater = zlib.decompressobj(window)
         while not inflater.eof:
             try:

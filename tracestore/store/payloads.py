@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from typing import Final
 
 from tracestore import limits
@@ -11,7 +10,7 @@ from tracestore.errors import LimitExceededError, UnsupportedPayloadError
 from tracestore.store.decompress import decompress
 from tracestore.store.ingest import Part
 from tracestore.store.wal_format import Frame
-from tracestore.variant import Report, Shredder, otlp_projects
+from tracestore.variant import Report, Shredder, json_projects, otlp_projects
 
 SIGNALS: Final = {"traces": "spans", "logs": "logs"}
 _SIGNAL_OF: Final = {table: signal for signal, table in SIGNALS.items()}
@@ -66,7 +65,7 @@ def parts_of(frame: Frame, max_bytes: int) -> list[Part]:
         )
         append = functools.partial(_append_otlp, frame, signal, payload)
     else:
-        projects = sorted(_row_projects(payload, frame.project))
+        projects = sorted(json_projects(payload, table=frame.table, default=frame.project))
         append = functools.partial(_append_rows, frame, payload)
     for project in projects:
         check_name(project, "project")
@@ -93,20 +92,3 @@ def _append_rows(
     return shredder.append_json(
         payload, project=frame.project, experiment=frame.experiment, only_project=only_project
     )
-
-
-def _row_projects(payload: bytes, default: str) -> set[str]:
-    """Returns the projects that rows of NDJSON name; the default where one names none."""
-    if b'"project"' not in payload and b"\\u" not in payload:
-        return {default}
-    projects: set[str] = set()
-    for line in payload.split(b"\n"):
-        named: object = None
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                row = None  # the shredder refuses the line
-            named = row.get("project") if isinstance(row, dict) else None
-        projects.add(named if isinstance(named, str) and named else default)
-    return projects

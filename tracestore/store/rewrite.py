@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tracestore import limits
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.read import SegmentFile, file_crc
 from tracestore.segment.tables import SEGMENT_TABLES
@@ -124,7 +125,7 @@ def _write_slice(
     core: Core, inputs: Sequence[SegmentRow], low: int, high: int, drop: Drop | None
 ) -> list[NewSegment]:
     spec = SEGMENT_TABLES[inputs[0].table]
-    shredder = Shredder(table=spec.name)
+    shredder = Shredder(table=spec.name, max_paths=limits.MAX_NODES)
     dropped: list[npt.NDArray[np.int64]] = []
     for row in inputs:
         if row.max_time_ns < low or row.min_time_ns >= high:

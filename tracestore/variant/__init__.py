@@ -3,7 +3,7 @@
 from tracestore._native import input_key
 from tracestore.variant.paths import LEAF_TYPES, format_path, leaf_name, parse_leaf_name, parse_path
 from tracestore.variant.report import Report
-from tracestore.variant.shredder import Shredder, otlp_projects
+from tracestore.variant.shredder import Shredder, json_projects, otlp_projects
 from tracestore.variant.tables import TABLES, TableSpec
 from tracestore.variant.unshredder import unshred, unshred_rows, unshred_values
 
@@ -15,6 +15,7 @@ __all__ = [
     "TableSpec",
     "format_path",
     "input_key",
+    "json_projects",
     "leaf_name",
     "otlp_projects",
     "parse_leaf_name",

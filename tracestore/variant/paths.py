@@ -31,6 +31,7 @@ LEAF_TYPES: Final = (
 # Must agree with `key_is_bare` of the native builder; a test compares the two.
 _BARE_KEY: Final = re.compile(r'[^\x00-\x20\x7f.:"\[\]\\]+')
 _QUOTED_KEY: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|"")*"')
+_ESCAPE_OR_DOUBLED: Final = re.compile(r'\\.|""')
 _INDEX: Final = re.compile(r"\[(-?[0-9]{1,9})\]")
 
 
@@ -117,7 +118,9 @@ def _parse_key(text: str, at: int) -> tuple[str, int]:
         quoted = _QUOTED_KEY.match(text, at)
         if quoted is None:
             raise PathSyntaxError(f"cannot parse path {text!r}: unclosed or bad quoted key at {at}")
-        body = quoted.group()[1:-1].replace('""', '\\"')
+        body = _ESCAPE_OR_DOUBLED.sub(
+            lambda found: '\\"' if found.group() == '""' else found.group(), quoted.group()[1:-1]
+        )
         key: str = json.loads(f'"{body}"')
         return key, quoted.end()
     bare = _BARE_KEY.match(text, at)

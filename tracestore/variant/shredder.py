@@ -53,7 +53,7 @@ class Shredder:
         self._max_leaf_columns = max_leaf_columns
         self._min_leaf_rows = min_leaf_rows
         self._min_leaf_density = min_leaf_density
-        self._builder = _native.Builder(self.spec, max_paths)
+        self._builder = _native.Builder(self.spec, max_paths, limits.MAX_PATH_BYTES)
 
     @property
     def rows(self) -> int:
@@ -274,8 +274,25 @@ def otlp_projects(
     return list(dict.fromkeys(default if name is None else name.decode() for name in found))
 
 
+def json_projects(
+    payload: bytes | bytearray | memoryview, *, table: str = "spans", default: str = "default"
+) -> list[str]:
+    """Returns the distinct projects that rows of newline-delimited JSON resolve to.
+
+    Rows are read as `append_json` reads them, so both agree on every row.
+    """
+    data = bytes(payload)
+    if b"project" not in data and b"\\u" not in data:
+        return [default]
+    shredder = Shredder(table)
+    shredder.append_json(data, project=default)
+    found: list[str] = shredder.fixed_column("project").unique().to_pylist()
+    return found or [default]
+
+
 def _is_json(content_type: str) -> bool:
     kind = content_type.partition(";")[0].strip().lower()
+    kind = PROTOBUF if kind == "application/protobuf" else kind
     if kind not in {PROTOBUF, JSON}:
         raise ValueError(f"cannot read content type {content_type!r}: want {PROTOBUF} or {JSON}")
     return kind == JSON

@@ -51,7 +51,7 @@ def unshred_rows(table: pa.Table) -> pa.StringArray:
 def _load(table: pa.Table, path: Path | None) -> tuple[_native.Builder, list[bytes]]:
     keys = _keys(path)
     spec = _spec_of(table)
-    builder = _native.Builder(spec, limits.MAX_NODES)
+    builder = _native.Builder(spec, limits.MAX_NODES, limits.ANY_PATH_BYTES)
     append_table(builder, spec, table, keys, prefix=format_path(keys))
     return builder, [key.encode() for key in keys]
 
