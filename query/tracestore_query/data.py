@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,10 @@ def physical(leaf: Leaf) -> str:
 class TableReader:
     """Is one table of a snapshot as the binder and the planner see it."""
 
-    def __init__(self, view: TableSnapshot, lookup: LeafLookup) -> None:
+    def __init__(self, view: TableSnapshot, lookup: LeafLookup, total: int) -> None:
         self._view = view
         self._lookup = lookup
+        self._total = total
         self._null_only: dict[str, bool] = {}
 
     def types(self, path: str) -> Sequence[str]:
@@ -82,7 +83,7 @@ class TableReader:
             TailGroup(tuple(segments[place] for place in places), leaves, needed)
             for (leaves, needed), places in groups
         )
-        scan.pruned = int(len(segments) - kept.sum())
+        scan.pruned = self._total - int(kept.sum())
         scan.memtable = self._view.memtable
 
     def _tail_groups(
@@ -115,12 +116,14 @@ class TableReader:
         return tuple(self._view.segments[place] for place in np.flatnonzero(mask))
 
 
-def reader_of(snapshot: Snapshot, cache: LeafCache) -> Callable[[str], TableReader]:
+def reader_of(
+    snapshot: Snapshot, cache: LeafCache, projects: Collection[str] | None
+) -> Callable[[str], TableReader]:
     """Returns what gives a table's data; each table is looked at once, when first asked for."""
 
     @functools.cache
     def read(table: str) -> TableReader:
         view = snapshot.tables[table]
-        return TableReader(view, cache.look_at(view))
+        return TableReader(view, cache.look_at(view), cache.total(view, projects))
 
     return read

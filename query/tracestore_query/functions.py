@@ -36,7 +36,8 @@ ENGINE: Final = _names("""
     normalized_interval not_ilike_escape not_like_escape now nullif octet_length ord overlay
     parse_dirname parse_dirpath parse_filename parse_formatted_bytes parse_path pi position pow power prefix printf
     product quantile quantile_cont quantile_disc quarter radians random range reduce repeat replace
-    reservoir_quantile reverse right right_grapheme set_bit round round_even roundbankers row row_to_json rpad rtrim second sem sha1 sha256 sign
+    reservoir_quantile reverse right right_grapheme set_bit
+    round round_even roundbankers row row_to_json rpad rtrim second sem sha1 sha256 sign
     signbit sin sinh skewness split split_part sqrt starts_with stddev stddev_pop stddev_samp str_split
     str_split_regex strftime string_agg string_split string_split_regex string_to_array strip_accents strlen
     strpos strptime substr substring substring_grapheme subtract suffix sum sum_no_overflow sumkahan tan tanh

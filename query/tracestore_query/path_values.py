@@ -72,7 +72,7 @@ class PathValues:
         found = resolve(steps, data)
         if found.absent and len(steps) > 1:
             self._absent(scan, steps, data)
-        if found.leaves and not found.below and must_be_set:
+        if must_be_set and not found.below and not found.inner:
             scan.required.append(found.leaves)
         columns: dict[str, exp.Expr] = {}
         for path, leaf_type in found.leaves:
@@ -88,7 +88,7 @@ class PathValues:
         if found.inner:
             return self._inside(columns, found, want)
         if found.below:
-            return self._object(alias, scan, found, columns, want)
+            return self._object(alias, scan, steps, found, columns, want)
         self._warn_of_type(scan, steps, columns, want)
         return of_use(columns, want)
 
@@ -110,16 +110,18 @@ class PathValues:
         self,
         alias: str,
         scan: Scan,
+        steps: list[Step],
         found: Resolved,
         columns: dict[str, exp.Expr],
         want: Want,
     ) -> exp.Expr:
         """Returns an object, made inside the engine for every row it is asked for."""
         use = want.use
-        if use in {Use.NUMBER, Use.BOOL, Use.LIST, Use.AS_TYPE} or (use is Use.TEXT and columns):
+        if use in {Use.NUMBER, Use.BOOL, Use.LIST, Use.AS_TYPE, Use.TEXT}:
+            self._warn_of_type(scan, steps, {"object": exp.null(), **columns}, want)
             return of_use(columns, want)
         text = self._object_text(alias, scan, found)
-        if use in {Use.TEXT, Use.PRESENT}:
+        if use is Use.PRESENT:
             return text
         if use is Use.TYPEOF:
             word = exp.If(this=values.is_set(text), true=exp.Literal.string("object"))

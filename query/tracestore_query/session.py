@@ -152,7 +152,7 @@ class Query:
             covering = EVER
         snapshot = held.snapshot = self._store.snapshot(names, projects, covering)
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
-        read = reader_of(snapshot, self._leaves)
+        read = reader_of(snapshot, self._leaves, projects)
         plan = Binder(Binding(read, catalog)).bind(tree)
         for scan in plan.scans.values():
             read(scan.table).choose_segments(scan)

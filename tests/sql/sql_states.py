@@ -28,10 +28,13 @@ _MACROS = """
 _TYPE = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
 
 
-def build(folder: Path, state: str, rows: dict[str, list[dict[str, Any]]]) -> Store:
-    """Returns a store that holds the rows in a state."""
-    store = tracestore.open(folder, background=False)
-    pieces = 12 if state in {"many segments", "compacted"} else 1
+def build(
+    folder: Path, state: str, rows: dict[str, list[dict[str, Any]]], pieces: int = 12
+) -> Store:
+    """Returns a store that holds the rows in a state; many segments are at least `pieces`."""
+    store = tracestore.open(folder, background=False, durability="async")
+    if state not in {"many segments", "compacted"}:
+        pieces = 1
     for table, all_rows in rows.items():
         size = -(-len(all_rows) // pieces)
         for start in range(0, len(all_rows), size):

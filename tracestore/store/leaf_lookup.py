@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -73,6 +73,13 @@ class LeafCache:
             OrderedDict()
         )
         self._names: dict[Owner, tuple[tuple[int, int, int], list[str]]] = {}
+
+    def total(self, view: TableSnapshot, projects: Collection[str] | None) -> int:
+        """Returns how many segments the projects have in a table, those outside of the snapshot included."""
+        core, _, _ = view.parts()
+        with core.lock:
+            groups = core.index.groups(view.table, projects).values()
+            return sum(len(group.rows) for group in groups)
 
     def look_at(self, view: TableSnapshot) -> LeafLookup:
         """Returns the lookup of one table of a snapshot."""
