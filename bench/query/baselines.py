@@ -1,0 +1,148 @@
+"""The same data elsewhere: a hand-typed Parquet file, a DuckDB VARIANT table, JSON text, ClickHouse JSON."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tracestore import Store
+
+# One column a path, as somebody would declare it who knows the data.
+TYPED = {
+    "model": ("attributes.gen_ai.request.model", "VARCHAR"),
+    "input_tokens": ("attributes.gen_ai.usage.input_tokens", "BIGINT"),
+    "output_tokens": ("attributes.gen_ai.usage.output_tokens", "BIGINT"),
+    "temperature": ("attributes.gen_ai.request.temperature", "DOUBLE"),
+    "status": ("attributes.http.response.status_code", "BIGINT"),
+    "user_id": ("attributes.user.id", "VARCHAR"),
+    "tool": ("attributes.tool.name", "VARCHAR"),
+    "retries": ("attributes.retry.count", "BIGINT"),
+    "reason": ("attributes.retry.reason", "VARCHAR"),
+    "cache_hit": ("attributes.cache.hit", "BOOLEAN"),
+}
+FIXED = ("trace_id", "span_id", "name", "start_ns", "start_time", "duration", "status_code")
+
+Answer = Callable[[str], Any]
+
+
+def typed_parquet(store: Store, folder: Path) -> Answer:
+    """Returns what answers queries over a hand-typed file; `{path}` names its columns."""
+    file = folder / "typed.parquet"
+    columns = ", ".join([*FIXED, *(f"{path} AS {name}" for name, (path, _) in TYPED.items())])
+    table = store.sql(f"SELECT {columns} FROM spans ORDER BY start_ns", timeout_s=None).arrow()
+    connection = duckdb.connect()
+    connection.register("source", table)
+    connection.execute(
+        f"COPY source TO '{file}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+    )
+    connection.unregister("source")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET parquet_metadata_cache = true")
+    names = {path: name for name, (path, _) in TYPED.items()}
+
+    def answer(sql: str) -> Any:
+        return connection.execute(_written(sql, names, f"'{file}'")).to_arrow_table()
+
+    return answer
+
+
+def variant_table(store: Store) -> Answer:
+    """Returns what answers queries over DuckDB's own VARIANT column."""
+    connection = _with_json(store)
+    connection.execute(
+        "CREATE TABLE spans AS SELECT * REPLACE (attributes::JSON::VARIANT AS attributes) FROM source"
+    )
+    connection.unregister("source")
+    names = {
+        path: f"CAST(variant_extract({_variant(path)}) AS {kind})" for path, kind in TYPED.values()
+    }
+    return lambda sql: connection.execute(_written(sql, names, "spans")).to_arrow_table()
+
+
+def json_parquet(store: Store, folder: Path) -> Answer:
+    """Returns what answers queries over JSON text in a Parquet file."""
+    file = folder / "json.parquet"
+    connection = _with_json(store)
+    connection.execute(
+        f"COPY source TO '{file}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+    )
+    connection.unregister("source")
+    connection.execute("SET parquet_metadata_cache = true")
+    names = {
+        path: f"CAST(json_extract_string(attributes, '{_pointer(path)}') AS {kind})"
+        for path, kind in TYPED.values()
+    }
+    return lambda sql: connection.execute(_written(sql, names, f"'{file}'")).to_arrow_table()
+
+
+def clickhouse_json(folder: Path, batches: list[bytes]) -> Answer | None:
+    """Returns what answers queries over ClickHouse's JSON type, None where chdb is not installed."""
+    try:
+        session = importlib.import_module("chdb.session")
+    except ImportError:
+        return None
+    connection = session.Session(str(folder / "chdb"))
+    connection.query("CREATE DATABASE b ENGINE = Atomic")
+    connection.query(
+        "CREATE TABLE b.spans (trace_id String, span_id String, name String, start_ns Int64, duration_ns Int64, "
+        "status_code String, attributes JSON(max_dynamic_paths=256)) ENGINE = MergeTree ORDER BY start_ns "
+        "SETTINGS min_bytes_for_wide_part = 0"
+    )
+    for number, batch in enumerate(batches):
+        file = folder / f"{number}.ndjson"
+        file.write_bytes(batch)
+        connection.query(
+            f"INSERT INTO b.spans SELECT * FROM file('{file}', JSONEachRow, 'trace_id String, span_id String, "
+            "name String, start_ns Int64, duration_ns Int64, status_code String, attributes JSON')"
+        )
+        file.unlink()
+    kinds = {"VARCHAR": "String", "BIGINT": "Int64", "DOUBLE": "Float64", "BOOLEAN": "Bool"}
+    names = {path: f"{path}.:{kinds[kind]}" for path, kind in TYPED.values()}
+
+    def answer(sql: str) -> Any:
+        text = _written(sql, names, "b.spans")
+        text = text.replace("quantile_cont(duration, 0.95)", "quantile(0.95)(duration_ns)")
+        text = text.replace(
+            "time_bucket(INTERVAL 1 MINUTE, start_time)", "intDiv(start_ns, 60000000000)"
+        )
+        return connection.query(text, "Arrow")
+
+    return answer
+
+
+def _with_json(store: Store) -> duckdb.DuckDBPyConnection:
+    fixed = ", ".join(FIXED)
+    sql = f"SELECT {fixed}, attributes FROM spans ORDER BY start_ns"
+    table = store.sql(sql, timeout_s=None).arrow()
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.register("source", table)
+    return connection
+
+
+def _written(sql: str, names: dict[str, str], table: str) -> str:
+    for path, name in names.items():
+        sql = sql.replace(path, name)
+    return sql.replace("FROM spans", f"FROM {table}")
+
+
+def _keys(path: str) -> list[str]:
+    """Returns the keys of a path of the data: only `retry` is an object."""
+    rest = path.removeprefix("attributes.")
+    return rest.split(".") if rest.startswith("retry.") else [rest]
+
+
+def _pointer(path: str) -> str:
+    return "".join(f"/{key}" for key in _keys(path))
+
+
+def _variant(path: str) -> str:
+    first, *rest = _keys(path)
+    found = f"attributes, '{first}'"
+    for key in rest:
+        found = f"variant_extract({found}), '{key}'"
+    return found
