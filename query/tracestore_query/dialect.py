@@ -55,7 +55,9 @@ def parse(sql: str) -> exp.Expr:
             f"cannot run query: it is longer than {MAX_SQL_CHARACTERS} characters"
         )
     if not sql.isascii() and any("\ud800" <= c <= "\udfff" for c in sql):
-        raise QuerySyntaxError("cannot parse query: it holds half of a surrogate pair, which is no text")
+        raise QuerySyntaxError(
+            "cannot parse query: it holds half of a surrogate pair, which is no text"
+        )
     try:
         trees = [tree for tree in TraceSQL().parse(sql) if tree is not None]
     except (ParseError, TokenError) as error:

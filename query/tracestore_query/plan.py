@@ -27,11 +27,21 @@ class TailGroup:
     Attributes:
         leaves: those leaves.
         needed: paths among them that a matching row must have, and has nowhere but in the tail.
+        found: the rows of the tails that have one of these paths, where they are few: no other row is read.
     """
 
     segments: tuple[SegmentRef, ...]
     leaves: tuple[Leaf, ...]
     needed: frozenset[str]
+    found: FoundRows | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRows:
+    """Is the rows of a tail path: a table of `file`, `row`, and the path's columns."""
+
+    path: str
+    table: pa.Table
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from tracestore.store import SegmentRef
 from tracestore.variant import TABLES, Shredder
 from tracestore_query.data import physical
-from tracestore_query.plan import Leaf, Scan, TailGroup
+from tracestore_query.plan import FoundRows, Leaf, Scan, TailGroup
 from tracestore_query.tables import quoted
 
 SEGMENT_SUFFIX = ".parquet"
@@ -97,7 +97,11 @@ def scan_text(scan: Scan) -> ScanText:
     tables: dict[str, pa.Table] = {}
     if scan.plain:
         parts.append(_read(scan, scan.plain, stored))
-    parts += [_read_with_tail(scan, group, stored) for group in scan.tailed]
+    parts += [
+        _read_with_tail(scan, group, stored, tables)
+        for group in scan.tailed
+        if group.found is None or group.found.table.num_rows
+    ]
     memory = _memory_table(scan, stored)
     if memory is not None:
         name = f"{scan.token}_memory"
@@ -161,33 +165,90 @@ def _read(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str]) -> 
     return _outer(scan, source, "filename AS __file, file_row_number AS __row")
 
 
-def _read_with_tail(scan: Scan, group: TailGroup, stored: Sequence[str]) -> str:
+def tail_rows(scan: Scan, group: TailGroup, path: str, limit: int) -> str:
+    """Returns the SELECT of a path's rows in the sidecars of a group: segment, row number and values."""
+    leaves = [(leaf[1], scan.leaves[leaf]) for leaf in group.leaves if leaf[0] == path]
+    return f"{_sidecar(group, path, leaves)} LIMIT {limit}"
+
+
+def _read_with_tail(
+    scan: Scan, group: TailGroup, stored: Sequence[str], tables: dict[str, pa.Table]
+) -> str:
     """Joins each wanted path with its rows of the sidecars; a sidecar is named after its segment."""
-    base = f"({_read_parquet(scan, group.segments, stored, places=True)})"
-    files = ", ".join(quoted(each.tail_uri) for each in group.segments if each.tail_uri)
     by_path: dict[str, list[tuple[str, str]]] = {}
     for leaf in group.leaves:
         by_path.setdefault(leaf[0], []).append((leaf[1], scan.leaves[leaf]))
+    if group.found is not None and not stored and not scan.parts and len(by_path) == 1:
+        alone = {leaf for leaf in scan.leaves if leaf[0] != group.found.path}
+        if not alone:
+            return _outer(scan, _found_alone(scan, group.found, tables), _FOUND_PLACE)
+    base = _base(scan, group, stored)
     joins = []
     replaced = []
     for i, (path, columns) in enumerate(by_path.items()):
         tail = f"__tail{i}"
-        wanted = ", ".join(
-            f'CASE WHEN type = {quoted(leaf_type)} THEN {_TAIL_VALUE[leaf_type]} END AS "{column}"'
-            for leaf_type, column in columns
-        )
-        types = ", ".join(quoted(leaf_type) for leaf_type, _ in columns)
+        if group.found is not None and group.found.path == path:
+            source = f"{scan.token}_tail{len(tables)}"
+            tables[source] = group.found.table
+            rows = f'SELECT * FROM "{source}"'
+        else:
+            rows = _sidecar(group, path, columns)
         # A row that must have the path is found by its tail, the others keep their rows.
         kind = "INNER" if path in group.needed else "LEFT"
         joins.append(
-            f"{kind} JOIN (SELECT {_segment_of_tail(group.segments)} AS file, row, {wanted} "
-            f"FROM read_parquet([{files}], filename=true) "
-            f"WHERE path = {quoted(path)} AND type IN ({types})) {tail} "
+            f"{kind} JOIN ({rows}) {tail} "
             f"ON {tail}.file = base.filename AND {tail}.row = base.file_row_number"
         )
         replaced += [f'{tail}."{column}" AS "{column}"' for _, column in columns]
-    source = f"(SELECT base.* REPLACE ({', '.join(replaced)}) FROM {base} base {' '.join(joins)})"
+    source = f"(SELECT base.* REPLACE ({', '.join(replaced)}) FROM ({base}) base {' '.join(joins)})"
     return _outer(scan, source, "filename AS __file, file_row_number AS __row")
+
+
+_FOUND_PLACE = "filename AS __file, file_row_number AS __row"
+
+
+def _found_alone(scan: Scan, found: FoundRows, tables: dict[str, pa.Table]) -> str:
+    """Returns rows of a tail path whose segments have nothing else to tell."""
+    source = f"{scan.token}_tail{len(tables)}"
+    tables[source] = found.table
+    held = set(found.table.column_names)
+    columns = ["file AS filename", "row AS file_row_number"]
+    for leaf, column in scan.leaves.items():
+        columns.append(
+            f'"{column}"' if column in held else f'CAST(NULL AS {_TYPE[leaf[1]]}) AS "{column}"'
+        )
+    return f'(SELECT {", ".join(columns)} FROM "{source}")'
+
+
+def _base(scan: Scan, group: TailGroup, stored: Sequence[str]) -> str:
+    """Returns the rows of a group's segments; where those wanted are known, only these."""
+    if group.found is None:
+        return _read_parquet(scan, group.segments, stored, places=True)
+    table = group.found.table
+    by_file: dict[str, list[str]] = {}
+    for file, row in zip(table["file"].to_pylist(), table["row"].to_pylist(), strict=True):
+        by_file.setdefault(file, []).append(str(row))
+    # Row numbers as literals reach the reader, which skips all other rows; a join's do not.
+    return " UNION ALL ".join(
+        f"{_read_parquet(scan, (segment,), stored, places=True)} "
+        f"WHERE file_row_number IN ({', '.join(by_file[segment.uri])})"
+        for segment in group.segments
+        if segment.uri in by_file
+    )
+
+
+def _sidecar(group: TailGroup, path: str, columns: Sequence[tuple[str, str]]) -> str:
+    files = ", ".join(quoted(each.tail_uri) for each in group.segments if each.tail_uri)
+    wanted = ", ".join(
+        f'CASE WHEN type = {quoted(leaf_type)} THEN {_TAIL_VALUE[leaf_type]} END AS "{column}"'
+        for leaf_type, column in columns
+    )
+    types = ", ".join(quoted(leaf_type) for leaf_type, _ in columns)
+    return (
+        f"SELECT {_segment_of_tail(group.segments)} AS file, row, {wanted} "
+        f"FROM read_parquet([{files}], filename=true) "
+        f"WHERE path = {quoted(path)} AND type IN ({types})"
+    )
 
 
 def _segment_of_tail(segments: Sequence[SegmentRef]) -> str:

@@ -6,7 +6,7 @@ import functools
 import re
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -26,14 +26,18 @@ from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.explain import explain
 from tracestore_query.paging import Paging, paged
 from tracestore_query.parameters import Parameters, note_values
-from tracestore_query.plan import EVER, Plan
+from tracestore_query.plan import EVER, FoundRows, Plan, Scan, TailGroup
 from tracestore_query.result import Notes, QueryStats, Result
-from tracestore_query.scan_sql import scan_text
+from tracestore_query.scan_sql import scan_text, tail_rows
 from tracestore_query.streaming import Caps, Stream, plain_schema
 from tracestore_query.tables import STORED, VIEWS
 
 BATCH_ROWS = 8192
 """Rows of a result batch: small enough to stream, large enough to rebuild objects in bulk."""
+
+MAX_FOUND_ROWS = 2000
+MAX_FOUND_SEGMENTS = 100
+"""Rows of a tail path that are looked up before the query runs, and segments to look in."""
 
 PARSED_TEXTS = 256
 """Texts whose trees are kept, about 100 KiB each for a long one."""
@@ -156,6 +160,7 @@ class Query:
         plan = Binder(Binding(read, catalog)).bind(tree)
         for scan in plan.scans.values():
             read(scan.table).choose_segments(scan)
+            scan.tailed = tuple(_with_found_rows(scan, group, held) for group in scan.tailed)
         return plan
 
     def _text(self, plan: Plan, held: _Running) -> str:
@@ -173,6 +178,19 @@ class Query:
             # The token holds a random number of this query: no text of the user can be taken for it.
             text = text.replace(f'"{token}"', scanned.sql)
         return text
+
+
+def _with_found_rows(scan: Scan, group: TailGroup, held: _Running) -> TailGroup:
+    """Returns a group with the rows of a path that all its rows must have, where these are few."""
+    if not group.needed or len(group.segments) > MAX_FOUND_SEGMENTS:
+        return group
+    path = min(group.needed)
+    with held.deadline.running():
+        sql = tail_rows(scan, group, path, MAX_FOUND_ROWS + 1)
+        table = held.cursor.sql(sql).to_arrow_table()
+    if table.num_rows > MAX_FOUND_ROWS:
+        return group
+    return replace(group, found=FoundRows(path, table))
 
 
 def _stored_tables(tree: exp.Expr) -> tuple[str, ...]:

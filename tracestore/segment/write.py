@@ -87,12 +87,12 @@ def write_segment(sink: Sink, table: pa.Table, spec: SegmentTable, footer: Foote
 def write_tail(sink: Sink, tail: pa.Table, footer: Footer) -> None:
     """Writes the tail sidecar: entries sorted by path, then row."""
     groups = (
-        tail.slice(start, limits.TAIL_ROW_GROUP_ROWS)
+        _decoded(tail.slice(start, limits.TAIL_ROW_GROUP_ROWS))
         for start in range(0, len(tail), limits.TAIL_ROW_GROUP_ROWS)
     )
     _write(
         sink,
-        tail,
+        _decoded(tail.slice(0, 0)),
         footer,
         groups,
         compression_level=COMPRESSION_LEVEL,
@@ -100,6 +100,15 @@ def write_tail(sink: Sink, tail: pa.Table, footer: Footer) -> None:
         column_encoding=_TAIL_DELTA,
         sorting_columns=[pq.SortingColumn(0), pq.SortingColumn(1)],
     )
+
+
+def _decoded(table: pa.Table) -> pa.Table:
+    """Returns a slice without dictionaries: each row group would get the whole table's."""
+    for number, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            plain = table.column(number).cast(field.type.value_type)
+            table = table.set_column(number, pa.field(field.name, plain.type), plain)
+    return table
 
 
 def _write(
