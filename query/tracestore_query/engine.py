@@ -25,6 +25,7 @@ from tracestore_query.errors import (
 from tracestore_query.functions import allowed
 from tracestore_query.plan import ObjectCall
 from tracestore_query.scan_sql import leaf_sql_type
+from tracestore_query.watchdog import Watchdog
 
 _PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
 _CANCELLED = "cannot finish query: it was cancelled"
@@ -60,6 +61,7 @@ class Engine:
         self._duckdb.execute("SET enable_external_access = false")
         self._duckdb.execute("SET lock_configuration = true")
         self._lock = threading.Lock()
+        self.watchdog = Watchdog()
 
     @functools.cached_property
     def functions(self) -> frozenset[str]:
@@ -77,6 +79,7 @@ class Engine:
 
     def close(self) -> None:
         """Ends the instance; what it spilled to disk goes."""
+        self.watchdog.close()
         self._duckdb.close()
         self._spill.cleanup()
 
@@ -87,12 +90,16 @@ class Deadline:
     Args:
         cursor: that runs it.
         timeout_s: seconds of work, None for no bound.
+        watchdog: stops it.
 
     Attributes:
         used_s: seconds that it has worked.
     """
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float | None) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, timeout_s: float | None, watchdog: Watchdog
+    ) -> None:
+        self._watchdog = watchdog
         self._cursor = cursor
         self._timeout_s = timeout_s
         self._cancelled = threading.Event()
@@ -114,19 +121,17 @@ class Deadline:
             expired.set()
             self._cursor.interrupt()
 
-        timer: threading.Timer | None = None
         started = time.monotonic()
+        alarm: int | None = None
         if self._timeout_s is not None:
-            timer = threading.Timer(max(0.0, self._timeout_s - self.used_s), stop)
-            timer.daemon = True
-            timer.start()
+            alarm = self._watchdog.call_at(started + self._timeout_s - self.used_s, stop)
         try:
             yield
         except (duckdb.Error, pa.ArrowException) as error:
             raise self._ours(error, expired=expired.is_set()) from None
         finally:
-            if timer is not None:
-                timer.cancel()
+            if alarm is not None:
+                self._watchdog.call_off(alarm)
             self.used_s += time.monotonic() - started
 
     def _ours(self, error: Exception, *, expired: bool) -> QueryError:

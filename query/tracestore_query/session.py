@@ -117,7 +117,7 @@ class Query:
         head = explained or described
         body = sql[head.end() :] if head is not None else sql
         engine_cursor = self._engine.cursor()
-        held = _Running(engine_cursor, Deadline(engine_cursor, timeout_s))
+        held = _Running(engine_cursor, Deadline(engine_cursor, timeout_s, self._engine.watchdog))
         try:
             tree = self._checked(body).copy()
             values = note_values(tree, params)
@@ -145,6 +145,9 @@ class Query:
         """Returns the checked tree of a text; callers change copies only."""
         tree = dialect.parse(text)
         guard.check(tree, self._engine.functions)
+        for node in tree.walk():
+            # Places in the text: of no use from here on, and most of what a copy costs.
+            node.meta.clear()
         return tree
 
     def _plan(self, tree: exp.Expr, held: _Running, projects: Collection[str] | None) -> Plan:

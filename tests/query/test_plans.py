@@ -11,6 +11,7 @@ import pytest
 
 import tracestore
 from tracestore import Store
+from tracestore_query import session
 
 START = 1_790_000_000_000_000_000
 HOUR = 3_600_000_000_000
@@ -164,17 +165,36 @@ def test_one_odd_row_changes_no_other_path(store: Store) -> None:
     assert len(set(projected)) == 1
 
 
-def test_a_tail_path_is_read_from_the_sidecar(store: Store) -> None:
+def test_rows_of_a_tail_path_are_found_in_the_sidecar(store: Store) -> None:
     store.insert("spans", [span(i, **{f"rare_{i}": i}) for i in range(400)])
     store.flush()
-    found = plan(store, "SELECT name FROM spans WHERE attributes.rare_77 = 77")
-    profile = found["profile"][0]
-    assert "path = 'attributes.rare_77'" in profile
-    assert "Join Type: INNER" in profile or "Join Type: RIGHT" not in profile
-    rows = store.sql(
-        "SELECT name, attributes.rare_77 AS v FROM spans WHERE attributes.rare_77 = 77"
+    sql = "SELECT name, attributes.rare_77 AS v FROM spans WHERE attributes.rare_77 = 77"
+    [scan] = parquet_scans(plan(store, sql)["profile"][0])
+    assert "file_row_number = 77" in scan or "file_row_number IN (77)" in scan
+    assert re.findall(r"(\d+) rows?", scan)[-1] == "1"
+    assert store.sql(sql).rows() == [{"name": "op-2", "v": 77}]
+    # Where nothing else is asked for, the segment is not read at all.
+    alone = (
+        "SELECT count(*) AS n, sum(attributes.rare_77) AS s FROM spans WHERE attributes.rare_77 > 7"
     )
-    assert rows.rows() == [{"name": "op-2", "v": 77}]
+    assert parquet_scans(plan(store, alone)["profile"][0]) == []
+    assert store.sql(alone).rows() == [{"n": 1, "s": 77}]
+
+
+def test_a_tail_path_that_many_rows_have_is_joined(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "MAX_FOUND_ROWS", 3)
+    # Other paths in the tail: where there is one alone, the reader need not look at its name.
+    rows = [
+        span(i, **({"mixed": i} if i % 9 == 0 and i < 99 else {f"rare_{i}": i})) for i in range(400)
+    ]
+    store.insert("spans", rows)
+    store.flush()
+    sql = "SELECT name, attributes.mixed AS v FROM spans WHERE attributes.mixed >= 45 ORDER BY v"
+    profile = plan(store, sql)["profile"][0]
+    assert "path = 'attributes.mixed'" in profile
+    assert [row["v"] for row in store.sql(sql).rows()] == [45, 54, 63, 72, 81, 90]
 
 
 def test_tails_columns_and_memory_are_one_path(store: Store) -> None:
