@@ -50,6 +50,7 @@ SPAN_COLUMNS = (
     "resource_dropped_attributes_count",
     "scope_dropped_attributes_count",
     "input_key",
+    "moved_attributes",
 )
 LOG_COLUMNS = (
     "project",
@@ -251,6 +252,7 @@ def _span(span: Any) -> dict[str, Any]:
         "dropped_events_count": span.dropped_events_count,
         "dropped_links_count": span.dropped_links_count,
         "input_key": None,
+        "moved_attributes": None,
     }
 
 

@@ -5,6 +5,7 @@ This is the whole surface; `tracestore.variant` is its one caller.
 
 from tracestore._native.arrow import ArrowBatch
 from tracestore._native.builder import LEAF_TYPE_NAMES, Builder
+from tracestore._native.conventions import Conventions
 from tracestore._native.export import export, fixed_column
 from tracestore._native.input_key import input_key
 from tracestore._native.merge import append_batch
@@ -16,6 +17,7 @@ __all__ = [
     "LEAF_TYPE_NAMES",
     "ArrowBatch",
     "Builder",
+    "Conventions",
     "append_batch",
     "append_json",
     "append_otlp",

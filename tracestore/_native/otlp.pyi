@@ -1,6 +1,7 @@
 from typing import Any
 
 from tracestore._native.builder import Builder
+from tracestore._native.conventions import Conventions
 
 def append_otlp(
     builder: Builder,
@@ -9,5 +10,8 @@ def append_otlp(
     project: bytes | None,
     experiment: bytes | None,
     only_project: bytes | None,
+    conventions: Conventions | None,
 ) -> tuple[int, list[tuple[int, int, str]], int, int]: ...
-def otlp_projects(payload: bytes | bytearray | memoryview, json: Any, logs: Any) -> list[bytes | None]: ...
+def otlp_projects(
+    payload: bytes | bytearray | memoryview, json: Any, logs: Any
+) -> list[bytes | None]: ...

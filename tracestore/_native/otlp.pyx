@@ -18,6 +18,7 @@ from tracestore._native.builder cimport (
     row_begin,
     rows_truncate,
 )
+from tracestore._native.conventions cimport Conventions
 from tracestore._native.json_reader cimport Text
 from tracestore._native.otlp_json cimport RowOrigin, Transcoder, transcode_request, transcoder_free
 from tracestore._native.otlp_log cimport read_log
@@ -44,6 +45,7 @@ from tracestore._native.protobuf cimport (
 )
 from tracestore._native.rejections cimport MAX_REPORTED_REJECTIONS, reject, rejections_take
 from tracestore._native.routing cimport same_text, text_of
+from tracestore._native.span_fields cimport fields_free
 from tracestore._native.status cimport TS_LIMIT, TS_NO_MEMORY, TS_OK
 from tracestore._native.tables cimport (
     LOG_RESOURCE_DROPPED,
@@ -408,7 +410,13 @@ cdef list json_rejections(Transcoder* t, list transcoding, list shredding):
 
 
 def append_otlp(
-    Builder builder not None, const uint8_t[::1] payload not None, bint json, project, experiment, only_project
+    Builder builder not None,
+    const uint8_t[::1] payload not None,
+    bint json,
+    project,
+    experiment,
+    only_project,
+    Conventions conventions,
 ):
     """Appends an ExportTraceServiceRequest or ExportLogsServiceRequest.
 
@@ -418,6 +426,7 @@ def append_otlp(
         json: whether it is OTLP/JSON; protobuf otherwise.
         project, experiment: bytes or None, for resources that name none.
         only_project: bytes or None; keeps only the rows of that project.
+        conventions: what else attributes of spans tell, None for nothing.
 
     Returns:
         (rows, rejections, rejected rows, repaired strings).
@@ -444,6 +453,8 @@ def append_otlp(
     text_of(only_bytes, &r.routing.only)
     r.v.s = s
     r.v.joined_most = JOINED_BYTES + <uint64_t>payload.shape[0]
+    if conventions is not None:
+        r.fields.table = &conventions.table
     r.logs = builder.spec.name == "logs"
     r.service = <int>LOG_SERVICE if r.logs else <int>SPAN_SERVICE
     r.scope_name = <int>LOG_SCOPE_NAME if r.logs else <int>SPAN_SCOPE_NAME
@@ -480,6 +491,7 @@ def append_otlp(
             )
     finally:
         reader_free(&r.v)
+        fields_free(&r.fields)
         transcoder_free(&t)
         builder.leave()
     return s.rows - before, rejections, rejected, repaired

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from tracestore._native.conventions cimport SpanFields
 from tracestore._native.otlp_value cimport ValueReader
 from tracestore._native.protobuf cimport Wire
 from tracestore._native.rejections cimport Rejections
@@ -16,6 +17,7 @@ cdef enum:
 cdef struct Request:
     ValueReader v
     Routing routing
+    SpanFields fields
     Rejections refused
     const uint8_t* base
     const uint8_t* end

@@ -17,7 +17,7 @@ from tracestore._native.otlp_request cimport (
     row_fail,
     size_of,
 )
-from tracestore._native.otlp_value cimport shred_attribute
+from tracestore._native.otlp_value cimport read_key_value, shred_pair
 from tracestore._native.protobuf cimport (
     WIRE_BYTES,
     WIRE_FIXED32,
@@ -31,6 +31,7 @@ from tracestore._native.protobuf cimport (
     wire_tag,
     wire_varint,
 )
+from tracestore._native.span_fields cimport fields_begin, fields_push, fields_settle, note_attribute, note_event
 from tracestore._native.status cimport TS_OK
 from tracestore._native.tables cimport (
     NODE_ATTRIBUTES,
@@ -52,6 +53,10 @@ from tracestore._native.tables cimport (
 
 cdef const char** KIND_NAMES = [b"UNSPECIFIED", b"INTERNAL", b"SERVER", b"CLIENT", b"PRODUCER", b"CONSUMER"]
 cdef const char** STATUS_NAMES = [b"UNSET", b"OK", b"ERROR"]
+
+
+cdef enum:
+    STATUS_ERROR = 2
 
 
 cdef struct Span:
@@ -94,6 +99,18 @@ cdef int read_status(Request* r, Wire w, Span* span) noexcept nogil:
     return TS_OK
 
 
+cdef int read_attribute(Request* r, Wire message, uint32_t* before) noexcept nogil:
+    cdef Wire key, value
+    cdef bint waits = 0
+    cdef int status = read_key_value(&r.v, message, &key, &value)
+    if status == TS_OK and r.fields.table != NULL:
+        status = note_attribute(r, &key, &value, &waits)
+    if status != TS_OK or waits:
+        return status
+    r.v.depth = 0
+    return shred_pair(&r.v, &key, &value, NODE_ATTRIBUTES, before)
+
+
 cdef int read_span_field(
     Request* r, Wire* w, uint32_t field, int type, Span* span, uint32_t* before
 ) noexcept nogil:
@@ -104,8 +121,7 @@ cdef int read_span_field(
         if status != TS_OK:
             return status
         if field == 9:
-            r.v.depth = 0
-            return shred_attribute(&r.v, message, NODE_ATTRIBUTES, before)
+            return read_attribute(r, message, before)
         if field == 1:
             span.trace_id = message
         elif field == 2:
@@ -117,7 +133,10 @@ cdef int read_span_field(
         elif field == 5:
             span.name = message
         elif field == 11:
-            return add_item(r, message, False, &span.events, &span.events_mark)
+            status = add_item(r, message, False, &span.events, &span.events_mark)
+            if status == TS_OK and r.fields.table != NULL:
+                status = note_event(r, message)
+            return status
         elif field == 13:
             return add_item(r, message, True, &span.links, &span.links_mark)
         elif field == 15:
@@ -207,16 +226,21 @@ cdef int read_span(Request* r, Wire w) noexcept nogil:
     memset(&span, 0, sizeof(Span))
     span.events = NONE
     span.links = NONE
+    fields_begin(&r.fields)
     node_enter(s, NODE_ATTRIBUTES)
     while w.p < w.end and status == TS_OK:
         status = wire_tag(&w, &field, &type, &r.v.error)
         if status == TS_OK:
             status = read_span_field(r, &w, field, type, &span, &before)
+    if status == TS_OK and r.fields.waiting.size | r.fields.numbered.size:
+        status = fields_settle(r, &before)
     node_leave(s, NODE_ATTRIBUTES)
     if status == TS_OK:
         status = check_span(r, &whole, &span)
     if status == TS_OK:
         status = push_span(r, &span)
+    if status == TS_OK and r.fields.table != NULL:
+        status = fields_push(r, span.status_code == STATUS_ERROR, &span.status_message)
     if status != TS_OK:
         if span.events != NONE:
             list_cut(&s.leaves[span.events], span.events_mark)

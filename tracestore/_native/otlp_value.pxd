@@ -54,7 +54,13 @@ cdef int read_key_value(ValueReader* v, Wire w, Wire* key, Wire* value) noexcept
 # Text of a proto string; repaired into `v.text` where it is not UTF-8.
 cdef int read_text(ValueReader* v, const Wire* w, Text* out) noexcept nogil
 
-# One attribute under a path; *before is the guess chain.
+# Tells whether an array holds no array, object or bytes.
+cdef int array_is_flat(ValueReader* v, Wire list, bint* flat) noexcept nogil
+
+# One attribute under a path; *before is the guess chain. `shred_pair` takes it read already.
+cdef int shred_pair(
+    ValueReader* v, const Wire* key, const Wire* value, uint32_t parent, uint32_t* before
+) noexcept nogil
 cdef int shred_attribute(ValueReader* v, Wire key_value, uint32_t parent, uint32_t* before) noexcept nogil
 
 # The value of an entered node.

@@ -194,6 +194,23 @@ cdef inline int next_element(ValueReader* v, Wire* list, Wire* element, bint* fo
     return TS_OK
 
 
+cdef int array_is_flat(ValueReader* v, Wire list, bint* flat) noexcept nogil:
+    cdef Wire element
+    cdef AnyValue any
+    cdef bint found
+    cdef int status
+    flat[0] = 1
+    while flat[0]:
+        status = next_element(v, &list, &element, &found)
+        if status != TS_OK or not found:
+            return status
+        status = read_any(v, element, &any)
+        if status != TS_OK:
+            return status
+        flat[0] = any.kind < ANY_ARRAY
+    return TS_OK
+
+
 # --- as JSON text -----------------------------------------------------------------------------------
 
 
@@ -275,13 +292,20 @@ cdef int write_any(ValueReader* v, Wire w, Buffer* out) noexcept nogil:
 
 
 cdef int shred_attribute(ValueReader* v, Wire key_value, uint32_t parent, uint32_t* before) noexcept nogil:
-    cdef State* s = v.s
     cdef Wire key, value
+    cdef int status = read_key_value(v, key_value, &key, &value)
+    if status != TS_OK:
+        return status
+    return shred_pair(v, &key, &value, parent, before)
+
+
+cdef int shred_pair(
+    ValueReader* v, const Wire* key, const Wire* value, uint32_t parent, uint32_t* before
+) noexcept nogil:
+    cdef State* s = v.s
     cdef Text text
     cdef uint32_t child
-    cdef int status = read_key_value(v, key_value, &key, &value)
-    if status == TS_OK:
-        status = read_text(v, &key, &text)
+    cdef int status = read_text(v, key, &text)
     if status == TS_OK:
         status = child_find(s, parent, before[0], text.p, text.size, &child)
     if status != TS_OK:
@@ -292,13 +316,13 @@ cdef int shred_attribute(ValueReader* v, Wire key_value, uint32_t parent, uint32
         if buffer_bytes(&s.scratch_key, text.p, text.size) != 0:
             return TS_NO_MEMORY
         s.scratch.size = 0
-        status = write_any(v, value, &s.scratch)
+        status = write_any(v, value[0], &s.scratch)
         if status != TS_OK:
             return status
         return spill_value(s, parent, s.scratch_key.data, s.scratch_key.size, s.scratch.data, s.scratch.size)
     before[0] = child
     node_enter(s, child)
-    status = shred_any(v, value, child)
+    status = shred_any(v, value[0], child)
     node_leave(s, child)
     return status
 

@@ -54,7 +54,7 @@ class Memtable:
         self.project = project
         self.spec: SegmentTable = SEGMENT_TABLES[table]
         self.lock = threading.Lock()
-        self.shredder = Shredder(table=table)
+        self.shredder = Shredder(table=table, conventions=True)
         self.visible = 0
         self._waiting: deque[tuple[int, int]] = deque()
         self._hidden: list[RowNumbers] = []

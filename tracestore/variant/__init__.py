@@ -1,6 +1,7 @@
 """Variants: paths, leaf types and the shredder's front. Knows Arrow; knows no files, HTTP or SQL."""
 
 from tracestore._native import input_key
+from tracestore.variant.moved import restore_attributes
 from tracestore.variant.paths import LEAF_TYPES, format_path, leaf_name, parse_leaf_name, parse_path
 from tracestore.variant.report import Report
 from tracestore.variant.shredder import Shredder, json_projects, otlp_projects
@@ -20,6 +21,7 @@ __all__ = [
     "otlp_projects",
     "parse_leaf_name",
     "parse_path",
+    "restore_attributes",
     "unshred",
     "unshred_rows",
     "unshred_values",

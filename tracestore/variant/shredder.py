@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracestore import _native, limits
+from tracestore.variant.conventions import CONVENTIONS
 from tracestore.variant.merging import append_table
 from tracestore.variant.report import Report
-from tracestore.variant.tables import TABLES, TIMESTAMP, TableSpec
+from tracestore.variant.tables import SPANS, TABLES, TIMESTAMP, TableSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +37,8 @@ class Shredder:
         min_leaf_rows: rows from which a leaf earns a column.
         min_leaf_density: share of the rows from which a leaf earns a column; both bounds must be met.
         max_paths: distinct paths held; values of later paths stay as text and are counted.
+        conventions: whether attributes of OTLP spans tell `type`, `input`, `output` and so on as well
+            (tracestore.variant.conventions); else spans are as they came.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Shredder:
         min_leaf_rows: int = limits.MIN_LEAF_ROWS,
         min_leaf_density: float = limits.MIN_LEAF_DENSITY,
         max_paths: int = limits.MAX_PATHS,
+        conventions: bool = False,
     ) -> None:
         if table not in TABLES:
             raise ValueError(f"cannot shred into table {table!r}: want one of {', '.join(TABLES)}")
@@ -54,6 +58,7 @@ class Shredder:
         self._min_leaf_rows = min_leaf_rows
         self._min_leaf_density = min_leaf_density
         self._builder = _native.Builder(self.spec, max_paths, limits.MAX_PATH_BYTES)
+        self._conventions = CONVENTIONS if conventions and table == SPANS.name else None
 
     @property
     def rows(self) -> int:
@@ -124,6 +129,7 @@ class Shredder:
             project.encode(),
             _encoded(experiment),
             _encoded(only_project),
+            self._conventions,
         )
         return Report(
             rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before

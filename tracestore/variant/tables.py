@@ -67,6 +67,7 @@ _SPAN_STORED: Final = (
     ("resource_dropped_attributes_count", "i64"),
     ("scope_dropped_attributes_count", "i64"),
     ("input_key", "i64"),
+    ("moved_attributes", "str"),
 )
 
 _LOG_STORED: Final = (

@@ -1,0 +1,169 @@
+"""The table of conventions, compiled: which attribute tells which column of a span, and what one span has said.
+
+tracestore.variant.conventions is the table. A *slot* is one thing that a span may be told once; of the attributes
+that tell it the one of lowest rank wins. Lookups make no copy: a first byte that no attribute begins with ends one.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from tracestore._native.buffer cimport Buffer, same_bytes
+from tracestore._native.hashing cimport hash_bytes
+from tracestore._native.protobuf cimport Wire
+
+cdef enum:
+    MAX_SLOTS = 64
+    MAX_PREFIXES = 32
+    NO_SLOT = 0xFF
+
+cdef enum SlotKind:
+    # The whole value moves into a variant column.
+    SLOT_MOVED = 0
+    # The whole value, parsed where it is JSON text, is copied into a variant column.
+    SLOT_PARSED
+    # A number copied below `metrics`, or below `metrics.aggregated` on a span that repeats others.
+    SLOT_USAGE
+    SLOT_AGGREGATED
+    SLOT_NUMBER
+    # A string, number or bool copied below `metadata`.
+    SLOT_SCALAR
+    SLOT_TYPE
+    SLOT_EVALUATION_NAME
+    SLOT_EVALUATION_SCORE
+    SLOT_ERROR_TYPE
+
+cdef enum RuleFlag:
+    RULE_MILLISECONDS = 1
+    # The value is a JSON object whose member `type` counts.
+    RULE_TYPE_IN_JSON = 2
+    # Numbered keys with a fixed word behind each number.
+    RULE_WRAPPED = 4
+    # The word of a type repeats what spans below it report.
+    RULE_AGGREGATING = 8
+    # The text is always JSON: a quoted string, a number and a word of it are parsed as well.
+    RULE_JSON = 16
+
+
+cdef struct Rule:
+    uint64_t hash
+    # The attribute's name, or for a type's word its name, NUL and the word.
+    uint32_t key_start
+    uint32_t key_size
+    # What a word means.
+    uint32_t word_start
+    uint32_t word_size
+    uint8_t slot
+    uint8_t rank
+    uint8_t flags
+
+
+cdef struct Prefix:
+    uint32_t start
+    uint32_t size
+    # Of numbered keys: the slot they compete for, NO_SLOT where they stay. Of others: the node they are copied below.
+    uint8_t slot
+    uint8_t rank
+    uint8_t flags
+    bint numbered
+    uint32_t node
+
+
+cdef struct Slot:
+    SlotKind kind
+    uint32_t node
+    # The key below the node, empty for the node itself.
+    uint32_t name_start
+    uint32_t name_size
+
+
+cdef struct Wrapper:
+    uint32_t list_start
+    uint32_t list_size
+    uint32_t word_start
+    uint32_t word_size
+
+
+cdef struct Table:
+    Buffer text
+    Rule* rules
+    uint32_t rule_count
+    uint32_t* places
+    uint32_t mask
+    Slot slots[MAX_SLOTS]
+    uint32_t slot_count
+    Prefix prefixes[MAX_PREFIXES]
+    uint32_t prefix_count
+    Wrapper wrappers[MAX_PREFIXES]
+    uint32_t wrapper_count
+    uint64_t seed
+    # By first byte: whether an attribute, and whether a prefix, begins with it.
+    uint8_t attribute_firsts[256]
+    uint8_t prefix_firsts[256]
+
+
+cdef struct Candidate:
+    # What tells a slot: an attribute, or an array that numbered keys made, whose JSON text lies in `texts`.
+    Wire key
+    Wire value
+    uint8_t slot
+    uint8_t rank
+    uint8_t flags
+    # 0 for none, else 1 + its number.
+    uint8_t prefix
+    # From an event, which keeps it.
+    bint copied
+    # Place among those noted; for an array, its keys and its JSON in `texts`.
+    uint32_t order
+    uint32_t first
+    uint32_t count
+    size_t text_start
+    size_t text_end
+
+
+cdef struct SpanFields:
+    # What the attributes and events of the span under way have said. NULL: conventions are off.
+    const Table* table
+    uint64_t told
+    Candidate best[MAX_SLOTS]
+    # Candidates of slots that move: which one wins is known at the end.
+    Buffer waiting
+    # Candidates under numbered keys.
+    Buffer numbered
+    # Attributes to copy below `metadata` under the rest of their name.
+    Buffer prefixed
+    # JSON made here. `inputs` and `outputs` hold messages of events, comma first.
+    Buffer texts
+    Buffer inputs
+    Buffer outputs
+    # JSON scratch of input_key.
+    Buffer pairs
+    Buffer scratch
+    Buffer moved
+    Wire error_type
+    Wire error_message
+    bint failed
+
+
+cdef class Conventions:
+    cdef Table table
+    cdef uint8_t next_slot
+    cdef object aggregating
+    cdef object keep(self, text)
+    cdef int new_prefix(self, text, node) except -1
+    cdef int add_rule(self, name, rank, flags, word) except -1
+    cdef int make_room(self, uint32_t size) except -1
+
+
+cdef inline const Rule* find_rule(const Table* t, const uint8_t* p, size_t size) noexcept nogil:
+    cdef uint64_t h = hash_bytes(p, size, t.seed)
+    cdef uint32_t at = <uint32_t>h & t.mask
+    cdef const Rule* rule
+    while t.places[at]:
+        rule = &t.rules[t.places[at] - 1]
+        if rule.hash == h and rule.key_size == size and same_bytes(t.text.data + rule.key_start, p, size):
+            return rule
+        at = (at + 1) & t.mask
+    return NULL
+
+
+# The number of the prefix that a name begins with, plus 1; 0 for none. A numbered one wants a digit behind it.
+cdef int find_prefix(const Table* t, const uint8_t* p, size_t size) noexcept nogil
