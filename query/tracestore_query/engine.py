@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from tracestore.errors import PayloadError
 from tracestore.variant import unshred_values
+from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore_query.errors import (
     QueryError,
     QueryFailedError,
@@ -23,6 +24,7 @@ from tracestore_query.errors import (
     QueryTimeoutError,
 )
 from tracestore_query.functions import allowed
+from tracestore_query.moved_rows import with_moved
 from tracestore_query.plan import ObjectCall
 from tracestore_query.scan_sql import leaf_sql_type
 from tracestore_query.watchdog import Watchdog
@@ -168,11 +170,15 @@ def add_object_function(cursor: duckdb.DuckDBPyConnection, name: str, call: Obje
             # Some versions of pyarrow give a chunked array of one chunk.
             struct = struct.chunk(0) if struct.num_chunks else pa.array([], struct.type)
         names = [field.name for field in struct.type]
-        return _unshredded(pa.table(struct.flatten(), names=names), call.path)
+        table = pa.table(struct.flatten(), names=names)
+        texts = _unshredded(table, call.path)
+        return with_moved(texts, table) if call.moved else texts
 
     fields = {"_overflow": "VARCHAR"}
     for path, leaf_type in call.leaves:
         fields[f"{path}:{leaf_type}"] = leaf_sql_type(leaf_type)
+    if call.moved:
+        fields[MOVED_ATTRIBUTES] = "VARCHAR"
     listed = ", ".join(
         '"' + field.replace('"', '""') + '" ' + sql_type for field, sql_type in fields.items()
     )

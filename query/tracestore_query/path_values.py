@@ -6,14 +6,20 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
+from tracestore.variant import TABLES
+from tracestore.variant.moved import ATTRIBUTES
+from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
+from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
 from tracestore_query import json_values, values
 from tracestore_query.binding import Binding, TableData
 from tracestore_query.chains import Step, shown
 from tracestore_query.contexts import Use, Want
+from tracestore_query.moved_paths import MovedPath, moved_path
 from tracestore_query.plan import Leaf, ObjectCall, Scan
 from tracestore_query.resolve import Resolved, nearest_paths, resolve
 
 OVERFLOW = "_overflow"
+SPANS = TABLES["spans"]
 
 _BY_USE = {
     Use.NUMBER: values.number,
@@ -43,7 +49,17 @@ class PathValues:
             for path, leaf_type in found.leaves
             if not _is_null_only(data, path, leaf_type, len(found.leaves))
         )
+        moved = self._moved(steps, data)
+        if moved is not None:
+            types |= dict.fromkeys(self.leaf_types(scan, list(moved.steps)))
         return [*types, "json"] if found.below else list(types)
+
+    def _moved(self, steps: list[Step], data: TableData) -> MovedPath | None:
+        """Returns where an attribute's values moved, None where none of the data did."""
+        moved = moved_path(steps)
+        if moved is None or resolve(moved.steps, data).absent:
+            return None
+        return moved
 
     def is_object(self, scan: Scan, steps: list[Step]) -> tuple[str, ...] | None:
         """Returns the keys of a path that is an object in some row, else None."""
@@ -70,27 +86,78 @@ class PathValues:
         """
         data = self._binding.data(scan.table)
         found = resolve(steps, data)
-        if found.absent and len(steps) > 1:
+        moved = self._moved(steps, data)
+        there = resolve(moved.steps, data) if moved is not None else None
+        if found.absent and there is None and len(steps) > 1:
             self._absent(scan, steps, data)
         if must_be_set and not found.below and not found.inner:
-            scan.required.append(found.leaves)
-        columns: dict[str, exp.Expr] = {}
-        for path, leaf_type in found.leaves:
-            # A null is a type of its own to typeof, and to nothing else.
-            named = want.use is Use.TYPEOF
-            if not named and _is_null_only(data, path, leaf_type, len(found.leaves)):
-                continue
-            column: exp.Expr = exp.column(scan.leaf(path, leaf_type), table=alias, quoted=True)
-            # The flat key and the nested object are one column to the reader.
-            if leaf_type in columns:
-                column = exp.Coalesce(this=columns[leaf_type], expressions=[column])
-            columns[leaf_type] = column
+            if there is None:
+                scan.required.append(found.leaves)
+            elif not there.below and not there.inner:
+                scan.required.append((*found.leaves, *there.leaves))
+        if moved is not None and there is not None:
+            return self._with_moved(alias, scan, steps, moved, want)
+        columns = self._columns(alias, scan, found, data, want)
         if found.inner:
             return self._inside(columns, found, want)
         if found.below:
             return self._object(alias, scan, steps, found, columns, want)
         self._warn_of_type(scan, steps, columns, want)
         return of_use(columns, want)
+
+    def _columns(
+        self, alias: str, scan: Scan, found: Resolved, data: TableData, want: Want
+    ) -> dict[str, exp.Expr]:
+        """Returns the columns of a path's leaves, by leaf type."""
+        columns: dict[str, exp.Expr] = {}
+        for path, leaf_type in found.leaves:
+            # A null is a type of its own to typeof, and to nothing else.
+            named = want.use is Use.TYPEOF
+            if not named and _is_null_only(data, path, leaf_type, len(found.leaves)):
+                continue
+            column = exp.column(scan.leaf(path, leaf_type), table=alias, quoted=True)
+            _add(columns, leaf_type, column)
+        return columns
+
+    def _with_moved(
+        self, alias: str, scan: Scan, steps: list[Step], moved: MovedPath, want: Want
+    ) -> exp.Expr:
+        """Returns an attribute's value: from where it moved in the rows that say so, else its own."""
+        data = self._binding.data(scan.table)
+        found, there = resolve(steps, data), resolve(moved.steps, data)
+        scan.fixed[MOVED_ATTRIBUTES] = None
+        mark = exp.Anonymous(
+            this="contains",
+            expressions=[
+                exp.column(MOVED_ATTRIBUTES, table=alias, quoted=True),
+                exp.Literal.string(moved.mark),
+            ],
+        )
+        if not found.below and not there.below and found.inner == there.inner:
+            # The same leaf types, in one of two places.
+            columns = self._columns(alias, scan, found, data, want)
+            for leaf_type, column in self._columns(alias, scan, there, data, want).items():
+                _add(columns, leaf_type, exp.Case(ifs=[exp.If(this=mark.copy(), true=column)]))
+            if found.inner:
+                return self._inside(columns, found, want)
+            self._warn_of_type(scan, steps, columns, want)
+            return of_use(columns, want)
+        value = self.value(alias, scan, list(moved.steps), want)
+        if found.absent:
+            return exp.Case(ifs=[exp.If(this=mark, true=value)])
+        columns = self._columns(alias, scan, found, data, want)
+        if found.inner:
+            own = self._inside(columns, found, want)
+        elif found.below:
+            own = self._object(alias, scan, steps, found, columns, want)
+        else:
+            own = of_use(columns, want)
+        if want.use is Use.BARE:
+            # One of them may be an object: both are JSON.
+            own, value = (
+                exp.Anonymous(this="to_json", expressions=[each]) for each in (own, value)
+            )
+        return exp.Coalesce(this=own, expressions=[exp.Case(ifs=[exp.If(this=mark, true=value)])])
 
     def _inside(self, columns: Mapping[str, exp.Expr], found: Resolved, want: Want) -> exp.Expr:
         """Returns what lies at steps inside a list."""
@@ -146,10 +213,29 @@ class PathValues:
                     leaves.append((path, leaf_type))
                     column = exp.column(scan.part(path, leaf_type), table=alias, quoted=True)
                     fields.append(_field(f"{path}:{leaf_type}", column))
+        moved = found.keys == (ATTRIBUTES,) and scan.table == SPANS.name
+        if moved:
+            fields += self._moved_parts(alias, scan, data, leaves)
         name = self._binding.name("object")
-        self._binding.objects[name] = ObjectCall(found.keys, tuple(leaves))
+        self._binding.objects[name] = ObjectCall(found.keys, tuple(leaves), moved)
         text = exp.Anonymous(this=name, expressions=[exp.Struct(expressions=fields)])
         return exp.Nullif(this=text, expression=exp.Literal.string("null"))
+
+    def _moved_parts(
+        self, alias: str, scan: Scan, data: TableData, leaves: list[Leaf]
+    ) -> list[exp.PropertyEQ]:
+        """Returns the leaves that attributes moved to, and notes them: all attributes are wanted."""
+        fields = []
+        for column in MOVED_COLUMNS:
+            for path in (column, *data.below(column)):
+                for leaf_type in data.types(path):
+                    if data.in_columns((path, leaf_type)):
+                        leaves.append((path, leaf_type))
+                        part = exp.column(scan.part(path, leaf_type), table=alias, quoted=True)
+                        fields.append(_field(f"{path}:{leaf_type}", part))
+        scan.fixed[MOVED_ATTRIBUTES] = None
+        moved = exp.column(MOVED_ATTRIBUTES, table=alias, quoted=True)
+        return [*fields, _field(MOVED_ATTRIBUTES, moved)]
 
     def _absent(self, scan: Scan, steps: list[Step], data: TableData) -> None:
         near = nearest_paths(steps, data.names())
@@ -175,6 +261,13 @@ def of_use(columns: Mapping[str, exp.Expr], want: Want) -> exp.Expr:
     if want.use in {Use.CAST, Use.AS_TYPE} and want.to is not None:
         return values.converted(columns, want.to)
     return _BY_USE.get(want.use, values.bare)(columns)
+
+
+def _add(columns: dict[str, exp.Expr], leaf_type: str, column: exp.Expr) -> None:
+    """Adds a column of a leaf type: what lies in several places is one column to the reader."""
+    if leaf_type in columns:
+        column = exp.Coalesce(this=columns[leaf_type], expressions=[column])
+    columns[leaf_type] = column
 
 
 def _field(name: str, value: exp.Expr) -> exp.PropertyEQ:

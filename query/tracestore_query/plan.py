@@ -116,10 +116,12 @@ class ObjectCall:
     Attributes:
         path: keys of the object.
         leaves: the struct's fields after the first, which is `_overflow`.
+        moved: whether the last field is `moved_attributes`, and what moved is put back.
     """
 
     path: tuple[str, ...]
     leaves: tuple[Leaf, ...]
+    moved: bool = False
 
 
 @dataclass(slots=True)

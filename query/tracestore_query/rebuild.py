@@ -12,6 +12,10 @@ import pyarrow.parquet as pq
 
 from tracestore.errors import CorruptionError
 from tracestore.variant import TABLES, parse_leaf_name, unshred_values
+from tracestore.variant.moved import ATTRIBUTES
+from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
+from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
+from tracestore_query.moved_rows import with_moved
 from tracestore_query.plan import Rebuilt, Scan
 
 OVERFLOW = "_overflow"
@@ -56,7 +60,10 @@ def _values(places: pa.StructArray, scan: Scan, paths: Sequence[tuple[str, ...]]
             else _file_rows(str(file), numbers, paths)
         )
         for piece, path in zip(pieces, paths, strict=True):
-            piece.append(_without_null(unshred_values(table, path)))
+            texts = unshred_values(table, path)
+            if path == (ATTRIBUTES,) and MOVED_ATTRIBUTES in table.column_names:
+                texts = with_moved(texts, table)
+            piece.append(_without_null(texts))
         order.append(at)
     missing = np.flatnonzero(~valid)
     if len(missing):
@@ -78,8 +85,14 @@ def _without_null(texts: pa.Array) -> pa.Array:
 def _wanted_columns(
     names: Sequence[str], fixed: Mapping[str, object], paths: Sequence[tuple[str, ...]]
 ) -> list[str]:
-    """Returns the leaf columns at or below any of the paths, and `_overflow`."""
+    """Returns the leaf columns at or below any of the paths, and `_overflow`.
+
+    Attributes want the columns that some of them moved to as well.
+    """
     wanted = []
+    if (ATTRIBUTES,) in paths and MOVED_ATTRIBUTES in names:
+        paths = [*paths, *((column,) for column in MOVED_COLUMNS)]
+        wanted.append(MOVED_ATTRIBUTES)
     for name in names:
         if name == OVERFLOW:
             wanted.append(name)

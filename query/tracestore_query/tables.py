@@ -16,7 +16,8 @@ CATALOG: Final = frozenset({"projects", "paths", "segments"})
 """Tables that the catalog answers."""
 
 VIEWS: Final = {
-    # One row a trace: the root's fields where the root has come, else the earliest span's.
+    # One row a trace: the root's fields where the root has come, else the earliest span's. Where no model call
+    # reports its tokens, the largest sum that another span reports stands for the trace.
     "traces": """
         SELECT
             project,
@@ -33,10 +34,11 @@ VIEWS: Final = {
             (max(start_ns + coalesce(duration_ns, 0)) - min(start_ns)) / 1e9 AS duration,
             count(*) AS span_count,
             count(*) FILTER (WHERE status_code = 'ERROR') AS error_count,
-            sum(metrics.prompt_tokens) AS prompt_tokens,
-            sum(metrics.completion_tokens) AS completion_tokens,
-            sum(metrics.tokens) AS tokens,
-            sum(metrics.estimated_cost) AS estimated_cost
+            coalesce(sum(metrics.prompt_tokens), max(metrics.aggregated.prompt_tokens::BIGINT)) AS prompt_tokens,
+            coalesce(sum(metrics.completion_tokens), max(metrics.aggregated.completion_tokens::BIGINT))
+                AS completion_tokens,
+            coalesce(sum(metrics.tokens), max(metrics.aggregated.tokens::BIGINT)) AS tokens,
+            coalesce(sum(metrics.estimated_cost), max(metrics.aggregated.estimated_cost::DOUBLE)) AS estimated_cost
         FROM spans
         GROUP BY project, trace_id
     """,

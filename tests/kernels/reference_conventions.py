@@ -28,7 +28,7 @@ _EVENT_ROLES = {
 _ERROR = 2
 
 
-class _Refused(Exception):
+class RefusedError(ValueError):
     """Says that numbered keys make no array."""
 
 
@@ -43,7 +43,7 @@ class _Node:
 
 
 def nest(prefix: str, pairs: list[tuple[str, Any]]) -> Any:
-    """Returns the array that numbered keys make; raises _Refused where they make none."""
+    """Returns the array that numbered keys make; raises RefusedError where they make none."""
     root = _Node()
     for key, value in pairs:
         node = root
@@ -58,14 +58,14 @@ def nest(prefix: str, pairs: list[tuple[str, Any]]) -> Any:
 
 def _built(node: _Node, name: str, level: int, *, wrapped: bool) -> Any:
     if level == _MAX_LEVELS or (node.is_value and node.children):
-        raise _Refused
+        raise RefusedError
     if node.is_value:
         value = node.value
         flat = not isinstance(value, list) or not any(
             isinstance(item, dict | list | bytes) for item in value
         )
         if isinstance(value, dict | bytes) or not flat:
-            raise _Refused
+            raise RefusedError
         return value
     numbers = [key for key in node.children if _NUMBER.fullmatch(key)]
     if not numbers and level:
@@ -75,17 +75,17 @@ def _built(node: _Node, name: str, level: int, *, wrapped: bool) -> Any:
         }
     most = max((int(key) for key in numbers), default=0)
     if not numbers or len(numbers) < len(node.children) or most > 4 * node.keys + _MAX_HOLES:
-        raise _Refused
+        raise RefusedError
     items: list[Any] = [None] * (most + 1)
     for key in numbers:
         item = node.children[key]
         if wrapped:
             word = table.WRAPPED.get(name)
             if word is None or item.is_value or list(item.children) != [word]:
-                raise _Refused
+                raise RefusedError
             item = item.children[word]
         if item.is_value or any(_NUMBER.fullmatch(key) for key in item.children):
-            raise _Refused
+            raise RefusedError
         items[int(key)] = _built(item, key, level + 1, wrapped=wrapped)
     return items
 
@@ -190,7 +190,7 @@ class Fields:
         for prefix, pairs in self._numbered.items():
             try:
                 array = nest(prefix, pairs)
-            except _Refused:
+            except RefusedError:
                 self.attributes.update(pairs)
                 continue
             form = "wrapped" if prefix.startswith(table.WRAPPED_ROOTS) else "numbered"
@@ -245,6 +245,13 @@ class Fields:
             self.row["type"] = self._told["type", ""][1]
         for column in table.PARSED:
             self._parsed_column(column)
+        self._fill_metrics()
+        self._fill_metadata()
+        self._fill_scores()
+        if ("parsed", "error") not in self._told:
+            self._error(span)
+
+    def _fill_metrics(self) -> None:
         aggregating = self.row.get("type") in table.AGGREGATING
         metrics = self._object("metrics")
         own = metrics.get("aggregated")
@@ -259,21 +266,28 @@ class Fields:
         self._total(target)
         if aggregated and own is None:
             metrics["aggregated"] = aggregated
+        if metrics:
+            self.row["metrics"] = metrics
+
+    def _fill_metadata(self) -> None:
         metadata = self._object("metadata")
         for slot in table.METADATA:
             if ("metadata", slot) in self._told:
                 _scalar(metadata, slot, self._told["metadata", slot][1][0])
         for name, value in self._prefixed:
             _scalar(metadata, name, value)
+        if metadata:
+            self.row["metadata"] = metadata
+
+    def _fill_scores(self) -> None:
         scores = self._object("scores")
-        name, score = (self._told.get(("evaluation", each)) for each in table.EVALUATION)
-        if name and score and isinstance(name[1][0], str) and name[1][0]:
-            _number_into(scores, name[1][0], score[1][0])
-        for column, value in (("metrics", metrics), ("metadata", metadata), ("scores", scores)):
-            if value:
-                self.row[column] = value
-        if ("parsed", "error") not in self._told:
-            self._error(span)
+        named, scored = (self._told.get(("evaluation", each)) for each in table.EVALUATION)
+        if named is not None and scored is not None:
+            name = named[1][0]
+            if isinstance(name, str) and name:
+                _number_into(scores, name, scored[1][0])
+        if scores:
+            self.row["scores"] = scores
 
     def _object(self, column: str) -> dict[str, Any]:
         value = self.row.get(column, {})

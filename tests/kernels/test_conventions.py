@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from typing import Any
 
@@ -34,7 +35,7 @@ def request_of(
     span = request.resource_spans.add().scope_spans.add().spans.add()
     span.trace_id, span.span_id, span.name = b"t" * 16, b"s" * 8, "work"
     span.start_time_unix_nano, span.end_time_unix_nano = 1, 2
-    span.status.code, span.status.message = status  # type: ignore[assignment]
+    span.status.code, span.status.message = status
     for key, value in pairs:
         span.attributes.append(payloads.key_values({key: value})[0])
     for name, attributes in events:
@@ -82,7 +83,7 @@ def _json(value: Any) -> Any:
         return [_json(item) for item in value]
     if isinstance(value, bytes):
         return reference.base64_text(value)
-    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):
+    if isinstance(value, float) and not math.isfinite(value):
         return reference.non_finite(value)
     return value
 
@@ -553,7 +554,7 @@ def test_both_encodings_give_equal_tables() -> None:
 
 def test_damaged_requests_give_rows_or_typed_errors() -> None:
     rng = random.Random(5)
-    pairs = [
+    pairs: list[tuple[str, Any]] = [
         ("gen_ai.input.messages", '[{"role":"user","content":"hi"}]'),
         ("llm.input_messages.0.message.role", "user"),
         ("llm.input_messages.3.message.tool_calls.0.tool_call.id", "x"),
@@ -563,7 +564,10 @@ def test_damaged_requests_give_rows_or_typed_errors() -> None:
         ("ai.telemetry.metadata.x", True),
         ("gen_ai.usage.input_tokens", 3),
     ]
-    events = [("exception", {"exception.type": "E"}), ("gen_ai.choice", {"message": {"a": 1}})]
+    events: list[tuple[str, dict[str, Any]]] = [
+        ("exception", {"exception.type": "E"}),
+        ("gen_ai.choice", {"message": {"a": 1}}),
+    ]
     body = request_of(pairs, events, (2, "bad")).SerializeToString()
     damaged = [body[:end] for end in range(len(body))]
     for _ in range(2000):

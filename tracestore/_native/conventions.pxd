@@ -10,7 +10,11 @@ from tracestore._native.buffer cimport Buffer, same_bytes
 from tracestore._native.hashing cimport hash_bytes
 from tracestore._native.protobuf cimport Wire
 
+cdef extern from "platform.h" nogil:
+    int ts_ctz64(uint64_t v) noexcept
+
 cdef enum:
+    # A bit each in 64.
     MAX_SLOTS = 64
     MAX_PREFIXES = 32
     NO_SLOT = 0xFF
@@ -30,6 +34,7 @@ cdef enum SlotKind:
     SLOT_EVALUATION_NAME
     SLOT_EVALUATION_SCORE
     SLOT_ERROR_TYPE
+    SLOT_KINDS
 
 cdef enum RuleFlag:
     RULE_MILLISECONDS = 1
@@ -90,6 +95,8 @@ cdef struct Table:
     uint32_t mask
     Slot slots[MAX_SLOTS]
     uint32_t slot_count
+    # A bit for each slot of a kind.
+    uint64_t of_kind[SLOT_KINDS]
     Prefix prefixes[MAX_PREFIXES]
     uint32_t prefix_count
     Wrapper wrappers[MAX_PREFIXES]
@@ -141,6 +148,18 @@ cdef struct SpanFields:
     Wire error_type
     Wire error_message
     bint failed
+
+
+cdef inline bint is_told(const SpanFields* f, uint32_t slot) noexcept nogil:
+    return (f.told >> slot) & 1
+
+
+cdef inline const Candidate* only(const SpanFields* f, SlotKind kind) noexcept nogil:
+    # What was told of a kind with one slot, NULL for nothing.
+    cdef uint64_t told = f.told & f.table.of_kind[<int>kind]
+    if told:
+        return &f.best[ts_ctz64(told)]
+    return NULL
 
 
 cdef class Conventions:

@@ -1,6 +1,6 @@
 """The table of conventions: see conventions.pxd. Built once a process, in Python; read without the GIL."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -75,6 +75,7 @@ cdef class Conventions:
         slot.kind = KINDS[kind]
         slot.node = node
         slot.name_start, slot.name_size = self.keep(name)
+        self.table.of_kind[<int>slot.kind] |= <uint64_t>1 << self.table.slot_count
         self.next_slot = <uint8_t>self.table.slot_count
         self.table.slot_count += 1
 

@@ -31,7 +31,8 @@ from tracestore._native.protobuf cimport (
     wire_tag,
     wire_varint,
 )
-from tracestore._native.span_fields cimport fields_begin, fields_push, fields_settle, note_attribute, note_event
+from tracestore._native.span_columns cimport fields_push
+from tracestore._native.span_fields cimport fields_begin, fields_settle, note_attribute, note_event
 from tracestore._native.status cimport TS_OK
 from tracestore._native.tables cimport (
     NODE_ATTRIBUTES,

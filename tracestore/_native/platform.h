@@ -39,6 +39,8 @@ static inline void ts_mul128(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *lo)
 
 static inline int ts_clz64(uint64_t v) { return __builtin_clzll(v); }
 
+static inline int ts_ctz64(uint64_t v) { return __builtin_ctzll(v); }
+
 /* Returns the first byte of [p, end) that ends or bends a JSON string: '"', '\\' or below 0x20;
  * `end` where there is none. Sets *non_ascii where a byte above 0x7f stands before it. */
 static inline const uint8_t *ts_scan_string(const uint8_t *p, const uint8_t *end, int *non_ascii) {

@@ -1,4 +1,4 @@
-"""The columns of a span that conventions tell: type, input, output, expected, scores, metrics, metadata, tags, error."""
+"""What a span's attributes and events tell by convention, noted as they come; and which of them stay attributes."""
 
 from libc.stdint cimport uint32_t, uint64_t
 
@@ -15,8 +15,5 @@ cdef int note_attribute(Request* r, const Wire* key, const Wire* value, bint* wa
 # Takes note of what an event tells; the event itself is kept whole.
 cdef int note_event(Request* r, Wire event) noexcept nogil
 
-# Shreds what stays among the attributes; the node of the attributes is entered. Before `fields_push`.
+# Shreds what stays among the attributes; the node of the attributes is entered. Before the columns are filled.
 cdef int fields_settle(Request* r, uint32_t* before) noexcept nogil
-
-# Fills the columns that the span's attributes and events tell.
-cdef int fields_push(Request* r, bint failed, const Wire* status_message) noexcept nogil
