@@ -504,13 +504,15 @@ cdef int push_told(Request* r) noexcept nogil:
     cdef bint aggregating = 0
     cdef uint64_t told = f.told
     cdef uint64_t usage = told & t.of_kind[<int>SLOT_USAGE]
+    cdef uint64_t wanted
     cdef uint32_t aggregated
     cdef int status = TS_OK
     if type != NULL:
         aggregating = (type.flags & RULE_AGGREGATING) != 0
         status = push_bytes(r.v.s, SPAN_TYPE, type.value.p, size_of(&type.value))
     if status == TS_OK:
-        status = find_aggregated(r, (told & t.of_kind[<int>SLOT_AGGREGATED]) | (usage if aggregating else 0), &aggregated)
+        wanted = told & t.of_kind[<int>SLOT_AGGREGATED]
+        status = find_aggregated(r, wanted | usage if aggregating else wanted, &aggregated)
     while told and status == TS_OK:
         status = push_slot(r, ts_ctz64(told), aggregated, aggregating)
         told &= told - 1
