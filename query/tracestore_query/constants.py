@@ -35,10 +35,14 @@ class Constants:
 
     Args:
         cursor: gives a cursor of the engine.
+
+    Attributes:
+        of_moment: whether any constant may be another one the next time, as `now()` is.
     """
 
     def __init__(self, cursor: Callable[[], duckdb.DuckDBPyConnection]) -> None:
         self._cursor = cursor
+        self.of_moment = False
 
     def value(self, node: exp.Expr, exact: bool) -> int | str | None:
         """Returns a time as nanoseconds since 1970, or where `exact` a number or text as it is.
@@ -51,6 +55,7 @@ class Constants:
             found = _plain(node)
             return found if isinstance(found, int | str) else None
         moment = _moment(node)
+        self.of_moment |= moment is None or node.find(*_NOW) is not None
         if moment is not None:
             return (moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000
         return None if node.find(*_NOT_CONSTANT) else self._computed(node)
