@@ -91,8 +91,10 @@ def leaf_sql_type(leaf_type: str) -> str:
 
 
 def scan_text(scan: Scan) -> ScanText:
-    """Returns the SELECT that gives a scan's rows and columns."""
+    """Returns what gives a scan's rows and columns, to stand in FROM."""
     stored = _stored_columns(scan)
+    if _is_plain(scan):
+        return ScanText(_table_function(scan, stored), {})
     parts: list[str] = []
     tables: dict[str, pa.Table] = {}
     if scan.plain:
@@ -110,6 +112,29 @@ def scan_text(scan: Scan) -> ScanText:
     if not parts:
         parts.append(_empty(scan, stored))
     return ScanText("(" + " UNION ALL ".join(parts) + ")", tables)
+
+
+def _is_plain(scan: Scan) -> bool:
+    """Tells whether a scan is nothing but files whose columns are wanted as they are: the engine plans it faster."""
+    if not scan.plain or scan.tailed or scan.memtable or scan.parts:
+        return False
+    return scan.predicate is None and not scan.rows_wanted and not _DERIVED.keys() & scan.fixed
+
+
+def _table_function(scan: Scan, stored: Sequence[str]) -> str:
+    entries = [_entry(name, name, _fixed_type(scan, name)) for name in stored]
+    entries += [
+        _entry(physical(leaf), column, _TYPE[leaf[1]]) for leaf, column in scan.leaves.items()
+    ]
+    return _files(scan.plain, entries)
+
+
+def _files(segments: Sequence[SegmentRef], entries: Sequence[str], options: str = "") -> str:
+    """Returns the call that reads files by a schema."""
+    files = ", ".join(quoted(segment.uri) for segment in segments)
+    # count(*) reads no column; the schema may not be empty.
+    listed = ", ".join(entries) or _entry("project", "project", "VARCHAR")
+    return f"read_parquet([{files}], schema=MAP {{{listed}}}{options})"
 
 
 def _stored_columns(scan: Scan) -> list[str]:
@@ -138,7 +163,6 @@ def _read_parquet(
     scan: Scan, segments: Sequence[SegmentRef], stored: Iterable[str], places: bool
 ) -> str:
     """Returns a SELECT of stored columns and leaves over the files, and each row's place where it is wanted."""
-    files = ", ".join(quoted(segment.uri) for segment in segments)
     entries = [_entry(name, name, _fixed_type(scan, name)) for name in stored]
     columns = [f'"{name}"' for name in stored]
     raw: dict[Leaf, str] = {}
@@ -148,16 +172,10 @@ def _read_parquet(
             raw[leaf] = f"__raw{len(raw)}"
             entries.append(_entry(physical(leaf), raw[leaf], sql_type))
         columns.append(f'"{raw[leaf]}" AS "{column}"')
-    if not entries:
-        # count(*) reads no column; the schema may not be empty.
-        entries.append(_entry("project", "project", "VARCHAR"))
     if places:
         columns += ["filename", "file_row_number"]
-    named = ", filename=true, file_row_number=true" if places else ""
-    listed = ", ".join(columns) or "1 AS __one"
-    return (
-        f"SELECT {listed} FROM read_parquet([{files}], schema=MAP {{{', '.join(entries)}}}{named})"
-    )
+    options = ", filename=true, file_row_number=true" if places else ""
+    return f"SELECT {', '.join(columns) or '1 AS __one'} FROM {_files(segments, entries, options)}"
 
 
 def _read(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str]) -> str:
