@@ -23,7 +23,7 @@ def dictionary_compression_pays(sample: pa.Array, rows: int) -> bool:
     encoded = sample if pa.types.is_dictionary(sample.type) else sample.dictionary_encode()
     used, indices = np.unique(encoded.indices.drop_null().to_numpy(), return_inverse=True)
     if len(used) < 2:
-        return True
+        return False  # its pages are a few bytes, and setting zstd up costs a reader of few rows most of its time
     entries = _raw(encoded.dictionary.take(pa.array(used)))
     stream = _packed(indices, int(len(used) - 1).bit_length())
     # A row group repeats the indices of its sample, and the entries hardly: those of a sample are most of them.

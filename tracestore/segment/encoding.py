@@ -112,7 +112,8 @@ def _is_long_text(column: pa.ChunkedArray) -> bool:
     if not (pa.types.is_string(values.type) or pa.types.is_binary(values.type)):
         return False
     present = len(values) - values.null_count
-    return bool(values.nbytes > _LONG_TEXT_BYTES * max(present, 1))
+    text_bytes = pc.sum(pc.binary_length(values)).as_py() or 0
+    return bool(text_bytes > _LONG_TEXT_BYTES * max(present, 1))
 
 
 def is_list(kind: pa.DataType) -> bool:
