@@ -183,6 +183,19 @@ def _read(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str]) -> 
     return _outer(scan, source, "filename AS __file, file_row_number AS __row")
 
 
+def row_text(file: str, numbers: Sequence[int], columns: Sequence[str]) -> str:
+    """Returns the SELECT of columns of a file's rows by number, and their numbers as `file_row_number`."""
+    listed = "".join(f', "{name.replace(chr(34), chr(34) * 2)}"' for name in columns)
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        wanted = f"BETWEEN {numbers[0]} AND {numbers[-1]}"
+    else:
+        wanted = f"IN ({', '.join(map(str, numbers))})"
+    return (
+        f"SELECT file_row_number{listed} FROM read_parquet({quoted(file)}, file_row_number=true) "
+        f"WHERE file_row_number {wanted}"
+    )
+
+
 def tail_rows(scan: Scan, group: TailGroup, path: str, limit: int) -> str:
     """Returns the SELECT of a path's rows in the sidecars of a group: segment, row number and values."""
     leaves = [(leaf[1], scan.leaves[leaf]) for leaf in group.leaves if leaf[0] == path]

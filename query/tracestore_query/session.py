@@ -24,10 +24,12 @@ from tracestore_query.data import reader_of
 from tracestore_query.engine import Deadline, Engine, add_object_function
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.explain import explain
+from tracestore_query.file_rows import FileRows
 from tracestore_query.paging import Paging, paged
 from tracestore_query.parameters import Parameters, note_values
 from tracestore_query.plan import EVER, FoundRows, Plan, Scan, TailGroup
 from tracestore_query.prepared import Prepared, PreparedQueries, key_of
+from tracestore_query.rebuild import Rebuilder
 from tracestore_query.result import Notes, QueryStats, Result
 from tracestore_query.scan_sql import scan_text, tail_rows
 from tracestore_query.streaming import Caps, Stream, plain_schema
@@ -119,7 +121,7 @@ class Query:
         head = explained or described
         body = sql[head.end() :] if head is not None else sql
         engine_cursor = self._engine.cursor()
-        held = _Running(engine_cursor, Deadline(engine_cursor, timeout_s, self._engine.watchdog))
+        held = _Running(engine_cursor, Deadline(engine_cursor, timeout_s, self._engine))
         caps = Caps(max_rows, max_bytes)
         try:
             if head is None and cursor is None:
@@ -160,8 +162,8 @@ class Query:
     ) -> Prepared:
         """Returns a query ready to run: its plan of the last time, where nothing has changed since."""
         key = key_of(body, params, projects)
-        found = self._kept.find(key) if key is not None else None
-        if found is not None:
+        found = self._kept.find(key, params) if key is not None else None
+        if key is not None and found is not None:
             ready, tables = found
             held.snapshot = self._store.snapshot(tables, projects, ready.covering)
             if self._kept.holds(key, held.snapshot):
@@ -199,7 +201,15 @@ class Query:
             read(scan.table).choose_segments(scan)
             scan.tailed = tuple(_with_found_rows(scan, group, held) for group in scan.tailed)
         text, tables = _text(plan, held)
-        return Prepared(plan, text, tables, values, covering, lasting=not constants.of_moment)
+        return Prepared(
+            plan,
+            text,
+            tables,
+            values,
+            covering,
+            lasting=not constants.of_moment,
+            any_values=not constants.of_values,
+        )
 
 
 def _text(plan: Plan, held: _Running) -> tuple[str, dict[str, pa.Table]]:
@@ -259,9 +269,8 @@ def _run(
         types[each.output] = "JSON"
     schema = plain_schema(pa.schema(fields), plan.rebuilt)
     notes = Notes(list(plan.warnings))
-    stream = Stream(
-        reader, plan.rebuilt, schema, held.deadline, caps, paging, notes, _slow_hint(plan)
-    )
+    rebuilder = Rebuilder(plan.rebuilt, FileRows(held.deadline.cursor)) if plan.rebuilt else None
+    stream = Stream(reader, rebuilder, schema, held.deadline, caps, paging, notes, _slow_hint(plan))
     return Result(schema, types, stream.batches(), notes, stats, held.let_go, held.deadline.cancel)
 
 

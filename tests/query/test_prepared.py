@@ -11,7 +11,7 @@ import pytest
 
 import tracestore
 from tracestore import Store
-from tracestore_query import Query
+from tracestore_query import Query, QueryParameterError
 from tracestore_query.prepared import MAX_PREPARED, PreparedQueries
 
 START = 1_790_000_000_000_000_000
@@ -88,6 +88,34 @@ def test_projects_and_parameters_have_plans_of_their_own(store: Store) -> None:
             assert query.sql(COUNT, projects=projects).rows()[0]["n"] == rows
     finally:
         query.close()
+
+
+def test_other_values_of_a_type_share_a_plan(store: Store, bound: list[object]) -> None:
+    sql = "SELECT attributes.n AS n FROM spans WHERE trace_id = $id AND attributes.n >= $low"
+    for number in range(5):
+        found = store.sql(sql, {"id": f"{number + 1:032x}", "low": 2}).rows()
+        assert found == ([{"n": number}] if number >= 2 else [])
+    assert len(bound) == 1
+    places = "SELECT attributes.n AS n FROM spans WHERE attributes.n < ? AND attributes.word = ?"
+    for below, word in ((3, "w1"), (4, "w2"), (3, "w1")):
+        assert store.sql(places, [below, word]).rows() == [{"n": int(word[1:])}]
+    assert len(bound) == 2
+    with pytest.raises(QueryParameterError):
+        store.sql(sql, {"id": "1"})
+    with pytest.raises(QueryParameterError):
+        store.sql("SELECT ? AS a", [1, 2])
+
+
+def test_a_time_from_a_parameter_has_a_plan_of_its_own(store: Store) -> None:
+    store.insert("spans", [span(10**6)])
+    store.flush()
+    for low, rows, read in ((START, 101, 2), (START + 10**12, 1, 1), (START, 101, 2)):
+        result = store.sql(f"{COUNT} WHERE start_ns >= $low", {"low": low})
+        assert result.rows()[0]["n"] == rows
+        assert result.stats.segments_read == read
+    at = "SELECT count(*) AS n FROM spans WHERE start_time >= $at"
+    for day, rows in (("2026-01-01", 101), ("2026-12-01", 0), ("2026-01-01", 101)):
+        assert store.sql(at, {"at": day}).rows() == [{"n": rows}]
 
 
 def test_a_query_about_now_is_planned_each_time(store: Store, bound: list[Any]) -> None:
