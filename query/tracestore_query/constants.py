@@ -35,10 +35,16 @@ class Constants:
 
     Args:
         cursor: gives a cursor of the engine.
+
+    Attributes:
+        of_moment: whether any constant may be another one the next time, as `now()` is.
+        of_values: whether any time comes from a parameter.
     """
 
     def __init__(self, cursor: Callable[[], duckdb.DuckDBPyConnection]) -> None:
         self._cursor = cursor
+        self.of_moment = False
+        self.of_values = False
 
     def value(self, node: exp.Expr, exact: bool) -> int | str | None:
         """Returns a time as nanoseconds since 1970, or where `exact` a number or text as it is.
@@ -49,8 +55,11 @@ class Constants:
             node = node.this
         if exact:
             found = _plain(node)
+            self.of_values |= isinstance(found, int) and not isinstance(node, exp.Literal)
             return found if isinstance(found, int | str) else None
+        self.of_values |= node.find(exp.Placeholder, exp.Parameter) is not None
         moment = _moment(node)
+        self.of_moment |= moment is None or node.find(*_NOW) is not None
         if moment is not None:
             return (moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000
         return None if node.find(*_NOT_CONSTANT) else self._computed(node)

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import duckdb
@@ -92,17 +92,18 @@ class Deadline:
     Args:
         cursor: that runs it.
         timeout_s: seconds of work, None for no bound.
-        watchdog: stops it.
+        engine: that it belongs to; its watchdog stops it.
 
     Attributes:
         used_s: seconds that it has worked.
     """
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, timeout_s: float | None, watchdog: Watchdog
+        self, cursor: duckdb.DuckDBPyConnection, timeout_s: float | None, engine: Engine
     ) -> None:
-        self._watchdog = watchdog
-        self._cursor = cursor
+        self._engine = engine
+        self._watchdog = engine.watchdog
+        self._cursors = [cursor]
         self._timeout_s = timeout_s
         self._cancelled = threading.Event()
         self.used_s = 0.0
@@ -110,7 +111,24 @@ class Deadline:
     def cancel(self) -> None:
         """Stops the query, from any thread."""
         self._cancelled.set()
-        self._cursor.interrupt()
+        self._interrupt()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Gives one more cursor, which stops with the query."""
+        cursor = self._engine.cursor()
+        self._cursors.append(cursor)
+        try:
+            yield cursor
+        finally:
+            self._cursors.remove(cursor)
+            cursor.close()
+
+    def _interrupt(self) -> None:
+        for cursor in list(self._cursors):
+            # One more cursor may have been closed meanwhile: its work is done.
+            with suppress(duckdb.Error):
+                cursor.interrupt()
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -121,7 +139,7 @@ class Deadline:
 
         def stop() -> None:
             expired.set()
-            self._cursor.interrupt()
+            self._interrupt()
 
         started = time.monotonic()
         alarm: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -13,6 +13,8 @@ Parameters = Mapping[str, Any] | Sequence[Any] | None
 
 META = "tracestore.parameter"
 """The key of a placeholder's value in its node's meta, in a tuple of one."""
+
+_PLACE, _NAME = "p", "n_"
 
 
 def note_values(tree: exp.Expr, parameters: Parameters) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def note_values(tree: exp.Expr, parameters: Parameters) -> dict[str, Any]:
             name = str(unnamed)
         value = _value(name, parameters)
         node.meta[META] = (value,)
-        unique = f"p{name}" if name.isdigit() else f"n_{name}"
+        unique = f"{_PLACE}{name}" if name.isdigit() else f"{_NAME}{name}"
         node.set("this", unique)
         values[unique] = value
     if not isinstance(parameters, Mapping) and len(parameters or ()) > len(values):
@@ -46,6 +48,14 @@ def note_values(tree: exp.Expr, parameters: Parameters) -> dict[str, Any]:
             f"cannot run query: it has {len(values)} parameters, but {given} values were given"
         )
     return values
+
+
+def values_again(names: Iterable[str], parameters: Parameters) -> dict[str, Any]:
+    """Returns the values by the names that `note_values` gave, for other values of the same parameters."""
+    return {
+        name: _value(name.removeprefix(_NAME if name.startswith(_NAME) else _PLACE), parameters)
+        for name in names
+    }
 
 
 def value_of(node: exp.Expr) -> Any:

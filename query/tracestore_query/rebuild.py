@@ -3,78 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tracestore.errors import CorruptionError
+from tracestore.store import SegmentRef
 from tracestore.variant import TABLES, parse_leaf_name, unshred_values
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
+from tracestore_query.file_rows import FileRows, Numbers
 from tracestore_query.moved_rows import with_moved
 from tracestore_query.plan import Rebuilt, Scan
 
 OVERFLOW = "_overflow"
+SPANS = TABLES["spans"]
 
 
-def rebuild(batch: pa.Table, rebuilt: Sequence[Rebuilt]) -> pa.Table:
-    """Returns a batch of a result with its places replaced by the JSON of their objects."""
-    for wanted in _by_scan(rebuilt).values():
-        places = batch.column(wanted[0].output).combine_chunks()
-        texts = _values(places, wanted[0].scan, [each.path for each in wanted])
-        for each, values in zip(wanted, texts, strict=True):
-            name = batch.schema.field(each.output).name
-            batch = batch.set_column(
-                each.output,
-                pa.field(name, pa.string(), metadata={"tracestore.type": "JSON"}),
-                values,
+class Rebuilder:
+    """Rebuilds the objects of one answer. Not thread-safe.
+
+    Args:
+        rebuilt: columns that hold places of rows.
+        files: reads rows of segments.
+    """
+
+    def __init__(self, rebuilt: Sequence[Rebuilt], files: FileRows) -> None:
+        self._files = files
+        self._by_scan: dict[str, list[Rebuilt]] = {}
+        for each in rebuilt:
+            self._by_scan.setdefault(each.scan.token, []).append(each)
+        self._segments: dict[str, SegmentRef] = {}
+
+    def rebuild(self, batch: pa.Table) -> pa.Table:
+        """Returns a batch of a result with its places replaced by the JSON of their objects."""
+        for wanted in self._by_scan.values():
+            places = batch.column(wanted[0].output).combine_chunks()
+            texts = self._values(places, wanted[0].scan, [each.path for each in wanted])
+            for each, values in zip(wanted, texts, strict=True):
+                name = batch.schema.field(each.output).name
+                batch = batch.set_column(
+                    each.output,
+                    pa.field(name, pa.string(), metadata={"tracestore.type": "JSON"}),
+                    values,
+                )
+        return batch
+
+    def _values(
+        self, places: pa.StructArray, scan: Scan, paths: Sequence[tuple[str, ...]]
+    ) -> list[pa.Array]:
+        """Returns, for each path, the JSON at every place, in the places' order."""
+        files = pc.struct_field(places, "file")
+        rows = pc.struct_field(places, "row")
+        valid = places.is_valid().to_numpy(zero_copy_only=False)
+        pieces: list[list[pa.Array]] = [[] for _ in paths]
+        order: list[Numbers] = []
+        named = files.to_pylist()
+        for file in dict.fromkeys(name for name, ok in zip(named, valid, strict=True) if ok):
+            at = np.array(
+                [i for i, name in enumerate(named) if valid[i] and name == file], np.int64
             )
-    return batch
+            numbers = rows.take(pa.array(at)).to_numpy(zero_copy_only=False)
+            table = (
+                _memory_rows(scan, numbers, paths)
+                if file == ""
+                else self._file_rows(str(file), numbers, scan, paths)
+            )
+            for piece, path in zip(pieces, paths, strict=True):
+                values = unshred_values(table, path)
+                if path == (ATTRIBUTES,) and MOVED_ATTRIBUTES in table.column_names:
+                    values = with_moved(values, table)
+                piece.append(_without_null(values))
+            order.append(at)
+        missing = np.flatnonzero(~valid)
+        if len(missing):
+            order.append(missing)
+            for piece in pieces:
+                piece.append(pa.nulls(len(missing), pa.string()))
+        back = pa.array(np.argsort(np.concatenate(order)) if order else np.array([], np.int64))
+        return [
+            pa.concat_arrays(piece).take(back) if piece else pa.array([], pa.string())
+            for piece in pieces
+        ]
 
-
-def _by_scan(rebuilt: Sequence[Rebuilt]) -> dict[str, list[Rebuilt]]:
-    found: dict[str, list[Rebuilt]] = {}
-    for each in rebuilt:
-        found.setdefault(each.scan.token, []).append(each)
-    return found
-
-
-def _values(places: pa.StructArray, scan: Scan, paths: Sequence[tuple[str, ...]]) -> list[pa.Array]:
-    """Returns, for each path, the JSON at every place, in the places' order."""
-    files = pc.struct_field(places, "file")
-    rows = pc.struct_field(places, "row")
-    valid = places.is_valid().to_numpy(zero_copy_only=False)
-    pieces: list[list[pa.Array]] = [[] for _ in paths]
-    order: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
-    named = files.to_pylist()
-    for file in dict.fromkeys(name for name, ok in zip(named, valid, strict=True) if ok):
-        at = np.array([i for i, name in enumerate(named) if valid[i] and name == file], np.int64)
-        numbers = rows.take(pa.array(at)).to_numpy(zero_copy_only=False)
-        table = (
-            _memory_rows(scan, numbers, paths)
-            if file == ""
-            else _file_rows(str(file), numbers, paths)
-        )
-        for piece, path in zip(pieces, paths, strict=True):
-            texts = unshred_values(table, path)
-            if path == (ATTRIBUTES,) and MOVED_ATTRIBUTES in table.column_names:
-                texts = with_moved(texts, table)
-            piece.append(_without_null(texts))
-        order.append(at)
-    missing = np.flatnonzero(~valid)
-    if len(missing):
-        order.append(missing)
-        for piece in pieces:
-            piece.append(pa.nulls(len(missing), pa.string()))
-    back = pa.array(np.argsort(np.concatenate(order)) if order else np.array([], np.int64))
-    return [
-        pa.concat_arrays(piece).take(back) if piece else pa.array([], pa.string())
-        for piece in pieces
-    ]
+    def _file_rows(
+        self, file: str, numbers: Numbers, scan: Scan, paths: Sequence[tuple[str, ...]]
+    ) -> pa.Table:
+        segment = self._segments.get(file)
+        if segment is None:
+            self._segments |= {each.uri: each for each in scan.segments}
+            segment = self._segments[file]
+        # Sorted, as a file's own columns are: one order whatever read them.
+        names = sorted(segment.leaf_columns)
+        if scan.table == SPANS.name:
+            names.append(MOVED_ATTRIBUTES)
+        columns = _wanted_columns(names, _ALL_FIXED, paths)
+        return self._files.read(file, numbers, [*columns, OVERFLOW])
 
 
 def _without_null(texts: pa.Array) -> pa.Array:
@@ -105,12 +130,12 @@ def _wanted_columns(
 
 def _memory_rows(
     scan: Scan,
-    numbers: np.ndarray[tuple[int], np.dtype[np.int64]],
+    numbers: Numbers,
     paths: Sequence[tuple[str, ...]],
 ) -> pa.Table:
     first = 0
     parts: list[pa.Table] = []
-    order: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
+    order: list[Numbers] = []
     for chunk in scan.memtable:
         at = np.flatnonzero((numbers >= first) & (numbers < first + chunk.num_rows))
         if len(at):
@@ -119,36 +144,6 @@ def _memory_rows(
             order.append(at)
         first += chunk.num_rows
     table = pa.concat_tables(parts, promote_options="default")
-    return table.take(pa.array(np.argsort(np.concatenate(order))))
-
-
-def _file_rows(
-    file: str, numbers: np.ndarray[tuple[int], np.dtype[np.int64]], paths: Sequence[tuple[str, ...]]
-) -> pa.Table:
-    """Returns rows of a segment by number; only the row groups that hold one are read."""
-    try:
-        with pq.ParquetFile(file) as parquet:
-            columns = _wanted_columns(parquet.schema_arrow.names, _ALL_FIXED, paths)
-            starts = np.cumsum(
-                [
-                    0,
-                    *(
-                        parquet.metadata.row_group(i).num_rows
-                        for i in range(parquet.num_row_groups)
-                    ),
-                ]
-            )
-            groups = np.searchsorted(starts, numbers, side="right") - 1
-            parts: list[pa.Table] = []
-            order: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
-            for group in np.unique(groups):
-                at = np.flatnonzero(groups == group)
-                read = parquet.read_row_group(int(group), columns=columns)
-                parts.append(read.take(pa.array(numbers[at] - starts[group])))
-                order.append(at)
-    except (OSError, pa.ArrowException) as error:
-        raise CorruptionError(Path(file).name, f"cannot read rows: {error}") from error
-    table = pa.concat_tables(parts)
     return table.take(pa.array(np.argsort(np.concatenate(order))))
 
 

@@ -91,8 +91,10 @@ def leaf_sql_type(leaf_type: str) -> str:
 
 
 def scan_text(scan: Scan) -> ScanText:
-    """Returns the SELECT that gives a scan's rows and columns."""
+    """Returns what gives a scan's rows and columns, to stand in FROM."""
     stored = _stored_columns(scan)
+    if _is_plain(scan):
+        return ScanText(_table_function(scan, stored), {})
     parts: list[str] = []
     tables: dict[str, pa.Table] = {}
     if scan.plain:
@@ -110,6 +112,29 @@ def scan_text(scan: Scan) -> ScanText:
     if not parts:
         parts.append(_empty(scan, stored))
     return ScanText("(" + " UNION ALL ".join(parts) + ")", tables)
+
+
+def _is_plain(scan: Scan) -> bool:
+    """Tells whether a scan is nothing but files whose columns are wanted as they are: the engine plans it faster."""
+    if not scan.plain or scan.tailed or scan.memtable or scan.parts:
+        return False
+    return scan.predicate is None and not scan.rows_wanted and not _DERIVED.keys() & scan.fixed
+
+
+def _table_function(scan: Scan, stored: Sequence[str]) -> str:
+    entries = [_entry(name, name, _fixed_type(scan, name)) for name in stored]
+    entries += [
+        _entry(physical(leaf), column, _TYPE[leaf[1]]) for leaf, column in scan.leaves.items()
+    ]
+    return _files(scan.plain, entries)
+
+
+def _files(segments: Sequence[SegmentRef], entries: Sequence[str], options: str = "") -> str:
+    """Returns the call that reads files by a schema."""
+    files = ", ".join(quoted(segment.uri) for segment in segments)
+    # count(*) reads no column; the schema may not be empty.
+    listed = ", ".join(entries) or _entry("project", "project", "VARCHAR")
+    return f"read_parquet([{files}], schema=MAP {{{listed}}}{options})"
 
 
 def _stored_columns(scan: Scan) -> list[str]:
@@ -138,7 +163,6 @@ def _read_parquet(
     scan: Scan, segments: Sequence[SegmentRef], stored: Iterable[str], places: bool
 ) -> str:
     """Returns a SELECT of stored columns and leaves over the files, and each row's place where it is wanted."""
-    files = ", ".join(quoted(segment.uri) for segment in segments)
     entries = [_entry(name, name, _fixed_type(scan, name)) for name in stored]
     columns = [f'"{name}"' for name in stored]
     raw: dict[Leaf, str] = {}
@@ -148,21 +172,31 @@ def _read_parquet(
             raw[leaf] = f"__raw{len(raw)}"
             entries.append(_entry(physical(leaf), raw[leaf], sql_type))
         columns.append(f'"{raw[leaf]}" AS "{column}"')
-    if not entries:
-        # count(*) reads no column; the schema may not be empty.
-        entries.append(_entry("project", "project", "VARCHAR"))
     if places:
         columns += ["filename", "file_row_number"]
-    named = ", filename=true, file_row_number=true" if places else ""
-    listed = ", ".join(columns) or "1 AS __one"
-    return (
-        f"SELECT {listed} FROM read_parquet([{files}], schema=MAP {{{', '.join(entries)}}}{named})"
-    )
+    options = ", filename=true, file_row_number=true" if places else ""
+    return f"SELECT {', '.join(columns) or '1 AS __one'} FROM {_files(segments, entries, options)}"
 
 
 def _read(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str]) -> str:
     source = f"({_read_parquet(scan, segments, stored, scan.rows_wanted)})"
     return _outer(scan, source, "filename AS __file, file_row_number AS __row")
+
+
+def row_text(file: str, numbers: Sequence[int], columns: Sequence[str]) -> str:
+    """Returns the SELECT of columns of a file's rows by number, and their numbers as `file_row_number`.
+
+    A column that the file lacks is left out: older files have fewer fixed ones.
+    """
+    listed = ", ".join(quoted(name) for name in ("file_row_number", *columns))
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        wanted = f"BETWEEN {numbers[0]} AND {numbers[-1]}"
+    else:
+        wanted = f"IN ({', '.join(map(str, numbers))})"
+    return (
+        f"SELECT COLUMNS(lambda name: name IN ({listed})) "
+        f"FROM read_parquet({quoted(file)}, file_row_number=true) WHERE file_row_number {wanted}"
+    )
 
 
 def tail_rows(scan: Scan, group: TailGroup, path: str, limit: int) -> str:

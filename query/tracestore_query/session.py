@@ -24,9 +24,12 @@ from tracestore_query.data import reader_of
 from tracestore_query.engine import Deadline, Engine, add_object_function
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.explain import explain
+from tracestore_query.file_rows import FileRows
 from tracestore_query.paging import Paging, paged
 from tracestore_query.parameters import Parameters, note_values
 from tracestore_query.plan import EVER, FoundRows, Plan, Scan, TailGroup
+from tracestore_query.prepared import Prepared, PreparedQueries, key_of
+from tracestore_query.rebuild import Rebuilder
 from tracestore_query.result import Notes, QueryStats, Result
 from tracestore_query.scan_sql import scan_text, tail_rows
 from tracestore_query.streaming import Caps, Stream, plain_schema
@@ -79,6 +82,7 @@ class Query:
         self._store = store
         self._engine = Engine([str(store.folder.resolve())], memory_limit, threads)
         self._leaves = LeafCache()
+        self._kept = PreparedQueries()
         # Dashboards ask the same again and again; parsing costs about a third of planning.
         self._checked = functools.lru_cache(maxsize=PARSED_TEXTS)(self._parsed)
 
@@ -117,23 +121,26 @@ class Query:
         head = explained or described
         body = sql[head.end() :] if head is not None else sql
         engine_cursor = self._engine.cursor()
-        held = _Running(engine_cursor, Deadline(engine_cursor, timeout_s, self._engine.watchdog))
+        held = _Running(engine_cursor, Deadline(engine_cursor, timeout_s, self._engine))
+        caps = Caps(max_rows, max_bytes)
         try:
+            if head is None and cursor is None:
+                ready = self._ready(body, params, held, projects)
+                return _run(ready, held, _stats(ready.plan, started), caps, None)
             tree = self._checked(body).copy()
             values = note_values(tree, params)
             paging = paged(tree, body, params, cursor) if cursor is not None else None
-            plan = self._plan(tree, held, projects)
-            text = self._text(plan, held)
+            ready = self._prepared(tree, values, held, projects)
             if paging is not None:
-                text = paging.wrapped(text)
-            stats = _stats(plan, started)
+                ready = replace(ready, text=paging.wrapped(ready.text))
+            stats = _stats(ready.plan, started)
             if explained is not None:
                 analyze = explained.group(1) is not None
-                return _explained(plan, text, held, stats, values, analyze=analyze)
+                return _explained(ready, held, stats, analyze=analyze)
             if described is not None:
-                text = f"DESCRIBE {text}"
-                plan.rebuilt.clear()
-            return _run(plan, text, held, stats, values, Caps(max_rows, max_bytes), paging)
+                ready = replace(ready, text=f"DESCRIBE {ready.text}")
+                ready.plan.rebuilt.clear()
+            return _run(ready, held, stats, caps, paging)
         except RecursionError:
             held.let_go()
             raise QueryForbiddenError("cannot run query: nested too deeply") from None
@@ -150,8 +157,37 @@ class Query:
             node.meta.clear()
         return tree
 
-    def _plan(self, tree: exp.Expr, held: _Running, projects: Collection[str] | None) -> Plan:
-        ranges = pruning.note_bounds(tree, Constants(self._engine.cursor).value)
+    def _ready(
+        self, body: str, params: Parameters, held: _Running, projects: Collection[str] | None
+    ) -> Prepared:
+        """Returns a query ready to run: its plan of the last time, where nothing has changed since."""
+        key = key_of(body, params, projects)
+        found = self._kept.find(key, params) if key is not None else None
+        if key is not None and found is not None:
+            ready, tables = found
+            held.snapshot = self._store.snapshot(tables, projects, ready.covering)
+            if self._kept.holds(key, held.snapshot):
+                for name, table in ready.tables.items():
+                    held.cursor.register(name, table)
+                return ready
+            held.snapshot.close()
+        tree = self._checked(body).copy()
+        values = note_values(tree, params)
+        ready = self._prepared(tree, values, held, projects)
+        if key is not None and held.snapshot is not None:
+            self._kept.keep(key, ready, held.snapshot)
+        return ready
+
+    def _prepared(
+        self,
+        tree: exp.Expr,
+        values: dict[str, Any],
+        held: _Running,
+        projects: Collection[str] | None,
+    ) -> Prepared:
+        """Returns a tree's plan and text; what the text names is registered with the cursor."""
+        constants = Constants(self._engine.cursor)
+        ranges = pruning.note_bounds(tree, constants.value)
         names = _stored_tables(tree)
         times = [ranges.get(name, EVER) for name in names] or [EVER]
         covering = (min(low for low, _ in times), max(high for _, high in times))
@@ -164,23 +200,33 @@ class Query:
         for scan in plan.scans.values():
             read(scan.table).choose_segments(scan)
             scan.tailed = tuple(_with_found_rows(scan, group, held) for group in scan.tailed)
-        return plan
+        text, tables = _text(plan, held)
+        return Prepared(
+            plan,
+            text,
+            tables,
+            values,
+            covering,
+            lasting=not constants.of_moment,
+            any_values=not constants.of_values,
+        )
 
-    def _text(self, plan: Plan, held: _Running) -> str:
-        """Returns the engine's text of a plan; what it names is registered with the cursor."""
-        text = dialect.generate(plan.tree)
-        for token, table in plan.tables.items():
-            held.cursor.register(token, table)
-        for name, call in plan.objects.items():
-            add_object_function(held.cursor, name, call)
-            held.functions += (name,)
-        for token, scan in plan.scans.items():
-            scanned = scan_text(scan)
-            for name, table in scanned.tables.items():
-                held.cursor.register(name, table)
-            # The token holds a random number of this query: no text of the user can be taken for it.
-            text = text.replace(f'"{token}"', scanned.sql)
-        return text
+
+def _text(plan: Plan, held: _Running) -> tuple[str, dict[str, pa.Table]]:
+    """Returns the engine's text of a plan, and the tables it names; they are registered with the cursor."""
+    text = dialect.generate(plan.tree)
+    tables = dict(plan.tables)
+    for name, call in plan.objects.items():
+        add_object_function(held.cursor, name, call)
+        held.functions += (name,)
+    for token, scan in plan.scans.items():
+        scanned = scan_text(scan)
+        tables |= scanned.tables
+        # The token holds a random number of this query: no text of the user can be taken for it.
+        text = text.replace(f'"{token}"', scanned.sql)
+    for name, table in tables.items():
+        held.cursor.register(name, table)
+    return text, tables
 
 
 def _with_found_rows(scan: Scan, group: TailGroup, held: _Running) -> TailGroup:
@@ -209,16 +255,11 @@ def _stored_tables(tree: exp.Expr) -> tuple[str, ...]:
 
 
 def _run(
-    plan: Plan,
-    text: str,
-    held: _Running,
-    stats: QueryStats,
-    values: dict[str, Any],
-    caps: Caps,
-    paging: Paging | None,
+    ready: Prepared, held: _Running, stats: QueryStats, caps: Caps, paging: Paging | None
 ) -> Result:
+    plan = ready.plan
     with held.deadline.running():
-        relation = held.cursor.sql(text, params=values) if values else held.cursor.sql(text)
+        relation = held.cursor.sql(ready.text, params=ready.values or None)
         types = [str(sql_type) for sql_type in relation.types]
         reader = relation.to_arrow_reader(BATCH_ROWS)
     fields = list(reader.schema)
@@ -228,9 +269,8 @@ def _run(
         types[each.output] = "JSON"
     schema = plain_schema(pa.schema(fields), plan.rebuilt)
     notes = Notes(list(plan.warnings))
-    stream = Stream(
-        reader, plan.rebuilt, schema, held.deadline, caps, paging, notes, _slow_hint(plan)
-    )
+    rebuilder = Rebuilder(plan.rebuilt, FileRows(held.deadline.cursor)) if plan.rebuilt else None
+    stream = Stream(reader, rebuilder, schema, held.deadline, caps, paging, notes, _slow_hint(plan))
     return Result(schema, types, stream.batches(), notes, stats, held.let_go, held.deadline.cancel)
 
 
@@ -257,19 +297,12 @@ def _stats(plan: Plan, started: float) -> QueryStats:
     )
 
 
-def _explained(
-    plan: Plan,
-    text: str,
-    held: _Running,
-    stats: QueryStats,
-    values: dict[str, Any],
-    *,
-    analyze: bool,
-) -> Result:
+def _explained(ready: Prepared, held: _Running, stats: QueryStats, *, analyze: bool) -> Result:
+    plan = ready.plan
     profile: str | None = None
     if analyze:
         with held.deadline.running():
-            held.cursor.execute(f"EXPLAIN ANALYZE {text}", values or None)
+            held.cursor.execute(f"EXPLAIN ANALYZE {ready.text}", ready.values or None)
             lines = held.cursor.fetchall()
         profile = _PLACES.sub("", "\n".join(str(line[-1]) for line in lines))
     table: pa.Table = explain(plan, profile)

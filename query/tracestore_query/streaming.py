@@ -10,7 +10,7 @@ import pyarrow as pa
 from tracestore_query.engine import Deadline
 from tracestore_query.paging import Paging
 from tracestore_query.plan import Rebuilt
-from tracestore_query.rebuild import rebuild
+from tracestore_query.rebuild import Rebuilder
 from tracestore_query.result import Notes
 
 SLOW_S = 2.0
@@ -30,7 +30,7 @@ class Stream:
 
     Args:
         reader: the engine's batches.
-        rebuilt: columns that hold places of objects.
+        rebuilder: of its objects, None where it has none.
         schema: of the answer, without sort keys.
         deadline: bounds the time that the engine works on it; a slow reader costs none.
         caps: where it is cut.
@@ -42,7 +42,7 @@ class Stream:
     def __init__(
         self,
         reader: pa.RecordBatchReader,
-        rebuilt: Sequence[Rebuilt],
+        rebuilder: Rebuilder | None,
         schema: pa.Schema,
         deadline: Deadline,
         caps: Caps,
@@ -51,7 +51,7 @@ class Stream:
         slow_hint: str | None,
     ) -> None:
         self._reader = reader
-        self._rebuilt = rebuilt
+        self._rebuilder = rebuilder
         self._schema = schema
         self._deadline = deadline
         self._caps = caps
@@ -86,7 +86,9 @@ class Stream:
         keyed = table
         if self._paging is not None:
             table = table.select(range(table.num_columns - self._paging.keys))
-        table = _plain(rebuild(table, self._rebuilt) if self._rebuilt else table, self._schema)
+        if self._rebuilder is not None:
+            table = self._rebuilder.rebuild(table)
+        table = _plain(table, self._schema)
         if caps.max_bytes is not None and self._bytes + table.nbytes > caps.max_bytes:
             table = table.slice(0, _rows_within(table, caps.max_bytes - self._bytes))
             cut = f"{caps.max_bytes} bytes; select fewer columns or rows"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import tracestore
 from golden.write_store import VERSION, write
 from store.kit import FakeClock, open_store, read_rows, segment_files, span
 from tracestore.segment.footer import FORMAT
@@ -70,3 +71,14 @@ def test_the_writer_still_writes_these_rows(tmp_path: Path) -> None:
     write(tmp_path)
     made = json.loads((tmp_path / "rows.json").read_text())
     assert made == json.loads((HERE / VERSION / "rows.json").read_text())
+
+
+def test_old_rows_are_asked_in_sql(golden: tuple[Path, dict[str, object]]) -> None:
+    folder, expected = golden
+    with tracestore.open(folder) as store:
+        for table, rows in expected.items():
+            assert len(store.sql(f"SELECT * FROM {table}").rows()) == len(rows)  # type: ignore[arg-type]
+            # Few rows of a file are read another way than many.
+            found = store.sql(f"SELECT attributes FROM {table} LIMIT 2").rows()
+            assert len(found) == 2
+        assert store.sql("SELECT count(moved_attributes) AS n FROM spans").rows() == [{"n": 0}]

@@ -71,7 +71,7 @@ def test_plain_duckdb(files: tuple[Path, Path]) -> None:
 
 @pytest.mark.skipif(not os.environ.get("TRACESTORE_POLARS"), reason="set TRACESTORE_POLARS=1")
 def test_plain_polars(files: tuple[Path, Path]) -> None:
-    import polars  # type: ignore[import-not-found]
+    import polars
 
     frame = polars.read_parquet(files[0])
     assert frame["input.a:i64"].sum() == 44850

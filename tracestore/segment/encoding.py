@@ -25,6 +25,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracestore.segment.compression import dictionary_compression_pays, plain_compression_pays
+
 # Values looked at to decide between a dictionary and none; a column chunk holds up to 122,880.
 SAMPLE_VALUES: Final = 8192
 
@@ -54,6 +56,7 @@ class Encodings:
     dictionary: list[str] = field(default_factory=list)
     explicit: dict[str, str] = field(default_factory=dict)
     levels: dict[str, int] = field(default_factory=dict)
+    codecs: dict[str, str] = field(default_factory=dict)
 
 
 def choose_encodings(table: pa.Table) -> Encodings:
@@ -70,21 +73,35 @@ def _choose(name: str, column: pa.ChunkedArray, plan: Encodings) -> None:
     if is_list(kind):
         path = f"{name}.list.element"
         kind = kind.value_type
-    plan.levels[path] = _LONG_TEXT_LEVEL if _is_long_text(column) else COMPRESSION_LEVEL
-    if pa.types.is_boolean(kind):
-        return
+    sample = _sample(column)
+    values = pc.list_flatten(sample) if is_list(column.type) else sample
     if pa.types.is_dictionary(kind):
         pays = _held_dictionary_pays(column)
         kind = kind.value_type
     else:
-        values = _sample(column)
-        pays = _dictionary_pays(pc.list_flatten(values) if is_list(column.type) else values)
+        pays = not pa.types.is_boolean(kind) and _dictionary_pays(values)
+    is_long = _is_long_text(column)
+    if is_long or _compression_pays(column, values, pays=pays):
+        plan.codecs[path] = "zstd"
+        plan.levels[path] = _LONG_TEXT_LEVEL if is_long else COMPRESSION_LEVEL
+    else:
+        plan.codecs[path] = "none"
     if pays:
         plan.dictionary.append(path)
     elif pa.types.is_integer(kind) or pa.types.is_timestamp(kind):
         plan.explicit[path] = _DELTA_INTEGERS
     elif pa.types.is_string(kind) or pa.types.is_binary(kind):
         plan.explicit[path] = _DELTA_STRINGS
+
+
+def _compression_pays(column: pa.ChunkedArray, sample: pa.Array, *, pays: bool) -> bool:
+    """Returns whether to compress a column, `pays` telling whether it gets a dictionary."""
+    if pays:
+        return dictionary_compression_pays(sample, len(column))
+    kind = sample.type
+    if pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        return plain_compression_pays(sample)
+    return True
 
 
 def _is_long_text(column: pa.ChunkedArray) -> bool:
@@ -95,7 +112,8 @@ def _is_long_text(column: pa.ChunkedArray) -> bool:
     if not (pa.types.is_string(values.type) or pa.types.is_binary(values.type)):
         return False
     present = len(values) - values.null_count
-    return bool(values.nbytes > _LONG_TEXT_BYTES * max(present, 1))
+    text_bytes = pc.sum(pc.binary_length(values)).as_py() or 0
+    return bool(text_bytes > _LONG_TEXT_BYTES * max(present, 1))
 
 
 def is_list(kind: pa.DataType) -> bool:

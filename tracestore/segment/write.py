@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tracestore import limits
+from tracestore.segment.dictionaries import own_dictionaries
 from tracestore.segment.encoding import COMPRESSION_LEVEL, choose_encodings, is_list
 from tracestore.segment.footer import Footer
 from tracestore.segment.tables import OVERFLOW, SegmentTable
@@ -75,10 +76,13 @@ def write_segment(sink: Sink, table: pa.Table, spec: SegmentTable, footer: Foote
         stored,
         footer,
         _row_groups(stored),
+        compression=plan.codecs,
         compression_level=plan.levels,
         use_dictionary=plan.dictionary or False,
         column_encoding=plan.explicit or None,
         dictionary_pagesize_limit=limits.DICTIONARY_PAGE_BYTES,
+        data_page_size=limits.PAGE_BYTES,
+        max_rows_per_page=limits.ROW_GROUP_ROWS,
         bloom_filter_options=dict.fromkeys(spec.bloom_columns, bloom),
         sorting_columns=sorting,
     )
@@ -95,6 +99,7 @@ def write_tail(sink: Sink, tail: pa.Table, footer: Footer) -> None:
         _decoded(tail.slice(0, 0)),
         footer,
         groups,
+        compression="zstd",
         compression_level=COMPRESSION_LEVEL,
         use_dictionary=_TAIL_DICTIONARY,
         column_encoding=_TAIL_DELTA,
@@ -120,7 +125,6 @@ def _write(
             stream,
             table.schema,
             version="2.6",
-            compression="zstd",
             write_statistics=True,
             write_page_index=True,
             write_page_checksum=True,
@@ -154,39 +158,25 @@ class _Open:
 def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
     """Yields slices of at most ROW_GROUP_ROWS rows and, one huge row aside, ROW_GROUP_BYTES bytes."""
     for start in range(0, len(table), limits.ROW_GROUP_ROWS):
-        yield from _halved(table.slice(start, limits.ROW_GROUP_ROWS))
+        yield from _halved(own_dictionaries(table.slice(start, limits.ROW_GROUP_ROWS)))
 
 
 def _halved(part: pa.Table) -> Iterator[pa.Table]:
-    if len(part) <= 1 or _is_within_bytes(part):
+    # A repeated text counts once.
+    if len(part) <= 1 or sum(map(_bytes, part.columns)) <= limits.ROW_GROUP_BYTES:
         yield part
         return
     middle = len(part) // 2
-    yield from _halved(part.slice(0, middle))
-    yield from _halved(part.slice(middle))
+    yield from _halved(own_dictionaries(part.slice(0, middle)))
+    yield from _halved(own_dictionaries(part.slice(middle)))
 
 
-def _is_within_bytes(part: pa.Table) -> bool:
-    """Returns whether a row group of these rows is small enough; a repeated text counts once."""
-    bound = limits.ROW_GROUP_BYTES
-    if sum(_bytes(column, exact=False) for column in part.columns) <= bound:
-        return True
-    return sum(_bytes(column, exact=True) for column in part.columns) <= bound
-
-
-def _bytes(column: pa.ChunkedArray, *, exact: bool) -> int:
-    """Returns a slice's bytes; of a dictionary, which slices share, all or exactly the texts in use."""
+def _bytes(column: pa.ChunkedArray) -> int:
     if is_list(column.type):
-        return 4 * len(column) + _bytes(pc.list_flatten(column), exact=exact)
+        return 4 * len(column) + _bytes(pc.list_flatten(column))
     if not pa.types.is_dictionary(column.type):
         return int(column.nbytes)
-    size = 4 * len(column)
-    for chunk in column.chunks:
-        texts = chunk.dictionary
-        if exact:
-            texts = texts.take(pc.unique(chunk.indices).drop_null())
-        size += texts.nbytes
-    return size
+    return 4 * len(column) + sum(int(chunk.dictionary.nbytes) for chunk in column.chunks)
 
 
 def _tail_rows(tail: pa.Table | None) -> dict[tuple[str, str], int]:

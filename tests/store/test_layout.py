@@ -1,0 +1,94 @@
+"""How a segment lies on disk: dictionaries of each row group's own, zstd where it saves."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from store.kit import open_store, segment_files, span
+from tracestore import limits
+from tracestore.segment.dictionaries import own_dictionaries
+from tracestore.segment.encoding import choose_encodings
+
+
+def test_a_row_group_holds_the_texts_of_its_own_rows_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ROW_GROUP_ROWS", 100)
+    rng = random.Random(1)
+    texts = [f"{rng.getrandbits(4000):x}" for _ in range(40)]  # 1,000 bytes, four to a row group
+    rows = [
+        span(n, input=texts[n // 25], tags=[texts[n // 25], str(n % 3), None if n % 2 else "x"])
+        for n in range(1000)
+    ]
+    with open_store(tmp_path) as store:
+        store.insert("spans", rows)
+        store.flush()
+    [path] = segment_files(tmp_path)
+    metadata = pq.read_metadata(path)
+    held = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
+    for group in held:
+        for number in range(group.num_columns):
+            assert group.column(number).total_uncompressed_size < 10_000
+    assert pq.read_table(path)["input:str"].to_pylist() == [texts[n // 25] for n in range(1000)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_values_stay_as_they_are(seed: int) -> None:
+    rng = random.Random(seed)
+    words = ["a", "b", "", "é", None, "c" * 30]
+    flat = [rng.choice(words) for _ in range(50)]
+    lists = [rng.choice([None, [], rng.choices(words, k=3)]) for _ in range(50)]
+    table = pa.table(
+        {
+            "flat": pa.array(flat, pa.string()).dictionary_encode(),
+            "lists": _list_of_dictionary(lists),
+            "number": pa.array(range(50)),
+        }
+    )
+    start, stop = sorted(rng.choices(range(51), k=2))
+    part = table.slice(start, stop - start)
+    own = own_dictionaries(part)
+    own.validate(full=True)
+    assert own.schema == part.schema
+    assert own.to_pylist() == part.to_pylist()
+    used = {text for text in flat[start:stop] if text is not None}
+    assert sum(len(chunk.dictionary) for chunk in own["flat"].chunks) == len(used)
+
+
+def _list_of_dictionary(lists: list[list[str | None] | None]) -> pa.Array:
+    items = pa.array([item for each in lists for item in each or ()], pa.string())
+    ends = np.cumsum([0, *(len(each or ()) for each in lists)])
+    return pa.ListArray.from_arrays(
+        pa.array(ends, pa.int32()),
+        items.dictionary_encode(),
+        mask=pa.array([each is None for each in lists]),
+    )
+
+
+def test_zstd_is_left_out_where_it_saves_little() -> None:
+    rng = np.random.default_rng(2)
+    rows = 50_000
+    table = pa.table(
+        {
+            "tokens": pa.array(rng.integers(0, 2000, rows)),
+            "mostly_one": pa.array(rng.choice([200, 404], rows, p=[0.98, 0.02])),
+            "random": pa.array(rng.random(rows)),
+            "truth": pa.array(rng.random(rows) < 0.5),
+            "rare_truth": pa.array(rng.random(rows) < 0.01),
+            "user": pa.array([f"user-{n}" for n in rng.integers(0, 3000, rows)]),
+            "id": pa.array([f"{n:032x}" for n in rng.integers(0, 2**60, rows)]),
+            "chat": pa.array([f"{'word ' * 60}{n % 1000}" for n in range(rows)]),
+            "nothing": pa.nulls(rows, pa.string()),
+            "lists": pa.array([[int(n), int(n) + 1] for n in rng.integers(0, 2000, rows)]),
+        }
+    )
+    plan = choose_encodings(table)
+    plain = {name for name, codec in plan.codecs.items() if codec == "none"}
+    assert plain == {"tokens", "random", "truth", "user", "nothing", "lists.list.element"}
+    assert set(plan.levels) == set(plan.codecs) - plain
