@@ -1,5 +1,6 @@
 """SQL to plan to DuckDB: what answers questions over the store."""
 
+from tracestore_query.datasets import SqlDatasets
 from tracestore_query.errors import (
     QueryCursorError,
     QueryFailedError,
@@ -24,5 +25,6 @@ __all__ = [
     "QuerySyntaxError",
     "QueryTimeoutError",
     "Result",
+    "SqlDatasets",
     "UnknownNameError",
 ]
