@@ -11,6 +11,7 @@ from tracestore_query.errors import (
     QueryTimeoutError,
     UnknownNameError,
 )
+from tracestore_query.experiments import SqlExperiments
 from tracestore_query.result import QueryStats, Result
 from tracestore_query.session import Query
 
@@ -26,5 +27,6 @@ __all__ = [
     "QueryTimeoutError",
     "Result",
     "SqlDatasets",
+    "SqlExperiments",
     "UnknownNameError",
 ]

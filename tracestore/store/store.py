@@ -55,7 +55,7 @@ class Store:
         self._lock = lock
         self._maintenance: Maintenance | None = None
         self.datasets: Datasets = Datasets(core)
-        self.experiments = Experiments(core)
+        self.experiments: Experiments = Experiments(core)
         if core.writable and core.settings.background:
             self._maintenance = Maintenance(core)
             self._maintenance.start()
