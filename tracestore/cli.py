@@ -12,11 +12,12 @@ import structlog
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tracestore.cli_evals import dataset_app
+from tracestore.cli_evals import dataset_app, eval_files
 from tracestore.client import ClientError
 from tracestore.demo import run_demo
 from tracestore.embedded import open as open_store
 from tracestore.errors import TraceStoreError
+from tracestore.eval_cases import EvalError
 from tracestore.importing import requests_of
 from tracestore.segment.inspect import describe
 from tracestore.server import OpenAddressError, Server, ServerSettings, run
@@ -42,6 +43,7 @@ app = typer.Typer(
 keys_app = typer.Typer(help="Manages API keys.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(dataset_app, name="dataset")
+app.command(name="eval")(eval_files)
 
 
 def main() -> None:
@@ -49,7 +51,7 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
-    except (TraceStoreError, ClientError, OpenAddressError, OSError) as error:
+    except (TraceStoreError, ClientError, EvalError, OpenAddressError, OSError) as error:
         err.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         sys.exit(1)
 

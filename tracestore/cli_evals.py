@@ -1,8 +1,10 @@
-"""`tracestore dataset …`: rows to test with, from queries and files."""
+"""`tracestore dataset …` and `tracestore eval`: rows to test with, and files that test."""
 
 from __future__ import annotations
 
 import json
+import runpy
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from tracestore.errors import DatasetError
+from tracestore.evals import EvalResult, running_on
 from tracestore.terminal import (
     DEFAULT_DATA,
     DataOption,
@@ -24,6 +27,9 @@ from tracestore.terminal import (
 dataset_app = typer.Typer(
     help="Manages datasets: versioned rows to test with.", no_args_is_help=True
 )
+
+INTERRUPTED = 130
+"""The status that a shell gives a program which Ctrl-C ended."""
 
 NameArgument = Annotated[str, typer.Argument(help="The dataset.")]
 
@@ -139,6 +145,65 @@ def dataset_delete(
             typer.confirm(f"Delete dataset {name} with every version?", abort=True)
         source.datasets.drop(name, project=project)
     err.print(f"dataset {name} is deleted")
+
+
+def eval_files(
+    files: Annotated[list[Path], typer.Argument(help="Python files that call Eval.", exists=True)],
+    data: DataOption = DEFAULT_DATA,
+    url: UrlOption = None,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(help="A score and its least mean, e.g. factuality=0.8; repeat for several."),
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Cases under way at once, whatever the files say.")
+    ] = None,
+) -> None:
+    """Runs files of evals; status 1 where a score is below its bound, 130 where Ctrl-C ended it."""
+    bounds = [_bound(each) for each in fail_under or ()]
+    with opened(data, url) as source, running_on(source, concurrency=concurrency) as around:
+        for file in files:
+            _run_file(file)
+            if any(each.interrupted for each in around.results):
+                raise typer.Exit(INTERRUPTED)
+    if not around.results:
+        raise typer.BadParameter("no file called Eval")
+    below = [
+        f"{result.experiment}: {name} is {_mean(result, name)}; want {least:g} or more"
+        for result in around.results
+        for name, least in bounds
+        if name in result.scores and result.scores[name].mean < least
+    ]
+    scored = {name for result in around.results for name in result.scores}
+    below += [f"no eval has a score {name}" for name, _ in bounds if name not in scored]
+    for line in below:
+        err.print(f"[red]failed:[/red] {line}", highlight=False)
+    if below:
+        raise typer.Exit(1)
+
+
+def _run_file(file: Path) -> None:
+    # Imports of a file find its neighbours, as when Python runs it.
+    sys.path.insert(0, str(file.resolve().parent))
+    try:
+        runpy.run_path(str(file), run_name="__main__")
+    finally:
+        sys.path.remove(str(file.resolve().parent))
+
+
+def _bound(text: str) -> tuple[str, float]:
+    name, _, least = text.rpartition("=")
+    try:
+        return name.strip() or text, float(least)
+    except ValueError:
+        raise typer.BadParameter(
+            f"unexpected bound {text!r}; want a score and a number: factuality=0.8",
+            param_hint="--fail-under",
+        ) from None
+
+
+def _mean(result: EvalResult, name: str) -> str:
+    return f"{result.scores[name].mean:.3f}"
 
 
 def _field(report: Any, name: str) -> Any:

@@ -215,7 +215,8 @@ def take_snapshot(
         # A merge replaced some of the segments while paths were looked up: look again.
     release = functools.partial(_release, core, view.rows, lease)
     views = {
-        table: TableSnapshot(core, table, view.chosen[table], view.memory[table]) for table in tables
+        table: TableSnapshot(core, table, view.chosen[table], view.memory[table])
+        for table in tables
     }
     return Snapshot(views, view.version, view.faults, release)
 
