@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from tracestore.client import Client, ClientError
+from tracestore.cli_evals import dataset_app, eval_files
+from tracestore.client import ClientError
 from tracestore.demo import run_demo
-from tracestore.embedded import Store
 from tracestore.embedded import open as open_store
 from tracestore.errors import TraceStoreError
+from tracestore.eval_cases import EvalError
 from tracestore.importing import requests_of
 from tracestore.segment.inspect import describe
 from tracestore.server import OpenAddressError, Server, ServerSettings, run
 from tracestore.store import KeyRing
 from tracestore.store.filenames import CATALOG
+from tracestore.terminal import (
+    DEFAULT_DATA,
+    DataOption,
+    FormatOption,
+    UrlOption,
+    err,
+    opened,
+    out,
+    show,
+)
 
 app = typer.Typer(
     name="tracestore",
@@ -35,18 +42,8 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="Manages API keys.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
-out = Console()
-err = Console(stderr=True)
-
-DataOption = Annotated[
-    Path, typer.Option("--data", envvar="TRACESTORE_DATA", help="The store's folder.")
-]
-UrlOption = Annotated[
-    str | None,
-    typer.Option("--url", envvar="TRACESTORE_URL", help="A running server, instead of a folder."),
-]
-FormatOption = Annotated[str, typer.Option("--format", help="table, json, ndjson or csv.")]
-DEFAULT_DATA = Path("tracestore-data")
+app.add_typer(dataset_app, name="dataset")
+app.command(name="eval")(eval_files)
 
 
 def main() -> None:
@@ -54,7 +51,7 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
-    except (TraceStoreError, ClientError, OpenAddressError, OSError) as error:
+    except (TraceStoreError, ClientError, EvalError, OpenAddressError, OSError) as error:
         err.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
@@ -102,10 +99,10 @@ def query(
 ) -> None:
     """Answers one SQL statement."""
     text = sys.stdin.read() if sql == "-" else sql
-    with _opened(data, url) as source:
+    with opened(data, url) as source:
         answer = source.sql(text)
         rows = answer.rows()
-    _show(rows, format)
+    show(rows, format)
     for warning in answer.warnings:
         err.print(f"[yellow]note:[/yellow] {warning}", highlight=False)
 
@@ -135,7 +132,7 @@ def import_(
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with _opened(data, url) as source, Progress(*columns, console=err) as progress:
+    with opened(data, url) as source, Progress(*columns, console=err) as progress:
         task = progress.add_task("importing", total=sum(path.stat().st_size for path in found))
         for path in found:
             progress.update(task, description=path.name)
@@ -182,7 +179,7 @@ def export(
             f"want a file that ends with one of {', '.join(kinds)}", param_hint="--output"
         )
     size = 0
-    with _opened(data, None) as source, output.open("wb") as file:
+    with opened(data, None) as source, output.open("wb") as file:
         for part in formats.written(source.sql(sql, timeout_s=None), kinds[output.suffix]):
             size += file.write(part)
     err.print(f"wrote {output}: {size:,} bytes")
@@ -196,12 +193,12 @@ def schema(
     format: FormatOption = "table",  # noqa: A002 - the option's name
 ) -> None:
     """Lists the paths a table has, with types and rows."""
-    with _opened(data, url) as source:
+    with opened(data, url) as source:
         rows = source.sql(
             'SELECT path, type, rows FROM paths WHERE "table" = $t ORDER BY path, type',
             {"t": table},
         ).rows()
-    _show(rows, format)
+    show(rows, format)
 
 
 @app.command()
@@ -258,7 +255,7 @@ def keys_list(data: DataOption = DEFAULT_DATA, format: FormatOption = "table") -
     """Lists keys, without their secrets."""
     with contextlib.closing(KeyRing(_existing(data))) as ring:
         keys = ring.list()
-    _show(
+    show(
         [
             {
                 "id": key.key_id,
@@ -300,46 +297,3 @@ def demo(
 ) -> None:
     """Shows what this is: a server, an agent that reports to it, and questions. Ends by itself."""
     run_demo(data or Path(tempfile.mkdtemp(prefix="tracestore-demo-")), traces, out)
-
-
-@contextlib.contextmanager
-def _opened(data: Path, url: str | None) -> Iterator[Any]:
-    """Gives the store of a folder, or a client of a server: both have the same verbs."""
-    if url is not None:
-        with Client(url) as client:
-            yield client
-    else:
-        with _store(data) as store:
-            yield store
-
-
-def _store(data: Path) -> Store:
-    return open_store(data)
-
-
-def _show(rows: list[dict[str, Any]], kind: str) -> None:
-    if kind == "json":
-        out.print_json(json.dumps(rows, default=str))
-    elif kind == "ndjson":
-        for row in rows:
-            sys.stdout.write(json.dumps(row, default=str) + "\n")
-    elif kind == "csv":
-        import csv  # noqa: PLC0415 - one branch of one command
-
-        writer = csv.writer(sys.stdout)
-        writer.writerow(rows[0].keys() if rows else ())
-        writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    else:
-        table = Table(show_lines=False)
-        for name in rows[0] if rows else ():
-            table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=60)
-        for row in rows:
-            table.add_row(*(_cell(value) for value in row.values()))
-        out.print(table)
-        out.print(f"{len(rows)} rows", style="dim")
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return json.dumps(value, default=str, ensure_ascii=False)
-    return "" if value is None else str(value)

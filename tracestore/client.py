@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import httpx
 
+from tracestore.client_evals import DatasetClient, ExperimentClient
+
 
 class ClientError(Exception):
     """Says what the server answered.
@@ -53,11 +55,17 @@ class Client:
         url: the server's base URL, e.g. `http://127.0.0.1:4318`.
         api_key: sent as a bearer token where it is given.
         timeout_s: seconds that one request may take.
+
+    Attributes:
+        datasets: versioned rows.
+        experiments: named runs.
     """
 
     def __init__(self, url: str, api_key: str | None = None, *, timeout_s: float = 120.0) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
+        self.datasets = DatasetClient(self._send, self.sql)
+        self.experiments = ExperimentClient(self._send)
 
     def __enter__(self) -> Self:
         return self
@@ -124,6 +132,9 @@ class Client:
             if response.is_error:
                 response.read()
             yield from self._checked(response).iter_bytes()
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self._checked(self._http.request(method, path, **options))
 
     @staticmethod
     def _checked(response: httpx.Response) -> httpx.Response:

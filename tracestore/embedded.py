@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from tracestore.store import Store as PlainStore
-from tracestore_query import Query, Result
+from tracestore.store.core import Core
+from tracestore.store.lock import WriterLock
+from tracestore_query import Query, Result, SqlDatasets, SqlExperiments
 
 
 class Store(PlainStore):
     """Is an open store that answers SQL. Thread-safe; a context manager."""
 
+    datasets: SqlDatasets
+    experiments: SqlExperiments
     _query: Query | None = None
     _query_lock = threading.Lock()
+
+    def __init__(self, core: Core, lock: WriterLock | None) -> None:
+        super().__init__(core, lock)
+        self.datasets = SqlDatasets(core, lambda: self.query)
+        self.experiments = SqlExperiments(core, lambda: self.query)
 
     def sql(
         self,

@@ -98,5 +98,17 @@ class ProjectForbiddenError(TraceStoreError, PermissionError):
     """Says that an API key is not bound to the project that rows or a query name."""
 
 
+class DatasetError(TraceStoreError, ValueError):
+    """Says that rows cannot be kept in a dataset as they are, or that a dataset cannot be named so."""
+
+
+class UnknownDatasetError(TraceStoreError, LookupError):
+    """Says that there is no dataset, version, snapshot or row of a name."""
+
+
+class ExperimentError(TraceStoreError, ValueError):
+    """Says that an experiment cannot be described or compared as asked."""
+
+
 class CatalogError(TraceStoreError, RuntimeError):
     """Says that the catalog's database refused an operation; its own message follows."""

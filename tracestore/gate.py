@@ -16,7 +16,23 @@ from tracestore_ingest.otlp_http import unauthenticated
 MISSING: Final = "an API key is missing or unknown; send it as `Authorization: Bearer KEY`"
 
 # What a path needs, the longest prefix first; other paths (health, metrics, documentation) are open.
-_SCOPES: Final = (("/v1/", "ingest"), ("/api/import", "ingest"), ("/api/", "read"))
+_SCOPES: Final = (
+    ("/v1/", ("ingest",)),
+    ("/api/import", ("ingest",)),
+    ("/api/datasets/query", ("ingest", "read")),
+    ("/api/experiments/compare", ("read",)),
+    ("/api/", ("read",)),
+)
+# Below these, what is not read needs another scope.
+_WRITTEN: Final = ("/api/datasets", "/api/experiments")
+
+
+def scopes_of(method: str, path: str) -> tuple[str, ...]:
+    """Returns the scopes that a request needs, none for an open path."""
+    prefix, scopes = next((each for each in _SCOPES if path.startswith(each[0])), ("", ()))
+    if prefix == "/api/" and method != "GET" and path.startswith(_WRITTEN):
+        return ("ingest",)
+    return scopes
 
 
 class Gate:
@@ -33,14 +49,15 @@ class Gate:
     def admit_http(self, request: Request) -> Response | None:
         """Returns a refusal, or None and notes the key's projects in `request.state.projects`."""
         path = request.url.path
-        scope = next((scope for prefix, scope in _SCOPES if path.startswith(prefix)), None)
-        if self._keys is None or scope is None:
+        scopes = scopes_of(request.method, path)
+        if self._keys is None or not scopes:
             return None
         key = self._key_of(request.headers)
-        if key is not None and key.allows(scope):
+        missing = [scope for scope in scopes if key is None or not key.allows(scope)]
+        if not missing and key is not None:
             request.state.projects = key.projects
             return None
-        message = MISSING if key is None else f"this key has no scope {scope!r}"
+        message = MISSING if key is None else f"this key has no scope {missing[0]!r}"
         if path.startswith("/v1/"):
             declared = request.headers.get("content-type", "")
             return unauthenticated(path, declared, message, known=key is not None)

@@ -1,5 +1,6 @@
 """SQL to plan to DuckDB: what answers questions over the store."""
 
+from tracestore_query.datasets import SqlDatasets
 from tracestore_query.errors import (
     QueryCursorError,
     QueryFailedError,
@@ -10,6 +11,7 @@ from tracestore_query.errors import (
     QueryTimeoutError,
     UnknownNameError,
 )
+from tracestore_query.experiments import SqlExperiments
 from tracestore_query.result import QueryStats, Result
 from tracestore_query.session import Query
 
@@ -24,5 +26,7 @@ __all__ = [
     "QuerySyntaxError",
     "QueryTimeoutError",
     "Result",
+    "SqlDatasets",
+    "SqlExperiments",
     "UnknownNameError",
 ]

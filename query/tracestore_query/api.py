@@ -10,10 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from tracestore.errors import (
+    DatasetError,
+    ExperimentError,
     LimitExceededError,
     ProjectForbiddenError,
     QueryError,
     TraceStoreError,
+    UnknownDatasetError,
 )
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.store import Store
@@ -69,6 +72,9 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (QueryMemoryError, 422),
     (LimitExceededError, 413),
     (QueryError, 400),
+    (UnknownDatasetError, 404),
+    (DatasetError, 400),
+    (ExperimentError, 400),
     (TraceStoreError, 503),
 )
 
@@ -154,7 +160,7 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
     ) -> Any:
         """Stores NDJSON rows of a table; a bad row is refused alone."""
         try:
-            body = await _bounded_body(request)
+            body = await bounded_body(request)
             project = await run_in_threadpool(_check_rows, body, table, project, _projects(request))
             report = await run_in_threadpool(store.insert, table, body, project, experiment)
         except TraceStoreError as error:
@@ -215,7 +221,8 @@ def _schema(
         }
 
 
-async def _bounded_body(request: Request) -> bytes:
+async def bounded_body(request: Request) -> bytes:
+    """Returns a request's body; raises LimitExceededError for one that is too large."""
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():

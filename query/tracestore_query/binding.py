@@ -10,6 +10,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from tracestore.store import Dataset
 from tracestore_query.plan import Leaf, ObjectCall, Rebuilt, Scan
 
 
@@ -34,10 +35,15 @@ class TableData(Protocol):
 
 @dataclass(slots=True)
 class Binding:
-    """Is the state of binding one query. `data` and `catalog` are asked when a table is first needed."""
+    """Is the state of binding one query. `data` and `catalog` are asked when a table is first needed.
+
+    Attributes:
+        datasets: those that the query may see, as they were before its snapshot was taken.
+    """
 
     data: Callable[[str], TableData]
     catalog: Callable[[str], pa.Table]
+    datasets: Sequence[Dataset] = ()
     scans: dict[str, Scan] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     objects: dict[str, ObjectCall] = field(default_factory=dict)

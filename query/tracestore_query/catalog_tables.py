@@ -1,8 +1,9 @@
-"""Tables that the catalog answers: projects, paths, segments."""
+"""Tables that the catalog answers: projects, paths, segments, datasets, experiments."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Callable, Collection, Sequence
 
 import pyarrow as pa
 
@@ -14,6 +15,8 @@ _UTC = pa.timestamp("us", tz="UTC")
 
 def catalog_table(name: str, store: Store, projects: Collection[str] | None) -> pa.Table:
     """Returns one catalog table, with the allowed projects only."""
+    if name in _EVALS:
+        return _EVALS[name](store, projects)
     with store.snapshot(tuple(STORED), projects) as snapshot:
         if name == "projects":
             return _projects(store, snapshot, projects)
@@ -86,3 +89,71 @@ def _paths(store: Store, snapshot: Snapshot, projects: Collection[str] | None) -
             "last_seen": times[1],
         }
     )
+
+
+def _datasets(store: Store, projects: Collection[str] | None) -> pa.Table:
+    found = store.datasets.list(projects)
+    newest = [each.versions[-1].created_ns if each.versions else each.created_ns for each in found]
+    return pa.table(
+        {
+            "project": pa.array([each.project for each in found], pa.string()),
+            "name": pa.array([each.name for each in found], pa.string()),
+            "version": pa.array([each.version for each in found], pa.int64()),
+            "versions": pa.array([len(each.versions) for each in found], pa.int64()),
+            "rows": pa.array([each.rows for each in found], pa.int64()),
+            "snapshots": pa.array(
+                [sorted(each.snapshots) for each in found], pa.list_(pa.string())
+            ),
+            "created": _times([each.created_ns for each in found]),
+            "changed": _times(newest),
+        }
+    )
+
+
+def _dataset_versions(store: Store, projects: Collection[str] | None) -> pa.Table:
+    found = [(each, version) for each in store.datasets.list(projects) for version in each.versions]
+    counts = {
+        name: pa.array([getattr(version, name) for _, version in found], pa.int64())
+        for name in ("version", "rows", "added", "updated", "deleted")
+    }
+    named = [
+        sorted(name for name, number in each.snapshots.items() if number == version.version)
+        for each, version in found
+    ]
+    return pa.table(
+        {
+            "project": pa.array([each.project for each, _ in found], pa.string()),
+            "name": pa.array([each.name for each, _ in found], pa.string()),
+            **counts,
+            "snapshots": pa.array(named, pa.list_(pa.string())),
+            "created": _times([version.created_ns for _, version in found]),
+        }
+    )
+
+
+def _experiment_records(store: Store, projects: Collection[str] | None) -> pa.Table:
+    found = store.experiments.list(projects)
+    texts = {
+        name: pa.array([getattr(each, name) for each in found], pa.string())
+        for name in ("project", "name", "dataset", "base", "git_commit")
+    }
+    metadata = [json.dumps(each.metadata) if each.metadata else None for each in found]
+    return pa.table(
+        {
+            **texts,
+            "dataset_version": pa.array([each.dataset_version for each in found], pa.int64()),
+            "metadata": pa.array(metadata, pa.string()),
+            "created": _times([each.created_ns for each in found]),
+        }
+    )
+
+
+def _times(nanoseconds: Sequence[int]) -> pa.Array:
+    return pa.array([each // 1000 for each in nanoseconds], pa.int64()).cast(_UTC)
+
+
+_EVALS: dict[str, Callable[[Store, Collection[str] | None], pa.Table]] = {
+    "datasets": _datasets,
+    "dataset_versions": _dataset_versions,
+    "experiment_records": _experiment_records,
+}

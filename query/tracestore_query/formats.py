@@ -62,14 +62,15 @@ def _json(result: Result) -> Iterator[bytes]:
 def _rows_text(batch: pa.RecordBatch, types: list[str]) -> Iterator[str]:
     """Yields each row as a JSON array; JSON columns go through as the text they are."""
     columns = [
-        _column_texts(column, sql_type)
+        column_texts(column, sql_type)
         for column, sql_type in zip(batch.columns, types, strict=True)
     ]
     for cells in zip(*columns, strict=True):
         yield "[" + ",".join(cells) + "]"
 
 
-def _column_texts(column: pa.Array, sql_type: str) -> list[str]:
+def column_texts(column: pa.Array, sql_type: str) -> list[str]:
+    """Returns each value of a column as JSON; columns of type JSON go through as the text they are."""
     if sql_type == "JSON":
         return ["null" if text is None else text for text in column.to_pylist()]
     if sql_type == "JSON[]":
@@ -116,7 +117,7 @@ def _ndjson(result: Result) -> Iterator[bytes]:
     names = [json.dumps(name, ensure_ascii=False) for name in result.schema.names]
     for batch in result:
         columns = [
-            _column_texts(column, sql_type)
+            column_texts(column, sql_type)
             for column, sql_type in zip(batch.columns, result.types, strict=True)
         ]
         lines = (

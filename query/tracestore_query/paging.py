@@ -19,12 +19,16 @@ from sqlglot import exp
 
 from tracestore_query.errors import QueryCursorError
 from tracestore_query.parameters import Parameters
+from tracestore_query.tables import scanned_table
 
 _VERSION: Final = 1
 _KEY: Final = "__key"
 _TYPE: Final = re.compile(r"[A-Z][A-Z0-9_ ]*(\([0-9]+(, ?[0-9]+)?\))?(\[\])*")
-# What tells spans apart; other rows have no such columns, and rows that tie may be shown twice or not.
-_IDENTITY: Final = {"spans": ("project", "trace_id", "span_id")}
+# What tells spans, and rows of a dataset, apart; rows of other sources that tie may be shown twice or not.
+_IDENTITY: Final = {
+    "spans": ("project", "trace_id", "span_id"),
+    "dataset_rows": ("project", "id"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ def _identity(select: exp.Select) -> list[exp.Expr]:
     aggregated = any(each.find(exp.AggFunc) for each in select.expressions)
     if not plain or aggregated or not isinstance(table, exp.Table):
         return []
-    name = "spans" if isinstance(table.this, exp.Func) else table.name.lower()
+    name = scanned_table(table) or ""
     alias = table.alias or None
     return [exp.column(column, table=alias) for column in _IDENTITY.get(name, ())]
 

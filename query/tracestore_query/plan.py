@@ -61,6 +61,8 @@ class Scan:
         parts: leaves wanted as columns only, for objects: what lies in a tail is in `_overflow` too.
         rows_wanted: whether every row's place is wanted, to rebuild objects once the result is known.
         predicate: SQL over fixed columns that rows must meet, None for all.
+        judged: the fixed columns that it is about.
+        newest_only: whether of the rows of one id only the newest counts, and none where that is a deletion.
         time_range: nanoseconds [start, stop) outside of which no row of it can match.
         trace_ids: the only traces whose rows can match, None for all.
     """
@@ -77,6 +79,8 @@ class Scan:
     required: list[tuple[Leaf, ...]] = field(default_factory=list)
     rows_wanted: bool = False
     predicate: str | None = None
+    judged: tuple[str, ...] = ("project", "experiment")
+    newest_only: bool = False
     time_range: tuple[int, int] = EVER
     trace_ids: frozenset[str] | None = None
 

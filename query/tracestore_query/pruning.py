@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from tracestore.variant import TableSpec
 from tracestore_query.plan import EVER
-from tracestore_query.tables import STORED
+from tracestore_query.tables import STORED, called, scanned_table
 
 META = "tracestore.bounds"
 """The key of a table's bounds in its node's meta."""
@@ -45,14 +45,10 @@ def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
         outer = any(join.side for join in select.args.get("joins") or ())
         conjuncts = [] if where is None or outer else list(_conjuncts(where.this))
         for table, alias in tables:
-            name = table.name.lower()
-            if name in STORED and not isinstance(table.this, exp.Func):
-                bounds = _bounds(conjuncts, STORED[name], alias, len(tables), evaluate)
-            elif isinstance(table.this, exp.Func):
-                name = "spans"
-                bounds = _bounds(conjuncts, STORED[name], alias, len(tables), evaluate)
-            else:
+            name = scanned_table(table)
+            if name is None:
                 continue
+            bounds = _bounds(conjuncts, STORED[name], alias, len(tables), evaluate)
             table.meta[META] = bounds
             low, high = bounds.time_range
             before = found.get(name, bounds.time_range)
@@ -68,12 +64,7 @@ def _tables(select: exp.Select) -> Iterator[tuple[exp.Table, str]]:
         sources += [join.this for join in source.args.get("joins") or ()]
     for source in sources:
         if isinstance(source, exp.Table):
-            yield source, (source.alias or _called(source)).lower()
-
-
-def _called(table: exp.Table) -> str:
-    call = table.this
-    return str(call.this) if isinstance(call, exp.Anonymous) else table.name
+            yield source, (source.alias or called(source) or source.name).lower()
 
 
 def _bounds(

@@ -137,6 +137,19 @@ def _files(segments: Sequence[SegmentRef], entries: Sequence[str], options: str 
     return f"read_parquet([{files}], schema=MAP {{{listed}}}{options})"
 
 
+def newest_rows(source: str) -> str:
+    """Returns the SELECT of the times of the rows of datasets that count: of each id the newest, if it is there."""
+    return (
+        f"SELECT max(created_ns) AS created_ns FROM {source} GROUP BY id "
+        "HAVING arg_max(coalesce(deleted, 0), created_ns) = 0"
+    )
+
+
+def among(column: str, table: str) -> str:
+    """Returns that a column's value is among those of the column of that name in a table."""
+    return f'{column} IN (SELECT {column} FROM "{table}")'
+
+
 def _stored_columns(scan: Scan) -> list[str]:
     """Returns the stored columns that a scan's fixed ones and its predicate are made of."""
     wanted: dict[str, None] = {}
@@ -144,7 +157,7 @@ def _stored_columns(scan: Scan) -> list[str]:
         for needed in _NEEDS.get(name, (name,)):
             wanted[needed] = None
     if scan.predicate is not None:
-        wanted |= dict.fromkeys(("project", "experiment"))
+        wanted |= dict.fromkeys(scan.judged)
     return list(wanted)
 
 

@@ -12,7 +12,7 @@ from tracestore_query.chains import Step
 from tracestore_query.errors import UnknownNameError
 from tracestore_query.guard import nearest
 from tracestore_query.plan import Scan
-from tracestore_query.tables import STORED
+from tracestore_query.tables import HIDDEN, STORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,10 @@ class Source:
     def columns(self) -> list[str] | None:
         """Returns the names it gives, None where they are not known."""
         if self.spec is not None:
-            return [*self.spec.columns, *self.spec.variants]
+            hidden = HIDDEN.get(self.spec.name, ())
+            return [
+                name for name in (*self.spec.columns, *self.spec.variants) if name not in hidden
+            ]
         return None if self.outputs is None else list(self.outputs)
 
 

@@ -13,14 +13,14 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from tracestore.store import Snapshot, Store
+from tracestore.store import Dataset, Snapshot, Store
 from tracestore.store.leaf_lookup import LeafCache
 from tracestore_query import dialect, guard, pruning
 from tracestore_query.binder import Binder
 from tracestore_query.binding import Binding
 from tracestore_query.catalog_tables import catalog_table
 from tracestore_query.constants import Constants
-from tracestore_query.data import reader_of
+from tracestore_query.data import TableReader, reader_of
 from tracestore_query.engine import Deadline, Engine, add_object_function
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.explain import explain
@@ -31,9 +31,9 @@ from tracestore_query.plan import EVER, FoundRows, Plan, Scan, TailGroup
 from tracestore_query.prepared import Prepared, PreparedQueries, key_of
 from tracestore_query.rebuild import Rebuilder
 from tracestore_query.result import Notes, QueryStats, Result
-from tracestore_query.scan_sql import scan_text, tail_rows
+from tracestore_query.scan_sql import among, newest_rows, scan_text, tail_rows
 from tracestore_query.streaming import Caps, Stream, plain_schema
-from tracestore_query.tables import STORED, VIEWS
+from tracestore_query.tables import STORED, called, stored_table
 
 BATCH_ROWS = 8192
 """Rows of a result batch: small enough to stream, large enough to rebuild objects in bulk."""
@@ -193,13 +193,19 @@ class Query:
         covering = (min(low for low, _ in times), max(high for _, high in times))
         if any(isinstance(each.this, exp.Func) for each in tree.find_all(exp.Table)):
             covering = EVER
+        datasets: list[Dataset] = []
+        if any(called(each) == "dataset" for each in tree.find_all(exp.Table)):
+            # Before the snapshot: it has the rows of every version that is known here.
+            datasets = self._store.datasets.list(projects)
         snapshot = held.snapshot = self._store.snapshot(names, projects, covering)
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
         read = reader_of(snapshot, self._leaves, projects)
-        plan = Binder(Binding(read, catalog)).bind(tree)
+        plan = Binder(Binding(read, catalog, datasets)).bind(tree)
         for scan in plan.scans.values():
             read(scan.table).choose_segments(scan)
             scan.tailed = tuple(_with_found_rows(scan, group, held) for group in scan.tailed)
+            if scan.newest_only:
+                _keep_newest(scan, read(scan.table), plan, held)
         text, tables = _text(plan, held)
         return Prepared(
             plan,
@@ -242,16 +248,25 @@ def _with_found_rows(scan: Scan, group: TailGroup, held: _Running) -> TailGroup:
     return replace(group, found=FoundRows(path, table))
 
 
+def _keep_newest(scan: Scan, reader: TableReader, plan: Plan, held: _Running) -> None:
+    """Narrows a scan to the newest row of each id: times of rows never repeat within a dataset."""
+    every = Scan(f"{scan.token}_ids", scan.table, predicate=scan.predicate, judged=scan.judged)
+    every.time_range = scan.time_range
+    every.fixed |= dict.fromkeys(("id", "created_ns", "deleted"))
+    reader.choose_segments(every)
+    source = scan_text(every)
+    for name, table in source.tables.items():
+        held.cursor.register(name, table)
+    newest = f"{scan.token}_newest"
+    with held.deadline.running():
+        plan.tables[newest] = held.cursor.sql(newest_rows(source.sql)).to_arrow_table()
+    scan.predicate = f"{scan.predicate} AND {among('created_ns', newest)}"
+
+
 def _stored_tables(tree: exp.Expr) -> tuple[str, ...]:
     """Returns the stored tables that a query may read, views and functions included."""
-    found: dict[str, None] = {}
-    for table in tree.find_all(exp.Table):
-        name = table.name.lower()
-        if name in STORED:
-            found[name] = None
-        elif name in VIEWS or isinstance(table.this, exp.Func):
-            found["spans"] = None
-    return tuple(found)
+    found = [stored_table(table) for table in tree.find_all(exp.Table)]
+    return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 def _run(

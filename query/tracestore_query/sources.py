@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from sqlglot import exp
@@ -11,6 +12,7 @@ from tracestore_query.binding import Binding
 from tracestore_query.chains import is_chain_end, name_of, steps_of
 from tracestore_query.compare import compare_sql
 from tracestore_query.contexts import LIST, Want
+from tracestore_query.dataset_function import wanted_dataset
 from tracestore_query.dialect import parse
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 from tracestore_query.functions import TABLE_GENERATORS
@@ -18,7 +20,15 @@ from tracestore_query.guard import nearest
 from tracestore_query.plan import EVER, Scan
 from tracestore_query.pruning import META
 from tracestore_query.scopes import Cte, Output, Scope, Source
-from tracestore_query.tables import CATALOG, FUNCTIONS, STORED, VIEWS, table_function
+from tracestore_query.tables import (
+    CATALOG,
+    FUNCTIONS,
+    JSON_COLUMNS,
+    NAMED,
+    VIEWS,
+    called,
+    table_function,
+)
 
 
 class Queries(Protocol):
@@ -162,22 +172,29 @@ class Sources:
         if cte is not None:
             outputs = renamed(cte.outputs, node)
             scope.add(Source(alias, select=cte.select if outputs else None, outputs=outputs))
-        elif name in STORED:
+        elif name in NAMED:
             self._scan(node, alias, name, None, scope)
         elif name in VIEWS:
-            self._view(node, VIEWS[name], node.alias_or_name, scope)
+            self._view(node, VIEWS[name], node.alias_or_name, scope, JSON_COLUMNS.get(name))
         elif name in CATALOG:
             token = self._binding.name("scan")
             table = self._binding.tables[token] = self._binding.catalog(name)
             _rename(node, token, node.alias_or_name)
             scope.add(Source(alias, outputs={column: Output() for column in table.column_names}))
         else:
-            known = sorted({*STORED, *VIEWS, *CATALOG, *FUNCTIONS})
+            known = sorted({*NAMED, *VIEWS, *CATALOG, *FUNCTIONS})
             raise UnknownNameError(
                 f"cannot run query: unknown table {node.name}{nearest(name, known)}"
             )
 
-    def _view(self, node: exp.Table, sql: str, alias: str, scope: Scope) -> None:
+    def _view(
+        self,
+        node: exp.Table,
+        sql: str,
+        alias: str,
+        scope: Scope,
+        json_columns: Collection[str] | None = None,
+    ) -> None:
         view = parse(sql)
         warned = list(self._binding.warnings)
         inner = self._queries.query(view, Scope(depth=scope.depth + 1))
@@ -191,12 +208,16 @@ class Sources:
         for key in ("joins", "sample", "pivots"):
             if node.args.get(key):
                 subquery.set(key, node.args[key])
-        plain = {name: Output() for name in outputs} if outputs is not None else None
+        plain = (
+            {name: Output(json=name in (json_columns or ())) for name in outputs}
+            if outputs is not None
+            else None
+        )
         scope.add(Source(alias.lower(), outputs=plain))
 
     def _function(self, node: exp.Table, scope: Scope) -> None:
         call = node.this
-        name = (str(call.this) if isinstance(call, exp.Anonymous) else call.sql_name()).lower()
+        name = called(node) or ""
         if name in TABLE_GENERATORS or name in {"explode", "generateseries", "generate_series"}:
             if name in {"unnest", "explode"}:
                 self._unnested(node, [call], scope)
@@ -208,6 +229,9 @@ class Sources:
             scores = _scores(self._binding)
             self._view(node, compare_sql(call.expressions, scores), node.alias or name, scope)
             return
+        if name == "dataset":
+            self._dataset(node, scope)
+            return
         if name not in FUNCTIONS:
             known = sorted({*FUNCTIONS, *TABLE_GENERATORS})
             raise UnknownNameError(
@@ -216,9 +240,18 @@ class Sources:
         predicate = table_function(name, call.expressions)
         self._scan(node, (node.alias or name).lower(), "spans", predicate, scope)
 
+    def _dataset(self, node: exp.Table, scope: Scope) -> None:
+        wanted = wanted_dataset(node.this.expressions, self._binding.datasets)
+        alias = (node.alias or "dataset").lower()
+        scan = self._scan(node, alias, "dataset_rows", wanted.predicate, scope)
+        scan.judged = ("dataset_id", "version", "created_ns")
+        scan.newest_only = wanted.newest_only
+        low, high = scan.time_range
+        scan.time_range = (max(low, wanted.time_range[0]), min(high, wanted.time_range[1]))
+
     def _scan(
         self, node: exp.Table, alias: str, table: str, predicate: str | None, scope: Scope
-    ) -> None:
+    ) -> Scan:
         scan = Scan(self._binding.name("scan"), table, predicate=predicate)
         bounds = node.meta.get(META)
         scan.time_range = bounds.time_range if bounds is not None else EVER
@@ -227,6 +260,7 @@ class Sources:
         _rename(node, scan.token, node.alias or alias)
         scope.add(Source(alias, scan=scan))
         _pivot_columns_first(node)
+        return scan
 
 
 def renamed(outputs: dict[str, Output] | None, node: exp.Expr) -> dict[str, Output] | None:

@@ -12,7 +12,15 @@ from tracestore_query.errors import UnknownNameError
 STORED: Final = {name: spec for name, spec in TABLES.items() if name != "json"}
 """Tables that are scanned."""
 
-CATALOG: Final = frozenset({"projects", "paths", "segments"})
+NAMED: Final = frozenset({"spans", "logs"})
+"""Scanned tables that FROM may name; rows of datasets come by `dataset('name')` alone."""
+
+HIDDEN: Final = {"dataset_rows": frozenset({"dataset_id", "deleted", "digest"})}
+"""Stored columns that no query sees."""
+
+CATALOG: Final = frozenset(
+    {"projects", "paths", "segments", "datasets", "dataset_versions", "experiment_records"}
+)
 """Tables that the catalog answers."""
 
 VIEWS: Final = {
@@ -42,23 +50,78 @@ VIEWS: Final = {
         FROM spans
         GROUP BY project, trace_id
     """,
-    # One row a named run; its root spans are its cases.
+    # One row a named run: what its spans say, and what somebody recorded of it. Its root spans are its cases.
     "experiments": """
         SELECT
-            project,
-            experiment AS name,
-            min(start_time) AS start_time,
-            max(end_time) AS end_time,
-            count(*) AS span_count,
-            count(*) FILTER (WHERE is_root) AS case_count,
-            count(*) FILTER (WHERE status_code = 'ERROR') AS error_count
-        FROM spans
-        WHERE experiment IS NOT NULL
-        GROUP BY project, experiment
+            coalesce(seen.project, told.project) AS project,
+            coalesce(seen.name, told.name) AS name,
+            told.created AS created,
+            seen.start_time AS start_time,
+            seen.end_time AS end_time,
+            coalesce(seen.span_count, 0) AS span_count,
+            coalesce(seen.case_count, 0) AS case_count,
+            coalesce(seen.error_count, 0) AS error_count,
+            told.dataset AS dataset,
+            told.dataset_version AS dataset_version,
+            told.base AS base,
+            told.git_commit AS git_commit,
+            CAST(told.metadata AS JSON) AS metadata
+        FROM (
+            SELECT
+                project,
+                experiment AS name,
+                min(start_time) AS start_time,
+                max(end_time) AS end_time,
+                count(*) AS span_count,
+                count(*) FILTER (WHERE is_root) AS case_count,
+                count(*) FILTER (WHERE status_code = 'ERROR') AS error_count
+            FROM spans
+            WHERE experiment IS NOT NULL
+            GROUP BY project, experiment
+        ) AS seen
+        FULL JOIN experiment_records AS told
+        ON seen.project = told.project AND seen.name = told.name
     """,
 }
 
-FUNCTIONS: Final = frozenset({"experiment", "project_logs"})
+JSON_COLUMNS: Final = {"experiments": frozenset({"metadata"})}
+"""Columns of views that paths may go into."""
+
+FUNCTIONS: Final = frozenset({"compare", "dataset", "experiment", "project_logs"})
+
+_READ_BY: Final = {
+    "compare": "spans",
+    "dataset": "dataset_rows",
+    "experiment": "spans",
+    "project_logs": "spans",
+}
+
+
+def called(table: exp.Table) -> str | None:
+    """Returns the name of the function that stands for a table, None for a table's own name."""
+    call = table.this
+    if not isinstance(call, exp.Func):
+        return None
+    return (str(call.this) if isinstance(call, exp.Anonymous) else call.sql_name()).lower()
+
+
+def stored_table(table: exp.Table) -> str | None:
+    """Returns the stored table whose rows a table in FROM reads, None where it reads none."""
+    function = called(table)
+    if function is not None:
+        return _READ_BY.get(function)
+    name = table.name.lower()
+    if name in VIEWS:
+        return "spans"
+    return name if name in NAMED else None
+
+
+def scanned_table(table: exp.Table) -> str | None:
+    """Returns the same where each row of the table in FROM is one stored row."""
+    aggregated = called(table) == "compare" or (
+        called(table) is None and table.name.lower() in VIEWS
+    )
+    return None if aggregated else stored_table(table)
 
 
 def table_function(name: str, arguments: list[exp.Expr]) -> str:

@@ -142,7 +142,7 @@ def test_a_rare_path_costs_memory_by_its_values_not_by_the_rows() -> None:
     assert rare.nbytes - plain < 2000 * 1000
 
 
-@pytest.mark.parametrize("name", ["spans", "logs", "json"])
+@pytest.mark.parametrize("name", ["spans", "logs", "dataset_rows", "json"])
 def test_an_empty_builder_gives_an_empty_table_of_the_fixed_columns(name: str) -> None:
     table, tail = Shredder(table=name).finish(tail=True)
     assert table.num_rows == tail.num_rows == 0

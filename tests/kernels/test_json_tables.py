@@ -125,3 +125,32 @@ def test_an_order_that_names_no_row_or_one_twice_is_refused() -> None:
     assert shredder.rows == 3
     assert shredder.build(order=np.array([], dtype=np.uint32)).num_rows == 0
     assert shredder.build().equals(shredder.finish())
+
+
+def test_rows_of_datasets_have_their_own_columns() -> None:
+    row = {"dataset_id": "d", "id": "a", "version": 3, "created_ns": START_NS, "digest": -5}
+    table = shred(
+        {
+            **row,
+            "input": {"b": 2, "a": 1},
+            "expected": 4,
+            "tags": ["x"],
+            "origin": {"trace_id": TRACE_ID},
+        },
+        {**row, "deleted": 1},
+        table="dataset_rows",
+        experiment="is no column here",
+    )
+    for name in ("dataset_id", "id", "version", "created_ns", "digest"):
+        assert table.column(name).to_pylist() == [row[name]] * 2
+    assert table.column("project").to_pylist() == ["default"] * 2
+    assert table.column("deleted").to_pylist() == [None, 1]
+    assert table.column("input_key").to_pylist() == [input_key(b'{"a":1,"b":2}'), None]
+    assert table.column("created").cast(pa.int64()).to_pylist() == [START_NS // 1000] * 2
+
+
+def test_a_row_of_a_dataset_needs_its_names_and_time() -> None:
+    row = {"dataset_id": "d", "id": "a", "version": 3, "created_ns": START_NS}
+    for name in row:
+        assert rejected(row, {**row, name: None}, table="dataset_rows") == [1]
+    assert rejected({**row, "other": 1}, {**row, "version": "x"}, table="dataset_rows") == [0, 1]

@@ -347,7 +347,7 @@ def test_other_projects_do_not_show(statement: str, store: Store) -> None:
         "SELECT * FROM project_logs('theirs')",
         "SELECT * FROM experiment('run of theirs')",
         "SELECT * FROM experiment('run of theirs', 'theirs')",
-        "SELECT * FROM compare('run of theirs', 'run of theirs')",
+        "SELECT * FROM compare('run of theirs', 'run of ours')",
         "SELECT * FROM spans WHERE search('theirs')",
         "SELECT * FROM spans WHERE trace_id = '0000000000000000000000000000028f'",
         "SELECT attributes FROM spans WHERE attributes.only_theirs IS NOT NULL",

@@ -13,7 +13,7 @@ from store import servers
 from store.kit import FakeClock, expected_ids, open_store, segment_files, span, span_ids
 from tracestore import limits
 from tracestore.errors import CatalogError, FormatVersionError, StoreLockedError
-from tracestore.store import Store
+from tracestore.store import Store, catalog_schema
 from tracestore.store.catalog import Catalog, Change
 from tracestore.store.segment_row import NewSegment
 
@@ -154,10 +154,10 @@ def test_a_newer_catalog_is_refused(url: str | Path) -> None:
     catalog = opened(url)
     with catalog._begin() as connection:
         connection.execute(
-            sa.text("UPDATE tracestore_meta SET value='2' WHERE key='schema_version'")
+            sa.text("UPDATE tracestore_meta SET value='3' WHERE key='schema_version'")
         )
     catalog.close()
-    with pytest.raises(FormatVersionError, match="schema version; got 2; want at most 1"):
+    with pytest.raises(FormatVersionError, match="schema version; got 3; want at most 2"):
         opened(url)
 
 
@@ -198,3 +198,42 @@ def test_a_catalog_that_does_not_answer_is_a_typed_error_without_the_password(
     assert "sesame" not in str(caught.value)
     with pytest.raises(CatalogError, match="cannot open catalog"):
         open_store(tmp_path, catalog_url="no url")
+
+
+def test_datasets_and_experiments_work_on_it(url: str | Path, tmp_path: Path) -> None:
+    where: dict[str, Any] = {} if isinstance(url, Path) else {"catalog_url": url}
+    with open_store(tmp_path, **where) as store:
+        store.datasets.add("d", [{"id": "a", "input": 1}, {"id": "b", "input": 2}])
+        store.datasets.delete("d", ["a"])
+        store.datasets.snapshot("d", "s", version=1)
+        store.experiments.create("e", metadata={"k": [1]}, dataset="d", dataset_version=2)
+        store.experiments.create("e", base="f", git_commit="abc")
+    with open_store(tmp_path, **where) as store:
+        dataset = store.datasets.get("d")
+        assert (dataset.version, dataset.rows, dataset.snapshots) == (2, 1, {"s": 1})
+        (experiment,) = store.experiments.list(["default"])
+        assert (experiment.metadata, experiment.base, experiment.dataset_version) == (
+            {"k": [1]},
+            "f",
+            2,
+        )
+        store.datasets.drop("d")
+        assert store.datasets.list() == []
+
+
+def test_a_catalog_of_version_1_is_migrated(url: str | Path) -> None:
+    catalog = opened(url)
+    with catalog._begin() as connection:
+        for table in catalog_schema.METADATA.sorted_tables:
+            if table.name.startswith(("tracestore_dataset", "tracestore_experiments")):
+                table.drop(connection)
+        connection.execute(
+            sa.text("UPDATE tracestore_meta SET value='1' WHERE key='schema_version'")
+        )
+    catalog.close()
+    opened(url).close()
+    catalog = opened(url)
+    assert catalog.meta("schema_version") == "2"
+    with catalog._begin() as connection:
+        assert connection.execute(sa.select(catalog_schema.DATASETS)).all() == []
+    catalog.close()

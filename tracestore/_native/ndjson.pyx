@@ -41,6 +41,13 @@ from tracestore._native.rejections cimport Rejections, reject, rejections_take
 from tracestore._native.routing cimport Routing, same_text, text_of
 from tracestore._native.status cimport TS_NO_MEMORY, TS_OK, TS_ROW
 from tracestore._native.tables cimport (
+    DATASET_COLUMNS,
+    DATASET_CREATED_NS,
+    DATASET_DATASET_ID,
+    DATASET_INPUT_KEY,
+    DATASET_NODE_INPUT,
+    DATASET_VARIANTS,
+    DATASET_VERSION,
     LOG_COLUMNS,
     LOG_DROPPED_ATTRIBUTES,
     LOG_FLAGS,
@@ -84,6 +91,7 @@ cdef enum:
     TABLE_FREE = 0
     TABLE_SPANS = 1
     TABLE_LOGS = 2
+    TABLE_DATASETS = 3
     # Bytes read in vain behind the first line of bad rows before values must end on their line.
     RETRY_BYTES = 1_048_576
 
@@ -108,6 +116,9 @@ cdef struct RowReader:
     int table
     uint32_t variants
     uint32_t columns
+    # The variant whose hash is a column, and that column; node 0 is no variant.
+    uint32_t input_node
+    int input_key_column
 
 
 # --- columns of one row -----------------------------------------------------------------------------
@@ -273,6 +284,18 @@ cdef int read_log_column(RowReader* r, int column) noexcept nogil:
     return read_text(r, column)
 
 
+cdef int read_dataset_column(RowReader* r, int column) noexcept nogil:
+    cdef int64_t value
+    cdef int status
+    if column < DATASET_VERSION:
+        return read_text(r, column)
+    status = read_i64(r, &value)
+    if status != TS_OK or column == DATASET_INPUT_KEY:
+        # The key follows from `input`.
+        return status
+    return push_i64(r.s, column, value)
+
+
 cdef int read_computed_column(RowReader* r, int column) noexcept nogil:
     cdef bint value
     if column == SPAN_START_TIME:
@@ -299,14 +322,16 @@ cdef int read_member(RowReader* r, uint32_t node) noexcept nogil:
     if column < 0:
         start = r.j.p
         status = shred_value(r.s, &r.j, node)
-        if status == TS_OK and r.table == TABLE_SPANS and node == SPAN_NODE_INPUT:
+        if status == TS_OK and r.input_node and node == r.input_node:
             r.j.p = start
             status = hash_json_value(&r.j, &r.pairs, &r.s.scratch, &key)
             if status == TS_OK:
-                status = push_i64(r.s, SPAN_INPUT_KEY, <int64_t>key)
+                status = push_i64(r.s, r.input_key_column, <int64_t>key)
         return status
     if r.j.p[0] == c'n':
         return json_literal(&r.j, b"null", 4)
+    if r.table == TABLE_DATASETS:
+        return read_dataset_column(r, column)
     if column >= <int>r.columns:
         return read_computed_column(r, column - <int>r.columns)
     if r.table == TABLE_SPANS:
@@ -351,9 +376,17 @@ cdef int finish_log(RowReader* r) noexcept nogil:
     return TS_NO_MEMORY if status else TS_OK
 
 
+cdef int finish_dataset_row(RowReader* r) noexcept nogil:
+    cdef int column
+    for column in range(DATASET_DATASET_ID, DATASET_CREATED_NS + 1):
+        if not given(r, column):
+            return row_fail(r, b"dataset_id, id, version or created_ns is missing")
+    return TS_OK
+
+
 cdef int finish_row(RowReader* r, bint* wanted) noexcept nogil:
-    # Defaults and routing; *wanted is 0 where the row belongs to another project. Both tables begin with project
-    # and experiment, so the columns of spans serve for either.
+    # Defaults and routing; *wanted is 0 where the row belongs to another project. Every table begins with project,
+    # spans and logs go on with experiment, so the columns of spans serve for all.
     cdef Routing* to = &r.routing
     cdef Text project
     cdef int status = TS_OK
@@ -362,7 +395,7 @@ cdef int finish_row(RowReader* r, bint* wanted) noexcept nogil:
         r.project.size = 0
         status |= buffer_bytes(&r.project, to.project.p, to.project.size)
         status |= push_bytes(r.s, SPAN_PROJECT, to.project.p, to.project.size)
-    if to.experiment.p != NULL and not given(r, SPAN_EXPERIMENT):
+    if to.experiment.p != NULL and r.table != TABLE_DATASETS and not given(r, SPAN_EXPERIMENT):
         status |= push_bytes(r.s, SPAN_EXPERIMENT, to.experiment.p, to.experiment.size)
     if status:
         return TS_NO_MEMORY
@@ -370,6 +403,8 @@ cdef int finish_row(RowReader* r, bint* wanted) noexcept nogil:
         project.p = r.project.data
         project.size = r.project.size
         wanted[0] = same_text(&project, &to.only)
+    if r.table == TABLE_DATASETS:
+        return finish_dataset_row(r)
     return finish_span(r) if r.table == TABLE_SPANS else finish_log(r)
 
 
@@ -523,10 +558,18 @@ def append_json(Builder builder not None, const uint8_t[::1] payload not None, p
         r.table = TABLE_SPANS
         r.variants = SPAN_VARIANTS
         r.columns = SPAN_COLUMNS
+        r.input_node = SPAN_NODE_INPUT
+        r.input_key_column = SPAN_INPUT_KEY
     elif builder.spec.name == "logs":
         r.table = TABLE_LOGS
         r.variants = LOG_VARIANTS
         r.columns = LOG_COLUMNS
+    elif builder.spec.name == "dataset_rows":
+        r.table = TABLE_DATASETS
+        r.variants = DATASET_VARIANTS
+        r.columns = DATASET_COLUMNS
+        r.input_node = DATASET_NODE_INPUT
+        r.input_key_column = DATASET_INPUT_KEY
     base = &payload[0]
     end = base + payload.shape[0]
     builder.enter()

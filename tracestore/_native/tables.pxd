@@ -1,4 +1,4 @@
-"""Fixed columns of `spans` and `logs`: their positions among a builder's leaves.
+"""Fixed columns of `spans`, `logs` and `dataset_rows`: their positions among a builder's leaves.
 
 tracestore.variant.tables lists the same names in the same order; a test holds the two together.
 Node numbers: the root is 0, then the variants, then the stored columns, then the computed ones.
@@ -54,7 +54,18 @@ cdef enum LogColumn:
     LOG_SCOPE_DROPPED
     LOG_COLUMNS
 
-# Variants come first in both tables, so that a resource or scope is found at one place.
+cdef enum DatasetColumn:
+    DATASET_PROJECT = 0
+    DATASET_DATASET_ID
+    DATASET_ID
+    DATASET_VERSION
+    DATASET_CREATED_NS
+    DATASET_DELETED
+    DATASET_DIGEST
+    DATASET_INPUT_KEY
+    DATASET_COLUMNS
+
+# Variants come first in every table, and in spans and logs in one order, so that a resource or scope is found at one place.
 cdef enum VariantNode:
     NODE_ATTRIBUTES = 1
     NODE_RESOURCE = 2
@@ -70,10 +81,12 @@ cdef enum VariantNode:
     SPAN_NODE_TAGS = 12
     SPAN_NODE_ERROR = 13
     LOG_NODE_BODY = 4
+    DATASET_NODE_INPUT = 1
 
 cdef enum:
     SPAN_VARIANTS = 13
     LOG_VARIANTS = 4
+    DATASET_VARIANTS = 5
 
 # Positions among the computed columns.
 cdef enum ComputedColumn:

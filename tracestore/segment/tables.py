@@ -18,7 +18,8 @@ class SegmentTable:
     """Is one table as segments store it.
 
     `derived` columns follow from the others and are not stored; `key_columns` identify a row
-    within its project, none where a table's rows have no identity.
+    within its project, none where a table's rows have no identity. Rows of one time are in order of
+    `tie_column`. Rows that `expire` go with their project's retention.
     """
 
     name: str
@@ -28,11 +29,13 @@ class SegmentTable:
     time_ns_column: str
     key_columns: tuple[str, ...]
     bloom_columns: tuple[str, ...]
+    tie_column: str = "trace_id"
+    expires: bool = True
 
     @property
     def sort_columns(self) -> tuple[str, ...]:
         """Returns the columns that a segment's rows are sorted by."""
-        return (self.time_ns_column, "trace_id")
+        return (self.time_ns_column, self.tie_column)
 
 
 SPANS: Final = SegmentTable(
@@ -55,4 +58,17 @@ LOGS: Final = SegmentTable(
     bloom_columns=("trace_id", "span_id"),
 )
 
-SEGMENT_TABLES: Final = {table.name: table for table in (SPANS, LOGS)}
+# Revisions of rows: a row keeps its identity across versions, so that none is a repetition of another.
+DATASET_ROWS: Final = SegmentTable(
+    name="dataset_rows",
+    columns=tuple(TABLES["dataset_rows"].columns),
+    derived=(),
+    time_column="created",
+    time_ns_column="created_ns",
+    key_columns=(),
+    bloom_columns=("id",),
+    tie_column="id",
+    expires=False,
+)
+
+SEGMENT_TABLES: Final = {table.name: table for table in (SPANS, LOGS, DATASET_ROWS)}

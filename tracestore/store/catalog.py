@@ -20,7 +20,18 @@ from tracestore import limits
 from tracestore.errors import CatalogError
 from tracestore.store import catalog_engine, catalog_schema, filenames, packing
 from tracestore.store.catalog_paths import PathLedger
-from tracestore.store.catalog_schema import DELETES, GARBAGE, META, PATHS, PROJECTS, SEGMENTS
+from tracestore.store.catalog_schema import (
+    DATASET_SNAPSHOTS,
+    DATASET_VERSIONS,
+    DATASETS,
+    DELETES,
+    EXPERIMENTS,
+    GARBAGE,
+    META,
+    PATHS,
+    PROJECTS,
+    SEGMENTS,
+)
 from tracestore.store.path_table import Owner, PathRow, PathTable, leaf_of
 from tracestore.store.segment_row import Ids, NewSegment, SegmentRow
 
@@ -183,8 +194,13 @@ class Catalog:
                 connection.execute(PROJECTS.insert().values(**values))
 
     def forget_project(self, project: str) -> None:
-        """Drops a project and its retention, after its last segment."""
+        """Drops a project with its retention, datasets and experiments, after its last segment."""
         with self._lock, self._begin() as connection:
+            owned = sa.select(DATASETS.c.dataset_id).where(DATASETS.c.project == project)
+            for table in (DATASET_SNAPSHOTS, DATASET_VERSIONS):
+                connection.execute(table.delete().where(table.c.dataset_id.in_(owned)))
+            connection.execute(DATASETS.delete().where(DATASETS.c.project == project))
+            connection.execute(EXPERIMENTS.delete().where(EXPERIMENTS.c.project == project))
             connection.execute(PROJECTS.delete().where(PROJECTS.c.name == project))
 
     def projects(self) -> dict[str, int | None]:
@@ -196,6 +212,25 @@ class Catalog:
     def path_rows(self, table: str, project: str) -> list[PathRow]:
         """Returns the paths of a table and project with what is known of each, in order of path."""
         return sorted(self._load_paths((table, project)), key=lambda row: (row.path, row.type))
+
+    # --- for the parts of the catalog that have modules of their own ---
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Gives a connection for one consistent read."""
+        with self._begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Gives a connection for one change, which happens whole or not at all."""
+        with self._lock, self._begin() as connection:
+            yield connection
+
+    @staticmethod
+    def meta_in(connection: sa.Connection, key: str) -> str:
+        """Returns a value of the meta table as a transaction sees it."""
+        return _meta(connection, key)
 
     # --- inside a transaction ---
 

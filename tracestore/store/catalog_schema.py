@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tracestore.errors import FormatVersionError
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 METADATA: Final = sa.MetaData()
 
@@ -86,8 +86,60 @@ DELETES: Final = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False),
 )
 
+EXPERIMENTS: Final = sa.Table(
+    "tracestore_experiments",
+    METADATA,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Column("metadata", sa.Text),
+    sa.Column("dataset", sa.Text),
+    sa.Column("dataset_version", sa.BigInteger),
+    sa.Column("base", sa.Text),
+    sa.Column("git_commit", sa.Text),
+)
+
+DATASETS: Final = sa.Table(
+    "tracestore_datasets",
+    METADATA,
+    sa.Column("dataset_id", sa.String(26), primary_key=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Column("next_version", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("project", "name", name="tracestore_datasets_name"),
+)
+
+DATASET_VERSIONS: Final = sa.Table(
+    "tracestore_dataset_versions",
+    METADATA,
+    sa.Column("dataset_id", sa.String(26), primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("added", sa.BigInteger, nullable=False),
+    sa.Column("updated", sa.BigInteger, nullable=False),
+    sa.Column("deleted", sa.BigInteger, nullable=False),
+    sa.Column("wal_sequence", sa.BigInteger, nullable=False),
+)
+
+DATASET_SNAPSHOTS: Final = sa.Table(
+    "tracestore_dataset_snapshots",
+    METADATA,
+    sa.Column("dataset_id", sa.String(26), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+)
+
+
+def _add_evals(connection: sa.Connection) -> None:
+    tables = [EXPERIMENTS, DATASETS, DATASET_VERSIONS, DATASET_SNAPSHOTS]
+    METADATA.create_all(connection, tables=tables)
+
+
 # Step n takes a catalog of version n to version n + 1, inside the transaction that opens it.
-MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {}
+MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {1: _add_evals}
 
 
 def prepare(connection: sa.Connection, name: str, defaults: dict[str, str]) -> bool:

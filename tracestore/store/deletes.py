@@ -41,17 +41,18 @@ def delete(core: Core, wanted: Predicate) -> DeleteReport:
         now_ns = core.clock.now_ns()
         delete_id = core.ulids.make(now_ns)
         core.catalog.add_delete(delete_id, wanted.encode(), now_ns)
-        return _apply(core, delete_id, wanted)
+        return apply(core, delete_id, wanted)
 
 
 def resume(core: Core) -> None:
     """Finishes deletes that an earlier process began."""
     with core.maintenance:
         for pending in core.catalog.pending_deletes():
-            _apply(core, pending.delete_id, predicate.decode(pending.predicate))
+            apply(core, pending.delete_id, predicate.decode(pending.predicate))
 
 
-def _apply(core: Core, delete_id: str, wanted: Predicate) -> DeleteReport:
+def apply(core: Core, delete_id: str, wanted: Predicate) -> DeleteReport:
+    """Does a delete that the catalog has noted. The caller holds `core.maintenance`."""
     flush.flush(core)
     with core.lock:
         candidates = [row for row in core.index.rows() if wanted.may_match(row)]

@@ -50,7 +50,8 @@ class Predicate:
     @property
     def is_whole_project(self) -> bool:
         """Returns whether everything of a project is meant."""
-        return self.project is not None and not self.conditions
+        every = set(self.tables) == set(SEGMENT_TABLES)
+        return self.project is not None and not self.conditions and every
 
     def may_match(self, row: SegmentRow) -> bool:
         """Returns whether a segment can hold such rows, as far as the catalog knows."""

@@ -14,7 +14,8 @@ def expire(core: Core) -> int:
     """Removes rows of days older than their project's retention; returns how many rows went.
 
     The cut lies at a day's start, so that segments, which hold one day, go whole; those that hold
-    scattered days are rewritten. Rows in memory are expired after their flush.
+    scattered days are rewritten. Rows in memory are expired after their flush. Rows of datasets stay:
+    they were chosen to be kept.
     """
     core.require_writable()
     expired = 0
@@ -28,7 +29,11 @@ def expire(core: Core) -> int:
 
 def _expire_project(core: Core, project: str, cutoff_ns: int) -> int:
     with core.lock:
-        rows = [row for row in core.index.rows() if row.project == project]
+        rows = [
+            row
+            for row in core.index.rows()
+            if row.project == project and SEGMENT_TABLES[row.table].expires
+        ]
     whole = [row for row in rows if row.max_time_ns < cutoff_ns]
     if whole:
         deletes.drop_whole(core, whole)

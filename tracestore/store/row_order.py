@@ -14,13 +14,13 @@ RowNumbers = npt.NDArray[np.int64]
 
 
 def sorted_rows(shredder: Shredder, spec: SegmentTable, kept: RowNumbers) -> RowNumbers:
-    """Returns `kept` sorted by time, then trace."""
+    """Returns `kept` sorted by time, then by the column that orders ties."""
     times = shredder.fixed_column(spec.time_ns_column).to_numpy(zero_copy_only=False)[kept]
     order = np.argsort(times, kind="stable")
     in_order = times[order]
     ties = np.flatnonzero(in_order[1:] == in_order[:-1])
     if len(ties):
-        order = _with_ties(shredder, kept, times)
+        order = _with_ties(shredder, spec, kept, times)
     result: RowNumbers = kept[order]
     return result
 
@@ -51,11 +51,13 @@ def without_repeats(shredder: Shredder, spec: SegmentTable, rows: RowNumbers) ->
     return result
 
 
-def _with_ties(shredder: Shredder, kept: RowNumbers, times: npt.NDArray[np.int64]) -> RowNumbers:
+def _with_ties(
+    shredder: Shredder, spec: SegmentTable, kept: RowNumbers, times: npt.NDArray[np.int64]
+) -> RowNumbers:
     chosen = pa.array(kept)
     table = pa.table(
-        {"time": pa.array(times), "trace": shredder.fixed_column("trace_id").take(chosen)}
+        {"time": pa.array(times), "tie": shredder.fixed_column(spec.tie_column).take(chosen)}
     )
-    keys = [("time", "ascending"), ("trace", "ascending")]
+    keys = [("time", "ascending"), ("tie", "ascending")]
     result: RowNumbers = pc.sort_indices(table, sort_keys=keys).to_numpy().astype(np.int64)
     return result

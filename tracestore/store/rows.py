@@ -56,7 +56,7 @@ def _lines(rows: Rows) -> Iterator[bytes]:
         return
     for row in _objects(rows):
         try:
-            text = json.dumps(row, default=_plain, ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(row, default=plain, ensure_ascii=False, separators=(",", ":"))
         except (TypeError, ValueError, RecursionError) as error:
             raise UnsupportedPayloadError(f"cannot insert row: {error}") from error
         yield text.encode("utf-8", "surrogatepass")
@@ -83,7 +83,8 @@ def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value is not None}
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Returns a value that JSON has no form for as one that it has; raises TypeError."""
     if isinstance(value, datetime.datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
         return aware.isoformat()

@@ -47,6 +47,11 @@ class SegmentRef:
         return str(self._core.segments.files.local(self._row.place))
 
     @property
+    def local_path(self) -> Path:
+        """Returns the same as a path."""
+        return self._core.segments.files.local(self._row.place)
+
+    @property
     def tail_uri(self) -> str | None:
         """Returns the local path of the tail sidecar, None where there is none."""
         if self._row.tail_bytes is None:

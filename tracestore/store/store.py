@@ -24,8 +24,10 @@ from tracestore.store import rows as row_payloads
 from tracestore.store.check import CheckReport
 from tracestore.store.compaction import CompactionReport
 from tracestore.store.core import Core
+from tracestore.store.datasets import Datasets
 from tracestore.store.decompress import normal_encoding
 from tracestore.store.deletes import DeleteReport
+from tracestore.store.experiments import Experiments
 from tracestore.store.leases import Lease
 from tracestore.store.lock import WriterLock
 from tracestore.store.maintenance import Maintenance
@@ -41,12 +43,19 @@ from tracestore.store.wal_format import Frame
 
 
 class Store:
-    """Is an open store. Thread-safe; a context manager."""
+    """Is an open store. Thread-safe; a context manager.
+
+    Attributes:
+        datasets: versioned rows.
+        experiments: what is known of named runs beside their spans.
+    """
 
     def __init__(self, core: Core, lock: WriterLock | None) -> None:
         self._core = core
         self._lock = lock
         self._maintenance: Maintenance | None = None
+        self.datasets: Datasets = Datasets(core)
+        self.experiments: Experiments = Experiments(core)
         if core.writable and core.settings.background:
             self._maintenance = Maintenance(core)
             self._maintenance.start()

@@ -28,7 +28,7 @@ _PLACE: Final = struct.Struct("<QQ")  # salt, offset: a frame copied elsewhere i
 NO_EXPERIMENT: Final = 0xFFFF
 
 KINDS: Final = {1: "otlp", 2: "rows"}
-TABLES: Final = {1: "spans", 2: "logs", 3: "json"}
+TABLES: Final = {1: "spans", 2: "logs", 3: "json", 4: "dataset_rows"}
 CONTENT_TYPES: Final = {
     1: "application/x-protobuf",
     2: "application/json",

@@ -32,7 +32,7 @@ class Shredder:
     while bytes are read and columns built, so several shredders work in parallel.
 
     Args:
-        table: `json` for free rows; `spans` or `logs` for a table with fixed columns.
+        table: `json` for free rows; `spans`, `logs` or `dataset_rows` for a table with fixed columns.
         max_leaf_columns: leaf columns of a finished table at most.
         min_leaf_rows: rows from which a leaf earns a column.
         min_leaf_density: share of the rows from which a leaf earns a column; both bounds must be met.
@@ -323,4 +323,5 @@ _DERIVED: dict[str, Callable[[dict[str, pa.Array]], pa.Array]] = {
         held["duration_ns"].cast(pa.float64(), safe=False), _NS_PER_S
     ),
     "time": lambda held: _microseconds(held["time_ns"]),
+    "created": lambda held: _microseconds(held["created_ns"]),
 }

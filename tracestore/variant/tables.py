@@ -92,6 +92,18 @@ _LOG_STORED: Final = (
 )
 
 
+_DATASET_STORED: Final = (
+    ("project", "str"),
+    ("dataset_id", "str"),
+    ("id", "str"),
+    ("version", "i64"),
+    ("created_ns", "i64"),
+    ("deleted", "i64"),
+    ("digest", "i64"),
+    ("input_key", "i64"),
+)
+
+
 def _columns(
     stored: tuple[tuple[str, str], ...], after: dict[str, tuple[tuple[str, pa.DataType], ...]]
 ) -> dict[str, pa.DataType]:
@@ -146,6 +158,17 @@ LOGS: Final = TableSpec(
     time_ns_column="time_ns",
 )
 
+DATASET_ROWS: Final = TableSpec(
+    name="dataset_rows",
+    stored=_DATASET_STORED,
+    columns=_columns(_DATASET_STORED, {"created_ns": (("created", TIMESTAMP),)}),
+    derived=(),
+    variants=("input", "expected", "metadata", "tags", "origin"),
+    computed=(),
+    time_column="created",
+    time_ns_column="created_ns",
+)
+
 JSON: Final = TableSpec(
     name="json",
     stored=(),
@@ -157,4 +180,6 @@ JSON: Final = TableSpec(
     time_ns_column=None,
 )
 
-TABLES: Final[dict[str, TableSpec]] = {spec.name: spec for spec in (SPANS, LOGS, JSON)}
+TABLES: Final[dict[str, TableSpec]] = {
+    spec.name: spec for spec in (SPANS, LOGS, DATASET_ROWS, JSON)
+}

@@ -1,0 +1,148 @@
+"""What an eval runs over, and what it finds: cases and their results. Knows no telemetry and no store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+class EvalError(Exception):
+    """Says that an eval cannot be run as asked, or that its results could not all be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRef:
+    """Names a dataset as of a version or snapshot (default the newest) as the data of an eval."""
+
+    name: str
+    version: int | str | None = None
+    project: str | None = None
+
+
+def dataset(
+    name: str, version: int | str | None = None, *, project: str | None = None
+) -> DatasetRef:
+    """Returns a dataset as the data of an eval.
+
+    Args:
+        name: the dataset.
+        version: a version's number or a snapshot's name, None for the newest when the eval starts.
+        project: the dataset's project, None for that of the eval.
+    """
+    return DatasetRef(name, version, project)
+
+
+Data = DatasetRef | Iterable[Mapping[str, Any]] | Callable[[], Iterable[Mapping[str, Any]]]
+"""A dataset, rows of `{input, expected, metadata}`, or what returns such rows."""
+
+FIELDS: Final = frozenset({"id", "input", "expected", "metadata", "tags", "origin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Is one thing to try, `trial` times over; trials count from 0."""
+
+    number: int
+    trial: int
+    input: Any
+    expected: Any = None
+    metadata: Any = None
+    tags: Any = None
+    row_id: str | None = None
+
+
+@dataclass(slots=True)
+class CaseResult:
+    """Is what became of one trial of a case.
+
+    Attributes:
+        case: what was tried.
+        output: of the task, None where it failed.
+        error: why the task failed, None where it did not.
+        scores: by name.
+        scorer_errors: why scorers failed, by their names.
+        duration_s: seconds of the task.
+        trace_id: names the trace, 32 hex digits.
+    """
+
+    case: Case
+    trace_id: str = ""
+    output: Any = None
+    error: str | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    scorer_errors: dict[str, str] = field(default_factory=dict)
+    duration_s: float = 0.0
+
+
+def cases_of(rows: Iterable[Mapping[str, Any]], trials: int) -> Iterator[Case]:
+    """Yields each row once for each trial.
+
+    Raises:
+        EvalError: naming the row, counted from 0, that is no case.
+    """
+    for number, row in enumerate(rows):
+        if "input" not in row:
+            raise EvalError(
+                f"cannot run row {number} of the data: it has no input; want {{input, …}}"
+            )
+        unknown = [str(key) for key in row if key not in FIELDS]
+        if unknown:
+            raise EvalError(
+                f"cannot run row {number} of the data: unexpected fields {', '.join(unknown)}; "
+                "put them into metadata"
+            )
+        row_id = row.get("id")
+        for trial in range(trials):
+            yield Case(
+                number,
+                trial,
+                row["input"],
+                row.get("expected"),
+                row.get("metadata"),
+                row.get("tags"),
+                None if row_id is None else str(row_id),
+            )
+
+
+def scores_of(value: Any, name: str) -> Iterator[tuple[str, float, Any]]:
+    """Yields (name, score, metadata) of what a scorer returned, nothing for None.
+
+    Raises:
+        EvalError: where it is no score.
+    """
+    if value is None:
+        return
+    if isinstance(value, Mapping):
+        score = value.get("score")
+        if score is None:
+            return
+        yield str(value.get("name") or name), _number(score, name), value.get("metadata")
+    else:
+        yield name, _number(value, name), None
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, str) or not math.isfinite(number):
+        raise EvalError(
+            f"cannot keep what scorer {name} returned: {value!r:.80}; want a number, "
+            "{'name', 'score', 'metadata'} or None"
+        )
+    return number
+
+
+def averages(results: Iterable[CaseResult]) -> dict[str, float]:
+    """Returns the mean of each score over cases; trials of a case count by their mean."""
+    gathered: dict[str, dict[int, list[float]]] = {}
+    for result in results:
+        for name, score in result.scores.items():
+            gathered.setdefault(name, {}).setdefault(result.case.number, []).append(score)
+    return {
+        name: math.fsum(math.fsum(each) / len(each) for each in cases.values()) / len(cases)
+        for name, cases in sorted(gathered.items())
+    }

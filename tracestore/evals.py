@@ -1,0 +1,314 @@
+"""`Eval`: runs a task over cases, scores what comes out, and stores all of it as an experiment's spans.
+
+Knows HTTP and opentelemetry-sdk; a store that is open in this process has the same verbs as a client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+import tenacity
+from rich.console import Console
+
+from tracestore import eval_report
+from tracestore.client import Client, ClientError
+from tracestore.eval_cases import (
+    CaseResult,
+    Data,
+    DatasetRef,
+    EvalError,
+    averages,
+    cases_of,
+    dataset,
+)
+from tracestore.eval_report import ScoreSummary
+from tracestore.eval_run import Plan, run_cases
+from tracestore.eval_spans import Collector
+from tracestore.scorers import Scorer
+
+__all__ = ["CaseResult", "Eval", "EvalError", "EvalResult", "ScoreSummary", "dataset", "running_on"]
+
+SEND_TRIES: Final = 6
+"""Times that spans are sent to a server that is busy or out of reach, over about half a minute."""
+
+_BUSY: Final = frozenset({429, 502, 503, 504})
+
+
+@dataclass(slots=True)
+class EvalResult:
+    """Is what an eval found.
+
+    Attributes:
+        project, experiment: where its spans are.
+        base: the experiment it was compared with, None where there was none.
+        scores: by name, against the base.
+        cases: one result a trial, in the order they ended.
+        compared: the whole comparison of (base, experiment), None where there was no base.
+        interrupted: whether somebody stopped it; what was done by then is here and stored.
+    """
+
+    project: str
+    experiment: str
+    base: str | None = None
+    scores: dict[str, ScoreSummary] = field(default_factory=dict)
+    cases: list[CaseResult] = field(default_factory=list)
+    compared: dict[str, Any] | None = None
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> list[CaseResult]:
+        """Returns the trials whose task failed."""
+        return [each for each in self.cases if each.error is not None]
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """Is what evals use that name no store, and where their results are gathered."""
+
+    target: Any = None
+    results: list[EvalResult] = field(default_factory=list)
+    concurrency: int | None = None
+
+
+_surroundings: ContextVar[Surroundings | None] = ContextVar("tracestore_evals", default=None)
+
+
+@contextlib.contextmanager
+def running_on(target: Any, *, concurrency: int | None = None) -> Iterator[Surroundings]:
+    """Lets evals inside that name no store use a client or a store, and gathers their results."""
+    around = Surroundings(target, concurrency=concurrency)
+    token = _surroundings.set(around)
+    try:
+        yield around
+    finally:
+        _surroundings.reset(token)
+
+
+def Eval(  # noqa: N802 - a name that users know, in the manner of a class
+    project: str,
+    *,
+    data: Data,
+    task: Callable[..., Any],
+    scores: Sequence[Scorer] = (),
+    experiment: str | None = None,
+    base: str | None = None,
+    url: str | None = None,
+    api_key: str | None = None,
+    store: Any = None,
+    metadata: Mapping[str, Any] | None = None,
+    git_commit: str | None = None,
+    concurrency: int = 8,
+    trials: int = 1,
+    timeout_s: float | None = None,
+    retries: int = 0,
+    progress: bool | None = None,
+    summary: bool = True,
+) -> EvalResult:
+    """Runs a task over cases and scores what comes out; every case is a trace of an experiment.
+
+    Args:
+        project: owns the experiment.
+        data: rows of `{input, expected, metadata}`: a list, an iterator, a function that returns one, or
+            `dataset('name')`.
+        task: a function, sync or async, from an input to an output; it may declare `expected` and
+            `metadata` too. Spans that it makes join the case's trace.
+        scores: scorers, see `tracestore.scorers`.
+        experiment: the experiment's name, by default the project and the time. Where the name is taken,
+            a number is added.
+        base: the experiment to compare with; default the last one of the project before this.
+        url: a server; default the environment's `TRACESTORE_URL`.
+        api_key: for the server; default the environment's `TRACESTORE_API_KEY`.
+        store: an open store instead of a server.
+        metadata: of the experiment.
+        git_commit: of the code; default that of the working folder.
+        concurrency: cases under way at once.
+        trials: times that each case is tried.
+        timeout_s: seconds that one try of the task, or a scorer, may take.
+        retries: times that a task which failed is tried again.
+        progress: whether a bar is shown; default on a terminal.
+        summary: whether a summary is printed.
+
+    A case that fails is one result and stops nothing. Ctrl-C ends the run and keeps what is done:
+    `EvalResult.interrupted` tells.
+
+    Raises:
+        EvalError: for data, scorers or names that cannot be used, and where spans could not be stored.
+        ClientError: with the server's message.
+    """
+    if concurrency < 1 or trials < 1 or retries < 0:
+        raise EvalError(
+            "cannot run eval: concurrency and trials are at least 1, retries at least 0"
+        )
+    around = _surroundings.get()
+    with contextlib.ExitStack() as held:
+        target = _target(held, url, api_key, store, around)
+        known = _known_experiments(target, project)
+        name = _free_name(experiment or f"{project} {_now()}", known)
+        base = base or next(iter(known), None)
+        result = EvalResult(project, name, base)
+        rows, (dataset_name, version) = _rows(target, data, project)
+        target.experiments.create(
+            name,
+            project=project,
+            metadata=dict(metadata or {}),
+            dataset=dataset_name,
+            dataset_version=version,
+            base=base,
+            git_commit=git_commit or _git_commit(),
+        )
+        plan = Plan(
+            task, tuple(scores), (around and around.concurrency) or concurrency, timeout_s, retries
+        )
+        total = len(rows) * trials if isinstance(rows, Sequence) else None
+        collector = Collector(_sender(target, project, name))
+        try:
+            with eval_report.bar(name, total, shown=progress) as bar:
+                outcome = run_cases(plan, cases_of(rows, trials), collector, bar.count)
+        finally:
+            collector.close()
+        result.cases = outcome.results
+        result.interrupted = outcome.interrupted
+        if around is not None:
+            around.results.append(result)
+        if collector.errors:
+            raise EvalError(
+                f"cannot store all of experiment {name!r}: {len(collector.errors)} requests failed: "
+                f"{collector.errors[0]}"
+            ) from collector.errors[0]
+        result.compared = _compared(target, project, base, name, result)
+        result.scores = eval_report.summarize(averages(result.cases), result.compared)
+    if summary:
+        console = Console()
+        eval_report.show(console, name, base, result.scores, result.cases, result.compared)
+    return result
+
+
+def _target(
+    held: contextlib.ExitStack,
+    url: str | None,
+    api_key: str | None,
+    store: Any,
+    around: Surroundings | None,
+) -> Any:
+    if store is not None and url is not None:
+        raise EvalError("cannot run eval: both url and store are given; give one")
+    if store is not None:
+        return store
+    if url is None and around is not None and around.target is not None:
+        return around.target
+    url = url or os.environ.get("TRACESTORE_URL")
+    if not url:
+        raise EvalError(
+            "cannot run eval: it has no store; give url= or store=, set TRACESTORE_URL, "
+            "or run the file by `tracestore eval`"
+        )
+    return held.enter_context(Client(url, api_key or os.environ.get("TRACESTORE_API_KEY")))
+
+
+def _known_experiments(target: Any, project: str) -> list[str]:
+    """Returns the names of a project's experiments, newest first."""
+    rows = target.sql(
+        "SELECT name FROM experiments WHERE project = $project "
+        "ORDER BY coalesce(created, start_time) DESC, name",
+        {"project": project},
+    ).rows()
+    return [row["name"] for row in rows]
+
+
+def _free_name(wanted: str, known: Sequence[str]) -> str:
+    taken = set(known)
+    names = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def _rows(
+    target: Any, data: Data, project: str
+) -> tuple[Iterable[Mapping[str, Any]], tuple[str | None, int | None]]:
+    """Returns the rows to run, and the dataset and version that they are of."""
+    if not isinstance(data, DatasetRef):
+        return (data() if callable(data) else data), (None, None)
+    owner = data.project or project
+    version = data.version
+    if not isinstance(version, int):
+        version = _resolved(target, data.name, owner, version)
+    rows = list(target.datasets.rows(data.name, version, project=owner))
+    return rows, (data.name, version)
+
+
+def _resolved(target: Any, name: str, project: str, wanted: str | None) -> int:
+    """Returns the version that a snapshot's name or None means now."""
+    rows = target.sql(
+        "SELECT version, snapshots FROM dataset_versions "
+        "WHERE name = $name AND project = $project ORDER BY version DESC",
+        {"name": name, "project": project},
+    ).rows()
+    for row in rows:
+        if wanted is None or wanted in (row["snapshots"] or ()):
+            return int(row["version"])
+    missing = f"dataset {name!r}" if wanted is None else f"snapshot {wanted!r} of dataset {name!r}"
+    raise EvalError(f"cannot run eval: project {project!r} has no {missing}, or it has no rows")
+
+
+def _sender(target: Any, project: str, experiment: str) -> Callable[[bytes], None]:
+    """Returns what stores one request of spans; a server that is busy is asked again: spans are stored once."""
+
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception(_may_work_later),
+        stop=tenacity.stop_after_attempt(SEND_TRIES),
+        wait=tenacity.wait_random_exponential(multiplier=0.3, max=15),
+        reraise=True,
+    )
+    def send(body: bytes) -> None:
+        target.ingest_otlp(body, "traces", project=project, experiment=experiment)
+
+    return send
+
+
+def _may_work_later(error: BaseException) -> bool:
+    if isinstance(error, ClientError):
+        return error.status in _BUSY
+    return isinstance(error, httpx.TransportError)
+
+
+def _compared(
+    target: Any, project: str, base: str | None, name: str, result: EvalResult
+) -> dict[str, Any] | None:
+    """Returns the comparison with the base, None where one of them has no case."""
+    if base is None or not result.cases:
+        return None
+    rows = target.sql(
+        "SELECT DISTINCT experiment FROM spans WHERE project = $project AND is_root "
+        "AND input_key IS NOT NULL AND experiment IN ($base, $name)",
+        {"base": base, "name": name, "project": project},
+    ).rows()
+    if len(rows) < 2:
+        return None
+    compared: dict[str, Any] = target.experiments.compare(base, name, project=project)
+    return compared
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _git_commit() -> str | None:
+    """Returns the commit of the working folder, None where it is no clone."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - the user's own git
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
