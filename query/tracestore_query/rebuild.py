@@ -17,11 +17,37 @@ from tracestore_query.plan import Rebuilt, Scan
 OVERFLOW = "_overflow"
 
 
-def rebuild(batch: pa.Table, rebuilt: Sequence[Rebuilt]) -> pa.Table:
+GROUPS = 4
+GROUP_BYTES = 192 * 1024 * 1024
+"""Row groups kept from one batch of an answer to the next, and their bytes: rows mostly come in the order of files."""
+
+
+class RowGroups:
+    """Holds the row groups that an answer read last. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, int, tuple[str, ...]], pa.Table] = {}
+
+    def read(self, file: str, parquet: pq.ParquetFile, group: int, columns: list[str]) -> pa.Table:
+        """Returns a row group's columns."""
+        key = (file, group, tuple(columns))
+        table = self._held.pop(key, None)
+        if table is None:
+            table = parquet.read_row_group(group, columns=columns)
+        while self._held and (
+            len(self._held) >= GROUPS
+            or table.nbytes + sum(each.nbytes for each in self._held.values()) > GROUP_BYTES
+        ):
+            del self._held[next(iter(self._held))]
+        self._held[key] = table
+        return table
+
+
+def rebuild(batch: pa.Table, rebuilt: Sequence[Rebuilt], groups: RowGroups) -> pa.Table:
     """Returns a batch of a result with its places replaced by the JSON of their objects."""
     for wanted in _by_scan(rebuilt).values():
         places = batch.column(wanted[0].output).combine_chunks()
-        texts = _values(places, wanted[0].scan, [each.path for each in wanted])
+        texts = _values(places, wanted[0].scan, [each.path for each in wanted], groups)
         for each, values in zip(wanted, texts, strict=True):
             name = batch.schema.field(each.output).name
             batch = batch.set_column(
@@ -39,7 +65,9 @@ def _by_scan(rebuilt: Sequence[Rebuilt]) -> dict[str, list[Rebuilt]]:
     return found
 
 
-def _values(places: pa.StructArray, scan: Scan, paths: Sequence[tuple[str, ...]]) -> list[pa.Array]:
+def _values(
+    places: pa.StructArray, scan: Scan, paths: Sequence[tuple[str, ...]], groups: RowGroups
+) -> list[pa.Array]:
     """Returns, for each path, the JSON at every place, in the places' order."""
     files = pc.struct_field(places, "file")
     rows = pc.struct_field(places, "row")
@@ -53,7 +81,7 @@ def _values(places: pa.StructArray, scan: Scan, paths: Sequence[tuple[str, ...]]
         table = (
             _memory_rows(scan, numbers, paths)
             if file == ""
-            else _file_rows(str(file), numbers, paths)
+            else _file_rows(str(file), numbers, paths, groups)
         )
         for piece, path in zip(pieces, paths, strict=True):
             piece.append(_without_null(unshred_values(table, path)))
@@ -110,7 +138,10 @@ def _memory_rows(
 
 
 def _file_rows(
-    file: str, numbers: np.ndarray[tuple[int], np.dtype[np.int64]], paths: Sequence[tuple[str, ...]]
+    file: str,
+    numbers: np.ndarray[tuple[int], np.dtype[np.int64]],
+    paths: Sequence[tuple[str, ...]],
+    held: RowGroups,
 ) -> pa.Table:
     """Returns rows of a segment by number; only the row groups that hold one are read."""
     try:
@@ -130,13 +161,22 @@ def _file_rows(
             order: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
             for group in np.unique(groups):
                 at = np.flatnonzero(groups == group)
-                read = parquet.read_row_group(int(group), columns=columns)
-                parts.append(read.take(pa.array(numbers[at] - starts[group])))
+                read = held.read(file, parquet, int(group), columns)
+                parts.append(_rows(read, numbers[at] - starts[group]))
                 order.append(at)
     except (OSError, pa.ArrowException) as error:
         raise CorruptionError(Path(file).name, f"cannot read rows: {error}") from error
+    if len(parts) == 1:
+        return parts[0]
     table = pa.concat_tables(parts)
     return table.take(pa.array(np.argsort(np.concatenate(order))))
+
+
+def _rows(table: pa.Table, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:
+    """Returns rows by number; those that follow one another are not copied."""
+    if len(numbers) and bool(np.all(np.diff(numbers) == 1)):
+        return table.slice(int(numbers[0]), len(numbers))
+    return table.take(pa.array(numbers))
 
 
 _ALL_FIXED: dict[str, object] = {name: None for spec in TABLES.values() for name in spec.columns}

@@ -10,7 +10,7 @@ import pyarrow as pa
 from tracestore_query.engine import Deadline
 from tracestore_query.paging import Paging
 from tracestore_query.plan import Rebuilt
-from tracestore_query.rebuild import rebuild
+from tracestore_query.rebuild import RowGroups, rebuild
 from tracestore_query.result import Notes
 
 SLOW_S = 2.0
@@ -58,6 +58,7 @@ class Stream:
         self._paging = paging
         self._notes = notes
         self._slow_hint = slow_hint
+        self._groups = RowGroups()
         self._rows = 0
         self._bytes = 0
 
@@ -86,7 +87,9 @@ class Stream:
         keyed = table
         if self._paging is not None:
             table = table.select(range(table.num_columns - self._paging.keys))
-        table = _plain(rebuild(table, self._rebuilt) if self._rebuilt else table, self._schema)
+        table = _plain(
+            rebuild(table, self._rebuilt, self._groups) if self._rebuilt else table, self._schema
+        )
         if caps.max_bytes is not None and self._bytes + table.nbytes > caps.max_bytes:
             table = table.slice(0, _rows_within(table, caps.max_bytes - self._bytes))
             cut = f"{caps.max_bytes} bytes; select fewer columns or rows"
@@ -96,7 +99,8 @@ class Stream:
             limit = self._paging.limit
             more = cut is not None or (limit is not None and self._rows >= limit)
             last = keyed.slice(table.num_rows - 1, 1).combine_chunks().to_batches()[0]
-            self._notes.cursor = self._paging.cursor_after(last) if more else None
+            self._notes.position = self._paging.cursor_after(last)
+            self._notes.cursor = self._notes.position if more else None
         return table, cut
 
 
