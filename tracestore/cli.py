@@ -13,11 +13,13 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tracestore.cli_evals import dataset_app, eval_files
+from tracestore.cli_export import export_rows
 from tracestore.client import ClientError
 from tracestore.demo import run_demo
 from tracestore.embedded import open as open_store
 from tracestore.errors import TraceStoreError
 from tracestore.eval_cases import EvalError
+from tracestore.exporting import ExportError
 from tracestore.importing import requests_of
 from tracestore.segment.inspect import describe
 from tracestore.server import OpenAddressError, Server, ServerSettings, run
@@ -44,6 +46,7 @@ keys_app = typer.Typer(help="Manages API keys.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(dataset_app, name="dataset")
 app.command(name="eval")(eval_files)
+app.command(name="export")(export_rows)
 
 
 def main() -> None:
@@ -51,7 +54,14 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
-    except (TraceStoreError, ClientError, EvalError, OpenAddressError, OSError) as error:
+    except (
+        TraceStoreError,
+        ClientError,
+        EvalError,
+        ExportError,
+        OpenAddressError,
+        OSError,
+    ) as error:
         err.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
@@ -153,36 +163,6 @@ def import_(
         f"imported {rows} rows from {len(found)} files"
         + (f", {rejected} refused" if rejected else "")
     )
-
-
-@app.command()
-def export(
-    sql: Annotated[str, typer.Option("--sql", help="What to export.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="A .jsonl, .csv, .parquet or .arrow file.")
-    ],
-    data: DataOption = DEFAULT_DATA,
-) -> None:
-    """Exports a query's answer to a file, streamed."""
-    from tracestore_query import formats  # noqa: PLC0415 - pyarrow's writers load only here
-
-    kinds = {
-        ".jsonl": formats.NDJSON,
-        ".ndjson": formats.NDJSON,
-        ".csv": formats.CSV,
-        ".parquet": formats.PARQUET,
-        ".arrow": formats.ARROW,
-        ".json": formats.JSON,
-    }
-    if output.suffix not in kinds:
-        raise typer.BadParameter(
-            f"want a file that ends with one of {', '.join(kinds)}", param_hint="--output"
-        )
-    size = 0
-    with opened(data, None) as source, output.open("wb") as file:
-        for part in formats.written(source.sql(sql, timeout_s=None), kinds[output.suffix]):
-            size += file.write(part)
-    err.print(f"wrote {output}: {size:,} bytes")
 
 
 @app.command()

@@ -133,6 +133,19 @@ class Client:
                 response.read()
             yield from self._checked(response).iter_bytes()
 
+    def export_arrow(
+        self, sql: str, params: Any = None, *, cursor: str | None = None
+    ) -> Iterable[bytes]:
+        """Yields an answer as an Arrow IPC stream of any length; each batch's metadata may have a `cursor`.
+
+        The last batch is empty and its metadata has the number of `rows`: a stream without it was cut off.
+        """
+        body = {"sql": sql, "params": params, "cursor": cursor}
+        with self._http.stream("POST", "/api/export", json=body, timeout=None) as response:
+            if response.is_error:
+                response.read()
+            yield from self._checked(response).iter_bytes()
+
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self._checked(self._http.request(method, path, **options))
 

@@ -35,6 +35,7 @@ from tracestore_ingest.otlp_http import otlp_router
 from tracestore_query.api import api_router
 from tracestore_query.api_datasets import datasets_router
 from tracestore_query.api_experiments import experiments_router
+from tracestore_query.api_export import export_router
 
 log = structlog.get_logger("tracestore.server")
 
@@ -240,6 +241,7 @@ def make_app(store: Store, admission: Admission, gate: Gate) -> FastAPI:
 
     app.include_router(otlp_router(store, admission))
     app.include_router(api_router(store, store.query))
+    app.include_router(export_router(store.query))
     app.include_router(datasets_router(store.datasets))
     app.include_router(experiments_router(store.experiments))
     return app

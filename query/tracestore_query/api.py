@@ -27,6 +27,7 @@ from tracestore_query.errors import (
     QueryMemoryError,
     QueryTimeoutError,
 )
+from tracestore_query.json_texts import plain
 from tracestore_query.result import Result
 from tracestore_query.session import Query as QueryLayer
 
@@ -147,9 +148,7 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
                 type="about:blank", title="Not Found", status=404, detail=f"no trace {trace_id}"
             )
             return JSONResponse(body.model_dump(), 404, media_type="application/problem+json")
-        return JSONResponse(
-            {"trace_id": trace_id.lower(), "spans": [formats.plain(row) for row in rows]}
-        )
+        return JSONResponse({"trace_id": trace_id.lower(), "spans": [plain(row) for row in rows]})
 
     @router.post("/import", responses=errors)
     async def import_rows(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tracestore.errors import DatasetError, UnknownDatasetError
 from tracestore.store import DatasetReport, DatasetRow, Datasets, make_row
 from tracestore.store.core import Core
-from tracestore_query.formats import column_texts
+from tracestore_query.json_texts import json_texts
 from tracestore_query.parameters import Parameters
 from tracestore_query.result import Result
 from tracestore_query.session import Query
@@ -151,7 +151,9 @@ def rows_of_result(result: Result) -> Iterator[DatasetRow]:
     ]
     number = 0
     for batch in result:
-        columns = {name: column_texts(batch.column(at), result.types[at]) for at, name in wanted}
+        columns = {
+            name: json_texts(batch.column(at), result.types[at]).to_pylist() for at, name in wanted
+        }
         for at in range(batch.num_rows):
             texts = {
                 name: columns[name][at]
@@ -178,7 +180,7 @@ def _origin(columns: Mapping[str, Sequence[str]], at: int) -> dict[str, str]:
 def _dicts(result: Result) -> Iterator[dict[str, Any]]:
     for batch in result:
         columns = [
-            column_texts(column, sql_type)
+            json_texts(column, sql_type).to_pylist()
             for column, sql_type in zip(batch.columns, result.types, strict=True)
         ]
         for cells in zip(*columns, strict=True):

@@ -22,6 +22,10 @@ FEW_ROWS: Final = 256
 """Rows of one file that are asked of the engine. Five rows of a row group of 122,880 take 3 ms, the whole
 group 15 ms and more; from some hundred scattered rows on, the group is no slower."""
 
+KEPT_GROUPS: Final = 4
+KEPT_BYTES: Final = 192 * 1024 * 1024
+"""Row groups kept from one batch of an answer to the next, and their bytes."""
+
 
 class FileRows:
     """Reads rows of the segments of one answer. Not thread-safe.
@@ -34,8 +38,9 @@ class FileRows:
         self, cursor: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
     ) -> None:
         self._cursor = cursor
-        # The row group read last: an answer's batches are smaller, and follow each other in it.
-        self._group: tuple[tuple[str, int, tuple[str, ...]], pa.Table] | None = None
+        # Row groups read last, by file, number and columns: an answer's batches are smaller, and follow each
+        # other in the few that the engine's threads read at once.
+        self._groups: dict[tuple[str, int, tuple[str, ...]], pa.Table] = {}
 
     def read(self, file: str, numbers: Numbers, columns: Sequence[str]) -> pa.Table:
         """Returns columns of rows, in the order of their numbers; a number may come twice.
@@ -57,6 +62,8 @@ class FileRows:
             raise CorruptionError(Path(file).name, f"cannot read rows: {error}") from error
         if len(table) != len(distinct):
             raise CorruptionError(Path(file).name, "cannot read rows: some are not there")
+        if len(distinct) == len(numbers) and bool(np.all(numbers[:-1] < numbers[1:])):
+            return table
         return table.take(pa.array(places.reshape(-1)))
 
     def _few(self, file: str, distinct: Numbers, columns: Sequence[str]) -> pa.Table:
@@ -74,14 +81,27 @@ class FileRows:
             groups = np.searchsorted(starts, distinct, side="right") - 1
             for group in np.unique(groups).tolist():
                 whole = self._whole_group(parquet, file, group, columns)
-                parts.append(whole.take(pa.array(distinct[groups == group] - starts[group])))
-        return pa.concat_tables(parts)
+                parts.append(_taken(whole, distinct[groups == group] - starts[group]))
+        return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
 
     def _whole_group(
         self, parquet: pq.ParquetFile, file: str, group: int, columns: Sequence[str]
     ) -> pa.Table:
         key = (file, group, tuple(columns))
-        if self._group is None or self._group[0] != key:
-            self._group = None  # before the next is read: one is in memory at a time
-            self._group = (key, parquet.read_row_group(group, columns=list(columns)))
-        return self._group[1]
+        table = self._groups.pop(key, None)
+        if table is None:
+            table = parquet.read_row_group(group, columns=list(columns))
+        while self._groups and (
+            len(self._groups) >= KEPT_GROUPS
+            or table.nbytes + sum(each.nbytes for each in self._groups.values()) > KEPT_BYTES
+        ):
+            del self._groups[next(iter(self._groups))]
+        self._groups[key] = table
+        return table
+
+
+def _taken(table: pa.Table, numbers: Numbers) -> pa.Table:
+    """Returns rows by number, ascending; those that follow one another are not copied."""
+    if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return table.slice(int(numbers[0]), len(numbers))
+    return table.take(pa.array(numbers))

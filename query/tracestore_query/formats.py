@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import datetime as dt
-import decimal
 import io
 import json
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -15,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from tracestore_query.json_texts import json_lines, json_texts, plain
 from tracestore_query.result import Result
 
 JSON: Final = "application/json"
@@ -22,6 +19,9 @@ NDJSON: Final = "application/x-ndjson"
 CSV: Final = "text/csv"
 ARROW: Final = "application/vnd.apache.arrow.stream"
 PARQUET: Final = "application/vnd.apache.parquet"
+
+TYPE_KEY: Final = "tracestore.type"
+"""Names the engine's type of a column of JSON text in a field's metadata."""
 
 FORMATS: Final = (JSON, NDJSON, CSV, ARROW, PARQUET)
 
@@ -62,86 +62,37 @@ def _json(result: Result) -> Iterator[bytes]:
 def _rows_text(batch: pa.RecordBatch, types: list[str]) -> Iterator[str]:
     """Yields each row as a JSON array; JSON columns go through as the text they are."""
     columns = [
-        column_texts(column, sql_type)
+        json_texts(column, sql_type).to_pylist()
         for column, sql_type in zip(batch.columns, types, strict=True)
     ]
     for cells in zip(*columns, strict=True):
         yield "[" + ",".join(cells) + "]"
 
 
-def column_texts(column: pa.Array, sql_type: str) -> list[str]:
-    """Returns each value of a column as JSON; columns of type JSON go through as the text they are."""
-    if sql_type == "JSON":
-        return ["null" if text is None else text for text in column.to_pylist()]
-    if sql_type == "JSON[]":
-        return [
-            "null"
-            if items is None
-            else "[" + ",".join("null" if item is None else item for item in items) + "]"
-            for items in column.to_pylist()
-        ]
-    try:
-        found = column.to_pylist()
-    except (ValueError, OverflowError):
-        # Times that Python has no value for: nanoseconds, and years before 1 or after 9999.
-        found = column.cast(pa.string()).to_pylist()
-    return [json.dumps(plain(value), ensure_ascii=False) for value in found]
-
-
-def plain(value: Any) -> Any:
-    """Returns a Python value as one that JSON has: times as ISO 8601, bytes as base64, NaN as text."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        # A MAP comes as a list of pairs.
-        return [plain(item) for item in value]
-    for kind, convert in _PLAIN:
-        if isinstance(value, kind):
-            return convert(value)
-    return value
-
-
-_PLAIN: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
-    (float, lambda number: number if math.isfinite(number) else str(number)),
-    ((dt.datetime, dt.date, dt.time), lambda time: time.isoformat().replace("+00:00", "Z")),
-    (dt.timedelta, lambda span: span.total_seconds()),
-    (
-        decimal.Decimal,
-        lambda number: int(number) if number == number.to_integral_value() else float(number),
-    ),
-    (bytes, lambda data: base64.b64encode(data).decode()),
-)
-
-
 def _ndjson(result: Result) -> Iterator[bytes]:
-    names = [json.dumps(name, ensure_ascii=False) for name in result.schema.names]
     for batch in result:
-        columns = [
-            column_texts(column, sql_type)
-            for column, sql_type in zip(batch.columns, result.types, strict=True)
-        ]
-        lines = (
-            "{"
-            + ",".join(f"{name}:{cell}" for name, cell in zip(names, cells, strict=True))
-            + "}\n"
-            for cells in zip(*columns, strict=True)
-        )
-        yield "".join(lines).encode()
+        yield json_lines(batch, result.schema.names, result.types)
 
 
 def _csv(result: Result) -> Iterator[bytes]:
     sink = io.BytesIO()
-    flat = pa.schema([_csv_field(field) for field in result.schema])
+    flat = csv_schema(result.schema)
     with pa_csv.CSVWriter(sink, flat) as writer:
         for batch in result:
-            table = pa.Table.from_batches([batch])
-            arrays = [
-                _csv_column(column, field)
-                for column, field in zip(table.columns, flat, strict=True)
-            ]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=flat))
-            yield _taken(sink)
-    yield _taken(sink)
+            writer.write_table(csv_table(pa.Table.from_batches([batch]), flat))
+            yield taken(sink)
+    yield taken(sink)
+
+
+def csv_schema(schema: pa.Schema) -> pa.Schema:
+    """Returns the columns of a CSV file: what it has no form for as text."""
+    return pa.schema([_csv_field(field) for field in schema])
+
+
+def csv_table(table: pa.Table, flat: pa.Schema) -> pa.Table:
+    """Returns rows with the columns of a CSV file."""
+    arrays = [_csv_column(column, field) for column, field in zip(table.columns, flat, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=flat)
 
 
 def _csv_field(field: pa.Field) -> pa.Field:
@@ -156,24 +107,36 @@ def _csv_column(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray | p
     return pa.array(texts, pa.string())
 
 
+def typed_schema(result: Result) -> pa.Schema:
+    """Returns a result's schema in which a field of JSON text says so: its metadata has `tracestore.type`."""
+    return pa.schema(
+        [
+            field.with_metadata({TYPE_KEY: sql_type}) if sql_type.startswith("JSON") else field
+            for field, sql_type in zip(result.schema, result.types, strict=True)
+        ]
+    )
+
+
 def _arrow(result: Result) -> Iterator[bytes]:
     sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, result.schema) as writer:
+    schema = typed_schema(result)
+    with pa.ipc.new_stream(sink, schema) as writer:
         for batch in result:
-            writer.write_batch(batch)
-            yield _taken(sink)
-    yield _taken(sink)
+            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            yield taken(sink)
+    yield taken(sink)
 
 
 def _parquet(result: Result) -> Iterator[bytes]:
     # A footer ends the file, but row groups go out as they come.
     sink = io.BytesIO()
     sent = pa.PythonFile(_Counting(sink), mode="w")
-    with pq.ParquetWriter(sent, result.schema, compression="zstd") as writer:
+    schema = typed_schema(result)
+    with pq.ParquetWriter(sent, schema, compression="zstd") as writer:
         for batch in result:
-            writer.write_batch(batch)
-            yield _taken(sink)
-    yield _taken(sink)
+            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            yield taken(sink)
+    yield taken(sink)
 
 
 class _Counting(io.RawIOBase):
@@ -202,7 +165,8 @@ class _Counting(io.RawIOBase):
         """Has nothing to flush."""
 
 
-def _taken(sink: io.BytesIO) -> bytes:
+def taken(sink: io.BytesIO) -> bytes:
+    """Returns what a sink holds and empties it."""
     data = sink.getvalue()
     sink.seek(0)
     sink.truncate()

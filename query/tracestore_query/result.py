@@ -44,10 +44,12 @@ class Notes:
     Attributes:
         warnings: what a reader should know.
         cursor: of the next page, None where there is none.
+        position: a cursor behind the last row that was read, where pages were asked for.
     """
 
     warnings: list[str]
     cursor: str | None = None
+    position: str | None = None
 
 
 @dataclass(slots=True)
@@ -82,6 +84,14 @@ class Result:
         None on the last page, and where pages were not asked for.
         """
         return self.notes.cursor
+
+    @property
+    def position(self) -> str | None:
+        """Returns a cursor behind the last row that was read so far.
+
+        None before the first, and where pages were not asked for.
+        """
+        return self.notes.position
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yields the remaining batches and closes the result after the last."""

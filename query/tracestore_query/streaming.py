@@ -98,7 +98,8 @@ class Stream:
             limit = self._paging.limit
             more = cut is not None or (limit is not None and self._rows >= limit)
             last = keyed.slice(table.num_rows - 1, 1).combine_chunks().to_batches()[0]
-            self._notes.cursor = self._paging.cursor_after(last) if more else None
+            self._notes.position = self._paging.cursor_after(last)
+            self._notes.cursor = self._notes.position if more else None
         return table, cut
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tenacity
 from opentelemetry import trace
 from typer.testing import CliRunner
 
@@ -316,7 +315,7 @@ class Flaky:
 
 
 def test_a_busy_server_is_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenacity.nap.time, "sleep", lambda _: None)
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     result = run(Flaky(store, 3, 503), double)
     assert all(spans_of(store, each.trace_id) for each in result.cases)
 

@@ -115,7 +115,7 @@ class ObjectFiles(SegmentFiles):
     """
 
     def __init__(self, url: str, cache: Path, fs: fsio.FileSystem, cache_bytes: int) -> None:
-        self._remote, self._root = _connect(url)
+        self._remote, self._root = connect(url)
         self._url = url
         self._cache = cache
         self._fs = fs
@@ -278,13 +278,14 @@ class ObjectFiles(SegmentFiles):
             raise StoreFailedError(f"{what}: {error}") from error
 
 
-def _connect(url: str) -> tuple[pafs.FileSystem, str]:
+def connect(url: str) -> tuple[pafs.FileSystem, str]:
+    """Returns the file system of a URL and the path in it; raises StoreFailedError."""
     try:
         if url.startswith("s3://"):
             return _connect_s3(url)
         remote, root = pafs.FileSystem.from_uri(url)
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
-        raise StoreFailedError(f"cannot open segments at {_shown_url(url)}: {error}") from error
+        raise StoreFailedError(f"cannot open {_shown_url(url)}: {error}") from error
     return remote, root.rstrip("/")
 
 

@@ -1,0 +1,205 @@
+"""Rows of an answer as a file: JSON lines, chat lines, CSV, Parquet, Arrow. Each writes to an open sink."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from tracestore.chat_lines import chat_line
+from tracestore_query import formats
+from tracestore_query.json_texts import json_lines, json_texts
+
+GROUP_ROWS: Final = 122_880
+GROUP_BYTES: Final = 64 * 1024 * 1024
+"""A row group of an exported Parquet file ends at this many rows or bytes: what is held until it is written."""
+
+
+class Sink(Protocol):
+    """Takes the bytes of a file."""
+
+    def write(self, data: bytes, /) -> Any:
+        """Writes all of the bytes."""
+
+
+class Writer(Protocol):
+    """Writes rows to a sink.
+
+    Attributes:
+        rows: written so far.
+        refused: rows that the format has no form for, left out.
+    """
+
+    rows: int
+    refused: int
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Writes a batch."""
+
+    def close(self) -> None:
+        """Writes what is still held, and the end of the file; the sink stays open."""
+
+
+def _types(schema: pa.Schema) -> list[str]:
+    """Returns the engine's type of JSON columns, nothing for others."""
+    key = formats.TYPE_KEY.encode()
+    return [(field.metadata or {}).get(key, b"").decode() for field in schema]
+
+
+class JsonLines:
+    """Writes one JSON object a line."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+        self._sink = sink
+        self._names, self._types = schema.names, _types(schema)
+        self.rows = self.refused = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Writes a batch."""
+        self._sink.write(json_lines(batch, self._names, self._types))
+        self.rows += batch.num_rows
+
+    def close(self) -> None:
+        """Has nothing to write any more."""
+
+
+class ChatLines:
+    """Writes one conversation a line, of the columns `input` and `expected` or `output`."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+        self._sink = sink
+        types = _types(schema)
+        self._columns = [
+            (name, at, types[at])
+            for at, name in enumerate(schema.names)
+            if name in {"input", "expected", "output"}
+        ]
+        self.rows = self.refused = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Writes a batch."""
+        names = [name for name, _, _ in self._columns]
+        texts = [json_texts(batch.column(at), kind).to_pylist() for _, at, kind in self._columns]
+        for cells in zip(*texts, strict=True) if texts else [()] * batch.num_rows:
+            line = chat_line(
+                {name: json.loads(cell) for name, cell in zip(names, cells, strict=True)}
+            )
+            if line is None:
+                self.refused += 1
+            else:
+                self._sink.write(line)
+                self.rows += 1
+
+    def close(self) -> None:
+        """Has nothing to write any more."""
+
+
+class Csv:
+    """Writes CSV; lists and objects are JSON."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema, *, header: bool = True) -> None:
+        self._flat = formats.csv_schema(schema.remove_metadata())
+        options = pa_csv.WriteOptions(include_header=header)
+        held = pa.PythonFile(_Held(sink), mode="w")
+        self._writer = pa_csv.CSVWriter(held, self._flat, write_options=options)
+        self.rows = self.refused = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Writes a batch."""
+        self._writer.write_table(formats.csv_table(pa.Table.from_batches([batch]), self._flat))
+        self.rows += batch.num_rows
+
+    def close(self) -> None:
+        """Ends the file."""
+        self._writer.close()
+
+
+class Arrow:
+    """Writes an Arrow IPC stream."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._writer = pa.ipc.new_stream(pa.PythonFile(_Held(sink), mode="w"), schema)
+        self.rows = self.refused = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Writes a batch."""
+        self._writer.write_batch(batch)
+        self.rows += batch.num_rows
+
+    def close(self) -> None:
+        """Ends the stream."""
+        self._writer.close()
+
+
+class Parquet:
+    """Writes Parquet; batches are gathered to row groups that a reader can skip and scan well."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._writer = pq.ParquetWriter(
+            pa.PythonFile(_Held(sink), mode="w"), schema, compression="zstd", compression_level=1
+        )
+        self._held: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self.rows = self.refused = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Takes a batch; writes a row group where enough is held."""
+        self._held.append(batch)
+        self._bytes += batch.nbytes
+        self.rows += batch.num_rows
+        full = sum(each.num_rows for each in self._held) >= GROUP_ROWS
+        if full or self._bytes >= GROUP_BYTES:
+            self._write_group()
+
+    def close(self) -> None:
+        """Writes the last row group and the footer."""
+        self._write_group()
+        self._writer.close()
+
+    def _write_group(self) -> None:
+        if self._held:
+            table = pa.Table.from_batches(self._held, schema=self._schema)
+            self._writer.write_table(table, row_group_size=max(len(table), 1))
+            self._held, self._bytes = [], 0
+
+
+class _Held:
+    """Passes writes on and leaves closing to the sink's owner."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._size = 0
+        self.closed = False
+
+    def write(self, data: bytes) -> int:
+        self._sink.write(data)
+        self._size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        pass
+
+    def writable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+WRITERS: Final[dict[str, Callable[..., Writer]]] = {
+    "jsonl": JsonLines,
+    "chat": ChatLines,
+    "csv": Csv,
+    "parquet": Parquet,
+    "arrow": Arrow,
+}
+"""By format; each is made of a sink and a schema."""

@@ -1,0 +1,95 @@
+"""Export of answers of any size to files, folders and object stores, in bounded memory; it can be taken up again.
+
+A query with an ORDER BY is read by a cursor, so that an export that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow.fs as pafs
+
+from tracestore.export_reading import ExportError, Rows
+from tracestore.export_targets import File, Folder, Progress
+from tracestore.export_writers import WRITERS
+from tracestore.store.objects import connect
+
+__all__ = ["FORMATS", "ExportError", "Progress", "export"]
+
+FORMATS: Final = tuple(WRITERS)
+
+_SUFFIXES: Final = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+}
+
+PART_ROWS: Final = 250_000
+"""Rows of one file of a folder: what an export that was stopped may have to read again."""
+
+
+def export(
+    source: Any,
+    sql: str,
+    output: str,
+    *,
+    params: Any = None,
+    format: str | None = None,  # noqa: A002 - what everybody calls it
+    resume: bool = False,
+    part_rows: int = PART_ROWS,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Progress:
+    """Writes an answer to a file (told by its suffix), a folder or an object store, and checks it.
+
+    Args:
+        source: an open store, or a client of a server.
+        sql: the query; with an ORDER BY the export can be taken up again.
+        output: a file's name, a folder's, or `s3://bucket/…`; a name without a known suffix is a folder.
+        params: parameters of the query.
+        format: one of `FORMATS`, by default as the file's suffix says.
+        resume: goes on with an export that was stopped, where there is one.
+        part_rows: rows of each file of a folder.
+        on_progress: called after each batch.
+
+    Raises:
+        ExportError: saying what cannot be done, or that files do not hold what was written.
+    """
+    kind = _format_of(output, format)
+    files, place = _connected(output)
+    single = any(place.endswith(suffix) for suffix in _SUFFIXES)
+    digest = hashlib.sha256(json.dumps([sql, params, kind], default=str).encode()).hexdigest()
+    target = File(files, place, kind) if single else Folder(files, place, kind, part_rows)
+    progress = target.begin(digest, resume=resume)
+    opened = Rows(source, sql, params, progress.cursor)
+    target.write(opened, progress, on_progress)
+    target.check(progress)
+    target.forget_state()
+    return progress
+
+
+def _format_of(output: str, wanted: str | None) -> str:
+    if wanted is not None:
+        if wanted not in FORMATS:
+            raise ExportError(
+                f"cannot export as {wanted!r}: unknown format; want {', '.join(FORMATS)}"
+            )
+        return wanted
+    found = next((kind for suffix, kind in _SUFFIXES.items() if output.endswith(suffix)), None)
+    if found is None:
+        raise ExportError(
+            f"cannot export to {output}: its name tells no format; end it with one of "
+            f"{', '.join(_SUFFIXES)}, or give a format: {', '.join(FORMATS)}"
+        )
+    return found
+
+
+def _connected(output: str) -> tuple[pafs.FileSystem, str]:
+    if "://" in output:
+        return connect(output)
+    return pafs.LocalFileSystem(), str(Path(output).absolute())
