@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
+from pydantic import ValidationError
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tracestore.cli_evals import dataset_app, eval_files
@@ -17,10 +18,19 @@ from tracestore.cli_export import export_rows
 from tracestore.client import ClientError
 from tracestore.demo import run_demo
 from tracestore.embedded import open as open_store
-from tracestore.errors import TraceStoreError
+from tracestore.errors import PayloadError, TraceStoreError, UnsupportedPayloadError
 from tracestore.eval_cases import EvalError
 from tracestore.exporting import ExportError
-from tracestore.importing import requests_of
+from tracestore.importing import (
+    STDIN,
+    Imported,
+    ImportFileError,
+    Payload,
+    files_of,
+    requests_of,
+    requests_of_stream,
+)
+from tracestore.logs import configure_logs
 from tracestore.segment.inspect import describe
 from tracestore.server import OpenAddressError, Server, ServerSettings, run
 from tracestore.store import KeyRing
@@ -51,7 +61,7 @@ app.command(name="export")(export_rows)
 
 def main() -> None:
     """Runs the command line; an error we know ends with its message and status 1."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    configure_logs()
     try:
         app()
     except (
@@ -59,6 +69,7 @@ def main() -> None:
         ClientError,
         EvalError,
         ExportError,
+        ImportFileError,
         OpenAddressError,
         OSError,
     ) as error:
@@ -68,6 +79,7 @@ def main() -> None:
 
 @app.command()
 def serve(
+    context: typer.Context,
     data: DataOption = DEFAULT_DATA,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="OTLP over HTTP and the API.")] = 4318,
@@ -79,15 +91,29 @@ def serve(
     require_keys: Annotated[
         bool | None, typer.Option(help="Ask for API keys; default beyond this machine only.")
     ] = None,
+    self_trace: Annotated[
+        bool, typer.Option("--self-trace", help="Store spans of the server's own requests.")
+    ] = False,
+    log_level: Annotated[
+        str, typer.Option(help="debug (a line for every request), info, warning or error.")
+    ] = "info",
+    log_format: Annotated[str, typer.Option(help="text, or json for programs.")] = "text",
 ) -> None:
-    """Serves a folder: OTLP over HTTP and gRPC, and the query API. Ends on Ctrl-C or SIGTERM."""
-    settings = ServerSettings(
+    """Serves a folder: OTLP over HTTP and gRPC, and the query API. Ends on Ctrl-C or SIGTERM.
+
+    Every option can be an environment variable (TRACESTORE_PORT=4318) or stand in tracestore.toml.
+    """
+    settings = _settings(
+        context,
         data=data,
         host=host,
         port=port,
         grpc_port=grpc_port,
         allow_unauthenticated=allow_unauthenticated,
         require_keys=require_keys,
+        self_trace=self_trace,
+        log_level=log_level,
+        log_format=log_format,
     )
 
     def ready(server: Server) -> None:
@@ -117,25 +143,45 @@ def query(
         err.print(f"[yellow]note:[/yellow] {warning}", highlight=False)
 
 
+def _settings(context: typer.Context, **given: Any) -> ServerSettings:
+    """Returns the settings of a server: options that were given, then the environment and `tracestore.toml`."""
+    sources = {name: context.get_parameter_source(name) for name in given}
+    chosen = {
+        name: value
+        for name, value in given.items()
+        if (source := sources[name]) is not None and source.name != "DEFAULT"
+    }
+    try:
+        return ServerSettings(**chosen)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise typer.BadParameter(first["msg"], param_hint=f"--{name.replace('_', '-')}") from None
+
+
 @app.command(name="import")
 def import_(
     files: Annotated[
         list[Path],
-        typer.Argument(help="OTLP requests or rows: .json .jsonl .ndjson .pb .pbs, also .zst."),
+        typer.Argument(
+            help="OTLP requests or rows: .json .jsonl .ndjson .pb .pbs, also .zst and .gz; folders; "
+            "'-' reads standard input."
+        ),
     ],
     data: DataOption = DEFAULT_DATA,
     url: UrlOption = None,
     table: Annotated[str, typer.Option(help="The table of plain rows: spans or logs.")] = "spans",
     project: Annotated[str | None, typer.Option(help="The project of rows that name none.")] = None,
+    format: FormatOption = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Imports files of any age: OTLP/JSON and protobuf requests, or rows whose keys are columns."""
-    found = [
-        path
-        for file in files
-        for path in (sorted(p for p in file.rglob("*") if p.is_file()) if file.is_dir() else [file])
-    ]
-    rows = 0
-    rejected = 0
+    """Imports files of any age: OTLP/JSON and protobuf requests, or rows whose keys are columns.
+
+    A bad row or span is refused alone; one that is there already is not stored again. Status 1 where a
+    file cannot be read: the others are imported all the same.
+    """
+    found = files_of(files)
+    sizes = {path: path.stat().st_size if path != STDIN else 0 for path in found}
+    total = Imported(files=len(found))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -143,26 +189,31 @@ def import_(
         TimeRemainingColumn(),
     )
     with opened(data, url) as source, Progress(*columns, console=err) as progress:
-        task = progress.add_task("importing", total=sum(path.stat().st_size for path in found))
+        task = progress.add_task("importing", total=sum(sizes.values()) or None)
         for path in found:
-            progress.update(task, description=path.name)
-            for kind, signal, body in requests_of(path):
-                if kind == "rows":
-                    report: Any = source.insert(table, body, project=project)
-                else:
-                    report = source.ingest_otlp(body, signal, kind, project=project)
-                if report is not None:
-                    rows += report["rows"] if isinstance(report, dict) else report.rows
-                    rejected += (
-                        report["rejected_rows"]
-                        if isinstance(report, dict)
-                        else report.rejected_rows
-                    )
-            progress.advance(task, path.stat().st_size)
-    err.print(
-        f"imported {rows} rows from {len(found)} files"
-        + (f", {rejected} refused" if rejected else "")
-    )
+            progress.update(task, description="stdin" if path == STDIN else path.name)
+            try:
+                requests = (
+                    requests_of_stream(sys.stdin.buffer) if path == STDIN else requests_of(path)
+                )
+                for payload in requests:
+                    total.add(_imported(source, payload, table, project))
+            except (PayloadError, UnsupportedPayloadError, ClientError, ImportFileError) as error:
+                total.failed += 1
+                err.print(f"[red]error:[/red] {path}: {error}", highlight=False, soft_wrap=True)
+            progress.advance(task, sizes[path])
+    if format == "table":
+        err.print(str(total))
+    else:
+        show([asdict(total)], format)
+    if total.failed:
+        raise typer.Exit(1)
+
+
+def _imported(source: Any, payload: Payload, table: str, project: str | None) -> Any:
+    if payload.content_type is None:
+        return source.insert(table, payload.body, project=project)
+    return source.ingest_otlp(payload.body, payload.signal, payload.content_type, project=project)
 
 
 @app.command()
@@ -182,22 +233,27 @@ def schema(
 
 
 @app.command()
-def compact(data: DataOption = DEFAULT_DATA) -> None:
-    """Merges small segments and applies deletes."""
-    with open_store(data) as store:
+def compact(
+    data: DataOption = DEFAULT_DATA,
+    format: FormatOption = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Merges small segments of a folder that no server has open, and applies deletes."""
+    with open_store(data) as store, err.status("merging"):
         store.flush()
-        err.print(str(store.compact(full=True)))
+        report = store.compact(full=True)
+    show([asdict(report)], format)
 
 
 @app.command()
 def check(
     data: DataOption = DEFAULT_DATA,
     deep: Annotated[bool, typer.Option("--deep", help="Read every page.")] = False,
+    format: FormatOption = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Verifies a store's files; status 1 where something is wrong."""
-    with open_store(data) as store:
+    """Verifies the files of a folder that no server has open; status 1 where something is wrong."""
+    with open_store(data) as store, err.status("checking"):
         report = store.check(deep=deep)
-    out.print(report)
+    show([asdict(report)], format)
     if not report.ok:
         raise typer.Exit(1)
 

@@ -112,8 +112,10 @@ def _import_corpus(out: Console, client: Client) -> None:
     folder = Path(os.environ.get("TRACESTORE_SHARED_DATA", "../shared/data"))
     for path in sorted(folder.rglob("*.pbs.zst")):
         requests = 0
-        for content_type, signal, body in requests_of(path):
-            client.ingest_otlp(body, signal, content_type, project="recorded")
+        for payload in requests_of(path):
+            client.ingest_otlp(
+                payload.body, payload.signal, payload.content_type or "", project="recorded"
+            )
             requests += 1
         out.print(f"imported {requests} recorded requests of {path.parent.name}")
 

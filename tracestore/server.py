@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import grpc
 import structlog
 import uvicorn
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from pydantic import Field
 from pydantic_settings import (
     BaseSettings,
@@ -26,21 +21,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tracestore.application import make_app
 from tracestore.embedded import Store
 from tracestore.gate import Gate
+from tracestore.logs import LogFormat, LogLevel, configure_logs
+from tracestore.self_tracing import SelfTracing
 from tracestore.store import KeyRing
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_grpc import grpc_server
-from tracestore_ingest.otlp_http import otlp_router
-from tracestore_query.api import api_router
-from tracestore_query.api_datasets import datasets_router
-from tracestore_query.api_experiments import experiments_router
-from tracestore_query.api_export import export_router
 
 log = structlog.get_logger("tracestore.server")
-
-MAX_QUERY_BYTES = 4 * 1024 * 1024
-"""A million characters of SQL and its parameters; longer bodies are refused before they are read."""
 
 GRACE_S = 10.0
 """Seconds that requests under way have when the server is asked to stop."""
@@ -64,6 +54,16 @@ class ServerSettings(BaseSettings):
     durability: str = Field(default="sync", pattern="^(sync|async)$")
     require_keys: bool | None = Field(
         default=None, description="Whether requests need an API key; default beyond loopback only."
+    )
+    body_timeout_s: float = Field(
+        default=60.0, gt=0, description="Seconds in which a request's body must come."
+    )
+    log_level: LogLevel = Field(
+        default="info", description="What is logged; at debug, a line for every request."
+    )
+    log_format: LogFormat = Field(default="text", description="For people, or JSON for programs.")
+    self_trace: bool = Field(
+        default=False, description="Whether the server stores spans of its own requests."
     )
     allow_unauthenticated: bool = Field(
         default=False,
@@ -104,6 +104,7 @@ class Server:
         self.grpc_port: int | None = None
         self._grpc: grpc.Server | None = None
         self._thread: threading.Thread | None = None
+        self._traces = SelfTracing(self.store) if settings.self_trace else None
         try:
             self._check_keys()
             self._socket = _listen(settings.host, settings.port)
@@ -118,7 +119,14 @@ class Server:
             self.store.close()
             raise
         config = uvicorn.Config(
-            make_app(self.store, self.admission, self.gate),
+            make_app(
+                self.store,
+                self.admission,
+                self.gate,
+                body_timeout_s=settings.body_timeout_s,
+                log_all=settings.log_level == "debug",
+                tracer=self._traces.tracer if self._traces is not None else None,
+            ),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=int(GRACE_S),
@@ -158,6 +166,8 @@ class Server:
         self._uvicorn.should_exit = True
         if self._thread is not None:
             self._thread.join(GRACE_S + 5)
+        if self._traces is not None:
+            self._traces.close()
         self.keys.close()
         self.store.close()
         log.info("stopped")
@@ -172,6 +182,7 @@ class Server:
 
 def run(settings: ServerSettings, ready: Any = None) -> None:
     """Serves until SIGTERM or SIGINT; `ready` is called with the server once it takes requests."""
+    configure_logs(settings.log_level, settings.log_format)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -179,109 +190,6 @@ def run(settings: ServerSettings, ready: Any = None) -> None:
         if ready is not None:
             ready(server)
         stopping.wait()
-
-
-def make_app(store: Store, admission: Admission, gate: Gate) -> FastAPI:
-    """Returns the HTTP application over an open store."""
-    app = FastAPI(
-        title="tracestore",
-        description="OTLP in, SQL out. OTLP itself is served at /v1/traces and /v1/logs.",
-        lifespan=_no_lifespan,
-    )
-    registry, requests = _metrics(store, admission)
-
-    @app.middleware("http")
-    async def count(request: Request, call_next: Any) -> Response:
-        response: Response = await call_next(request)
-        requests.labels(_route(request), str(response.status_code)).inc()
-        return response
-
-    @app.middleware("http")
-    async def authenticate(request: Request, call_next: Any) -> Response:
-        refusal = gate.admit_http(request)
-        if refusal is not None:
-            return refusal
-        response: Response = await call_next(request)
-        return response
-
-    @app.get("/healthz", tags=["operations"])
-    async def healthz() -> dict[str, str]:
-        """Tells that the process answers."""
-        return {"status": "ok"}
-
-    @app.get("/readyz", tags=["operations"])
-    def readyz() -> dict[str, Any]:
-        """Tells that the store is open, and how much it holds."""
-        stats = store.stats()
-        return {"status": "ready", "segments": stats.segments, "memory_rows": stats.memory_rows}
-
-    @app.get("/metrics", tags=["operations"], response_class=Response)
-    def metrics() -> Response:
-        """Gives counters and gauges in Prometheus' text format."""
-        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
-
-    @app.middleware("http")
-    async def bound_query(request: Request, call_next: Any) -> Response:
-        length = request.headers.get("content-length", "")
-        bounded = length.isdigit() and int(length) <= MAX_QUERY_BYTES
-        if request.url.path == "/api/query" and request.method == "POST" and not bounded:
-            status = 413 if length else 411
-            detail = f"a query's body must say its length and have at most {MAX_QUERY_BYTES} bytes"
-            return JSONResponse({"title": "Bad length", "status": status, "detail": detail}, status)
-        response: Response = await call_next(request)
-        return response
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        problems = [
-            {"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]}
-            for each in error.errors()
-        ]
-        return JSONResponse({"detail": problems}, 422)
-
-    app.include_router(otlp_router(store, admission))
-    app.include_router(api_router(store, store.query))
-    app.include_router(export_router(store.query))
-    app.include_router(datasets_router(store.datasets))
-    app.include_router(experiments_router(store.experiments))
-    return app
-
-
-@contextlib.asynccontextmanager
-async def _no_lifespan(_: FastAPI) -> AsyncIterator[None]:
-    yield
-
-
-def _metrics(store: Store, admission: Admission) -> tuple[CollectorRegistry, Counter]:
-    registry = CollectorRegistry()
-    requests = Counter(
-        "tracestore_http_requests_total",
-        "Requests answered.",
-        ["route", "status"],
-        registry=registry,
-    )
-    gauges = {
-        "tracestore_segments": ("Live segments.", lambda: store.stats().segments),
-        "tracestore_segment_bytes": (
-            "Bytes of live segments.",
-            lambda: store.stats().segment_bytes,
-        ),
-        "tracestore_memory_rows": ("Rows in no segment yet.", lambda: store.stats().memory_rows),
-        "tracestore_wal_bytes": ("Bytes of the write-ahead log.", lambda: store.stats().wal_bytes),
-        "tracestore_ingest_bytes_in_flight": (
-            "Bytes of requests under way.",
-            lambda: admission.bytes_in_flight,
-        ),
-    }
-    for name, (text, read) in gauges.items():
-        Gauge(name, text, registry=registry).set_function(read)
-    return registry, requests
-
-
-def _route(request: Request) -> str:
-    """Returns the route's pattern: labels must not hold what clients make up."""
-    route = request.scope.get("route")
-    return getattr(route, "path", "other")
 
 
 def _keys_required(settings: ServerSettings) -> bool:

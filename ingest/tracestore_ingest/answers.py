@@ -33,15 +33,15 @@ class Outcome:
     message: str = ""
 
 
-def outcome_of(report: IngestReport) -> Outcome:
-    """Returns what a client should hear of a report; an all-good one is empty."""
+def outcome_of(report: IngestReport, hint: str = "") -> Outcome:
+    """Returns what a client should hear of a report, and a hint behind its refusals; an all-good one is empty."""
     parts: list[str] = []
     if report.rejected_rows:
         shown = [
             f"row {row} at byte {offset}: {reason}" for row, offset, reason in report.rejected[:10]
         ]
         more = report.rejected_rows - len(shown)
-        parts.append("; ".join(shown) + (f"; and {more} more" if more > 0 else ""))
+        parts.append("; ".join(shown) + (f"; and {more} more" if more > 0 else "") + hint)
     if report.repaired_strings:
         parts.append(f"{report.repaired_strings} strings were not UTF-8 and hold U+FFFD now")
     if report.spilled_values:
@@ -80,9 +80,14 @@ def failure(code: int, message: str, content_type: str) -> bytes:
 
 
 def retry_info(seconds: int) -> bytes:
-    """Returns a google.rpc.Status with RetryInfo for the trailer `grpc-status-details-bin`."""
+    """Returns a google.rpc.RetryInfo: send the request again after so long."""
     duration = b"\x08" + _varint(seconds)
-    info = b"\x0a" + _varint(len(duration)) + duration
+    return b"\x0a" + _varint(len(duration)) + duration
+
+
+def status_with_retry(seconds: int) -> bytes:
+    """Returns a google.rpc.Status of UNAVAILABLE with RetryInfo among its details."""
+    info = retry_info(seconds)
     packed = (
         _text(1, "type.googleapis.com/google.rpc.RetryInfo") + b"\x12" + _varint(len(info)) + info
     )

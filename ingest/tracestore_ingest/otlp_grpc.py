@@ -15,6 +15,7 @@ from tracestore_ingest import answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
 from tracestore_ingest.answers import PROTOBUF, Outcome
 from tracestore_ingest.binding import Projects, Unauthenticated, bound_route, check_payload
+from tracestore_ingest.misrouted import hint
 from tracestore_ingest.otlp_http import METRICS_MESSAGE, STATUS_OF
 from tracestore_ingest.routing import route_of
 
@@ -84,7 +85,7 @@ def _export(store: Store, admission: Admission, signal: str, authenticate: Authe
             return b""
         except (TraceStoreError, Busy) as error:
             return _refuse(error, context)
-        return answers.success(answers.outcome_of(report), signal, PROTOBUF)
+        return answers.success(answers.outcome_of(report, hint(signal, report)), signal, PROTOBUF)
 
     return export
 
@@ -93,8 +94,13 @@ def _refuse(error: Exception, context: grpc.ServicerContext) -> bytes:
     for kind, _, code, again in STATUS_OF:
         if isinstance(error, kind):
             if again:
-                details = answers.retry_info(RETRY_AFTER_SECONDS)
-                context.set_trailing_metadata((("grpc-status-details-bin", details),))
+                # The standard place, and the one that the Python exporter reads.
+                context.set_trailing_metadata(
+                    (
+                        ("grpc-status-details-bin", answers.status_with_retry(RETRY_AFTER_SECONDS)),
+                        ("google.rpc.retryinfo-bin", answers.retry_info(RETRY_AFTER_SECONDS)),
+                    )
+                )
             context.set_code(_CODES[code])
             context.set_details(str(error) or "the server is busy; send the request again")
             return b""

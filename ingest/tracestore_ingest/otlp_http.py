@@ -23,6 +23,7 @@ from tracestore_ingest import answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
 from tracestore_ingest.answers import Outcome
 from tracestore_ingest.binding import Projects, bound_route, check_payload
+from tracestore_ingest.misrouted import check_signal, hint
 from tracestore_ingest.routing import route_of
 
 # (HTTP status, gRPC code, whether sending again can help), the most special type first.
@@ -91,11 +92,11 @@ async def _export(request: Request, store: Store, admission: Admission, signal: 
                 route.project,
                 route.experiment,
             )
+            await run_in_threadpool(check_signal, body, signal, declared, encoding, report)
     except (TraceStoreError, Busy) as error:
         return _refusal(error, content_type)
-    return Response(
-        answers.success(answers.outcome_of(report), signal, content_type), media_type=content_type
-    )
+    outcome = answers.outcome_of(report, hint(signal, report))
+    return Response(answers.success(outcome, signal, content_type), media_type=content_type)
 
 
 async def _body(request: Request) -> bytes:

@@ -13,15 +13,18 @@ from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import DatasetError, ProjectForbiddenError, TraceStoreError
 from tracestore.store import Dataset
-from tracestore_query.api import DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S, Problem, bounded_body, problem
+from tracestore_query.api_answers import (
+    DEFAULT_TIMEOUT_S,
+    ERRORS,
+    MAX_TIMEOUT_S,
+    bounded_body,
+    problem,
+    projects_of,
+)
 from tracestore_query.datasets import SqlDatasets
 
 Name = Annotated[str, Query(min_length=1, max_length=1024, description="The dataset.")]
 Project = Annotated[str | None, Query(max_length=1024, description="Its project.")]
-
-ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem} for status in (400, 403, 404, 408, 413, 422, 503)
-}
 
 
 class Report(BaseModel):
@@ -83,12 +86,6 @@ class SnapshotBody(BaseModel):
 
     snapshot: str = Field(min_length=1, max_length=1024)
     version: int | None = None
-
-
-def projects_of(request: Request) -> frozenset[str] | None:
-    """Returns the projects that the request's key is bound to, None for all."""
-    projects: frozenset[str] | None = getattr(request.state, "projects", None)
-    return projects
 
 
 def project_of(request: Request, project: str | None) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from tracestore_query.api_datasets import ERRORS, answered, project_of, projects_of
+from tracestore_query.api_answers import ERRORS, projects_of
+from tracestore_query.api_datasets import answered, project_of
 from tracestore_query.compare import MAX_EXPERIMENTS
 from tracestore_query.experiments import SqlExperiments
 

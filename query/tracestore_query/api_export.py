@@ -14,8 +14,7 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from tracestore.errors import TraceStoreError
 from tracestore_query import formats
-from tracestore_query.api import problem
-from tracestore_query.api_datasets import ERRORS, projects_of
+from tracestore_query.api_answers import ERRORS, problem, projects_of
 from tracestore_query.result import Result
 from tracestore_query.session import Query
 

@@ -55,7 +55,13 @@ def _json(result: Result) -> Iterator[bytes]:
             first = False
     stats = {name: getattr(result.stats, name) for name in result.stats.__slots__}
     yield (
-        b'],"warnings":' + _dump(result.warnings) + b',"cursor":null,"stats":' + _dump(stats) + b"}"
+        b'],"warnings":'
+        + _dump(result.warnings)
+        + b',"cursor":'
+        + _dump(result.cursor)
+        + b',"stats":'
+        + _dump(stats)
+        + b"}"
     )
 
 

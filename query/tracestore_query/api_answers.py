@@ -1,0 +1,111 @@
+"""What the routes of the API share: errors as problem documents, who may see what, bodies, streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.concurrency import iterate_in_threadpool
+
+from tracestore.errors import (
+    DatasetError,
+    ExperimentError,
+    LimitExceededError,
+    ProjectForbiddenError,
+    QueryError,
+    TraceStoreError,
+    UnknownDatasetError,
+)
+from tracestore.limits import MAX_PAYLOAD_BYTES
+from tracestore_query.errors import (
+    QueryForbiddenError,
+    QueryMemoryError,
+    QueryTimeoutError,
+)
+from tracestore_query.result import Result
+
+MAX_TIMEOUT_S: Final = 600.0
+DEFAULT_TIMEOUT_S: Final = 60.0
+
+
+class Problem(BaseModel):
+    """Is an error (RFC 9457), with a hint where there is one."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    hint: str | None = None
+
+
+_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (QueryForbiddenError, 403),
+    (ProjectForbiddenError, 403),
+    (QueryTimeoutError, 408),
+    (QueryMemoryError, 422),
+    (LimitExceededError, 413),
+    (QueryError, 400),
+    (UnknownDatasetError, 404),
+    (DatasetError, 400),
+    (ExperimentError, 400),
+    (TraceStoreError, 503),
+)
+
+
+def problem(error: Exception) -> JSONResponse:
+    """Returns an error as problem+json."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    name = type(error).__name__
+    detail, _, hint = str(error).partition("; ")
+    body = Problem(
+        type=f"urn:tracestore:{name}", title=name, status=status, detail=detail, hint=hint or None
+    )
+    return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
+
+
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": Problem} for status in (400, 403, 404, 408, 413, 422, 503)
+}
+"""Statuses that any route may answer with, for OpenAPI."""
+
+
+def not_found(what: str) -> JSONResponse:
+    """Returns the answer for something that is not there."""
+    body = Problem(type="about:blank", title="Not Found", status=404, detail=what)
+    return JSONResponse(body.model_dump(), 404, media_type="application/problem+json")
+
+
+def projects_of(request: Request) -> frozenset[str] | None:
+    """Returns the projects that the request's key is bound to, None for all."""
+    projects: frozenset[str] | None = getattr(request.state, "projects", None)
+    return projects
+
+
+async def bounded_body(request: Request) -> bytes:
+    """Returns a request's body; raises LimitExceededError for one that is too large."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_PAYLOAD_BYTES:
+            raise LimitExceededError(
+                f"cannot read rows: more than {MAX_PAYLOAD_BYTES} bytes; send them in parts"
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def streamed(result: Result, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yields a result's bytes; cancels the query when the client goes away."""
+    finished = False
+    try:
+        async for part in iterate_in_threadpool(parts):
+            yield part
+        finished = True
+    finally:
+        if not finished:
+            result.cancel()
+        result.close()
