@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.openapi.utils import get_openapi
 from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -18,6 +20,7 @@ from tracestore.request_frame import App, RequestFrame, SlowBodyError, problem_a
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_http import otlp_router
 from tracestore_query.api import api_router
+from tracestore_query.api_answers import Problem
 from tracestore_query.api_datasets import datasets_router
 from tracestore_query.api_experiments import experiments_router
 from tracestore_query.api_export import export_router
@@ -69,11 +72,13 @@ def make_app(
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        problems = [
+        found = [
             {"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]}
             for each in error.errors()
         ]
-        return JSONResponse({"detail": problems}, 422)
+        first = found[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return problem_answer(422, "Not valid", f"{where}: {first['msg']}", errors=found)
 
     @app.exception_handler(SlowBodyError)
     async def slow(_: Request, error: SlowBodyError) -> Response:
@@ -92,7 +97,24 @@ def make_app(
     app.include_router(export_router(store.query))
     app.include_router(datasets_router(store.datasets))
     app.include_router(experiments_router(store.experiments))
+    app.openapi = functools.partial(_document, app)  # type: ignore[method-assign]
     return RequestFrame(app, gate, requests, body_timeout_s, log_all=log_all, tracer=tracer)
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """Returns the OpenAPI document, the shape of errors included; it is made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=version("tracestore"),
+            description=app.description,
+            routes=app.routes,
+        )
+        document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = (
+            Problem.model_json_schema()
+        )
+        app.openapi_schema = document
+    return app.openapi_schema
 
 
 @contextlib.asynccontextmanager

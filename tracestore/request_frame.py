@@ -172,7 +172,7 @@ def _bad_length(request: Request) -> Response | None:
     return problem_answer(413 if length else 411, "Bad length", detail)
 
 
-def problem_answer(status: int, title: str, detail: str) -> Response:
+def problem_answer(status: int, title: str, detail: str, **more: Any) -> Response:
     """Returns a problem document as an answer."""
     body = {
         "type": "about:blank",
@@ -180,6 +180,7 @@ def problem_answer(status: int, title: str, detail: str) -> Response:
         "status": status,
         "detail": detail,
         "hint": None,
+        **more,
     }
     return JSONResponse(body, status, media_type="application/problem+json")
 

@@ -43,11 +43,17 @@ class QueryBody(BaseModel):
     )
 
 
+_FORMATS = {
+    "description": "The rows, in the format that Accept names.",
+    "content": {kind: {} for kind in formats.FORMATS},
+}
+
+
 def api_router(store: Store, query: QueryLayer) -> APIRouter:
     """Returns the routes of the query API over a store."""
     router = APIRouter(prefix="/api", tags=["query"])
 
-    @router.post("/query", responses=ERRORS)
+    @router.post("/query", responses={200: _FORMATS, **ERRORS})
     async def run_query(
         request: Request, body: QueryBody, accept: Annotated[str, Header()] = formats.JSON
     ) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.concurrency import iterate_in_threadpool
 
 from tracestore.errors import (
@@ -27,6 +27,8 @@ from tracestore_query.errors import (
 )
 from tracestore_query.result import Result
 
+PROBLEM_JSON: Final = "application/problem+json"
+
 MAX_TIMEOUT_S: Final = 600.0
 DEFAULT_TIMEOUT_S: Final = 60.0
 
@@ -39,6 +41,9 @@ class Problem(BaseModel):
     status: int
     detail: str
     hint: str | None = None
+    errors: list[dict[str, Any]] | None = Field(
+        default=None, description="What is wrong with which part of a request."
+    )
 
 
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
@@ -63,11 +68,26 @@ def problem(error: Exception) -> JSONResponse:
     body = Problem(
         type=f"urn:tracestore:{name}", title=name, status=status, detail=detail, hint=hint or None
     )
-    return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
+    return JSONResponse(body.model_dump(), status, media_type=PROBLEM_JSON)
 
+
+_WORDS: Final = {
+    400: "The request cannot be carried out as it is written.",
+    403: "The request asks for what is not allowed.",
+    404: "What is asked for is not there.",
+    408: "The request took too long.",
+    411: "The request does not say its length.",
+    413: "The request is too large.",
+    422: "The request is not what this document says, or needs too much memory.",
+    503: "The store cannot take the request now.",
+}
 
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": Problem} for status in (400, 403, 404, 408, 413, 422, 503)
+    status: {
+        "description": words,
+        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, words in _WORDS.items()
 }
 """Statuses that any route may answer with, for OpenAPI."""
 
@@ -75,7 +95,7 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 def not_found(what: str) -> JSONResponse:
     """Returns the answer for something that is not there."""
     body = Problem(type="about:blank", title="Not Found", status=404, detail=what)
-    return JSONResponse(body.model_dump(), 404, media_type="application/problem+json")
+    return JSONResponse(body.model_dump(), 404, media_type=PROBLEM_JSON)
 
 
 def projects_of(request: Request) -> frozenset[str] | None:

@@ -114,6 +114,61 @@ def test_a_trace_comes_as_skeleton_then_whole(http: httpx.Client) -> None:
     assert http.get("/api/traces/xyz").status_code == 422
 
 
+@pytest.mark.usefixtures("filled")
+def test_one_span_comes_whole(http: httpx.Client) -> None:
+    span = http.get(f"/api/traces/{TRACE}/spans/{3:016x}").json()
+    assert (span["name"], span["attributes"]) == ("step", {"n": 2, "text": "value 2"})
+    assert http.get(f"/api/traces/{TRACE}/spans/{99:016x}").status_code == 404
+
+
+def test_a_trace_of_100_000_spans_opens(server: Server, http: httpx.Client) -> None:
+    server.store.insert("spans", rows(100_000))
+    found = http.get(f"/api/traces/{TRACE}").json()
+    assert len(found["spans"]) == 100_000
+    assert found["spans"][99_999]["parent_span_id"] == f"{1:016x}"
+
+
+@pytest.mark.usefixtures("filled")
+def test_pages_join_up(http: httpx.Client) -> None:
+    body = {"sql": "SELECT attributes.n AS n FROM spans ORDER BY start_ns LIMIT 2", "cursor": ""}
+    found = []
+    while body["cursor"] is not None:
+        answer = http.post("/api/query", json=body).json()
+        found += [row[0] for row in answer["rows"]]
+        body["cursor"] = answer["cursor"]
+    assert found == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("filled")
+def test_schema_gives_examples(http: httpx.Client) -> None:
+    found = http.get("/api/schema", params={"prefix": "attributes.", "examples": 2}).json()
+    examples = {path["path"]: path["examples"] for path in found["paths"]}
+    assert set(examples) == {"attributes.n", "attributes.text"}
+    assert all(len(values) == 2 for values in examples.values())
+    assert set(examples["attributes.n"]) < {"0", "1", "2", "3", "4"}
+    columns = http.get("/api/schema", params={"prefix": "start"}).json()["columns"]
+    assert [column["name"] for column in columns] == ["start_time", "start_ns"]
+
+
+def test_schema_has_all_of_10_000_paths(server: Server, http: httpx.Client) -> None:
+    attributes = [{f"key.{n}.{part}": 1 for n in range(100)} for part in range(100)]
+    server.store.insert("spans", [{"name": "x", "attributes": each} for each in attributes])
+    found = http.get("/api/schema", params={"prefix": 'attributes."key', "examples": 1}).json()
+    assert (len(found["paths"]), found["total"]) == (10_000, 10_000)
+    assert found["paths"][0]["examples"] == ["1"]
+
+
+def test_requests_have_ids(http: httpx.Client) -> None:
+    given = http.get("/healthz", headers={"x-request-id": "abc-1.2"})
+    assert given.headers["x-request-id"] == "abc-1.2"
+    made = [
+        http.get("/healthz", headers={"x-request-id": bad}).headers["x-request-id"]
+        for bad in ("", "a b", "x" * 200)
+    ]
+    assert len(set(made)) == 3
+    assert all(len(each) == 16 for each in made)
+
+
 def test_the_client_has_the_verbs_of_the_store(server: Server) -> None:
     with Client(server.url) as client:
         report = client.insert("spans", [*rows(3), {"name": "no", "wrong": 1}])
