@@ -80,6 +80,7 @@ bench: build
 	$(PY) -m bench.shred
 	$(PY) -m bench.store --quick
 	$(if $(wildcard bench/query/__main__.py),$(PY) -m bench.query --quick)
+	$(PY) -m bench.evals --quick
 	$(PY) -m bench.service --seconds 15
 
 SANITIZE_ENV = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \

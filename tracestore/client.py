@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, Self
 
 import httpx
@@ -135,7 +135,7 @@ class Client:
 
     def export_arrow(
         self, sql: str, params: Any = None, *, cursor: str | None = None
-    ) -> Iterable[bytes]:
+    ) -> Generator[bytes]:
         """Yields an answer as an Arrow IPC stream of any length; each batch's metadata may have a `cursor`.
 
         The last batch is empty and its metadata has the number of `rows`: a stream without it was cut off.

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tracestore.client import Client
+from tracestore.demo_evals import run_evals
 from tracestore.importing import requests_of
 from tracestore.server import Server, ServerSettings
 
@@ -63,6 +64,7 @@ _TOPICS: Final = (
     "Cancel order 4711 and tell me when it is done.",
     "Summarise the last three invoices.",
 )
+_LABELS: Final = ("parcel", "plan", "order", "invoice")
 _MODELS: Final = (("gpt-4o", 0.4), ("claude-sonnet-4-5", 0.35), ("gpt-4o-mini", 0.25))
 
 
@@ -103,6 +105,7 @@ def run_demo(data: Path, traces: int = 60, console: Console | None = None) -> No
         target = data / "model-calls.jsonl"
         exported = _export(client, target)
         out.print(f"\nexported {exported} model calls to {target}")
+        run_evals(out, client, server.url, data)
     out.print(f"the store is {data}: open Parquet files below segments/, readable by any engine")
     out.print(f'ask more:  tracestore query --data {data} "FROM spans LIMIT 5"')
 
@@ -149,6 +152,7 @@ def _answer(tracer: Tracer, number: int, chance: random.Random) -> None:
             {
                 "gen_ai.operation.name": "invoke_agent",
                 "question": question,
+                "topic": _LABELS[number % len(_LABELS)],
                 "user.id": f"user-{number % 17}",
                 "user.tier": chance.choice(("free", "pro")),
                 "session.id": f"session-{number // 3}",

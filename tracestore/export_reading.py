@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 
@@ -21,7 +22,7 @@ class ExportError(Exception):
 
 
 class Rows:
-    """Reads a query's batches.
+    """Reads a query's batches; a context manager.
 
     Attributes:
         schema: of the rows; fields of JSON text say so in their metadata.
@@ -32,6 +33,7 @@ class Rows:
         self._sql = sql
         self._params = params
         self.schema = pa.schema([])
+        self._opened = contextlib.ExitStack()
         begun = cursor is not None
         try:
             self._batches = self._open(cursor if begun else "")
@@ -41,6 +43,12 @@ class Rows:
             self._batches = self._open(None)
 
         self._peeked: Batch | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._opened.close()
 
     def next(self) -> Batch | None:
         """Returns the next batch, None after the last."""
@@ -60,20 +68,18 @@ class Rows:
     def _open(self, cursor: str | None) -> Iterator[Batch]:
         if isinstance(self._source, Client):
             parts = self._source.export_arrow(self._sql, self._params, cursor=cursor)
+            self._opened.callback(parts.close)
             reader = pa.ipc.open_stream(pa.PythonFile(_Chunks(parts), mode="r"))
             self.schema = reader.schema
             return _received(reader)
         result = self._source.sql(self._sql, self._params, timeout_s=None, cursor=cursor)
+        self._opened.callback(result.close)
         self.schema = typed_schema(result)
         return self._own(result)
 
     def _own(self, result: Any) -> Iterator[Batch]:
-        with result:
-            for batch in result:
-                yield (
-                    pa.RecordBatch.from_arrays(batch.columns, schema=self.schema),
-                    result.position,
-                )
+        for batch in result:
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema), result.position
 
 
 def _has_no_order(error: ClientError) -> bool:

@@ -66,8 +66,8 @@ def export(
     digest = hashlib.sha256(json.dumps([sql, params, kind], default=str).encode()).hexdigest()
     target = File(files, place, kind) if single else Folder(files, place, kind, part_rows)
     progress = target.begin(digest, resume=resume)
-    opened = Rows(source, sql, params, progress.cursor)
-    target.write(opened, progress, on_progress)
+    with Rows(source, sql, params, progress.cursor) as opened:
+        target.write(opened, progress, on_progress)
     target.check(progress)
     target.forget_state()
     return progress

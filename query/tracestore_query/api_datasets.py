@@ -27,6 +27,14 @@ Name = Annotated[str, Query(min_length=1, max_length=1024, description="The data
 Project = Annotated[str | None, Query(max_length=1024, description="Its project.")]
 
 
+NDJSON_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+    }
+}
+
+
 class Report(BaseModel):
     """Is what a write did; `version` is the newest one, made by the write where it changed anything."""
 
@@ -77,6 +85,19 @@ class Ids(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ids: list[str] = Field(max_length=1_000_000)
+
+
+class Named(BaseModel):
+    """Is a version and the name that it has."""
+
+    snapshot: str
+    version: int
+
+
+class Dropped(BaseModel):
+    """Counts the stored revisions of rows that went."""
+
+    revisions: int
 
 
 class SnapshotBody(BaseModel):
@@ -130,14 +151,14 @@ def datasets_router(datasets: SqlDatasets) -> APIRouter:
             ]
         )
 
-    @router.post("/rows", responses=ERRORS, response_model=Report)
+    @router.post("/rows", responses=ERRORS, response_model=Report, openapi_extra=NDJSON_BODY)
     async def add_rows(request: Request, name: Name, project: Project = None) -> Any:
         """Adds NDJSON rows as one version: `id`, `input`, `expected`, `metadata`, `tags`, `origin`."""
         return await _with_rows(
             request, project, lambda rows, owner: datasets.add(name, rows, project=owner)
         )
 
-    @router.post("/update", responses=ERRORS, response_model=Report)
+    @router.post("/update", responses=ERRORS, response_model=Report, openapi_extra=NDJSON_BODY)
     async def update_rows(request: Request, name: Name, project: Project = None) -> Any:
         """Changes the given fields of rows that are there, NDJSON with their `id`, as one version."""
         return await _with_rows(
@@ -169,7 +190,7 @@ def datasets_router(datasets: SqlDatasets) -> APIRouter:
             lambda: asdict(datasets.delete(name, body.ids, project=project_of(request, project)))
         )
 
-    @router.post("/snapshots", responses=ERRORS)
+    @router.post("/snapshots", responses=ERRORS, response_model=Named)
     async def name_version(
         request: Request, body: SnapshotBody, name: Name, project: Project = None
     ) -> Any:
@@ -183,7 +204,7 @@ def datasets_router(datasets: SqlDatasets) -> APIRouter:
             }
         )
 
-    @router.delete("", responses=ERRORS)
+    @router.delete("", responses=ERRORS, response_model=Dropped)
     async def drop(request: Request, name: Name, project: Project = None) -> Any:
         """Removes a dataset with every version, for good."""
         return await answered(

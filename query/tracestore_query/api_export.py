@@ -41,7 +41,15 @@ def export_router(query: Query) -> APIRouter:
     """Returns the route of bulk export over a store."""
     router = APIRouter(prefix="/api", tags=["query"])
 
-    @router.post("/export", responses=ERRORS)
+    found: dict[int | str, dict[str, Any]] = {
+        200: {
+            "content": {formats.ARROW: {"schema": {"type": "string", "format": "binary"}}},
+            "description": "An Arrow IPC stream.",
+        },
+        **ERRORS,
+    }
+
+    @router.post("/export", responses=found, response_class=StreamingResponse)
     async def export(request: Request, body: ExportBody) -> Any:
         """Streams an answer as Arrow IPC.
 

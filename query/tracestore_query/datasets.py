@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ class SqlDatasets(Datasets):
     def __init__(self, core: Core, query: Callable[[], Query]) -> None:
         super().__init__(core)
         self._query = query
+        # Two updates must not each write back what the other has changed.
+        self._updating = threading.Lock()
 
     def add(
         self,
@@ -88,15 +91,16 @@ class SqlDatasets(Datasets):
                     f"cannot change row {number} of dataset {name!r}: it has no id; name the row"
                 )
             changes.setdefault(str(row["id"]), {}).update(row)
-        self.get(name, project)
-        held = {row["id"]: row for row in self._rows_of(name, project, list(changes))}
-        missing = [row_id for row_id in changes if row_id not in held]
-        if missing:
-            raise UnknownDatasetError(
-                f"cannot change row {missing[0]!r}: dataset {name!r} has no such row"
-            )
-        merged = [{**held[row_id], **change} for row_id, change in changes.items()]
-        return super().add(name, merged, project=project)
+        with self._updating:
+            self.get(name, project)
+            held = {row["id"]: row for row in self._rows_of(name, project, list(changes))}
+            missing = [row_id for row_id in changes if row_id not in held]
+            if missing:
+                raise UnknownDatasetError(
+                    f"cannot change row {missing[0]!r}: dataset {name!r} has no such row"
+                )
+            merged = [{**held[row_id], **change} for row_id, change in changes.items()]
+            return super().add(name, merged, project=project)
 
     def rows(
         self, name: str, version: int | str | None = None, *, project: str | None = None

@@ -82,6 +82,7 @@ def test_keys_bound_to_projects_stay_in_them(tmp_path: Path) -> None:
         store.datasets.add("d", [{"id": "secret", "input": 1}], project="theirs")
     ring = KeyRing(folder)
     _, both = ring.create("both", ["ingest", "read"], ["mine"])
+    _, all_of_mine = ring.create("all of mine", ["admin"], ["mine"])
     _, reads = ring.create("reads", ["read"], ["mine"])
     _, sends = ring.create("sends", ["ingest"], ["mine"])
     settings = ServerSettings(data=folder, port=0, grpc_port=-1, require_keys=True)
@@ -91,14 +92,19 @@ def test_keys_bound_to_projects_stay_in_them(tmp_path: Path) -> None:
         assert [each["project"] for each in client.datasets.list()] == ["mine"]
         with pytest.raises(ClientError, match="not bound to it"):
             client.datasets.add("d", [{"input": 1}], project="theirs")
-        with pytest.raises(ClientError, match="not bound to it"):
-            client.datasets.drop("d", project="theirs")
+        with pytest.raises(ClientError, match="no scope 'admin'"):
+            client.datasets.drop("d")
+        with Client(server.url, all_of_mine) as admin:
+            with pytest.raises(ClientError, match="not bound to it"):
+                admin.datasets.drop("d", project="theirs")
+            admin.datasets.add("e", [{"input": 1}])
+            assert admin.datasets.drop("e") == 1
         with Client(server.url, reads) as other:
             assert len(list(other.datasets.rows("d"))) == 2
             with pytest.raises(ClientError, match="no scope 'ingest'"):
                 other.datasets.add("d", [{"input": 1}])
             with pytest.raises(ClientError, match="no scope 'ingest'"):
-                other.datasets.drop("d")
+                other.datasets.delete("d", ["x"])
         with Client(server.url, sends) as other:
             assert other.datasets.add("d", [{"input": 1}])["rows"] == 3
             with pytest.raises(ClientError, match="no scope 'read'"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +261,7 @@ def test_over_http_it_is_the_same(expected: list[dict[str, Any]], tmp_path: Path
         # A stream that ends early is not taken for a whole one.
         cut = client.export_arrow
 
-        def shorter(*arguments: Any, **options: Any) -> Iterator[bytes]:
+        def shorter(*arguments: Any, **options: Any) -> Generator[bytes]:
             parts = list(cut(*arguments, **options))
             yield from parts[:-1]
 

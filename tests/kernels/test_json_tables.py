@@ -154,3 +154,26 @@ def test_a_row_of_a_dataset_needs_its_names_and_time() -> None:
     for name in row:
         assert rejected(row, {**row, name: None}, table="dataset_rows") == [1]
     assert rejected({**row, "other": 1}, {**row, "version": "x"}, table="dataset_rows") == [0, 1]
+
+
+def test_rows_of_datasets_that_are_cut_or_damaged_are_refused_or_read_never_worse() -> None:
+    whole = json.dumps(
+        {
+            "dataset_id": "d", "id": "ä", "version": 3, "created_ns": START_NS, "digest": -5, "deleted": 0,
+            "input": {"q": [1, {"a": "b"}]}, "expected": 1.5, "tags": ["x"], "origin": {"span_id": SPAN_ID},
+        }
+    ).encode()  # fmt: skip
+    damaged = [whole[:end] for end in range(len(whole))]
+    damaged += [
+        whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :]
+        for at in range(len(whole))
+        for flip in (1, 0x20, 0x80)
+    ]
+    for payload in damaged:
+        shredder = Shredder(table="dataset_rows", **check.DENSE)
+        report = shredder.append_json(payload)
+        assert report.rows + report.rejected_rows <= 1 or b"\n" in payload
+        table = shredder.finish()
+        assert table.num_rows == report.rows
+        for name in ("dataset_id", "id", "version", "created_ns"):
+            assert table.column(name).null_count == 0

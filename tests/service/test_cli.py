@@ -120,3 +120,7 @@ def test_the_demo_answers_all_its_questions(tmp_path: Path) -> None:
     assert "invoke_agent support" in text
     assert "chat " in text
     assert (tmp_path / "store" / "model-calls.jsonl").stat().st_size > 0
+    assert "4 questions that users asked are version 1 of a dataset" in text
+    assert "experiment first words: exact_match 0.50" in text
+    assert "experiment more words: exact_match 1.00" in text
+    assert len((tmp_path / "store" / "questions.jsonl").read_text().splitlines()) == 4

@@ -18,6 +18,7 @@ from tracestore.errors import (
     UnknownDatasetError,
 )
 from tracestore.store import Store, dataset_heads
+from tracestore.store.catalog_datasets import DatasetCatalog
 from tracestore.store.catalog_schema import VERSION
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "v1" / "store"
@@ -84,6 +85,28 @@ def test_a_clock_that_goes_back_changes_no_order(tmp_path: Path) -> None:
         clock.wall_ns -= DAY_NS
         store.datasets.delete("d", ["0"])
         assert ids(store) == {"1", "2"}
+
+
+def test_many_small_writes_read_the_catalog_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(tmp_path) as store:
+        store.datasets.add("d", rows(0, 1))
+        monkeypatch.setattr(DatasetCatalog, "list", None)
+        for number in range(1, 30):
+            assert store.datasets.add("d", rows(number, 1)).version == number + 1
+        assert store.datasets.get("d").rows == 30
+
+
+def test_a_clock_that_goes_back_before_the_first_row_hides_no_row(tmp_path: Path) -> None:
+    clock = FakeClock()
+    with tracestore.open(tmp_path, clock=clock, background=False) as store:
+        with pytest.raises(DatasetError):
+            store.datasets.add("d", [{}])
+        clock.wall_ns -= DAY_NS
+        store.datasets.add("d", rows(0, 3))
+        store.flush()
+        assert store.sql("SELECT count(*) AS n FROM dataset('d')").rows() == [{"n": 3}]
 
 
 def test_a_bad_row_refuses_the_whole_write(tmp_path: Path) -> None:

@@ -92,7 +92,9 @@ class Dataset:
 
     def abandoned(self, version: int) -> list[int]:
         """Returns the numbers below a version that rows may carry though they were never committed."""
-        committed = {each.version for each in self.versions}
+        committed = {each.version for each in self.versions if each.version <= version}
+        if len(committed) == version:
+            return []
         return [number for number in range(1, version) if number not in committed]
 
 

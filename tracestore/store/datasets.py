@@ -9,6 +9,7 @@ Only then does the caller answer. A write that changes nothing makes no version.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -52,17 +53,27 @@ class Datasets:
         self._catalog = DatasetCatalog(core.catalog)
         self._lock = threading.Lock()
         self._heads = HeadCache()
+        self._knowing = threading.RLock()
+        self._known: dict[tuple[str, str], Dataset] | None = None
 
     # --- reading ---
 
     def list(self, projects: Collection[str] | None = None) -> list[Dataset]:
         """Returns the datasets of projects (None for all) in order of project and name."""
         self._core.require_open()
-        return self._catalog.list(projects, flushed_only=not self._core.writable)
+        if not self._core.writable:
+            return self._catalog.list(projects, flushed_only=True)
+        found = self._read_once().values()
+        return [each for each in found if projects is None or each.project in projects]
 
     def get(self, name: str, project: str | None = None) -> Dataset:
         """Returns one dataset; raises UnknownDatasetError naming those there are."""
         project = project or "default"
+        if self._core.writable:
+            self._core.require_open()
+            kept = self._read_once().get((project, name))
+            if kept is not None:
+                return kept
         found = self.list([project])
         for each in found:
             if each.name == name:
@@ -102,6 +113,7 @@ class Datasets:
                 self._core, self._catalog, dataset, self._heads.take(self._core, dataset)
             )
             report = write.add(rows)
+            self._committed(dataset, write.version)
             self._heads.put(dataset.dataset_id, report.version, write.heads)
             return report
 
@@ -120,6 +132,7 @@ class Datasets:
                     f"cannot delete row {missing[0]!r}: dataset {name!r} has no such row"
                 )
             report = write.delete(wanted)
+            self._committed(dataset, write.version)
             self._heads.put(dataset.dataset_id, report.version, write.heads)
             return report
 
@@ -138,6 +151,7 @@ class Datasets:
             dataset = self.get(name, project)
             number = dataset.at(version)
             self._catalog.name_version(dataset, snapshot, number, self._core.clock.now_ns())
+            self.forget()
             return number
 
     def drop(self, name: str, *, project: str | None = None) -> int:
@@ -156,7 +170,28 @@ class Datasets:
                 now_ns = core.clock.now_ns()
                 delete_id = core.ulids.make(now_ns)
                 self._catalog.drop(dataset.dataset_id, delete_id, wanted.encode(), now_ns)
+                self.forget()
             return deletes.apply(core, delete_id, wanted).rows
+
+    def forget(self) -> None:
+        """Reads the catalog again when next asked: somebody else has changed it."""
+        with self._knowing:
+            self._known = None
+
+    def _read_once(self) -> dict[tuple[str, str], Dataset]:
+        """Returns all datasets by project and name. There is one writer, so that what it knows stays true."""
+        # Held while it is read: who changes the catalog forgets after it, and so forgets what was read before.
+        with self._knowing:
+            if self._known is None:
+                found = self._catalog.list(None)
+                self._known = {(each.project, each.name): each for each in found}
+            return self._known
+
+    def _committed(self, dataset: Dataset, version: DatasetVersion | None) -> None:
+        if version is not None:
+            grown = dataclasses.replace(dataset, versions=(*dataset.versions, version))
+            with self._knowing:
+                self._known = {**self._read_once(), (dataset.project, dataset.name): grown}
 
     def _made(self, name: str, project: str) -> Dataset:
         self._core.require_writable()
@@ -165,6 +200,7 @@ class Datasets:
         except UnknownDatasetError:
             now_ns = self._core.clock.now_ns()
             self._catalog.create(self._core.ulids.make(now_ns), project, name, now_ns)
+            self.forget()
             return self.get(name, project)
 
 
@@ -172,6 +208,10 @@ class _Write:
     """Is one write to one dataset: reserves a version when the first row changes, commits it at the end.
 
     The caller holds the lock of writes.
+
+    Attributes:
+        heads: of the dataset, as the write changes them.
+        version: what was committed, None where nothing changed.
     """
 
     def __init__(self, core: Core, catalog: DatasetCatalog, dataset: Dataset, heads: Heads) -> None:
@@ -179,8 +219,9 @@ class _Write:
         self._catalog = catalog
         self._dataset = dataset
         self.heads = heads
+        self.version: DatasetVersion | None = None
         self._version = 0
-        newest = dataset.versions[-1].created_ns if dataset.versions else 0
+        newest = dataset.versions[-1].created_ns if dataset.versions else dataset.created_ns
         # Times of revisions never repeat in a dataset, whatever the clock does: the latest one counts.
         self._next_ns = max(core.clock.now_ns(), newest + 1)
 
@@ -272,6 +313,7 @@ class _Write:
             self._version, self._next_ns, rows, added, updated, deleted, wal.sequence
         )
         self._catalog.commit(dataset.dataset_id, version)
+        self.version = version
         return DatasetReport(self._version, rows, added, updated, deleted, unchanged)
 
 

@@ -232,7 +232,9 @@ class Store:
         What is given is combined by AND. Raises QueryError for a predicate that is not valid.
         """
         wanted = predicate.make_predicate(trace_id, project, where, tables)
-        return deletes.delete(self._core, wanted)
+        report = deletes.delete(self._core, wanted)
+        self.datasets.forget()
+        return report
 
     def set_retention(self, project: str, days: int | None) -> None:
         """Sets after how many days the rows of a project expire; None keeps them."""
