@@ -44,14 +44,14 @@ class SegmentRef:
     @property
     def uri(self) -> str:
         """Returns the local path of the segment file; fetches it from an object store if need be."""
-        return str(self._core.segments.files.local(self._row.place))
+        return self._core.segments.files.local_name(self._row.place)
 
     @property
     def tail_uri(self) -> str | None:
         """Returns the local path of the tail sidecar, None where there is none."""
         if self._row.tail_bytes is None:
             return None
-        return str(self._core.segments.files.local(filenames.tail_key(self._row.place)))
+        return self._core.segments.files.local_name(filenames.tail_key(self._row.place))
 
     @functools.cached_property
     def leaf_columns(self) -> frozenset[str]:
