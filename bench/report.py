@@ -66,10 +66,17 @@ def middle(values: list[float]) -> tuple[float, float]:
     return median, high - low
 
 
-def save(results: list[Result], file: Path) -> None:
-    """Writes results as JSON lines."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(json.dumps(asdict(result)) + "\n" for result in results))
+RESULTS = Path(__file__).parent / "results"
+
+
+def keep(results: list[Result], name: str, *, quick: bool) -> None:
+    """Writes results as JSON lines into results/, after a line on the machine; those of a quick run are no results."""
+    if quick:
+        return
+    where = Result("all", "machine", "", "", "machine", 0.0, "", 0.0, machine())
+    RESULTS.mkdir(exist_ok=True)
+    lines = [json.dumps(asdict(result)) + "\n" for result in (where, *results)]
+    (RESULTS / f"{name}.jsonl").write_text("".join(lines))
 
 
 def machine() -> str:

@@ -14,14 +14,13 @@ from typing import Any
 
 from bench.compare.questions import WORKLOADS
 from bench.datagen import workloads
-from bench.report import Result, machine, middle, save, show
+from bench.report import Result, keep, middle, show
 
 ROWS = {"apm": 200_000, "llm": 8_000, "evolving": 100_000, "events": 200_000}
 SYSTEMS = (
     *("tracestore", "typed", "clickhouse", "variant-table"),
     *("variant-parquet", "json", "polars", "postgres"),
 )
-RESULTS = Path(__file__).resolve().parents[1] / "results"
 ROOT = Path(__file__).resolve().parents[2]
 WARM_ROUNDS = 7
 COLD_ROUNDS = 3
@@ -211,10 +210,7 @@ def main() -> None:
             comparison.run(chosen.systems)
         finally:
             shutil.rmtree(folder)
-        where = Result("all", "machine", "", "", "machine", 0.0, "", 0.0, machine())
-        if not chosen.quick:
-            results = [where, *comparison.settings(), *comparison.results]
-            save(results, RESULTS / f"{workload}.jsonl")
+        keep([*comparison.settings(), *comparison.results], workload, quick=chosen.quick)
         show(comparison.results)
 
 

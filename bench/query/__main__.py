@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.query import answers, baselines, clients, data, points, shapes
 from bench.query.measure import CLICKHOUSE, OURS, TYPED, note, stored
-from bench.report import Result, interleaved, middle, show
+from bench.report import Result, interleaved, keep, middle, show
 
 QUERIES = {
     "group": shapes.GROUP,
@@ -61,6 +61,7 @@ def main() -> None:
         ]
     finally:
         shutil.rmtree(folder)
+    keep(results, "query", quick=chosen.quick)
     show(results)
 
 

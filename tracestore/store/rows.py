@@ -26,9 +26,6 @@ _PAYLOAD_BYTES: Final = 4 * 1024 * 1024
 # Arrow rows made Python objects at once.
 _ARROW_ROWS: Final = 10_000
 
-# The fields a line begins with, as long as they hold no object, list or escape: these are the row's own.
-_OWN_FIELDS: Final = re.compile(rb'\s*\{(?:\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[-+.\w]+)\s*,)*')
-
 _TIME_KEYS: Final = {"spans": ("start_time", "start_ns"), "logs": ("time", "time_ns")}
 
 
@@ -132,19 +129,29 @@ def _is_complete(table: str, line: bytes) -> bool:
 
     False where only reading it can tell: where a name is repeated, or may be spelled with escapes.
     """
-    found = _OWN_FIELDS.match(line)
-    if found is None or b"\\u00" in line:
+    # What stands before the first object or list inside is the row's own.
+    start = line.find(b"{") + 1
+    own = line[: line.find(b"{", start)].partition(b"[")[0]
+    if b"\\" in own or (b"\\u00" in line and _ESCAPED_ASCII.search(line)):
         return False
-    own = found[0]
     ids = SEGMENT_TABLES[table].key_columns
-    if any(not _HAS[key].search(own) or line.count(_QUOTED[key]) != 1 for key in ids):
+    if not all(_has(key, own, line) for key in ids):
         return False
-    return any(_HAS[key].search(own) and line.count(_QUOTED[key]) == 1 for key in _TIME_KEYS[table])
+    return any(_has(key, own, line) for key in _TIME_KEYS[table])
 
 
+def _has(key: str, own: bytes, line: bytes) -> bool:
+    name = _QUOTED[key]
+    once = own.count(name) == 1 and line.find(name, len(own)) < 0
+    return once and _FIELDS[key].search(own) is not None
+
+
+_ESCAPED_ASCII: Final = re.compile(rb"\\u00[0-7]")
 _QUOTED: Final = {
     key: b'"' + key.encode() + b'"'
     for key in ("trace_id", "span_id", *_TIME_KEYS["spans"], *_TIME_KEYS["logs"])
 }
 # A field with a text that is not empty, or a number.
-_HAS: Final = {key: re.compile(name + rb'\s*:\s*(?:"[^"]|-?\d)') for key, name in _QUOTED.items()}
+_FIELDS: Final = {
+    key: re.compile(name + rb'\s*:\s*(?:"[^"]|-?\d)') for key, name in _QUOTED.items()
+}
