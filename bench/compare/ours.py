@@ -29,8 +29,9 @@ class Tracestore(System):
             store.compact(full=True)
 
     def open(self) -> None:
-        """Opens the store."""
+        """Opens the store and its engine, which starts with the first query."""
         self._store = tracestore.open(self.folder, background=False)
+        self._store.sql("SELECT 1 AS one").arrow()
 
     def close(self) -> None:
         """Closes the store."""
