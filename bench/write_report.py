@@ -15,8 +15,9 @@ from bench.targets import table as targets
 ROOT = Path(__file__).resolve().parents[1]
 OURS = "tracestore"
 COMPARED = ("apm", "llm", "evolving", "events")
-ABOUT = """Each system runs in a process of its own, on all cores. Questions are asked of all in turn, so that drift hits all
-alike; an answer that differs from the others' counts as none. What is asked, and how: [the folder's page](../README.md).
+ABOUT = """Each system runs in a process of its own, on all cores. Questions are asked of all in turn, so that drift
+hits all alike; an answer that differs from the others' counts as none. What is asked, and how:
+[the folder's page](../README.md).
 """
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 COLORS = {OURS: "#d9480f", "hand-typed parquet": "#495057"}
