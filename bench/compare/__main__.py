@@ -138,12 +138,13 @@ class Comparison:
         self._note(remote, "size", "bytes", [loaded["data_bytes"] / 1e6], "MB")
         return True
 
-    def _ask(self, remotes: list[Remote], question: str) -> None:
+    def _able(self, remotes: list[Remote], question: str) -> tuple[list[Remote], set[str]]:
+        """Returns the systems that give the answer, and which of them are slow; asking warms them up, too."""
         first: list[Any] | None = None
         able = []
         slow: set[str] = set()
         for remote in remotes:
-            answer = remote.do("ask", question)  # warms it up, too
+            answer = remote.do("ask", question)
             if answer.get("seconds", 0.0) > SLOW_S:
                 slow.add(remote.name)
             if "cannot" in answer:
@@ -155,6 +156,10 @@ class Comparison:
             else:
                 first = answer["rows"]
                 able.append(remote)
+        return able, slow
+
+    def _ask(self, remotes: list[Remote], question: str) -> None:
+        able, slow = self._able(remotes, question)
         warm: dict[str, list[float]] = {remote.name: [] for remote in able}
         cold: dict[str, list[float]] = {remote.name: [] for remote in able}
         for number in range(WARM_ROUNDS):
