@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,9 @@ SYSTEMS = (
 ROOT = Path(__file__).resolve().parents[2]
 WARM_ROUNDS = 7
 COLD_ROUNDS = 3
+# Seconds for one load or question of one system; it is left out from then on.
+PATIENCE_S = 120.0
+
 # From this many seconds on, a question is asked of a system fewer times.
 SLOW_S = 0.7
 SLOW_ROUNDS = 3
@@ -62,10 +66,14 @@ class Remote:
         try:
             process.stdin.write(json.dumps(command) + "\n")
             process.stdin.flush()
+            ready, _, _ = select.select([process.stdout], [], [], PATIENCE_S)
+            if not ready:
+                process.kill()
+                return {"cannot": f"did not finish within {PATIENCE_S:.0f} s"}
             line = process.stdout.readline()
         except OSError:
             line = ""
-        answer: dict[str, Any] = json.loads(line) if line else {"cannot": "the process ended"}
+        answer: dict[str, Any] = json.loads(line) if line else {"cannot": "its process ended"}
         return answer
 
     def end(self) -> None:
