@@ -12,7 +12,7 @@ MODULES := $(patsubst $(NATIVE)/%.pyx,tracestore._native.%,$(wildcard $(NATIVE)/
 PYTEST_ARGS ?=
 SANITIZE_TESTS ?= tests/kernels
 
-.PHONY: setup build demo serve test check bench sanitize debug-kernels dist-check \
+.PHONY: setup build demo serve test check bench bench-full sanitize debug-kernels dist-check \
         lint types imports stubs strict-kernels clean
 
 setup: build/.installed
@@ -75,13 +75,29 @@ build/.dist: build/.installed $(KERNELS) MANIFEST.in README.md
 
 # --- measurements and hardening -----------------------------------------------------------------
 
-# Every folder of bench/ that is a program, at its small size; each prints a table and JSON lines.
-bench: build
+# The small sizes, within 15 minutes on 2 cores; then the report, its plots and the README's table.
+bench: build/.bench
 	$(PY) -m bench.shred
 	$(PY) -m bench.store --quick
-	$(if $(wildcard bench/query/__main__.py),$(PY) -m bench.query --quick)
+	$(PY) -m bench.query --rows 500000 --point-rows 1000000
 	$(PY) -m bench.evals --quick
 	$(PY) -m bench.service --seconds 15
+	$(PY) -m bench.compare --rows apm=100000 llm=4000 evolving=50000 events=100000
+	$(PY) -m bench.write_report
+
+# The sizes that the wanted numbers are about: 1 M rows, 10 M spans to look one trace up in, growth to 10 M rows.
+bench-full: build/.bench
+	$(PY) -m bench.shred
+	$(PY) -m bench.store
+	$(PY) -m bench.query
+	$(PY) -m bench.service --seconds 60
+	$(PY) -m bench.compare --rows apm=1000000 llm=50000 evolving=1000000 events=1000000
+	$(PY) -m bench.growth --full
+	$(PY) -m bench.write_report
+
+build/.bench: build/.kernels
+	TRACESTORE_SKIP_KERNELS=1 $(PY) -m pip install --quiet --no-build-isolation -e ".[bench]"
+	@touch $@
 
 SANITIZE_ENV = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
     PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \

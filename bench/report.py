@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import platform
 import statistics
+import subprocess
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One measured number; spread is the distance between the quartiles, in the same unit."""
+    """One measured number; spread is the distance between the quartiles, in the same unit.
+
+    `note` says why there is no number, or what should be known of it.
+    """
 
     workload: str
     question: str
@@ -25,6 +32,7 @@ class Result:
     value: float
     unit: str
     spread: float
+    note: str = ""
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -58,17 +66,42 @@ def middle(values: list[float]) -> tuple[float, float]:
     return median, high - low
 
 
+RESULTS = Path(__file__).parent / "results"
+
+
+def keep(results: list[Result], name: str, *, quick: bool) -> None:
+    """Writes results as JSON lines into results/, after a line on the machine; those of a quick run are no results."""
+    if quick:
+        return
+    where = Result("all", "machine", "", "", "machine", 0.0, "", 0.0, machine())
+    RESULTS.mkdir(exist_ok=True)
+    lines = [json.dumps(asdict(result)) + "\n" for result in (where, *results)]
+    (RESULTS / f"{name}.jsonl").write_text("".join(lines))
+
+
+def machine() -> str:
+    """Returns what the numbers were measured on: machine, Python, commit."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    cores, python = os.cpu_count(), platform.python_version()
+    return f"{cores} cores of {platform.machine()}, Python {python}, commit {commit or 'unknown'}"
+
+
+def _shown(result: Result) -> tuple[str, str]:
+    if result.note:
+        return result.note[:60], ""
+    return f"{result.value:,.1f}", f"{result.spread:,.1f}"
+
+
 def show(results: list[Result]) -> None:
     """Prints a table for people, then one JSON object a line for programs."""
-    header = ("workload", "system", "metric", "value", "spread", "unit")
-    rows = [
-        (r.workload, r.system, r.metric, f"{r.value:,.1f}", f"{r.spread:,.1f}", r.unit)
-        for r in results
-    ]
+    header = ("workload", "question", "system", "metric", "value", "spread", "unit")
+    rows = [(r.workload, r.question, r.system, r.metric, *_shown(r), r.unit) for r in results]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     for row in [header, tuple("-" * width for width in widths), *rows]:
         cells = [
-            cell.rjust(width) if i in {3, 4} else cell.ljust(width)
+            cell.rjust(width) if i in {4, 5} else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.query import answers, baselines, clients, data, points, shapes
-from bench.query.measure import CLICKHOUSE, OURS, TYPED, note, stored
-from bench.report import Result, interleaved, middle, show
+from bench.query.measure import CLICKHOUSE, CLICKHOUSE_CAST, OURS, TYPED, note, stored
+from bench.report import Result, interleaved, keep, middle, show
 
 QUERIES = {
     "group": shapes.GROUP,
@@ -61,6 +61,7 @@ def main() -> None:
         ]
     finally:
         shutil.rmtree(folder)
+    keep(results, "query", quick=chosen.quick)
     show(results)
 
 
@@ -80,7 +81,7 @@ def against_others(folder: Path, rows: int, rounds: int) -> list[Result]:
         if clickhouse is None:
             print("ClickHouse JSON is left out: chdb is not installed\n")
         else:
-            systems[CLICKHOUSE] = clickhouse
+            systems[CLICKHOUSE], systems[CLICKHOUSE_CAST] = clickhouse
         ratios: dict[str, list[float]] = {name: [] for name in systems}
         for name, sql in QUERIES.items():
             answers.require_same({system: answer(sql) for system, answer in systems.items()}, name)

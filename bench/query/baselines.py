@@ -80,8 +80,11 @@ def json_parquet(store: Store, folder: Path) -> Answer:
     return lambda sql: connection.execute(_written(sql, names, f"'{file}'")).to_arrow_table()
 
 
-def clickhouse_json(folder: Path, batches: list[bytes]) -> Answer | None:
-    """Returns what answers queries over ClickHouse's JSON type, None where chdb is not installed."""
+def clickhouse_json(folder: Path, batches: list[bytes]) -> tuple[Answer, Answer] | None:
+    """Returns what answers queries over ClickHouse's JSON type, None where chdb is not installed.
+
+    The first reads typed subcolumns, as somebody writes who knows the types; the second casts, as others do.
+    """
     try:
         session = importlib.import_module("chdb.session")
     except ImportError:
@@ -110,8 +113,10 @@ def clickhouse_json(folder: Path, batches: list[bytes]) -> Answer | None:
             # ClickHouse reads 1.0 in JSON as an integer.
             names[path] = f"ifNull({path}.:Float64, toFloat64({path}.:Int64))"
 
-    def answer(sql: str) -> Any:
-        text = _written(sql, names, "b.spans")
+    casts = {path: f"CAST({path} AS Nullable({kinds[kind]}))" for path, kind in TYPED.values()}
+
+    def ask(sql: str, words: dict[str, str]) -> Any:
+        text = _written(sql, words, "b.spans")
         text = text.replace(
             "quantile_cont(duration, 0.95)", "quantileExactInclusive(0.95)(duration_ns) / 1e9"
         )
@@ -120,7 +125,7 @@ def clickhouse_json(folder: Path, batches: list[bytes]) -> Answer | None:
         )
         return connection.query(text, "Arrow")
 
-    return answer
+    return (lambda sql: ask(sql, names)), (lambda sql: ask(sql, casts))
 
 
 def _with_json(store: Store) -> duckdb.DuckDBPyConnection:

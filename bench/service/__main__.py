@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.report import Result, middle, show
+from bench.report import Result, keep, middle, show
 from tracestore.client import Client
 
 SENDERS = 2
@@ -93,6 +93,7 @@ def main() -> None:
             server.wait(timeout=120)
             if server.stderr is not None:
                 server.stderr.close()
+    keep(results, "service", quick=seconds < 10)
     show(results)
 
 

@@ -37,6 +37,7 @@ class Template:
 def main() -> None:
     """Sends requests whose span ids are all different, one after the other."""
     url, seconds, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+    headers = {**HEADERS, **(json.loads(sys.argv[4]) if len(sys.argv) > 4 else {})}
     templates = [
         Template(body) for body in spans.small_spans(spans.SPANS_PER_REQUEST * 8, seed=seed)
     ]
@@ -49,7 +50,7 @@ def main() -> None:
             template = templates[number % len(templates)]
             body = template.renewed(seed * 1_000_000_000 + number)
             sent = time.perf_counter()
-            answer = http.post("/v1/traces", content=body, headers=HEADERS)
+            answer = http.post("/v1/traces", content=body, headers=headers)
             if answer.status_code == BUSY:
                 time.sleep(0.1)
                 continue

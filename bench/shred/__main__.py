@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bench.datagen import events, spans
-from bench.report import Result, interleaved, middle, show
+from bench.report import Result, interleaved, keep, middle, show
 from bench.shred import baselines
 from tracestore.variant import Shredder
 
@@ -149,6 +149,7 @@ def main() -> None:
     for load in workloads(0.05 if quick else 1):
         results += measure(load, rounds=2 if quick else 9)
     print(f"{platform.machine()}, Python {platform.python_version()}, one thread, warm\n")
+    keep(results, "shred", quick=quick)
     show(results)
 
 

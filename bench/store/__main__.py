@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.datagen import chats, spans
-from bench.report import Result, middle, show
+from bench.report import Result, keep, middle, show
 from tracestore.segment.tables import OVERFLOW
 from tracestore.store import Store
 from tracestore.store.catalog import Change
@@ -226,6 +226,7 @@ def main() -> None:
     finally:
         shutil.rmtree(folder)
     print(f"# {platform.machine()}, Python {platform.python_version()}, pyarrow {pa.__version__}")
+    keep(bench.results, "store", quick=bench.quick)
     show(bench.results)
 
 

@@ -8,16 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "evals.md"
 BLOCK = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.DOTALL)
 
 
-@pytest.mark.xfail(
-    reason="attributes tracestore.input, tracestore.scores and so on are not mapped to columns yet",
-    strict=True,
-)
 def test_the_program_prints_what_the_page_says() -> None:
     blocks = BLOCK.findall(PAGE.read_text())
     assert len(blocks) >= 7

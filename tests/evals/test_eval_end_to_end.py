@@ -26,11 +26,6 @@ from tracestore.client import Client
 
 QUESTIONS = 40
 
-pytestmark = pytest.mark.xfail(
-    reason="attributes tracestore.input, tracestore.scores and so on are not mapped to columns yet",
-    strict=True,
-)
-
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

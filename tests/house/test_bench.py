@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -27,3 +28,62 @@ def test_every_workload_gives_the_same_columns_in_both_systems() -> None:
         dense = [name for name in theirs.column_names if theirs.column(name).null_count == 0]
         leaves = [name for name in dense if ":" in name and "." not in name]
         assert set(leaves) <= set(ours.column_names)
+
+
+@pytest.mark.usefixtures("_bench_importable")
+def test_every_system_has_words_for_every_question(tmp_path: Path) -> None:
+    from bench.compare.__main__ import SYSTEMS
+    from bench.compare.questions import WORKLOADS
+    from bench.compare.worker import system_of
+
+    asked = 0
+    for name in SYSTEMS:
+        if name == "polars":
+            continue  # it has expressions, and none for some
+        for workload in WORKLOADS.values():
+            system = system_of(name)(tmp_path, workload, "0a")
+            for question in workload.questions:
+                assert not re.search(r"\{\w", system.question(question))
+                asked += 1
+    assert asked == 7 * (10 + 10 + 12 + 5)
+
+
+@pytest.mark.usefixtures("_bench_importable")
+def test_rows_of_a_workload_are_the_same_for_the_same_seed() -> None:
+    from bench.datagen import workloads
+
+    for name in workloads.MAKERS:
+        first, again = (b"".join(workloads.ndjson(name, 50)) for _ in range(2))
+        assert first == again
+        assert first.count(b"\n") == 50
+
+
+@pytest.mark.usefixtures("_bench_importable")
+def test_the_report_reads_what_the_runs_kept() -> None:
+    from bench import targets, write_report
+    from bench.report import Result
+
+    def result(system: str, metric: str, value: float, question: str = "Q1") -> Result:
+        return Result("apm, 10 rows", question, system, "1", metric, value, "ms", 0.5)
+
+    run = [
+        result("rows as JSON", "bytes", 3.0, "size"),
+        result("tracestore", "rows a second", 10.0, "ingest"),
+        result("other", "rows a second", 5.0, "ingest"),
+        result("tracestore", "warm", 2.0),
+        result("other", "warm", 5.0),
+        Result("apm, 10 rows", "Q2", "other", "1", "cannot", 0.0, "", 0.0, "no such type"),
+    ]
+    assert write_report.ratio(run, "other") == 2.5
+    text = write_report.workload_section("apm", run)
+    assert "| Q1 | 2.00 ± 0.50 | 5.00 ± 0.50 |" in text
+    assert "- other, Q2: no such type" in text
+    assert "| other | 2.5x | - | 0.50-0.50x |" in write_report.readme_table({"apm": run})
+    odd = [
+        result("tracestore", "bytes read by others", 1.5),
+        result("tracestore", "smallest query", 1),
+    ]
+    lines = targets.table({"query": odd}).splitlines()
+    [line] = [line for line in lines if line.startswith("| one odd row")]
+    assert "**no**" in line
+    assert any("not run" in line for line in lines)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
@@ -37,6 +38,52 @@ def payloads(table: str, rows: Rows, now_ns: int) -> Iterator[tuple[bytes, int]]
         raise UnsupportedPayloadError(
             f"cannot insert into table {table!r}: want {' or '.join(_TIME_KEYS)}"
         )
+    if isinstance(rows, (bytes, bytearray)):
+        for piece in _pieces(bytes(rows)):
+            if _are_complete(table, piece):
+                yield piece, _line_count(piece)
+            else:
+                yield from _filled(table, piece, now_ns)
+    else:
+        yield from _filled(table, rows, now_ns)
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Yields whole lines of about a payload's size, without the newline after the last."""
+    start = 0
+    while start < len(data):
+        stop = len(data)
+        if stop - start > _PAYLOAD_BYTES:
+            stop = data.rfind(b"\n", start, start + _PAYLOAD_BYTES)
+            if stop < 0:
+                stop = data.find(b"\n", start)  # a line longer than a payload
+            stop = len(data) if stop < 0 else stop
+        yield data[start:stop].removesuffix(b"\n")
+        start = stop + 1
+
+
+def _line_count(piece: bytes) -> int:
+    return piece.count(b"\n") + 1
+
+
+def _are_complete(table: str, piece: bytes) -> bool:
+    """Tells whether every line plainly has ids and a time, in a tenth of the time that reading them takes.
+
+    Each must stand before the line's first object or list, where it is the row's own, and nowhere else: the last of
+    a repeated name counts. False where only reading can tell, as of names that are spelled with escapes.
+    """
+    lines = _line_count(piece)
+    names = (*SEGMENT_TABLES[table].key_columns, _TIME_KEYS[table])
+    for name in names:
+        spelled = (name,) if isinstance(name, str) else name
+        if sum(piece.count(b'"' + each.encode() + b'"') for each in spelled) != lines:
+            return False
+    if b"\\u00" in piece and _ESCAPED_ASCII.search(piece):
+        return False
+    return len(_COMPLETE[table].findall(piece)) == lines
+
+
+def _filled(table: str, rows: Rows, now_ns: int) -> Iterator[tuple[bytes, int]]:
     lines: list[bytes] = []
     size = 0
     for line in _lines(rows):
@@ -99,7 +146,7 @@ def plain(value: object) -> object:
 
 
 def _fill(table: str, line: bytes, now_ns: int) -> bytes:
-    """Returns the line with ids and a time put in front where it has none; its own text is kept."""
+    """Returns the line with ids and a time put at its end where it has none; its own text is kept."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -120,3 +167,15 @@ def _fill(table: str, line: bytes, now_ns: int) -> bytes:
     head = line.rstrip()[:-1].rstrip()
     comma = b"" if head.endswith(b"{") else b","
     return head + comma + json.dumps(missing).encode()[1:]
+
+
+def _complete(table: str) -> re.Pattern[bytes]:
+    own = rb'(?=[^{\[\\\n]*?"%b"\s*:\s*(?:"[^"]|-?\d))'
+    wanted = [name.encode() for name in SEGMENT_TABLES[table].key_columns]
+    wanted.append(b"(?:%b)" % b"|".join(name.encode() for name in _TIME_KEYS[table]))
+    # It takes the whole line, so that the next one is where it looks on.
+    return re.compile(rb"[ \t\r]*\{" + b"".join(own % name for name in wanted) + rb"[^\n]*\n?")
+
+
+_COMPLETE: Final = {table: _complete(table) for table in _TIME_KEYS}
+_ESCAPED_ASCII: Final = re.compile(rb"\\u00[0-7]")

@@ -28,23 +28,52 @@ class SegmentRef:
     """Names one segment to read. Times are nanoseconds since 1970, both included."""
 
     def __init__(self, core: Core, row: SegmentRow) -> None:
+        # No more than this: a snapshot makes one for each of its segments, and few are asked anything.
         self._core = core
         self._row = row
-        self.segment_id = row.segment_id
-        self.table = row.table
-        self.project = row.project
-        self.rows = row.rows
-        self.bytes = row.bytes
-        self.min_time_ns = row.min_time_ns
-        self.max_time_ns = row.max_time_ns
 
     def __repr__(self) -> str:
         return f"SegmentRef({self._row.place!r}, rows={self.rows})"
 
     @property
+    def segment_id(self) -> str:
+        """Returns the ULID in the file's name."""
+        return self._row.segment_id
+
+    @property
+    def table(self) -> str:
+        """Returns the table."""
+        return self._row.table
+
+    @property
+    def project(self) -> str:
+        """Returns the project."""
+        return self._row.project
+
+    @property
+    def rows(self) -> int:
+        """Returns how many rows it has."""
+        return self._row.rows
+
+    @property
+    def bytes(self) -> int:
+        """Returns the bytes of its file."""
+        return self._row.bytes
+
+    @property
+    def min_time_ns(self) -> int:
+        """Returns the time of its first row."""
+        return self._row.min_time_ns
+
+    @property
+    def max_time_ns(self) -> int:
+        """Returns the time of its last row."""
+        return self._row.max_time_ns
+
+    @property
     def uri(self) -> str:
         """Returns the local path of the segment file; fetches it from an object store if need be."""
-        return str(self._core.segments.files.local(self._row.place))
+        return self._core.segments.files.local_name(self._row.place)
 
     @property
     def local_path(self) -> Path:
@@ -56,7 +85,7 @@ class SegmentRef:
         """Returns the local path of the tail sidecar, None where there is none."""
         if self._row.tail_bytes is None:
             return None
-        return str(self._core.segments.files.local(filenames.tail_key(self._row.place)))
+        return self._core.segments.files.local_name(filenames.tail_key(self._row.place))
 
     @functools.cached_property
     def leaf_columns(self) -> frozenset[str]:

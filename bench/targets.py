@@ -1,0 +1,152 @@
+"""DESIGN's numbers to reach, line by line, beside what the last runs measured."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bench.report import Result
+
+Runs = Mapping[str, list[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Is one line: what was wanted, and how it is read from the results; None where they have no such run."""
+
+    what: str
+    wanted: str
+    value: Callable[[Runs], float | None]
+    reached: Callable[[float], bool]
+    unit: str
+
+
+def table(runs: Runs) -> str:
+    """Returns the lines as a Markdown table."""
+    lines = ["| what | wanted | measured | reached |", "|---|---|---|---|"]
+    for each in TARGETS:
+        value = each.value(runs)
+        shown = "not run" if value is None else f"{value:,.2f} {each.unit}"
+        verdict = "" if value is None else "yes" if each.reached(value) else "**no**"
+        lines.append(f"| {each.what} | {each.wanted} | {shown} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def _one(run: str, metric: str, **wanted: str) -> Callable[[Runs], float | None]:
+    """Returns what reads the first result of a metric; the metric may be the beginning of its name."""
+
+    def read(runs: Runs) -> float | None:
+        for each in runs.get(run, ()):
+            fields_fit = all(
+                getattr(each, name).startswith(value) for name, value in wanted.items()
+            )
+            if each.metric.startswith(metric) and fields_fit:
+                return each.value
+        return None
+
+    return read
+
+
+def _worst(run: str, metrics: str, workload: str = "") -> Callable[[Runs], float | None]:
+    """Returns what reads the largest value of the metrics, and workloads, that have words in common."""
+
+    def read(runs: Runs) -> float | None:
+        values = [
+            each.value
+            for each in runs.get(run, ())
+            if metrics in each.metric and workload in each.workload
+        ]
+        return max(values) if values else None
+
+    return read
+
+
+def _ours_of_typed(runs: Runs) -> float | None:
+    typed = _one("query", "all queries", system="hand-typed")(runs)
+    return None if typed is None else 1 / typed
+
+
+def _compared(
+    question: str, metric: str, system: str, *, inverse: bool = False
+) -> Callable[[Runs], float | None]:
+    """Returns what reads ours over another system's, the geometric mean over the workloads of spans."""
+
+    def read(runs: Runs) -> float | None:
+        ratios = []
+        for name in ("apm", "llm", "evolving"):
+            values = {
+                each.system: each.value
+                for each in runs.get(name, ())
+                if each.question == question and each.metric == metric
+            }
+            if system in values and "tracestore" in values:
+                ratios.append(values["tracestore"] / values[system])
+        if not ratios:
+            return None
+        mean = statistics.geometric_mean(ratios)
+        return 1 / mean if inverse else mean
+
+    return read
+
+
+def _at_least(bound: float) -> Callable[[float], bool]:
+    return lambda value: value >= bound
+
+
+def _at_most(bound: float) -> Callable[[float], bool]:
+    return lambda value: value <= bound
+
+
+TARGETS = [
+    Target("shred small OTLP spans, against Python libraries", "at least 15x",
+           _one("shred", "times faster", workload="small"), _at_least(15), "x"),
+    Target("shred small OTLP spans, one thread", "at least 250 MB/s",
+           _one("shred", "throughput", workload="small", system="tracestore"), _at_least(250), "MB/s"),
+    Target("ingest, synced, against ClickHouse JSON", "at least 4x",
+           _compared("ingest", "rows a second", "clickhouse json"), _at_least(4), "x"),
+    Target("ingest, synced, against a DuckDB VARIANT table", "at least 10x",
+           _compared("ingest", "rows a second", "duckdb variant table"), _at_least(10), "x"),
+    Target("ingest through HTTP, two senders", "-",
+           _one("service", "ingest"), _at_least(0), "spans/s"),
+    Target("seven queries, of hand-typed Parquet's time", "at most 1.10x",
+           _ours_of_typed, _at_most(1.10), "x"),
+    Target("the same, ClickHouse JSON", "at least 8x ours",
+           _one("query", "all queries", system="clickhouse json"), _at_least(8), "x"),
+    Target("the same, ClickHouse JSON where types are cast, not named", "-",
+           _one("query", "all queries", system="clickhouse json, cast"), _at_least(0), "x"),
+    Target("the same, DuckDB VARIANT table", "at least 4x ours",
+           _one("query", "all queries", system="duckdb variant"), _at_least(4), "x"),
+    Target("the same, JSON text in Parquet", "at least 25x ours",
+           _one("query", "all queries", system="json parquet"), _at_least(25), "x"),
+    Target("bytes on disk, of JSON text in zstd Parquet (apm, llm, evolving)", "at most 0.75x",
+           _compared("size", "bytes", "json text parquet"), _at_most(0.75), "x"),
+    Target("bytes on disk, small OTLP spans, of the same columns typed", "at most 1.02x",
+           _one("store", "against typed Parquet"), _at_most(1.02), "x"),
+    Target("repeated chat history, of JSON text in Parquet", "at most 0.10x",
+           _one("store", "against JSON text"), _at_most(0.10), "x"),
+    Target("filter on any tail path, 1 M rows, 200,000 keys", "at most 10 ms",
+           _worst("query", "filter on tail path"), _at_most(10), "ms"),
+    Target("one odd row: bytes read by queries on other paths", "unchanged",
+           _one("query", "bytes read by others"), _at_most(1.01), "x"),
+    Target("planning over 500 segments, a new text", "at most 3 ms",
+           _worst("query", "planning"), _at_most(3), "ms"),
+    Target("smallest query in the process", "-",
+           _one("query", "smallest query"), _at_least(0), "ms"),
+    Target("smallest query through HTTP, p50", "at most 8 ms",
+           _one("service", "smallest query, idle"), _at_most(8), "ms"),
+    Target("smallest query through HTTP under full ingest, p50", "at most 40 ms",
+           _one("service", "smallest query under load"), _at_most(40), "ms"),
+    Target("trace by id among 10 M spans, p50", "at most 15 ms",
+           _one("query", "trace by id", workload="10,000,000"), _at_most(15), "ms"),
+    Target("ten clients: queries of the slowest, of the fastest's", "no starving",
+           _one("query", "queries of the slowest"), _at_least(0.5), "x"),
+    Target("ten times more data outside of the time range", "at most 1.10x",
+           _worst("query", "of the time without", "outside"), _at_most(1.10), "x"),
+    Target("10,000 rare keys: queries on other paths", "at most 1.20x",
+           _worst("query", "of the time without", "rare keys"), _at_most(1.20), "x"),
+    Target("10,000 rare keys: ingest", "at least 0.5x",
+           _one("query", "spans a second, of those"), _at_least(0.5), "x"),
+    Target("memory under sustained ingest", "at most 1,074 MB",
+           _one("service", "peak resident"), _at_most(1074), "MB"),
+]  # fmt: skip
