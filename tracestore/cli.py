@@ -332,4 +332,5 @@ def demo(
     traces: Annotated[int, typer.Option(min=4, max=10_000, help="Agent runs to report.")] = 60,
 ) -> None:
     """Shows what this is: a server, an agent that reports to it, and questions. Ends by itself."""
+    configure_logs("warning")
     run_demo(data or Path(tempfile.mkdtemp(prefix="tracestore-demo-")), traces, out)
