@@ -18,7 +18,7 @@ OVERFLOW = "_overflow"
 
 
 GROUPS = 4
-GROUP_BYTES = 192 * 1024 * 1024
+GROUP_BYTES = 128 * 1024 * 1024
 """Row groups kept from one batch of an answer to the next, and their bytes: rows mostly come in the order of files."""
 
 
