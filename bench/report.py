@@ -80,12 +80,16 @@ def keep(results: list[Result], name: str, *, quick: bool) -> None:
 
 
 def machine() -> str:
-    """Returns what the numbers were measured on: machine, Python, commit."""
+    """Returns what the numbers were measured on: machine, its load, Python, commit."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
     cores, python = os.cpu_count(), platform.python_version()
-    return f"{cores} cores of {platform.machine()}, Python {python}, commit {commit or 'unknown'}"
+    load = os.getloadavg()[1]
+    return (
+        f"{cores} cores of {platform.machine()} (load {load:.1f} in the last five minutes), "
+        f"Python {python}, commit {commit or 'unknown'}"
+    )
 
 
 def _shown(result: Result) -> tuple[str, str]:
