@@ -93,7 +93,7 @@ def machine() -> str:
 
 
 def _shown(result: Result) -> tuple[str, str]:
-    if result.note:
+    if result.note and not result.unit:
         return result.note[:60], ""
     return f"{result.value:,.1f}", f"{result.spread:,.1f}"
 
