@@ -28,7 +28,9 @@ def table(runs: Runs) -> str:
     for each in TARGETS:
         value = each.value(runs)
         shown = "not run" if value is None else f"{value:,.2f} {each.unit}"
-        verdict = "" if value is None else "yes" if each.reached(value) else "**no**"
+        verdict = "yes" if value is not None and each.reached(value) else "**no**"
+        if value is None or each.wanted == "-":
+            verdict = ""
         lines.append(f"| {each.what} | {each.wanted} | {shown} | {verdict} |")
     return "\n".join(lines) + "\n"
 
