@@ -9,7 +9,7 @@ from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tracestore.embedded import Store
-from tracestore.exporting import FORMATS, Progress, export
+from tracestore.exports import FORMATS, Progress, export
 from tracestore.terminal import DEFAULT_DATA, DataOption, ProjectOption, UrlOption, err, opened
 
 QUERY_MEMORY = "300MB"

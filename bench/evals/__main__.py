@@ -33,7 +33,7 @@ EXPORT = """
 import json, re, sys, time
 from pathlib import Path
 from tracestore.client import Client
-from tracestore.exporting import export
+from tracestore.exports import export
 import tracestore
 source, output, sql = sys.argv[1:]
 opened = Client(source) if source.startswith("http") else tracestore.open(source, "r")
