@@ -228,7 +228,7 @@ def main() -> None:
     compared = {name: results for name in COMPARED if (results := read(name))}
     others = {
         name: read(name)
-        for name in ("shred", "store", "query", "service", "service-rivals", "growth")
+        for name in ("shred", "store", "query", "service", "inserts", "service-rivals", "growth")
     }
     parts = [
         "# Side by side\n",
