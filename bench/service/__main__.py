@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from bench.report import Result, keep, middle, show
+from bench.service.server import served
 from tracestore.client import Client
 
 SENDERS = 2
@@ -46,53 +47,37 @@ def main() -> None:
             Result("small spans", "service", "tracestore", package, metric, value, unit, spread)
         )
 
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", "from tracestore.cli import main; main()", "serve"]
-        server = subprocess.Popen(
-            [*command, "--data", folder, "--port", "0", "--grpc-port", "-1"],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            url = ""
-            for line in server.stderr or ():
-                if "api/query" in line:
-                    url = line.split()[1].removesuffix("/api/query")
-                    break
-            with Client(url) as client:
-                idle = [ask(client, "SELECT 1") for _ in range(200)]
-                note("smallest query, idle, p50", statistics.median(idle), "ms", middle(idle)[1])
-                sender = [sys.executable, "-m", "bench.service.sender", url, str(seconds)]
-                senders = [
-                    subprocess.Popen([*sender, str(number)], stdout=subprocess.PIPE, text=True)
-                    for number in range(SENDERS)
-                ]
-                busy: list[float] = []
-                while any(each.poll() is None for each in senders):
-                    busy.append(ask(client, "SELECT 1"))
-                    time.sleep(0.02)
-                answers = [json.loads(each.communicate()[0]) for each in senders]
-                sent = sum(answer["spans"] for answer in answers)
-                acks = [ms for answer in answers for ms in answer["ack_ms"]]
-                note("ingest", sent / max(answer["seconds"] for answer in answers), "spans/s")
-                note("acknowledgement, p50", statistics.median(acks), "ms")
-                note("acknowledgement, p99", percentile(acks, 0.99), "ms")
-                note(
-                    "smallest query under load, p50", statistics.median(busy), "ms", middle(busy)[1]
-                )
-                note("peak resident memory", resident_mb(server.pid), "MB")
-                counted = client.sql(
-                    "SELECT count(*) AS rows, count(DISTINCT span_id) AS ids FROM spans",
-                    timeout_s=300,
-                ).rows()[0]
-            lost, doubled = sent - counted["ids"], counted["rows"] - counted["ids"]
-            note("lost", lost, "spans")
-            note("doubled", doubled, "spans")
-        finally:
-            server.terminate()
-            server.wait(timeout=120)
-            if server.stderr is not None:
-                server.stderr.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder)) as (url, pid),
+        Client(url) as client,
+    ):
+        idle = [ask(client, "SELECT 1") for _ in range(200)]
+        note("smallest query, idle, p50", statistics.median(idle), "ms", middle(idle)[1])
+        sender = [sys.executable, "-m", "bench.service.sender", url, str(seconds)]
+        senders = [
+            subprocess.Popen([*sender, str(number)], stdout=subprocess.PIPE, text=True)
+            for number in range(SENDERS)
+        ]
+        busy: list[float] = []
+        while any(each.poll() is None for each in senders):
+            busy.append(ask(client, "SELECT 1"))
+            time.sleep(0.02)
+        answers = [json.loads(each.communicate()[0]) for each in senders]
+        sent = sum(answer["spans"] for answer in answers)
+        acks = [ms for answer in answers for ms in answer["ack_ms"]]
+        note("ingest", sent / max(answer["seconds"] for answer in answers), "spans/s")
+        note("acknowledgement, p50", statistics.median(acks), "ms")
+        note("acknowledgement, p99", percentile(acks, 0.99), "ms")
+        note("smallest query under load, p50", statistics.median(busy), "ms", middle(busy)[1])
+        note("peak resident memory", resident_mb(pid), "MB")
+        counted = client.sql(
+            "SELECT count(*) AS rows, count(DISTINCT span_id) AS ids FROM spans",
+            timeout_s=300,
+        ).rows()[0]
+        lost, doubled = sent - counted["ids"], counted["rows"] - counted["ids"]
+        note("lost", lost, "spans")
+        note("doubled", doubled, "spans")
     keep(results, "service", quick=seconds < 10)
     show(results)
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -27,6 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from bench.datagen.spans import SPANS_PER_REQUEST, small_spans
 from bench.report import Result, keep, middle, show
+from bench.service.server import served
 
 THREADS = 2
 COLUMNS = "trace_id String, span_id String, name String, start_ns Int64, duration_ns Int64, attributes JSON"
@@ -107,38 +106,21 @@ def in_threads(parts: Sequence[Any], send: Callable[[Any], None]) -> float:
 
 def through_http(folder: Path, bodies: Sequence[bytes]) -> float:
     """Returns the seconds until a server has acknowledged all requests."""
-    command = [sys.executable, "-c", "from tracestore.cli import main; main()", "serve"]
-    server = subprocess.Popen(
-        [*command, "--data", str(folder / "store"), "--port", "0", "--grpc-port", "-1"],
-        stderr=subprocess.PIPE,
-        text=True,
+    headers = {"content-type": "application/x-protobuf"}
+    with served(folder / "store") as (url, _), httpx.Client(base_url=url, timeout=60) as http:
+
+        def send(body: bytes) -> None:
+            http.post("/v1/traces", content=body, headers=headers).raise_for_status()
+
+        taken = in_threads(bodies, send)
+        count = http.post("/api/query", json={"sql": "SELECT count(*) AS n FROM spans"}).json()
+    spans = sum(
+        len(ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans)
+        for body in bodies
     )
-    try:
-        url = ""
-        for line in server.stderr or ():
-            if "api/query" in line:
-                url = line.split()[1].removesuffix("/api/query")
-                break
-        headers = {"content-type": "application/x-protobuf"}
-        with httpx.Client(base_url=url, timeout=60) as http:
-
-            def send(body: bytes) -> None:
-                http.post("/v1/traces", content=body, headers=headers).raise_for_status()
-
-            taken = in_threads(bodies, send)
-            count = http.post("/api/query", json={"sql": "SELECT count(*) AS n FROM spans"}).json()
-        spans = sum(
-            len(ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans)
-            for body in bodies
-        )
-        if count["rows"] != [[spans]]:
-            raise AssertionError(f"BUG: {count['rows']} spans of {spans} are there")
-        return taken
-    finally:
-        server.terminate()
-        server.wait(60)
-        if server.stderr is not None:
-            server.stderr.close()
+    if count["rows"] != [[spans]]:
+        raise AssertionError(f"BUG: {count['rows']} spans of {spans} are there")
+    return taken
 
 
 def into_clickhouse(folder: Path, lines: Sequence[str]) -> float:

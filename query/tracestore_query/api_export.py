@@ -10,11 +10,11 @@ import pyarrow as pa
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import TraceStoreError
 from tracestore_query import formats
-from tracestore_query.api_answers import ERRORS, problem, projects_of
+from tracestore_query.api_answers import ERRORS, problem, projects_of, streamed
 from tracestore_query.result import Result
 from tracestore_query.session import Query
 
@@ -67,21 +67,9 @@ def export_router(query: Query) -> APIRouter:
             )
         except TraceStoreError as error:
             return problem(error)
-        return StreamingResponse(_stream(result), media_type=formats.ARROW)
+        return StreamingResponse(streamed(result, _parts(result)), media_type=formats.ARROW)
 
     return router
-
-
-async def _stream(result: Result) -> Any:
-    finished = False
-    try:
-        async for part in iterate_in_threadpool(_parts(result)):
-            yield part
-        finished = True
-    finally:
-        if not finished:
-            result.cancel()
-        result.close()
 
 
 def _parts(result: Result) -> Iterator[bytes]:

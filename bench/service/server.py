@@ -1,0 +1,32 @@
+"""A server of ours in a process of its own, for a measurement."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[tuple[str, int]]:
+    """Gives the URL and the process id of a server over a folder; it is ended and waited for."""
+    command = [sys.executable, "-c", "from tracestore.cli import main; main()", "serve"]
+    server = subprocess.Popen(
+        [*command, "--data", str(folder), "--port", "0", "--grpc-port", "-1"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        url = ""
+        for line in server.stderr or ():
+            if "api/query" in line:
+                url = line.split()[1].removesuffix("/api/query")
+                break
+        yield url, server.pid
+    finally:
+        server.terminate()
+        server.wait(timeout=120)
+        if server.stderr is not None:
+            server.stderr.close()
