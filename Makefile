@@ -10,6 +10,8 @@ NATIVE := tracestore/_native
 KERNELS := $(wildcard $(NATIVE)/*.pyx $(NATIVE)/*.pxd $(NATIVE)/*.pxi $(NATIVE)/*.h)
 MODULES := $(patsubst $(NATIVE)/%.pyx,tracestore._native.%,$(wildcard $(NATIVE)/*.pyx))
 PYTEST_ARGS ?=
+# Processes that run tests, one a core; 0 runs them in one, which a debugger wants.
+PYTEST_WORKERS ?= auto
 SANITIZE_TESTS ?= tests/kernels
 
 .PHONY: setup build demo serve test check bench bench-full sanitize debug-kernels dist-check \
@@ -38,7 +40,7 @@ serve: build
 	$(BIN)/tracestore serve --data "$${TRACESTORE_DATA:-data}"
 
 test: build
-	$(PY) -P -m pytest $(PYTEST_ARGS)
+	$(PY) -P -m pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 # --- what `make check` is made of ---------------------------------------------------------------
 

@@ -80,16 +80,20 @@ def keep(results: list[Result], name: str, *, quick: bool) -> None:
 
 
 def machine() -> str:
-    """Returns what the numbers were measured on: machine, Python, commit."""
+    """Returns what the numbers were measured on: machine, its load, Python, commit."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
     cores, python = os.cpu_count(), platform.python_version()
-    return f"{cores} cores of {platform.machine()}, Python {python}, commit {commit or 'unknown'}"
+    load = os.getloadavg()[1]
+    return (
+        f"{cores} cores of {platform.machine()} (load {load:.1f} in the last five minutes), "
+        f"Python {python}, commit {commit or 'unknown'}"
+    )
 
 
 def _shown(result: Result) -> tuple[str, str]:
-    if result.note:
+    if result.note and not result.unit:
         return result.note[:60], ""
     return f"{result.value:,.1f}", f"{result.spread:,.1f}"
 

@@ -28,7 +28,9 @@ def table(runs: Runs) -> str:
     for each in TARGETS:
         value = each.value(runs)
         shown = "not run" if value is None else f"{value:,.2f} {each.unit}"
-        verdict = "" if value is None else "yes" if each.reached(value) else "**no**"
+        verdict = "yes" if value is not None and each.reached(value) else "**no**"
+        if value is None or each.wanted == "-":
+            verdict = ""
         lines.append(f"| {each.what} | {each.wanted} | {shown} | {verdict} |")
     return "\n".join(lines) + "\n"
 
@@ -90,6 +92,26 @@ def _compared(
     return read
 
 
+def _asked(system: str, workloads: tuple[str, ...]) -> Callable[[Runs], float | None]:
+    """Returns what reads another system's time over ours, warm: the geometric mean over questions both answer."""
+
+    def read(runs: Runs) -> float | None:
+        ratios = []
+        for name in workloads:
+            times = {
+                (each.question, each.system): each.value
+                for each in runs.get(name, ())
+                if each.metric == "warm"
+            }
+            for question in {asked for asked, _ in times}:
+                ours, theirs = times.get((question, "tracestore")), times.get((question, system))
+                if ours is not None and theirs is not None:
+                    ratios.append(theirs / ours)
+        return statistics.geometric_mean(ratios) if ratios else None
+
+    return read
+
+
 def _at_least(bound: float) -> Callable[[float], bool]:
     return lambda value: value >= bound
 
@@ -115,8 +137,8 @@ TARGETS = [
            _one("query", "all queries", system="clickhouse json"), _at_least(8), "x"),
     Target("the same, ClickHouse JSON where types are cast, not named", "-",
            _one("query", "all queries", system="clickhouse json, cast"), _at_least(0), "x"),
-    Target("the same, DuckDB VARIANT table", "at least 4x ours",
-           _one("query", "all queries", system="duckdb variant"), _at_least(4), "x"),
+    Target("questions of apm and events, a DuckDB VARIANT table in its file", "at least 4x ours",
+           _asked("duckdb variant table", ("apm", "events")), _at_least(4), "x"),
     Target("the same, JSON text in Parquet", "at least 25x ours",
            _one("query", "all queries", system="json parquet"), _at_least(25), "x"),
     Target("bytes on disk, of JSON text in zstd Parquet (apm, llm, evolving)", "at most 0.75x",

@@ -152,6 +152,18 @@ def growth_section(results: list[Result]) -> str:
     return "\n".join(parts)
 
 
+def service_section(results: list[Result]) -> str:
+    """Returns what servers take of the same OTLP from two senders."""
+    systems = list(dict.fromkeys(r.system for r in results if r.system))
+    metrics = list(dict.fromkeys(r.metric for r in results if r.system and r.unit))
+    body = [
+        [f"{metric} ({found(results, metric=metric)[0].unit})"]
+        + [cell(found(results, metric=metric, system=system)) for system in systems]
+        for metric in metrics
+    ]
+    return rows(["", *systems], body)
+
+
 def plot(name: str, results: list[Result]) -> None:
     """Draws the warm times of a workload's questions, one bar a system."""
     matplotlib: Any = importlib.import_module("matplotlib")
@@ -214,11 +226,13 @@ def _spread_of_ratios(
 def main() -> None:
     """Writes everything."""
     compared = {name: results for name in COMPARED if (results := read(name))}
-    others = {name: read(name) for name in ("shred", "store", "query", "service", "growth")}
-    machine = next((r.note for r in next(iter(compared.values())) if r.question == "machine"), "")
+    others = {
+        name: read(name)
+        for name in ("shred", "store", "query", "service", "service-rivals", "growth")
+    }
     parts = [
         "# Side by side\n",
-        f"Written by `python -m bench.write_report` from the JSON lines beside it. {machine}.\n",
+        "Written by `python -m bench.write_report` from the JSON lines beside it.\n",
         ABOUT,
         "## What was wanted\n",
         targets({**compared, **others}),
@@ -227,9 +241,16 @@ def main() -> None:
     ]
     if others["growth"]:
         parts.append(growth_section(others["growth"]))
+    parts += ["## The service\n", service_section([*others["service"], *others["service-rivals"]])]
     settings = {r.system: f"- {r.system} ({r.version}): {r.note}" for results in compared.values()
                 for r in found(results, question="settings")}  # fmt: skip
-    parts += ["## Settings\n", *settings.values(), ""]
+    parts += ["## Settings\n", *settings.values(), "", "## Runs\n"]
+    parts += [
+        f"- {name}: {r.note}"
+        for name, results in {**compared, **others}.items()
+        for r in found(results, question="machine")
+    ]
+    parts.append("")
     for name, results in compared.items():
         plot(name, results)
     (RESULTS / "REPORT.md").write_text("\n".join(parts))

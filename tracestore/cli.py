@@ -20,8 +20,8 @@ from tracestore.client import ClientError
 from tracestore.demo import run_demo
 from tracestore.embedded import open as open_store
 from tracestore.errors import PayloadError, TraceStoreError, UnsupportedPayloadError
-from tracestore.eval_cases import EvalError
-from tracestore.exporting import ExportError
+from tracestore.evals.cases import EvalError
+from tracestore.exports import ExportError
 from tracestore.importing import (
     STDIN,
     Imported,
@@ -31,9 +31,9 @@ from tracestore.importing import (
     requests_of,
     requests_of_stream,
 )
-from tracestore.logs import configure_logs
 from tracestore.segment.inspect import describe
 from tracestore.server import OpenAddressError, Server, ServerSettings, run
+from tracestore.serving.logs import configure_logs
 from tracestore.store import KeyRing
 from tracestore.store.filenames import CATALOG
 from tracestore.terminal import (
@@ -334,4 +334,5 @@ def demo(
     traces: Annotated[int, typer.Option(min=4, max=10_000, help="Agent runs to report.")] = 60,
 ) -> None:
     """Shows what this is: a server, an agent that reports to it, and questions. Ends by itself."""
+    configure_logs("warning")
     run_demo(data or Path(tempfile.mkdtemp(prefix="tracestore-demo-")), traces, out)

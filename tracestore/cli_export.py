@@ -8,8 +8,13 @@ import typer
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tracestore.exporting import FORMATS, Progress, export
+from tracestore.embedded import Store
+from tracestore.exports import FORMATS, Progress, export
 from tracestore.terminal import DEFAULT_DATA, DataOption, ProjectOption, UrlOption, err, opened
+
+QUERY_MEMORY = "300MB"
+"""Of the query that is exported from a folder: a wide sort beyond it uses the disk, so that the process stays
+below 1 GiB."""
 
 CASES = (
     "name, trace_id, span_id, start_time, duration, status_code, input, output, expected, scores, metrics, "
@@ -61,6 +66,8 @@ def export_rows(
         query = _traces_sql(query)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with opened(data, url) as source, Bars(*columns, console=err, transient=True) as bars:
+        if isinstance(source, Store):
+            source.query_memory = QUERY_MEMORY
         task = bars.add_task("exporting", total=None)
 
         def show(progress: Progress) -> None:

@@ -24,13 +24,11 @@ from tracestore.importing import requests_of
 from tracestore.server import Server, ServerSettings
 
 QUESTIONS: Final = {
-    "a numeric compare on a nested key": """
-        SELECT attributes.gen_ai.request.model AS model, count(*) AS calls,
-               sum(attributes.gen_ai.usage.input_tokens) AS input_tokens,
-               round(avg(duration) * 1000, 3) AS avg_ms
-        FROM spans
-        WHERE attributes.gen_ai.usage.input_tokens > 200
-        GROUP BY ALL ORDER BY input_tokens DESC LIMIT 5""",
+    "a numeric compare on a nested key, the same for every instrumentation": """
+        SELECT metadata.model AS model, count(DISTINCT service) AS services, count(*) AS calls,
+               sum(metrics.prompt_tokens) AS prompt_tokens, round(avg(duration) * 1000, 3) AS avg_ms
+        FROM spans WHERE type = 'llm' AND metrics.prompt_tokens > 200
+        GROUP BY ALL ORDER BY prompt_tokens DESC LIMIT 5""",
     "a path that changed type midway": """
         SELECT typeof(attributes.retrieval.score) AS type, count(*) AS rows,
                max(attributes.retrieval.score > 0.5) AS any_above_half
@@ -49,14 +47,16 @@ QUESTIONS: Final = {
         SELECT name, span_count, error_count, round(duration * 1000, 2) AS ms
         FROM traces ORDER BY span_count DESC, error_count DESC LIMIT 5""",
 }
+SHIPPED: Final = Path(__file__).with_name("demo_traces.jsonl")
+"""Traces as OpenInference, the Vercel AI SDK and OpenLLMetry report them; made for this tour."""
+
 TREE: Final = """
     SELECT span_id, parent_span_id, name, round(duration * 1000, 2) AS ms, status_code
     FROM spans WHERE trace_id = $id ORDER BY start_ns"""
 
 CALLS: Final = """
-    SELECT attributes.gen_ai.input.messages AS input, attributes.gen_ai.output.messages AS output,
-           attributes.gen_ai.request.model AS model, trace_id, span_id
-    FROM spans WHERE attributes.gen_ai.operation.name = 'chat' ORDER BY start_ns"""
+    SELECT input, output, metadata.model AS model, trace_id, span_id
+    FROM spans WHERE type = 'llm' ORDER BY start_ns"""
 
 _TOPICS: Final = (
     "Where is my late parcel, and can I get a refund?",
@@ -111,16 +111,17 @@ def run_demo(data: Path, traces: int = 60, console: Console | None = None) -> No
 
 
 def _import_corpus(out: Console, client: Client) -> None:
-    """Imports recorded traces of other applications where there are any."""
+    """Imports recorded traces of other applications where there are any, else the few that are shipped."""
     folder = Path(os.environ.get("TRACESTORE_SHARED_DATA", "../shared/data"))
-    for path in sorted(folder.rglob("*.pbs.zst")):
+    for path in sorted(folder.rglob("*.pbs.zst")) or [SHIPPED]:
         requests = 0
         for payload in requests_of(path):
             client.ingest_otlp(
                 payload.body, payload.signal, payload.content_type or "", project="recorded"
             )
             requests += 1
-        out.print(f"imported {requests} recorded requests of {path.parent.name}")
+        source = "three instrumentations" if path == SHIPPED else path.parent.name
+        out.print(f"imported {requests} recorded requests of {source}")
 
 
 def _export(client: Client, target: Path) -> int:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tracestore.client import Client
 from tracestore.evals import Eval, dataset
-from tracestore.exporting import export
+from tracestore.exports import export
 from tracestore.scorers import exact_match, levenshtein
 
 PROJECT: Final = "default"

@@ -14,8 +14,14 @@ from tracestore_query import Query, Result, SqlDatasets, SqlExperiments
 
 
 class Store(PlainStore):
-    """Is an open store that answers SQL. Thread-safe; a context manager."""
+    """Is an open store that answers SQL. Thread-safe; a context manager.
 
+    Attributes:
+        query_memory: of all queries together, e.g. `512MB`; beyond it sorts and joins use the disk. Read when
+            the first query comes.
+    """
+
+    query_memory = "2GB"
     datasets: SqlDatasets
     experiments: SqlExperiments
     _query: Query | None = None
@@ -66,7 +72,7 @@ class Store(PlainStore):
         """Returns the query layer over this store, made at its first use."""
         with self._query_lock:
             if self._query is None:
-                self._query = Query(self)
+                self._query = Query(self, memory_limit=self.query_memory)
             return self._query
 
     def close(self) -> None:

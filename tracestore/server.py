@@ -21,11 +21,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from tracestore.application import make_app
 from tracestore.embedded import Store
-from tracestore.gate import Gate
-from tracestore.logs import LogFormat, LogLevel, configure_logs
-from tracestore.self_tracing import SelfTracing
+from tracestore.serving.application import make_app
+from tracestore.serving.gate import Gate
+from tracestore.serving.logs import LogFormat, LogLevel, configure_logs
+from tracestore.serving.self_tracing import SelfTracing
 from tracestore.store import KeyRing
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_grpc import grpc_server

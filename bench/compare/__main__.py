@@ -113,9 +113,10 @@ class Comparison:
         for question in WORKLOADS[self._workload].questions:
             self._ask(remotes, question)
         for remote in remotes:
-            peak = remote.do("peak")["peak_bytes"] / 1e6
-            if remote.name != "postgres":
-                self._note(remote, "memory", "peak resident after all questions", [peak], "MB")
+            peak_bytes = remote.do("peak").get("peak_bytes")
+            if peak_bytes is not None and remote.name != "postgres":
+                values = [peak_bytes / 1e6]
+                self._note(remote, "memory", "peak resident after all questions", values, "MB")
             remote.end()
 
     def _write(self, file: Path) -> str:
@@ -174,14 +175,15 @@ class Comparison:
             for remote in able:
                 if remote.name in slow and number >= SLOW_ROUNDS:
                     continue
-                warm[remote.name].append(remote.do("ask", question)["seconds"] * 1e3)
+                warm[remote.name] += _milliseconds(remote.do("ask", question))
         for number in range(COLD_ROUNDS):
             for remote in able:
                 # PostgreSQL runs on: it is not opened anew.
                 if remote.name != "postgres" and not (remote.name in slow and number):
-                    cold[remote.name].append(remote.do("cold", question)["seconds"] * 1e3)
+                    cold[remote.name] += _milliseconds(remote.do("cold", question))
         for remote in able:
-            self._note(remote, question, "warm", warm[remote.name], "ms")
+            if warm[remote.name]:
+                self._note(remote, question, "warm", warm[remote.name], "ms")
             if cold[remote.name]:
                 self._note(remote, question, "cold", cold[remote.name], "ms")
 
@@ -210,6 +212,11 @@ class Comparison:
             Result("all", "settings", each["title"], each["version"], "settings", 0.0, "", 0.0, each["settings"])
             for each in self._about.values()
         ]  # fmt: skip
+
+
+def _milliseconds(answer: dict[str, Any]) -> list[float]:
+    """Returns how long an answer took, none where there is no answer any more."""
+    return [answer["seconds"] * 1e3] if "seconds" in answer else []
 
 
 def main() -> None:

@@ -94,7 +94,8 @@ class Worker:
                 with file.open("rb") as opened:
                     os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         self._system.open()
-        return {"seconds": self.ask(question)["seconds"]}
+        asked = self.ask(question)
+        return {"seconds": asked["seconds"]}
 
     def peak(self) -> dict[str, Any]:
         """Returns the peak resident bytes so far."""

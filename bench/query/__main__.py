@@ -75,7 +75,7 @@ def against_others(folder: Path, rows: int, rounds: int) -> list[Result]:
             OURS: lambda sql: store.sql(sql, timeout_s=None).arrow(),
             TYPED: baselines.typed_parquet(store, folder),
             "json parquet": baselines.json_parquet(store, folder),
-            "duckdb variant": baselines.variant_table(store),
+            "duckdb variant": baselines.variant_table(store, folder),
         }
         clickhouse = baselines.clickhouse_json(folder, batches)
         if clickhouse is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +22,9 @@ from tracestore_query.api_answers import (
     projects_of,
 )
 from tracestore_query.datasets import SqlDatasets
+
+MAX_VERSION: Final = 2**63 - 1
+"""What the catalog's integers hold."""
 
 Name = Annotated[str, Query(min_length=1, max_length=1024, description="The dataset.")]
 Project = Annotated[str | None, Query(max_length=1024, description="Its project.")]
@@ -106,7 +109,7 @@ class SnapshotBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     snapshot: str = Field(min_length=1, max_length=1024)
-    version: int | None = None
+    version: int | None = Field(default=None, ge=1, le=MAX_VERSION)
 
 
 def project_of(request: Request, project: str | None) -> str:

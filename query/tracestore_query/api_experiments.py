@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from tracestore_query.api_answers import ERRORS, projects_of
-from tracestore_query.api_datasets import answered, project_of
+from tracestore_query.api_datasets import MAX_VERSION, answered, project_of
 from tracestore_query.compare import MAX_EXPERIMENTS
 from tracestore_query.experiments import SqlExperiments
 
@@ -21,7 +21,7 @@ class ExperimentBody(BaseModel):
 
     metadata: dict[str, Any] | None = None
     dataset: str | None = Field(default=None, max_length=1024)
-    dataset_version: int | None = None
+    dataset_version: int | None = Field(default=None, ge=1, le=MAX_VERSION)
     base: str | None = Field(default=None, max_length=1024)
     git_commit: str | None = Field(default=None, max_length=256)
 

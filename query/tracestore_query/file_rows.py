@@ -23,7 +23,7 @@ FEW_ROWS: Final = 256
 group 15 ms and more; from some hundred scattered rows on, the group is no slower."""
 
 KEPT_GROUPS: Final = 4
-KEPT_BYTES: Final = 192 * 1024 * 1024
+KEPT_BYTES: Final = 128 * 1024 * 1024
 """Row groups kept from one batch of an answer to the next, and their bytes."""
 
 

@@ -18,10 +18,11 @@ from opentelemetry import trace
 from typer.testing import CliRunner
 
 import tracestore
-from tracestore import Eval, Store, dataset, eval_run, scorers
+from tracestore import Eval, Store, dataset, scorers
 from tracestore.cli import app
 from tracestore.client import Client, ClientError
-from tracestore.eval_cases import EvalError
+from tracestore.evals import run as eval_run
+from tracestore.evals.cases import EvalError
 from tracestore.server import Server, ServerSettings
 
 USERS_TRACER = trace.get_tracer("the user's own")

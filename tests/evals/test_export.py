@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 import tracestore
 from store import servers
-from tracestore import Store, export_targets
-from tracestore.chat_lines import chat_line
+from tracestore import Store
 from tracestore.cli import app
 from tracestore.client import Client
-from tracestore.exporting import ExportError, Progress, export
+from tracestore.exports import ExportError, Progress, export
+from tracestore.exports import targets as export_targets
+from tracestore.exports.chat_lines import chat_line
 from tracestore.server import Server, ServerSettings
 from tracestore.store.objects import connect
 

@@ -406,6 +406,22 @@ def test_an_array_makes_way_for_an_attribute_of_its_name() -> None:
     assert row(attributes)["attributes"] == attributes
 
 
+def test_attributes_that_come_again_and_again_cost_no_memory() -> None:
+    request = request_of([])
+    span = spans_of(request)[0]
+    one = payloads.key_values({"input.value": "x"})[0]
+    other = payloads.key_values({"gen_ai.prompt": "y"})[0]
+    numbered = payloads.key_values({"llm.tools.0.tool.name": "z"})[0]
+    for _ in range(50_000):
+        span.attributes.extend((one, other, numbered, numbered))
+    table_ = shred(request)
+    found = json.loads(unshred(table_))
+    assert (found["input"], found["attributes"]["gen_ai.prompt"]) == ("x", "y")
+    assert found["attributes"]["llm.tools"] == [{"name": "z"}]
+    # Beyond the bound of numbered keys of one span, they stay as they came.
+    assert found["attributes"]["llm.tools.0.tool.name"] == "z"
+
+
 def test_a_rejected_span_leaves_nothing() -> None:
     request = request_of([("gen_ai.input.messages", "[1]"), ("gen_ai.request.model", "m")])
     spans_of(request)[0].trace_id = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -150,7 +151,7 @@ def test_an_agent_of_pydantic_ai(
         """Returns where an order is."""
         return f"order {order} is in Bonn"
 
-    agent.run_sync(QUESTION)
+    asyncio.run(agent.run(QUESTION))
     found = rows(http, "SELECT type, count(*) AS n FROM spans WHERE type IS NOT NULL GROUP BY 1")
     kinds = {row["type"]: row["n"] for row in found}
     assert kinds == {"agent": 1, "llm": 2, "tool": 1}

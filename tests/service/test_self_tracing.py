@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 
 import tracestore
-from tracestore.self_tracing import PROJECT
 from tracestore.server import Server, ServerSettings
+from tracestore.serving.self_tracing import PROJECT
 
 
 def test_each_request_is_one_span_and_there_is_no_loop(tmp_path: Path) -> None:

@@ -48,6 +48,10 @@ from tracestore._native.text cimport utf8_first_bad
 cdef enum:
     # Behind every rank of the table: what an event keeps as well.
     COPIED_RANK = 0x80
+    # Of one span: numbered keys that are nested, and attributes that are copied under the rest of their name. More are
+    # attributes as they came. What waits is bounded by the table: an attribute that comes again replaces itself.
+    MAX_NUMBERED = 65_536
+    MAX_PREFIXED = 4_096
 
 
 cdef inline bint text_is(const Wire* w, const char* text) noexcept nogil:
@@ -166,13 +170,26 @@ cdef int note_prefixed(
     cdef Candidate c = candidate(key, value, prefix.slot, prefix.rank, prefix.flags)
     c.prefix = <uint8_t>number
     if not prefix.numbered:
+        if f.prefixed.size >= MAX_PREFIXED * sizeof(c):
+            return TS_OK
         return TS_NO_MEMORY if buffer_bytes(&f.prefixed, &c, sizeof(c)) != 0 else <int>TS_OK
     # A name that is no text is repaired as an attribute.
-    if copied or utf8_first_bad(key.p, key.end) != key.end:
+    if copied or f.numbered.size >= MAX_NUMBERED * sizeof(c) or utf8_first_bad(key.p, key.end) != key.end:
         return TS_OK
     c.order = <uint32_t>(f.numbered.size // sizeof(c))
     waits[0] = 1
     return TS_NO_MEMORY if buffer_bytes(&f.numbered, &c, sizeof(c)) != 0 else <int>TS_OK
+
+
+cdef int wait(SpanFields* f, const Candidate* c) noexcept nogil:
+    # Adds a candidate of a payload, in the place of an earlier one of the same attribute.
+    cdef Candidate* waiting = <Candidate*>f.waiting.data
+    cdef size_t i
+    for i in range(f.waiting.size // sizeof(Candidate)):
+        if waiting[i].slot == c.slot and waiting[i].rank == c.rank and waiting[i].copied == c.copied:
+            waiting[i] = c[0]
+            return TS_OK
+    return TS_NO_MEMORY if buffer_bytes(&f.waiting, c, sizeof(Candidate)) != 0 else <int>TS_OK
 
 
 cdef int note(Request* r, const Wire* key, const Wire* value, bint copied, bint* waits) noexcept nogil:
@@ -195,7 +212,7 @@ cdef int note(Request* r, const Wire* key, const Wire* value, bint copied, bint*
             tell(f, &c)
         else:
             waits[0] = not copied
-            return TS_NO_MEMORY if buffer_bytes(&f.waiting, &c, sizeof(c)) != 0 else <int>TS_OK
+            return wait(f, &c)
     if t.prefix_firsts[key.p[0]]:
         number = find_prefix(t, key.p, size_of(key))
         if number:
@@ -375,7 +392,6 @@ cdef int keep_array(Request* r, Candidate* c, uint32_t* before) noexcept nogil:
 cdef int fields_settle(Request* r, uint32_t* before) noexcept nogil:
     cdef SpanFields* f = &r.fields
     cdef Candidate* waiting
-    cdef Candidate* best
     cdef uint32_t count, i
     cdef int status
     if f.numbered.size:
@@ -394,9 +410,7 @@ cdef int fields_settle(Request* r, uint32_t* before) noexcept nogil:
     for i in range(count):
         if waiting[i].prefix or waiting[i].copied:
             continue
-        best = &f.best[waiting[i].slot]
-        # The same attribute once more: its last value counts.
-        if best.rank == waiting[i].rank:
+        if f.best[waiting[i].slot].order == i:
             continue
         status = shred_pair(&r.v, &waiting[i].key, &waiting[i].value, NODE_ATTRIBUTES, before)
         if status != TS_OK:

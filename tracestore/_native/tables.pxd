@@ -65,7 +65,7 @@ cdef enum DatasetColumn:
     DATASET_INPUT_KEY
     DATASET_COLUMNS
 
-# Variants come first in every table, and in spans and logs in one order, so that a resource or scope is found at one place.
+# Variants come first in every table, in spans and logs in one order: a resource or scope is found at one place.
 cdef enum VariantNode:
     NODE_ATTRIBUTES = 1
     NODE_RESOURCE = 2

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from tracestore.export_reading import ExportError, Rows
-from tracestore.export_writers import WRITERS, Writer
+from tracestore.exports.reading import ExportError, Rows
+from tracestore.exports.writers import WRITERS, Writer
 
 _SUFFIX_OF: Final = {
     "jsonl": ".jsonl",

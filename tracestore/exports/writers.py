@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from tracestore.chat_lines import chat_line
+from tracestore.exports.chat_lines import chat_line
 from tracestore_query import formats
 from tracestore_query.json_texts import json_lines, json_texts
 

@@ -18,9 +18,9 @@ import httpx
 import tenacity
 from rich.console import Console
 
-from tracestore import eval_report
 from tracestore.client import Client, ClientError
-from tracestore.eval_cases import (
+from tracestore.evals import report as eval_report
+from tracestore.evals.cases import (
     CaseResult,
     Data,
     DatasetRef,
@@ -29,9 +29,9 @@ from tracestore.eval_cases import (
     cases_of,
     dataset,
 )
-from tracestore.eval_report import ScoreSummary
-from tracestore.eval_run import Plan, run_cases
-from tracestore.eval_spans import Collector
+from tracestore.evals.report import ScoreSummary
+from tracestore.evals.run import Plan, run_cases
+from tracestore.evals.spans import Collector
 from tracestore.scorers import Scorer
 
 __all__ = ["CaseResult", "Eval", "EvalError", "EvalResult", "ScoreSummary", "dataset", "running_on"]

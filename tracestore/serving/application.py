@@ -15,8 +15,8 @@ from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from tracestore.embedded import Store
-from tracestore.gate import Gate
-from tracestore.request_frame import App, RequestFrame, SlowBodyError, problem_answer
+from tracestore.serving.gate import Gate
+from tracestore.serving.request_frame import App, RequestFrame, SlowBodyError, problem_answer
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_http import otlp_router
 from tracestore_query.api import api_router

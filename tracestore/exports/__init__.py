@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import pyarrow.fs as pafs
 
-from tracestore.export_reading import ExportError, Rows
-from tracestore.export_targets import File, Folder, Progress
-from tracestore.export_writers import WRITERS
+from tracestore.exports.reading import ExportError, Rows
+from tracestore.exports.targets import File, Folder, Progress
+from tracestore.exports.writers import WRITERS
 from tracestore.store.objects import connect
 
 __all__ = ["FORMATS", "ExportError", "Progress", "export"]

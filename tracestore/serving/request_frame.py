@@ -19,7 +19,7 @@ from prometheus_client import Counter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tracestore.gate import Gate
+from tracestore.serving.gate import Gate
 
 log = structlog.get_logger("tracestore.http")
 

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from tracestore.eval_cases import CaseResult
+from tracestore.evals.cases import CaseResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, Tracer
 
-from tracestore import eval_spans
-from tracestore.eval_cases import Case, CaseResult, scores_of
-from tracestore.eval_spans import Collector, attributes, scoring
+from tracestore.evals import spans as eval_spans
+from tracestore.evals.cases import Case, CaseResult, scores_of
+from tracestore.evals.spans import Collector, attributes, scoring
 from tracestore.scorers import Scorer, arguments_of, name_of
 
 RETRY_WAIT_S = 0.2

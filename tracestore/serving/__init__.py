@@ -1,0 +1,1 @@
+"""The HTTP side of the server: the application, what surrounds each request, keys, the log, its own traces."""
