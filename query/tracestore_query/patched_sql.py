@@ -1,7 +1,7 @@
 """Scans of segments with patches as DuckDB text: whole columns beside the file, or patched rows joined to it.
 
 Beside: the patched columns of all rows are in memory and stand beside the file's others, row by row, so that a
-query costs what it does without patches. Joined: each row asks whether it is patched, which costs some 20 ns, and
+query costs what it does without patches. Joined: each row asks whether it is patched, which costs a join, and
 a filter still reaches the file; so for queries of named traces, for objects, and for columns too large to keep.
 """
 
