@@ -18,7 +18,10 @@ from tracestore.server import Server, ServerSettings
 from tracestore.store import KeyRing
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-SQL = "SELECT scores, tags, expected, metadata FROM spans ORDER BY span_id LIMIT 1"
+SQL = (
+    "SELECT scores, tags, expected, metadata FROM spans "
+    f"WHERE trace_id = '{TRACE}' ORDER BY span_id LIMIT 1"
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,7 @@ def span(number: int) -> dict[str, Any]:
 
 def test_a_client_has_the_verbs_of_a_store(client: Client) -> None:
     client.insert("spans", [span(0), span(1)])
-    (row, _) = client.sql("SELECT * FROM spans ORDER BY span_id").rows()
+    (row, _) = client.sql(f"SELECT * FROM spans WHERE trace_id = '{TRACE}' ORDER BY span_id").rows()
     client.score(row, "good", 0.5)
     client.score((TRACE, row["span_id"].upper()), "good", True, comment="really", author="ann")
     client.tag(row, "a", "b")
