@@ -83,6 +83,7 @@ bench: build/.bench
 	$(PY) -m bench.store --quick
 	$(PY) -m bench.query --rows 500000 --point-rows 1000000
 	$(PY) -m bench.evals --quick
+	$(PY) -m bench.patches --quick
 	$(PY) -m bench.service --seconds 15
 	$(PY) -m bench.service.inserts --spans 50000
 	$(PY) -m bench.compare --rows apm=100000 llm=4000 evolving=50000 events=100000
@@ -96,6 +97,7 @@ bench-full: build/.bench
 	$(PY) -m bench.service --seconds 60
 	$(PY) -m bench.service.inserts --spans 200000
 	$(PY) -m bench.compare --rows apm=1000000 llm=50000 evolving=1000000 events=1000000
+	$(PY) -m bench.patches
 	$(PY) -m bench.growth --full
 	$(PY) -m bench.write_report
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from tracestore.cli_evals import dataset_app, eval_files
 from tracestore.cli_export import export_rows
+from tracestore.cli_feedback import score
 from tracestore.client import ClientError
 from tracestore.demo import run_demo
 from tracestore.embedded import open as open_store
@@ -56,6 +57,7 @@ keys_app = typer.Typer(help="Manages API keys.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(dataset_app, name="dataset")
 app.command(name="eval")(eval_files)
+app.command(name="score")(score)
 app.command(name="export")(export_rows)
 
 

@@ -9,6 +9,10 @@ from typing import Any, Self
 import httpx
 
 from tracestore.client_evals import DatasetClient, ExperimentClient
+from tracestore.feedback import Feedback
+
+PATCHES_A_REQUEST = 5000
+"""Patches sent in one request, which are stored together or not at all."""
 
 
 class ClientError(Exception):
@@ -48,7 +52,7 @@ class Answer:
         return [dict(zip(names, row, strict=True)) for row in self._rows]
 
 
-class Client:
+class Client(Feedback):
     """Talks to a server; a context manager.
 
     Args:
@@ -103,6 +107,24 @@ class Client:
             self._http.post("/api/import", params=known, content=rows)
         ).json()
         return report
+
+    def patch(
+        self,
+        patches: Mapping[str, Any] | Iterable[Mapping[str, Any]],
+        *,
+        project: str | None = None,
+    ) -> int:
+        """Changes scores, metadata, metrics, tags and expected of spans; returns the number of patches.
+
+        Each has `trace_id`, `span_id`, perhaps `project`, and what changes; docs/guide/feedback.md has the
+        rules. Patches beyond some thousands are sent in several requests.
+        """
+        given = [patches] if isinstance(patches, Mapping) else [dict(each) for each in patches]
+        query = {} if project is None else {"project": project}
+        for start in range(0, len(given), PATCHES_A_REQUEST):
+            body = {"patches": given[start : start + PATCHES_A_REQUEST]}
+            self._checked(self._http.post("/api/patch", params=query, json=body))
+        return len(given)
 
     def ingest_otlp(
         self,

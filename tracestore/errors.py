@@ -110,5 +110,9 @@ class ExperimentError(TraceStoreError, ValueError):
     """Says that an experiment cannot be described or compared as asked."""
 
 
+class PatchError(TraceStoreError, ValueError):
+    """Says that a patch of a span cannot be applied as it is written."""
+
+
 class CatalogError(TraceStoreError, RuntimeError):
     """Says that the catalog's database refused an operation; its own message follows."""

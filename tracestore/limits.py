@@ -126,3 +126,6 @@ MAX_CATALOG_PATHS: Final = 262_144
 
 # Bytes of segment files kept locally when segments live in an object store.
 OBJECT_CACHE_BYTES: Final = 4 * 1024 * 1024 * 1024
+
+# Patches that wait to be folded in; about 1 KiB each in memory.
+MAX_PENDING_PATCHES: Final = 1_000_000

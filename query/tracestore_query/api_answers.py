@@ -14,6 +14,7 @@ from tracestore.errors import (
     DatasetError,
     ExperimentError,
     LimitExceededError,
+    PatchError,
     ProjectForbiddenError,
     QueryError,
     TraceStoreError,
@@ -56,6 +57,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownDatasetError, 404),
     (DatasetError, 400),
     (ExperimentError, 400),
+    (PatchError, 400),
     (TraceStoreError, 503),
 )
 

@@ -12,6 +12,7 @@ from tracestore.store import SegmentRef, Snapshot, TableSnapshot
 from tracestore.store.leaf_lookup import LeafCache, LeafLookup, Mask
 from tracestore.variant import leaf_name, parse_path
 from tracestore_query.null_leaves import only_null
+from tracestore_query.patched_data import PatchedData, field_of, has_leaf
 from tracestore_query.plan import EVER, Leaf, Scan, TailGroup
 
 
@@ -29,14 +30,15 @@ class TableReader:
         self._lookup = lookup
         self._total = total
         self._null_only: dict[str, bool] = {}
+        self._patches = PatchedData(view)
 
     def types(self, path: str) -> Sequence[str]:
         """Returns the leaf types that a path's values have."""
-        return self._lookup.types(path)
+        return self._patches.types(path, self._lookup.types(path))
 
     def below(self, path: str) -> Sequence[str]:
         """Returns the paths under a path that have values, sorted."""
-        return self._lookup.below(path)
+        return self._patches.below(path, self._lookup.below(path))
 
     def names(self) -> Sequence[str]:
         """Returns paths that a user may have meant, sorted."""
@@ -48,7 +50,7 @@ class TableReader:
             leaf = (path, "json")
             columns = self._chosen(self._lookup.column_segments(leaf))
             tails = self._chosen(self._lookup.tail_segments(leaf))
-            self._null_only[path] = only_null(path, columns, tails, self._view.memtable)
+            self._null_only[path] = only_null(path, columns, tails, self._patches.tables(path))
         return self._null_only[path]
 
     def in_columns(self, leaf: Leaf) -> bool:
@@ -56,11 +58,13 @@ class TableReader:
         if self._lookup.column_segments(leaf).any():
             return True
         name = physical(leaf)
-        return any(name in chunk.schema.names for chunk in self._view.memtable)
+        return any(name in chunk.schema.names for chunk in self._patches.tables(leaf[0]))
 
     def choose_segments(self, scan: Scan) -> None:
         """Sets a scan's segments: those whose time and paths may hold a matching row."""
         segments = self._view.segments
+        fields = scan.patched_fields = self._patches.fields_of(scan)
+        patched = self._patches.scanned(scan)
         kept = np.ones(len(segments), np.bool_)
         if scan.time_range != EVER:
             low, high = scan.time_range
@@ -73,7 +77,9 @@ class TableReader:
             some = np.zeros(len(segments), np.bool_)
             for leaf in leaves:
                 some |= self._lookup.column_segments(leaf) | self._lookup.tail_segments(leaf)
+                some[[at for at, each in patched.items() if has_leaf(each, physical(leaf))]] = True
             kept &= some
+        scan.patched = {segments[at].uri: each for at, each in patched.items() if kept[at]}
         groups = self._tail_groups(scan, np.flatnonzero(kept))
         tailed = {place for _, places in groups for place in places}
         scan.plain = tuple(
@@ -84,7 +90,7 @@ class TableReader:
             for (leaves, needed), places in groups
         )
         scan.pruned = self._total - int(kept.sum())
-        scan.memtable = self._view.memtable
+        scan.memtable = self._patches.memtable if fields else self._view.memtable
 
     def _tail_groups(
         self, scan: Scan, kept: npt.NDArray[np.int64]
@@ -108,6 +114,11 @@ class TableReader:
                 if len({path for path, _ in wanted}) == 1
                 and wanted[0][0] in {path for path, _ in leaves}
                 and not any(in_column[leaf][place] for leaf in wanted)
+                # A patch may have given a row the path, or taken it away.
+                and not (
+                    self._view.segments[place].uri in scan.patched
+                    and field_of(wanted[0][0]) in scan.patched_fields
+                )
             )
             groups.setdefault((leaves, needed), []).append(place)
         return list(groups.items())

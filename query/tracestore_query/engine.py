@@ -23,10 +23,10 @@ from tracestore_query.errors import (
     QueryMemoryError,
     QueryTimeoutError,
 )
+from tracestore_query.file_sql import leaf_sql_type
 from tracestore_query.functions import allowed
 from tracestore_query.moved_rows import with_moved
 from tracestore_query.plan import ObjectCall
-from tracestore_query.scan_sql import leaf_sql_type
 from tracestore_query.watchdog import Watchdog
 
 _PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
@@ -189,7 +189,7 @@ def add_object_function(cursor: duckdb.DuckDBPyConnection, name: str, call: Obje
             struct = struct.chunk(0) if struct.num_chunks else pa.array([], struct.type)
         names = [field.name for field in struct.type]
         table = pa.table(struct.flatten(), names=names)
-        texts = _unshredded(table, call.path)
+        texts = unshredded(table, call.path)
         return with_moved(texts, table) if call.moved else texts
 
     fields = {"_overflow": "VARCHAR"}
@@ -204,7 +204,7 @@ def add_object_function(cursor: duckdb.DuckDBPyConnection, name: str, call: Obje
     create(name, rebuild, [f"STRUCT({listed})"], "VARCHAR", type="arrow", null_handling="special")
 
 
-def _unshredded(table: pa.Table, path: tuple[str, ...]) -> pa.Array:
+def unshredded(table: pa.Table, path: tuple[str, ...]) -> pa.Array:
     """Returns the JSON under a path for rows that may come from several segments.
 
     A leaf that is a column in one segment and in another's `_overflow` may be in both here, for different
@@ -216,5 +216,5 @@ def _unshredded(table: pa.Table, path: tuple[str, ...]) -> pa.Array:
         if table.num_rows < 2:
             raise
     half = table.num_rows // 2
-    parts = [_unshredded(table.slice(0, half), path), _unshredded(table.slice(half), path)]
+    parts = [unshredded(table.slice(0, half), path), unshredded(table.slice(half), path)]
     return pa.concat_arrays(parts)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tracestore.errors import CorruptionError
-from tracestore_query.scan_sql import row_text
+from tracestore_query.file_sql import row_text
 
 Numbers = npt.NDArray[np.int64]
 

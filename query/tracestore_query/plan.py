@@ -6,12 +6,14 @@ over that scan's leaves. An engine turns scans into its own reads; `scan_sql` do
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 from sqlglot import exp
 
 from tracestore.store import SegmentRef
+from tracestore.store.patch_rows import Overlay
 
 EVER = (-(2**63), 2**63 - 1)
 """The time range that leaves nothing out."""
@@ -44,6 +46,22 @@ class FoundRows:
     table: pa.Table
 
 
+@dataclass(frozen=True, slots=True)
+class PatchedSegment:
+    """Is the patched rows of a segment.
+
+    Attributes:
+        overlay: the rows, with all leaves of the fields that are wanted.
+        whole: gives a leaf's column over all rows of the segment, patches merged, by the column's name; None
+            where that would take more memory than it may.
+        between: gives the half-open range of the rows in a time range, in nanoseconds.
+    """
+
+    overlay: Overlay
+    whole: Callable[[str], pa.Array | None]
+    between: Callable[[int, int], tuple[int, int]]
+
+
 @dataclass(slots=True)
 class Scan:
     """Reads one table, once.
@@ -57,6 +75,7 @@ class Scan:
         memtable: rows in no segment yet.
         fixed: fixed columns wanted, derived ones included.
         leaves: leaves wanted, each with the column name it has in the scan.
+        objects: fields whose values are rebuilt once the result is known.
         required: for every path that a matching row must have, its leaves.
         parts: leaves wanted as columns only, for objects: what lies in a tail is in `_overflow` too.
         rows_wanted: whether every row's place is wanted, to rebuild objects once the result is known.
@@ -65,6 +84,8 @@ class Scan:
         newest_only: whether of the rows of one id only the newest counts, and none where that is a deletion.
         time_range: nanoseconds [start, stop) outside of which no row of it can match.
         trace_ids: the only traces whose rows can match, None for all.
+        patched: of segments, by file: rows whose wanted fields some patch changes.
+        patched_fields: those fields.
     """
 
     token: str
@@ -76,6 +97,7 @@ class Scan:
     fixed: dict[str, None] = field(default_factory=dict)
     leaves: dict[Leaf, str] = field(default_factory=dict)
     parts: dict[Leaf, str] = field(default_factory=dict)
+    objects: dict[str, None] = field(default_factory=dict)
     required: list[tuple[Leaf, ...]] = field(default_factory=list)
     rows_wanted: bool = False
     predicate: str | None = None
@@ -83,6 +105,8 @@ class Scan:
     newest_only: bool = False
     time_range: tuple[int, int] = EVER
     trace_ids: frozenset[str] | None = None
+    patched: dict[str, PatchedSegment] = field(default_factory=dict)
+    patched_fields: frozenset[str] = frozenset()
 
     @property
     def segments(self) -> tuple[SegmentRef, ...]:

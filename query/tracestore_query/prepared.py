@@ -1,4 +1,4 @@
-"""Queries asked again: their plan is kept, and used while the segments are the same and no row is in memory."""
+"""Queries asked again: their plan is kept, and used while segments and patches are the same and no row is in memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tracestore.store import Snapshot
+from tracestore.store.patch_log import NONE, PatchView
 from tracestore.store.segment_row import SegmentRow
 from tracestore_query.parameters import Parameters, values_again
 from tracestore_query.plan import Plan
@@ -57,6 +58,7 @@ class _Kept:
     given: tuple[str, ...]
     version: int
     segments: Mapping[str, tuple[SegmentRow, ...]]
+    patches: Mapping[str, PatchView]
 
 
 class PreparedQueries:
@@ -91,6 +93,8 @@ class PreparedQueries:
             before = kept.segments.get(table, ())
             if memory or len(rows) != len(before):
                 return False
+            if not view.patches.is_same(kept.patches.get(table, NONE)):
+                return False
             if any(row is not old for row, old in zip(rows, before, strict=True)):
                 return False
         return True
@@ -105,8 +109,9 @@ class PreparedQueries:
         if any(memory for _, _, memory in parts.values()):
             return
         segments = {table: rows for table, (_, rows, _) in parts.items()}
+        patches = {table: view.patches for table, view in snapshot.tables.items()}
         with self._lock:
-            self._kept[key.plan] = _Kept(prepared, key.given, snapshot.version, segments)
+            self._kept[key.plan] = _Kept(prepared, key.given, snapshot.version, segments, patches)
             while len(self._kept) > MAX_PREPARED:
                 self._kept.popitem(last=False)
 

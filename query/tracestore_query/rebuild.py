@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracestore.store import SegmentRef
-from tracestore.variant import TABLES, parse_leaf_name, unshred_values
+from tracestore.store.patch_rows import put_back
+from tracestore.variant import TABLES, parse_leaf_name
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
+from tracestore_query.engine import unshredded
 from tracestore_query.file_rows import FileRows, Numbers
 from tracestore_query.moved_rows import with_moved
-from tracestore_query.plan import Rebuilt, Scan
+from tracestore_query.plan import PatchedSegment, Rebuilt, Scan
 
 OVERFLOW = "_overflow"
 SPANS = TABLES["spans"]
@@ -70,12 +72,13 @@ class Rebuilder:
                 if file == ""
                 else self._file_rows(str(file), numbers, scan, paths)
             )
-            for piece, path in zip(pieces, paths, strict=True):
-                values = unshred_values(table, path)
-                if path == (ATTRIBUTES,) and MOVED_ATTRIBUTES in table.column_names:
-                    values = with_moved(values, table)
-                piece.append(_without_null(values))
-            order.append(at)
+            for part, those in _by_patches(table, numbers, scan.patched.get(str(file)), scan):
+                for piece, path in zip(pieces, paths, strict=True):
+                    values = unshredded(part, path)
+                    if path == (ATTRIBUTES,) and MOVED_ATTRIBUTES in part.column_names:
+                        values = with_moved(values, part)
+                    piece.append(_without_null(values))
+                order.append(at[those])
         missing = np.flatnonzero(~valid)
         if len(missing):
             order.append(missing)
@@ -100,6 +103,25 @@ class Rebuilder:
             names.append(MOVED_ATTRIBUTES)
         columns = _wanted_columns(names, _ALL_FIXED, paths)
         return self._files.read(file, numbers, [*columns, OVERFLOW])
+
+
+def _by_patches(
+    table: pa.Table, numbers: Numbers, patched: PatchedSegment | None, scan: Scan
+) -> Iterator[tuple[pa.Table, Numbers]]:
+    """Yields rows and their positions: those without patches, then those with, which have their leaves elsewhere."""
+    every = np.arange(len(numbers))
+    if patched is None:
+        yield table, every
+        return
+    rows = patched.overlay.rows
+    place = np.minimum(np.searchsorted(rows, numbers), len(rows) - 1)
+    changed = rows[place] == numbers
+    if not changed.all():
+        yield table.filter(pa.array(~changed)), every[~changed]
+    if changed.any():
+        new = patched.overlay.table.take(pa.array(place[changed]))
+        old = table.filter(pa.array(changed))
+        yield put_back(old, np.arange(len(old)), new, scan.patched_fields), every[changed]
 
 
 def _without_null(texts: pa.Array) -> pa.Array:

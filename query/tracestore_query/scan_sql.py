@@ -5,7 +5,7 @@ No footer is opened to bind: the schema comes from the catalog, and a column tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,44 +13,28 @@ import pyarrow as pa
 from tracestore.store import SegmentRef
 from tracestore.variant import TABLES, Shredder
 from tracestore_query.data import physical
+from tracestore_query.file_sql import (
+    ARROW_TYPE,
+    SQL_TYPE,
+    entry,
+    files_text,
+    fixed_type,
+    read_parquet,
+)
+from tracestore_query.patched_sql import (
+    MAX_BESIDE,
+    OVERFLOW,
+    Beside,
+    beside,
+    joined,
+    patched_leaves,
+)
 from tracestore_query.plan import FoundRows, Leaf, Scan, TailGroup
 from tracestore_query.tables import quoted
 
 SEGMENT_SUFFIX = ".parquet"
 TAIL_SUFFIX = ".tail.parquet"
 
-_TYPE = {
-    "i64": "BIGINT",
-    "f64": "DOUBLE",
-    "bool": "BOOLEAN",
-    "str": "VARCHAR",
-    "bin": "BLOB",
-    "json": "VARCHAR",
-    "i64[]": "BIGINT[]",
-    "f64[]": "DOUBLE[]",
-    "bool[]": "BOOLEAN[]",
-    "str[]": "VARCHAR[]",
-    "json[]": "VARCHAR[]",
-}
-_ARROW = {
-    "i64": pa.int64(),
-    "f64": pa.float64(),
-    "bool": pa.bool_(),
-    "str": pa.string(),
-    "bin": pa.binary(),
-    "json": pa.string(),
-    "i64[]": pa.list_(pa.int64()),
-    "f64[]": pa.list_(pa.float64()),
-    "bool[]": pa.list_(pa.bool_()),
-    "str[]": pa.list_(pa.string()),
-    "json[]": pa.list_(pa.string()),
-}
-_FIXED_TYPE = {
-    pa.string(): "VARCHAR",
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-}
 # A tail row's value, as the type its leaf has: lists are JSON text there.
 _TAIL_VALUE = {
     "i64": "i64",
@@ -85,11 +69,6 @@ class ScanText:
     tables: dict[str, pa.Table]
 
 
-def leaf_sql_type(leaf_type: str) -> str:
-    """Returns the engine's type of a leaf's column."""
-    return _TYPE[leaf_type]
-
-
 def scan_text(scan: Scan) -> ScanText:
     """Returns what gives a scan's rows and columns, to stand in FROM."""
     stored = _stored_columns(scan)
@@ -97,8 +76,7 @@ def scan_text(scan: Scan) -> ScanText:
         return ScanText(_table_function(scan, stored), {})
     parts: list[str] = []
     tables: dict[str, pa.Table] = {}
-    if scan.plain:
-        parts.append(_read(scan, scan.plain, stored))
+    parts += _read_plain(scan, stored, tables)
     parts += [
         _read_with_tail(scan, group, stored, tables)
         for group in scan.tailed
@@ -116,25 +94,17 @@ def scan_text(scan: Scan) -> ScanText:
 
 def _is_plain(scan: Scan) -> bool:
     """Tells whether a scan is nothing but files whose columns are wanted as they are: the engine plans it faster."""
-    if not scan.plain or scan.tailed or scan.memtable or scan.parts:
+    if not scan.plain or scan.tailed or scan.memtable or scan.parts or scan.patched:
         return False
     return scan.predicate is None and not scan.rows_wanted and not _DERIVED.keys() & scan.fixed
 
 
 def _table_function(scan: Scan, stored: Sequence[str]) -> str:
-    entries = [_entry(name, name, _fixed_type(scan, name)) for name in stored]
+    entries = [entry(name, name, fixed_type(scan, name)) for name in stored]
     entries += [
-        _entry(physical(leaf), column, _TYPE[leaf[1]]) for leaf, column in scan.leaves.items()
+        entry(physical(leaf), column, SQL_TYPE[leaf[1]]) for leaf, column in scan.leaves.items()
     ]
-    return _files(scan.plain, entries)
-
-
-def _files(segments: Sequence[SegmentRef], entries: Sequence[str], options: str = "") -> str:
-    """Returns the call that reads files by a schema."""
-    files = ", ".join(quoted(segment.uri) for segment in segments)
-    # count(*) reads no column; the schema may not be empty.
-    listed = ", ".join(entries) or _entry("project", "project", "VARCHAR")
-    return f"read_parquet([{files}], schema=MAP {{{listed}}}{options})"
+    return files_text(scan.plain, entries)
 
 
 def newest_rows(source: str) -> str:
@@ -161,55 +131,61 @@ def _stored_columns(scan: Scan) -> list[str]:
     return list(wanted)
 
 
-def _fixed_type(scan: Scan, name: str) -> str:
-    if name == "_overflow":
-        return "VARCHAR"
-    arrow_type = TABLES[scan.table].columns[name]
-    return _FIXED_TYPE.get(arrow_type, "TIMESTAMPTZ")
+def _read_plain(scan: Scan, stored: Sequence[str], tables: dict[str, pa.Table]) -> list[str]:
+    """Returns the reads of segments without tails: those without patches together, then those with."""
+    patched = [segment for segment in scan.plain if segment.uri in scan.patched]
+    whole = [segment for segment in scan.plain if segment.uri not in scan.patched]
+    sources = []
+    if whole:
+        sources.append(f"({read_parquet(scan, whole, stored, scan.rows_wanted)})")
+    names = {leaf: physical(leaf) for leaf in (*scan.leaves, *scan.parts)}
+    for segment in patched[:MAX_BESIDE]:
+        found = beside(scan, segment, stored, names)
+        if found is None:
+            sources.append(_read_joined(scan, (segment,), stored, tables))
+        else:
+            sources.append(_read_beside(scan, segment, stored, found, tables))
+    if patched[MAX_BESIDE:]:
+        sources.append(_read_joined(scan, patched[MAX_BESIDE:], stored, tables))
+    return [_outer(scan, source, _PLACE) for source in sources]
 
 
-def _entry(physical: str, name: str, sql_type: str) -> str:
-    return f"{quoted(physical)}: {{name: {quoted(name)}, type: {quoted(sql_type)}, default_value: NULL}}"
-
-
-def _read_parquet(
-    scan: Scan, segments: Sequence[SegmentRef], stored: Iterable[str], places: bool
+def _read_joined(
+    scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str], tables: dict[str, pa.Table]
 ) -> str:
-    """Returns a SELECT of stored columns and leaves over the files, and each row's place where it is wanted."""
-    entries = [_entry(name, name, _fixed_type(scan, name)) for name in stored]
-    columns = [f'"{name}"' for name in stored]
-    raw: dict[Leaf, str] = {}
-    for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
-        sql_type = _TYPE[leaf[1]]
-        if leaf not in raw:
-            raw[leaf] = f"__raw{len(raw)}"
-            entries.append(_entry(physical(leaf), raw[leaf], sql_type))
-        columns.append(f'"{raw[leaf]}" AS "{column}"')
-    if places:
-        columns += ["filename", "file_row_number"]
-    options = ", filename=true, file_row_number=true" if places else ""
-    return f"SELECT {', '.join(columns) or '1 AS __one'} FROM {_files(segments, entries, options)}"
+    base = f"({read_parquet(scan, segments, stored, places=True)})"
+    return joined(scan, segments, base, _patched_columns(scan, stored), tables)
 
 
-def _read(scan: Scan, segments: Sequence[SegmentRef], stored: Sequence[str]) -> str:
-    source = f"({_read_parquet(scan, segments, stored, scan.rows_wanted)})"
-    return _outer(scan, source, "filename AS __file, file_row_number AS __row")
+def _read_beside(
+    scan: Scan,
+    segment: SegmentRef,
+    stored: Sequence[str],
+    found: Beside,
+    tables: dict[str, pa.Table],
+) -> str:
+    """Returns a source of one segment's rows: columns of its file, and others beside them."""
+    every = {*scan.leaves.values(), *scan.parts.values()}
+    if not found.columns:
+        return f"({read_parquet(scan, (segment,), stored, scan.rows_wanted)})"
+    name = f"{scan.token}_patched{len(tables)}"
+    tables[name] = pa.table(found.columns)
+    if not stored and not scan.rows_wanted and every == found.columns.keys():
+        return f'"{name}"'
+    places = scan.rows_wanted or found.rows is not None
+    base = read_parquet(scan, (segment,), stored, places, found.columns.keys())
+    if found.rows is not None:
+        # The same rows of the file, in their order: segments are sorted by time.
+        base += f" WHERE file_row_number >= {found.rows[0]} AND file_row_number < {found.rows[1]}"
+    return f'(SELECT * FROM ({base}) POSITIONAL JOIN "{name}")'
 
 
-def row_text(file: str, numbers: Sequence[int], columns: Sequence[str]) -> str:
-    """Returns the SELECT of columns of a file's rows by number, and their numbers as `file_row_number`.
-
-    A column that the file lacks is left out: older files have fewer fixed ones.
-    """
-    listed = ", ".join(quoted(name) for name in ("file_row_number", *columns))
-    if numbers[-1] - numbers[0] == len(numbers) - 1:
-        wanted = f"BETWEEN {numbers[0]} AND {numbers[-1]}"
-    else:
-        wanted = f"IN ({', '.join(map(str, numbers))})"
-    return (
-        f"SELECT COLUMNS(lambda name: name IN ({listed})) "
-        f"FROM read_parquet({quoted(file)}, file_row_number=true) WHERE file_row_number {wanted}"
-    )
+def _patched_columns(scan: Scan, stored: Sequence[str]) -> list[tuple[str, str, pa.DataType]]:
+    """Returns (column, physical name, type) of what patches may change in a scan."""
+    found = [(column, physical(leaf), ARROW_TYPE[leaf[1]]) for leaf, column in patched_leaves(scan)]
+    if OVERFLOW in stored:
+        found.append((OVERFLOW, OVERFLOW, pa.string()))
+    return found
 
 
 def tail_rows(scan: Scan, group: TailGroup, path: str, limit: int) -> str:
@@ -228,7 +204,7 @@ def _read_with_tail(
     if group.found is not None and not stored and not scan.parts and len(by_path) == 1:
         alone = {leaf for leaf in scan.leaves if leaf[0] != group.found.path}
         if not alone:
-            return _outer(scan, _found_alone(scan, group.found, tables), _FOUND_PLACE)
+            return _outer(scan, _found_alone(scan, group.found, tables), _PLACE)
     base = _base(scan, group, stored)
     joins = []
     replaced = []
@@ -248,10 +224,11 @@ def _read_with_tail(
         )
         replaced += [f'{tail}."{column}" AS "{column}"' for _, column in columns]
     source = f"(SELECT base.* REPLACE ({', '.join(replaced)}) FROM ({base}) base {' '.join(joins)})"
-    return _outer(scan, source, "filename AS __file, file_row_number AS __row")
+    source = joined(scan, group.segments, source, _patched_columns(scan, stored), tables)
+    return _outer(scan, source, _PLACE)
 
 
-_FOUND_PLACE = "filename AS __file, file_row_number AS __row"
+_PLACE = "filename AS __file, file_row_number AS __row"
 
 
 def _found_alone(scan: Scan, found: FoundRows, tables: dict[str, pa.Table]) -> str:
@@ -262,7 +239,7 @@ def _found_alone(scan: Scan, found: FoundRows, tables: dict[str, pa.Table]) -> s
     columns = ["file AS filename", "row AS file_row_number"]
     for leaf, column in scan.leaves.items():
         columns.append(
-            f'"{column}"' if column in held else f'CAST(NULL AS {_TYPE[leaf[1]]}) AS "{column}"'
+            f'"{column}"' if column in held else f'CAST(NULL AS {SQL_TYPE[leaf[1]]}) AS "{column}"'
         )
     return f'(SELECT {", ".join(columns)} FROM "{source}")'
 
@@ -270,14 +247,14 @@ def _found_alone(scan: Scan, found: FoundRows, tables: dict[str, pa.Table]) -> s
 def _base(scan: Scan, group: TailGroup, stored: Sequence[str]) -> str:
     """Returns the rows of a group's segments; where those wanted are known, only these."""
     if group.found is None:
-        return _read_parquet(scan, group.segments, stored, places=True)
+        return read_parquet(scan, group.segments, stored, places=True)
     table = group.found.table
     by_file: dict[str, list[str]] = {}
     for file, row in zip(table["file"].to_pylist(), table["row"].to_pylist(), strict=True):
         by_file.setdefault(file, []).append(str(row))
     # Row numbers as literals reach the reader, which skips all other rows; a join's do not.
     return " UNION ALL ".join(
-        f"{_read_parquet(scan, (segment,), stored, places=True)} "
+        f"{read_parquet(scan, (segment,), stored, places=True)} "
         f"WHERE file_row_number IN ({', '.join(by_file[segment.uri])})"
         for segment in group.segments
         if segment.uri in by_file
@@ -321,9 +298,11 @@ def _outer(scan: Scan, source: str, place: str) -> str:
 
 
 def _empty(scan: Scan, stored: Sequence[str]) -> str:
-    columns = [f'CAST(NULL AS {_fixed_type(scan, name)}) AS "{name}"' for name in stored]
+    columns = [f'CAST(NULL AS {fixed_type(scan, name)}) AS "{name}"' for name in stored]
     leaves = (*scan.leaves.items(), *scan.parts.items())
-    columns += [f'CAST(NULL AS {_TYPE[leaf_type]}) AS "{name}"' for (_, leaf_type), name in leaves]
+    columns += [
+        f'CAST(NULL AS {SQL_TYPE[leaf_type]}) AS "{name}"' for (_, leaf_type), name in leaves
+    ]
     columns.append("0::BIGINT AS __row")
     return _outer(scan, f"(SELECT {', '.join(columns)} WHERE false)", "'' AS __file")
 
@@ -342,7 +321,7 @@ def _memory_table(scan: Scan, stored: Sequence[str]) -> pa.Table | None:
         absent = {leaf for leaf in scan.leaves if physical(leaf) not in held}
         spilled = _spilled(chunk, absent, scan.table) if absent else {}
         for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
-            want = _ARROW[leaf[1]]
+            want = ARROW_TYPE[leaf[1]]
             if physical(leaf) in held:
                 found = chunk.column(physical(leaf))
                 arrays[column] = found if found.type == want else found.cast(want)

@@ -201,6 +201,8 @@ class Query:
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
         read = reader_of(snapshot, self._leaves, projects)
         plan = Binder(Binding(read, catalog, datasets)).bind(tree)
+        for rebuilt in plan.rebuilt:
+            rebuilt.scan.objects[rebuilt.path[0]] = None
         for scan in plan.scans.values():
             read(scan.table).choose_segments(scan)
             scan.tailed = tuple(_with_found_rows(scan, group, held) for group in scan.tailed)

@@ -60,7 +60,16 @@ def test_every_answer_is_one_that_the_document_tells(api: Any) -> None:
 def test_the_document_names_every_route_and_error(server: Server) -> None:
     document = httpx.get(f"{server.url}/openapi.json").json()
     paths = set(document["paths"])
-    wanted = ("query", "schema", "traces/{trace_id}", "import", "export", "datasets", "experiments")
+    wanted = (
+        "query",
+        "schema",
+        "traces/{trace_id}",
+        "import",
+        "export",
+        "datasets",
+        "experiments",
+        "patch",
+    )
     assert {f"/api/{name}" for name in wanted} <= paths
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

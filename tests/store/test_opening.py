@@ -85,7 +85,7 @@ def test_a_newer_catalog_is_refused_by_name(tmp_path: Path, mode: str) -> None:
     database.close()
     with pytest.raises(
         FormatVersionError,
-        match=r"catalog\.sqlite: unexpected schema version; got 99; want at most 2; open it with a newer",
+        match=r"catalog\.sqlite: unexpected schema version; got 99; want at most 3; open it with a newer",
     ):
         open_store(tmp_path, mode=mode)
 

@@ -60,6 +60,24 @@ class SegmentFile:
         with _named(self.path):
             return self._file.read(columns=list(names), use_threads=False)
 
+    def rows_at(self, numbers: npt.NDArray[np.int64], names: Sequence[str]) -> pa.Table:
+        """Returns those of these columns that the file has, of rows by number, ascending.
+
+        Row groups without such a row are not read.
+        """
+        held = [name for name in names if name in self.schema.names]
+        parts: list[pa.Table] = []
+        first = 0
+        for group in range(self._file.num_row_groups):
+            stop = first + self._file.metadata.row_group(group).num_rows
+            low, high = np.searchsorted(numbers, [first, stop]).tolist()
+            if low < high:
+                with _named(self.path):
+                    table = self._file.read_row_group(group, columns=held, use_threads=False)
+                parts.append(table.take(pa.array(numbers[low:high] - first)))
+            first = stop
+        return pa.concat_tables(parts) if parts else self.schema.empty_table().select(held)
+
     def times(self, column: str) -> npt.NDArray[np.int64]:
         """Returns an integer column of all rows."""
         values: npt.NDArray[np.int64] = self.columns([column]).column(0).to_numpy()

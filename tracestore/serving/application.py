@@ -24,6 +24,7 @@ from tracestore_query.api_answers import Problem
 from tracestore_query.api_datasets import datasets_router
 from tracestore_query.api_experiments import experiments_router
 from tracestore_query.api_export import export_router
+from tracestore_query.api_patches import patches_router
 from tracestore_query.api_schema import schema_router
 from tracestore_query.api_traces import traces_router
 
@@ -97,6 +98,7 @@ def make_app(
     app.include_router(export_router(store.query))
     app.include_router(datasets_router(store.datasets))
     app.include_router(experiments_router(store.experiments))
+    app.include_router(patches_router(store.patch))
     app.openapi = functools.partial(_document, app)  # type: ignore[method-assign]
     return RequestFrame(app, gate, requests, body_timeout_s, log_all=log_all, tracer=tracer)
 

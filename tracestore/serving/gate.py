@@ -19,6 +19,7 @@ MISSING: Final = "an API key is missing or unknown; send it as `Authorization: B
 _SCOPES: Final = (
     ("/v1/", ("ingest",)),
     ("/api/import", ("ingest",)),
+    ("/api/patch", ("ingest",)),
     ("/api/datasets/query", ("ingest", "read")),
     ("/api/experiments/compare", ("read",)),
     ("/api/", ("read",)),

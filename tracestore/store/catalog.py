@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracestore import limits
 from tracestore.errors import CatalogError
-from tracestore.store import catalog_engine, catalog_schema, filenames, packing
+from tracestore.store import catalog_engine, catalog_patches, catalog_schema, filenames, packing
 from tracestore.store.catalog_paths import PathLedger
 from tracestore.store.catalog_schema import (
     DATASET_SNAPSHOTS,
@@ -40,7 +40,10 @@ _BATCH = 500  # identifiers in one IN list, below SQLite's and PostgreSQL's boun
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Is what one transaction does to the list of segments; it happens whole or not at all."""
+    """Is what one transaction does to the list of segments; it happens whole or not at all.
+
+    `folded` are patches, by time, that the added segments hold or that have no span any more.
+    """
 
     added: Sequence[NewSegment] = ()
     removed: Sequence[SegmentRow] = ()
@@ -48,6 +51,7 @@ class Change:
     finished_delete: str | None = None
     deleted_rows: int = 0
     now_ns: int = 0
+    folded: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,7 @@ class Catalog:
                 self._remove(connection, change.removed, version, ledger)
                 ledger.write(connection, change.now_ns)
                 _note_projects(connection, change)
+                catalog_patches.delete_in(connection, change.folded)
                 if change.wal_mark is not None:
                     _set_meta(connection, "wal_mark", str(change.wal_mark))
                 if change.finished_delete is not None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tracestore.errors import FormatVersionError
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 METADATA: Final = sa.MetaData()
 
@@ -132,14 +132,32 @@ DATASET_SNAPSHOTS: Final = sa.Table(
     sa.Column("created_ns", sa.BigInteger, nullable=False),
 )
 
+PATCHES: Final = sa.Table(
+    "tracestore_patches",
+    METADATA,
+    sa.Column("created_ns", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("trace_id", sa.Text, nullable=False),
+    sa.Column("span_id", sa.Text, nullable=False),
+    sa.Column("change", sa.Text, nullable=False),
+    sa.Index("tracestore_patches_owner", "project", "trace_id"),
+)
+
 
 def _add_evals(connection: sa.Connection) -> None:
     tables = [EXPERIMENTS, DATASETS, DATASET_VERSIONS, DATASET_SNAPSHOTS]
     METADATA.create_all(connection, tables=tables)
 
 
+def _add_patches(connection: sa.Connection) -> None:
+    METADATA.create_all(connection, tables=[PATCHES])
+
+
 # Step n takes a catalog of version n to version n + 1, inside the transaction that opens it.
-MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {1: _add_evals}
+MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {
+    1: _add_evals,
+    2: _add_patches,
+}
 
 
 def prepare(connection: sa.Connection, name: str, defaults: dict[str, str]) -> bool:

@@ -15,6 +15,7 @@ from typing import Final
 from tracestore import limits
 from tracestore.store import filenames
 from tracestore.store.core import Core
+from tracestore.store.patch_folding import next_fold
 from tracestore.store.rewrite import DamagedInputError, Rewritten, rewrite, slices_of
 from tracestore.store.segment_row import SegmentRow
 
@@ -55,7 +56,8 @@ class CompactionReport:
 def compact(core: Core, *, full: bool = False) -> CompactionReport:
     """Merges until nothing is worth merging; `full` merges whatever is not one segment a day.
 
-    A damaged input is quarantined and the rest merged without it.
+    Patches are folded in on the way; segments with many of them are rewritten alone. A damaged input is
+    quarantined and the rest merged without it.
     """
     core.require_writable()
     report = CompactionReport()
@@ -63,7 +65,7 @@ def compact(core: Core, *, full: bool = False) -> CompactionReport:
     while True:
         with core.maintenance:
             core.require_writable()
-            inputs = choose(core, full=full, tried=tried)
+            inputs = choose(core, full=full, tried=tried) or next_fold(core, full=full)
             if not inputs:
                 return report
             tried.add(frozenset(row.segment_id for row in inputs))
@@ -77,7 +79,7 @@ def compact(core: Core, *, full: bool = False) -> CompactionReport:
 def compact_once(core: Core) -> bool:
     """Does the one merge that is most worth it; returns whether there was one."""
     with core.maintenance:
-        inputs = choose(core, full=False, tried=set())
+        inputs = choose(core, full=False, tried=set()) or next_fold(core, full=False)
         if not inputs:
             return False
         try:

@@ -1,6 +1,6 @@
 """The parts of an open store that its services share, and the one lock that orders them.
 
-Lock order, outermost first: `maintenance` (rewrites), `flushing`, the gate, a memtable's lock, the
+Lock order, outermost first: `maintenance` (rewrites), `flushing`, `patching`, the gate, a memtable's lock, the
 WAL's locks, `lock`. `lock` is held for moments only and never while a file is read or written.
 """
 
@@ -17,6 +17,8 @@ from tracestore.store.catalog import Catalog
 from tracestore.store.clock import Clock
 from tracestore.store.gate import Gate
 from tracestore.store.generation import Generation
+from tracestore.store.patch_log import PatchLog
+from tracestore.store.patch_places import PatchPlaces
 from tracestore.store.recent_spans import RecentSpans
 from tracestore.store.segment_index import SegmentIndex
 from tracestore.store.segment_row import SegmentRow
@@ -54,6 +56,8 @@ class Core:
     Attributes:
         generation: the memtables that take rows.
         frozen: generations being flushed, oldest first.
+        patches: changes of spans that are not folded in yet; `patching` is held while some are added.
+        patch_places: which rows they change.
         pins: open snapshots by segment id; the files of pinned segments are kept.
         changed: notified when a flush ends or work arrives; its lock is `lock`.
     """
@@ -87,6 +91,9 @@ class Core:
             settings.recent_keys, settings.recent_seconds, settings.clock, self._recent_segments
         )
         self.tails = TailCache(catalog)
+        self.patching = threading.Lock()
+        self.patches = PatchLog()
+        self.patch_places = PatchPlaces(self.patches.key_maker)
         self.pins: Counter[str] = Counter()
         self.faults: list[Fault] = []
         self.quarantined: dict[str, SegmentRow] = {}

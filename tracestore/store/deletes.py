@@ -2,7 +2,8 @@
 
 1. note the delete                          crash after: the next open goes on with 2
 2. flush, so that rows in memory are in segments
-3. rewrite segment by segment               crash after: the next open goes on; rewriting twice is harmless
+3. rewrite segment by segment, patches of
+   rows that go with them                   crash after: the next open goes on; rewriting twice is harmless
 4. note that it is finished
 The old files go when no snapshot needs them any more.
 """
@@ -17,7 +18,7 @@ import pyarrow as pa
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.read import SegmentFile
 from tracestore.segment.tables import SEGMENT_TABLES
-from tracestore.store import flush, garbage, predicate
+from tracestore.store import flush, garbage, patch_folding, predicate
 from tracestore.store.catalog import Change
 from tracestore.store.core import Core
 from tracestore.store.predicate import Predicate
@@ -67,9 +68,17 @@ def apply(core: Core, delete_id: str, wanted: Predicate) -> DeleteReport:
         segments += gone > 0
     if wanted.is_whole_project and wanted.project is not None:
         core.catalog.forget_project(wanted.project)
+    folded = patch_folding.of_predicate(core, wanted)
     core.catalog.commit(
-        Change(finished_delete=delete_id, deleted_rows=rows, now_ns=core.clock.now_ns())
+        Change(
+            finished_delete=delete_id,
+            deleted_rows=rows,
+            now_ns=core.clock.now_ns(),
+            folded=folded,
+        )
     )
+    with core.lock:
+        core.patches.remove(folded)
     core.version = core.catalog.version()
     with core.lock:
         unread = [row for row in core.quarantined.values() if wanted.may_match(row)]
@@ -98,8 +107,12 @@ def remove_matching(core: Core, row: SegmentRow, wanted: Predicate) -> int:
 
 def drop_whole(core: Core, rows: list[SegmentRow]) -> None:
     """Takes segments out of the catalog; their files go after their last reader."""
-    applied = core.catalog.commit(Change(removed=rows, now_ns=core.clock.now_ns()))
+    gone = patch_folding.of_segments(core, rows)
+    change = Change(removed=rows, now_ns=core.clock.now_ns(), folded=gone)
+    applied = core.catalog.commit(change)
     with core.lock:
         core.index.apply((), [row.segment_id for row in rows])
         core.version = applied.version
+        core.patches.remove(gone)
+    core.patch_places.forget([row.segment_id for row in rows])
     garbage.collect(core)

@@ -19,8 +19,9 @@ from tracestore.errors import (
     TraceStoreError,
     UnsupportedPayloadError,
 )
-from tracestore.store import filenames, flush, garbage, ingest, payloads
+from tracestore.store import catalog_patches, filenames, flush, garbage, ingest, payloads
 from tracestore.store.core import Core, Fault
+from tracestore.store.patch_log import Patch
 from tracestore.store.segment_row import SegmentRow
 from tracestore.store.wal import Wal
 from tracestore.store.wal_format import Frame
@@ -30,12 +31,21 @@ _UNREADABLE = (PayloadError, LimitExceededError, UnsupportedPayloadError)
 
 
 def load_index(core: Core) -> None:
-    """Reads the catalog's segments into memory and sets aside those that must not be read."""
-    version, rows = core.catalog.load()
+    """Reads the catalog's segments and patches into memory and sets aside segments that must not be read.
+
+    A fold moves patches into segments in one transaction: what is read must be of one moment.
+    """
+    while True:
+        mark = catalog_patches.mark(core.catalog)
+        version, rows = core.catalog.load()
+        patches = [Patch.of(*row) for row in catalog_patches.read(core.catalog)]
+        if (version, mark) == (core.catalog.version(), catalog_patches.mark(core.catalog)):
+            break
     with core.lock:
         core.version = version
         live = [row for row in rows if row.fault is None]
         core.index.apply(live, [row.segment_id for row in core.index.rows()])
+        core.patches.replace(patches)
         core.quarantined = {row.segment_id: row for row in rows if row.fault is not None}
         core.faults = [
             Fault(row.place, f"quarantined: {row.fault}") for row in core.quarantined.values()
@@ -51,7 +61,8 @@ def newest_id(core: Core) -> str | None:
 
 def refresh(core: Core) -> None:
     """Brings a reader up to the catalog's newest version."""
-    if core.catalog.version() != core.version:
+    mark = catalog_patches.mark(core.catalog)
+    if core.catalog.version() != core.version or mark != (core.patches.last_ns, core.patches.count):
         core.catalog.paths.forget()
         load_index(core)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tracestore.segment.tables import SEGMENT_TABLES
-from tracestore.store import deletes, filenames
+from tracestore.store import deletes, filenames, patch_folding
+from tracestore.store.catalog import Change
 from tracestore.store.core import Core
 from tracestore.store.deletes import remove_matching
 from tracestore.store.predicate import Predicate
@@ -46,4 +47,11 @@ def _expire_project(core: Core, project: str, cutoff_ns: int) -> int:
                 expired += remove_matching(core, row, old)
             except DamagedInputError as error:
                 core.quarantine(error.row, str(error.cause))
+    gone = patch_folding.before(core, project, cutoff_ns)
+    if gone:
+        # Their spans never came, or went with the days above.
+        applied = core.catalog.commit(Change(now_ns=core.clock.now_ns(), folded=gone))
+        with core.lock:
+            core.version = applied.version
+            core.patches.remove(gone)
     return expired

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,9 @@ from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store import garbage, row_order
 from tracestore.store.catalog import Change
 from tracestore.store.core import Core
+from tracestore.store.patch_folding import Folding
+from tracestore.store.patch_log import Patch
+from tracestore.store.patch_rows import with_changes
 from tracestore.store.segment_row import NewSegment, SegmentRow
 from tracestore.variant import Shredder
 
@@ -58,18 +61,24 @@ def rewrite(
 ) -> Rewritten:
     """Replaces segments of one table and project by as few as the bounds of memory allow.
 
-    Rows are sorted again, rows that `drop` names and repeated spans left out, leaf columns chosen
-    again. Outputs do not overlap in time. `delete` is noted as finished in the same transaction.
+    Patches are merged into their rows and leave the log. Rows are sorted again, rows that `drop` names
+    and repeated spans left out, leaf columns chosen again. Outputs do not overlap in time. `delete` is
+    noted as finished in the same transaction.
     The caller holds `core.maintenance`. Raises DamagedInputError; nothing has changed then.
     """
     for row in inputs:
         _verify(core, row)
+    folding = _folding(core, inputs)
     outputs: list[NewSegment] = []
     try:
         for low, high in time_slices(core, inputs):
-            outputs += _write_slice(core, inputs, low, high, drop)
+            outputs += _write_slice(core, inputs, low, high, drop, folding)
         change = Change(
-            added=outputs, removed=inputs, finished_delete=delete, now_ns=core.clock.now_ns()
+            added=outputs,
+            removed=inputs,
+            finished_delete=delete,
+            now_ns=core.clock.now_ns(),
+            folded=folding.gone,
         )
         applied = core.catalog.commit(change)
     except BaseException:
@@ -79,6 +88,8 @@ def rewrite(
     with core.lock:
         core.index.apply(applied.added, [row.segment_id for row in inputs])
         core.version = applied.version
+        core.patches.remove(folding.gone)
+    core.patch_places.forget([row.segment_id for row in inputs])
     garbage.collect(core)
     return Rewritten(
         inputs=len(inputs),
@@ -122,7 +133,12 @@ def _times(core: Core, row: SegmentRow) -> Times:
 
 
 def _write_slice(
-    core: Core, inputs: Sequence[SegmentRow], low: int, high: int, drop: Drop | None
+    core: Core,
+    inputs: Sequence[SegmentRow],
+    low: int,
+    high: int,
+    drop: Drop | None,
+    folding: Folding,
 ) -> list[NewSegment]:
     spec = SEGMENT_TABLES[inputs[0].table]
     shredder = Shredder(table=spec.name, max_paths=limits.MAX_NODES)
@@ -134,10 +150,12 @@ def _write_slice(
             times = file.times(spec.time_ns_column)
             start, stop = np.searchsorted(times, [low, high]).tolist()
             for part in file.parts(start, stop, indexed=True):
-                first = shredder.rows
-                shredder.append_table(part)
-                if drop is not None:
-                    dropped.append(np.flatnonzero(drop(part)) + first)
+                for piece in _patched(part, start, folding.of(row)):
+                    first = shredder.rows
+                    shredder.append_table(piece)
+                    if drop is not None:
+                        dropped.append(np.flatnonzero(drop(piece)) + first)
+                start += len(part)
     kept = np.arange(shredder.rows, dtype=np.int64)
     if dropped:
         kept = np.setdiff1d(kept, np.concatenate(dropped), assume_unique=True)
@@ -146,6 +164,35 @@ def _write_slice(
         return []
     table, tail = shredder.finish(order=order, tail=True, dictionary=True)
     return [core.segments.write(table, tail, spec, inputs[0].project)]
+
+
+def _patched(
+    part: pa.Table, start: int, by_row: Mapping[int, tuple[Patch, ...]]
+) -> Iterator[pa.Table]:
+    """Yields a part of a segment that begins at a row: rows as they are, then those with patches, merged."""
+    numbers = np.array(
+        [row for row in sorted(by_row) if start <= row < start + len(part)], np.int64
+    )
+    if len(numbers) == 0:
+        yield part
+        return
+    changes = [by_row[row] for row in numbers.tolist()]
+    fields = frozenset(name for patches in changes for patch in patches for name in patch.fields)
+    rest = np.ones(len(part), np.bool_)
+    rest[numbers - start] = False
+    yield part.filter(pa.array(rest))
+    yield with_changes(part, numbers - start, changes, fields)
+
+
+def _folding(core: Core, inputs: Sequence[SegmentRow]) -> Folding:
+    try:
+        return Folding(core, inputs)
+    except (CorruptionError, StoreMissingError) as error:
+        # Which of them is damaged is found by reading them one by one.
+        for row in inputs:
+            with _reading(core, row) as file:
+                file.columns(["trace_id", "span_id"])
+        raise DamagedInputError(inputs[0], error) from error
 
 
 def _verify(core: Core, row: SegmentRow) -> None:

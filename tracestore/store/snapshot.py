@@ -19,6 +19,7 @@ from tracestore.store import filenames
 from tracestore.store.core import Core, Fault
 from tracestore.store.leases import Lease
 from tracestore.store.memtable import Memtable
+from tracestore.store.patch_log import NONE, PatchView
 from tracestore.store.path_table import Leaf, OwnedPaths, column_of, types_by_path
 from tracestore.store.segment_index import SegmentGroup, TimeRange
 from tracestore.store.segment_row import SegmentRow
@@ -118,7 +119,7 @@ class SegmentRef:
 
 
 class TableSnapshot:
-    """Is one table of a snapshot."""
+    """Is one table of a snapshot. `patches` are in no segment yet; `patched_snapshot` merges them."""
 
     def __init__(
         self,
@@ -126,11 +127,13 @@ class TableSnapshot:
         table: str,
         rows: Sequence[SegmentRow],
         memory: Sequence[tuple[Memtable, int]],
+        patches: PatchView,
     ) -> None:
         self._core = core
         self._rows = tuple(rows)
         self._memory = tuple(memory)
         self.table = table
+        self.patches = patches
         self.segments: tuple[SegmentRef, ...] = tuple(SegmentRef(core, row) for row in rows)
 
     def parts(
@@ -244,7 +247,13 @@ def take_snapshot(
         # A merge replaced some of the segments while paths were looked up: look again.
     release = functools.partial(_release, core, view.rows, lease)
     views = {
-        table: TableSnapshot(core, table, view.chosen[table], view.memory[table])
+        table: TableSnapshot(
+            core,
+            table,
+            view.chosen[table],
+            view.memory[table],
+            view.patches if table == "spans" else NONE,
+        )
         for table in tables
     }
     return Snapshot(views, view.version, view.faults, release)
@@ -265,6 +274,8 @@ class _View:
         with core.lock:
             groups = {table: core.index.groups(table, projects) for table in tables}
             self.memory = {table: _marks(core, table, projects) for table in tables}
+            # With the segments, in one moment: a patch is in the log or in a segment, and never in both.
+            self.patches = core.patches.view(projects)
             self.version = core.version
             self.faults = tuple(core.faults)
             core.last_read_s = core.clock.elapsed_s()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tracestore.feedback import Feedback
 from tracestore.store import (
     check,
     compaction,
@@ -20,6 +21,7 @@ from tracestore.store import (
     retention,
     stats,
 )
+from tracestore.store import patches as patching
 from tracestore.store import rows as row_payloads
 from tracestore.store.check import CheckReport
 from tracestore.store.compaction import CompactionReport
@@ -42,7 +44,7 @@ from tracestore.store.stats import StoreStats
 from tracestore.store.wal_format import Frame
 
 
-class Store:
+class Store(Feedback):
     """Is an open store. Thread-safe; a context manager.
 
     Attributes:
@@ -169,6 +171,23 @@ class Store:
             total.add_payload(self._write(frame), first_row)
             first_row += count
         return total
+
+    def patch(
+        self,
+        patches: Mapping[str, Any] | Iterable[Mapping[str, Any]],
+        *,
+        project: str | None = None,
+    ) -> int:
+        """Changes scores, metadata, metrics, tags and expected of spans; returns the number of patches.
+
+        Args:
+            patches: one or many: `trace_id`, `span_id`, perhaps `project`, and what changes; the span may
+                come later. docs/guide/feedback.md has the rules.
+            project: of the spans that name none.
+
+        On return they are durable and visible. Raises PatchError: nothing was stored.
+        """
+        return patching.patch(self._core, patches, project or "default")
 
     def snapshot(
         self,
