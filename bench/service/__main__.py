@@ -49,21 +49,23 @@ def main() -> None:
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        served(Path(folder)) as (url, pid),
+        served(Path(folder) / "store") as (url, pid),
         Client(url) as client,
     ):
         idle = [ask(client, "SELECT 1") for _ in range(200)]
         note("smallest query, idle, p50", statistics.median(idle), "ms", middle(idle)[1])
         sender = [sys.executable, "-m", "bench.service.sender", url, str(seconds)]
-        senders = [
-            subprocess.Popen([*sender, str(number)], stdout=subprocess.PIPE, text=True)
-            for number in range(SENDERS)
-        ]
+        # Into files: a sender's answer is longer than a pipe that nobody reads yet.
+        files = [Path(folder) / f"sender{number}.json" for number in range(SENDERS)]
+        senders = []
+        for number, file in enumerate(files):
+            with file.open("wb") as answer:
+                senders.append(subprocess.Popen([*sender, str(number)], stdout=answer))
         busy: list[float] = []
         while any(each.poll() is None for each in senders):
             busy.append(ask(client, "SELECT 1"))
             time.sleep(0.02)
-        answers = [json.loads(each.communicate()[0]) for each in senders]
+        answers = [json.loads(file.read_text()) for file in files]
         sent = sum(answer["spans"] for answer in answers)
         acks = [ms for answer in answers for ms in answer["ack_ms"]]
         note("ingest", sent / max(answer["seconds"] for answer in answers), "spans/s")

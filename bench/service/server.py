@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,15 +20,21 @@ def served(folder: Path) -> Iterator[tuple[str, int]]:
         stderr=subprocess.PIPE,
         text=True,
     )
+    drain = threading.Thread()
     try:
         url = ""
         for line in server.stderr or ():
             if "api/query" in line:
                 url = line.split()[1].removesuffix("/api/query")
                 break
+        # What else it says is read away: a full pipe would stop it.
+        drain = threading.Thread(target=collections.deque, args=(server.stderr, 0), daemon=True)
+        drain.start()
         yield url, server.pid
     finally:
         server.terminate()
         server.wait(timeout=120)
+        if drain.ident is not None:
+            drain.join()
         if server.stderr is not None:
             server.stderr.close()

@@ -104,8 +104,10 @@ class RequestFrame:
                 if span is not None:
                     _finish(span, route, status)
                 milliseconds = round((time.perf_counter() - started) * 1000, 2)
-                if status >= 500 or self._log_all:
-                    write = log.warning if status >= 500 else log.debug
+                # A server that is busy says so by 503, to many at once: that is no fault.
+                failed = status >= 500 and status != 503
+                if failed or self._log_all:
+                    write = log.warning if failed else log.debug
                     write(
                         "answered",
                         request_id=request_id,
