@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,6 +140,35 @@ def test_inputs_are_one_column(store: Store) -> None:
 def test_tokens_count_once(store: Store) -> None:
     assert store.sql("SELECT sum(metrics.tokens)::BIGINT AS t FROM spans").rows() == [{"t": 4}]
     assert store.sql("SELECT tokens::BIGINT AS t FROM traces").rows() == [{"t": 4}]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "garbage",
+        "[]",
+        "5",
+        '{"a": 5}',
+        '{"a": ["nowhere", "json"]}',
+        '{"a.*": ["attributes", "numbered"]}',
+        '{"a.*": ["input", "numbered"]}',
+        "[" * 100_000,
+    ],
+)
+def test_a_record_that_does_not_fit_its_row_spoils_no_answer(tmp_path: Path, record: str) -> None:
+    with tracestore.open(tmp_path / "store") as opened:
+        rows = [
+            {"name": "a", "attributes": {"n": 0}, "input": "x", "moved_attributes": record},
+            {"name": "b", "attributes": 5, "input": "x", "moved_attributes": record},
+        ]
+        opened.insert("spans", rows)
+        for value in ("attributes", "attributes::JSON"):
+            found = opened.sql(f"SELECT {value} AS a FROM spans ORDER BY name").rows()
+            first, second = (
+                {"a": json.loads(row["a"])} if isinstance(row["a"], str) else row for row in found
+            )
+            assert first["a"]["n"] == 0
+            assert second["a"] == 5
 
 
 def steps(*names: str | int) -> list[Step]:

@@ -39,13 +39,23 @@ def restore_attributes(
 ) -> str | None:
     """Returns a span's attributes as they came: JSON text of an object, None where it had none.
 
+    Rows that are inserted say themselves what moved: a record that does not fit them is left alone.
+
     Args:
         attributes: JSON text of what stayed.
         moved: the span's `moved_attributes`.
         values: JSON text of each column that something moved to.
     """
-    if moved is None:
+    if moved is None or (attributes is not None and not attributes.startswith("{")):
         return attributes
+    try:
+        return _restored(attributes, moved, values)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return attributes
+
+
+def _restored(attributes: str | None, moved: str, values: Mapping[str, str | None]) -> str | None:
+    """Returns the same; raises where the record is none, or is not of this row."""
     members: list[str] = []
     arrays: dict[str, str] = {}
     numbered: list[tuple[str, Any, str]] = []
