@@ -25,19 +25,6 @@ SQL_TYPE = {
     "str[]": "VARCHAR[]",
     "json[]": "VARCHAR[]",
 }
-ARROW_TYPE = {
-    "i64": pa.int64(),
-    "f64": pa.float64(),
-    "bool": pa.bool_(),
-    "str": pa.string(),
-    "bin": pa.binary(),
-    "json": pa.string(),
-    "i64[]": pa.list_(pa.int64()),
-    "f64[]": pa.list_(pa.float64()),
-    "bool[]": pa.list_(pa.bool_()),
-    "str[]": pa.list_(pa.string()),
-    "json[]": pa.list_(pa.string()),
-}
 _FIXED_TYPE = {
     pa.string(): "VARCHAR",
     pa.int64(): "BIGINT",

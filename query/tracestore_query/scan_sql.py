@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tracestore.store import SegmentRef
-from tracestore.variant import TABLES, Shredder
+from tracestore.variant import ARROW_OF_LEAF, TABLES, Shredder
 from tracestore_query.data import physical
 from tracestore_query.file_sql import (
-    ARROW_TYPE,
     SQL_TYPE,
     entry,
     files_text,
@@ -182,7 +181,9 @@ def _read_beside(
 
 def _patched_columns(scan: Scan, stored: Sequence[str]) -> list[tuple[str, str, pa.DataType]]:
     """Returns (column, physical name, type) of what patches may change in a scan."""
-    found = [(column, physical(leaf), ARROW_TYPE[leaf[1]]) for leaf, column in patched_leaves(scan)]
+    found = [
+        (column, physical(leaf), ARROW_OF_LEAF[leaf[1]]) for leaf, column in patched_leaves(scan)
+    ]
     if OVERFLOW in stored:
         found.append((OVERFLOW, OVERFLOW, pa.string()))
     return found
@@ -321,7 +322,7 @@ def _memory_table(scan: Scan, stored: Sequence[str]) -> pa.Table | None:
         absent = {leaf for leaf in scan.leaves if physical(leaf) not in held}
         spilled = _spilled(chunk, absent, scan.table) if absent else {}
         for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
-            want = ARROW_TYPE[leaf[1]]
+            want = ARROW_OF_LEAF[leaf[1]]
             if physical(leaf) in held:
                 found = chunk.column(physical(leaf))
                 arrays[column] = found if found.type == want else found.cast(want)

@@ -1,6 +1,7 @@
 """Variants: paths, leaf types and the shredder's front. Knows Arrow; knows no files, HTTP or SQL."""
 
 from tracestore._native import input_key
+from tracestore.variant.merging import ARROW_OF_LEAF
 from tracestore.variant.moved import restore_attributes
 from tracestore.variant.paths import LEAF_TYPES, format_path, leaf_name, parse_leaf_name, parse_path
 from tracestore.variant.report import Report
@@ -9,6 +10,7 @@ from tracestore.variant.tables import TABLES, TableSpec
 from tracestore.variant.unshredder import unshred, unshred_rows, unshred_values
 
 __all__ = [
+    "ARROW_OF_LEAF",
     "LEAF_TYPES",
     "TABLES",
     "Report",

@@ -11,7 +11,7 @@ from tracestore.variant.tables import TableSpec
 
 OVERFLOW = "_overflow"
 
-_ARROW_OF_LEAF = {
+ARROW_OF_LEAF = {
     "i64": pa.int64(),
     "f64": pa.float64(),
     "bool": pa.bool_(),
@@ -24,6 +24,7 @@ _ARROW_OF_LEAF = {
     "str[]": pa.list_(pa.string()),
     "json[]": pa.list_(pa.string()),
 }
+"""The Arrow type of each leaf type's columns."""
 _INDEXED = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -75,7 +76,7 @@ def _target(
         return None, spec.columns[name]
     path, leaf_type = parse_leaf_name(name)
     wanted = tuple(path[: len(under)]) == under
-    return (name.encode() if wanted else None), _ARROW_OF_LEAF[leaf_type]
+    return (name.encode() if wanted else None), ARROW_OF_LEAF[leaf_type]
 
 
 def _readable(name: str, have: pa.DataType, want: pa.DataType) -> pa.DataType:
