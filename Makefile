@@ -96,7 +96,7 @@ bench-full: build/.bench
 	$(PY) -m bench.query
 	$(PY) -m bench.service --seconds 60
 	$(PY) -m bench.service.inserts --spans 200000
-	$(PY) -m bench.compare --rows apm=1000000 llm=50000 evolving=1000000 events=1000000
+	$(PY) -m bench.compare --rows apm=1000000 llm=50000 evolving=1000000 events=1000000 --patience 300
 	$(PY) -m bench.patches
 	$(PY) -m bench.growth --full
 	$(PY) -m bench.write_report

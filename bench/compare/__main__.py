@@ -26,18 +26,22 @@ ROOT = Path(__file__).resolve().parents[2]
 WARM_ROUNDS = 7
 COLD_ROUNDS = 3
 # Seconds for one load or question of one system; it is left out from then on.
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 
-# From this many seconds on, a question is asked of a system fewer times.
+# From this many seconds on, a question is asked of a system fewer times, and from these on, once.
 SLOW_S = 0.7
 SLOW_ROUNDS = 3
+ONCE_S = 5.0
 
 
 class Remote:
     """Is a system in a process of its own."""
 
-    def __init__(self, name: str, workload: str, folder: Path, trace: str) -> None:
+    def __init__(
+        self, name: str, workload: str, folder: Path, trace: str, patience_s: float
+    ) -> None:
         self.name = name
+        self._patience_s = patience_s
         self.folder = folder / name
         command = [
             sys.executable,
@@ -66,10 +70,10 @@ class Remote:
         try:
             process.stdin.write(json.dumps(command) + "\n")
             process.stdin.flush()
-            ready, _, _ = select.select([process.stdout], [], [], PATIENCE_S)
+            ready, _, _ = select.select([process.stdout], [], [], self._patience_s)
             if not ready:
                 process.kill()
-                return {"cannot": f"did not finish within {PATIENCE_S:.0f} s"}
+                return {"cannot": f"did not finish within {self._patience_s:.0f} s"}
             line = process.stdout.readline()
         except OSError:
             line = ""
@@ -86,7 +90,10 @@ class Remote:
 class Comparison:
     """Runs one workload on several systems."""
 
-    def __init__(self, workload: str, rows: int, folder: Path) -> None:
+    def __init__(
+        self, workload: str, rows: int, folder: Path, patience_s: float = PATIENCE_S
+    ) -> None:
+        self._patience_s = patience_s
         self._workload = workload
         self._label = f"{workload}, {rows:,} rows"
         self._rows = rows
@@ -100,7 +107,7 @@ class Comparison:
         trace = self._write(file)
         remotes = []
         for name in names:
-            remote = Remote(name, self._workload, self._folder, trace)
+            remote = Remote(name, self._workload, self._folder, trace, self._patience_s)
             about = remote.do("about")
             if "cannot" in about:
                 print(f"{name} is left out: {about['cannot']}", file=sys.stderr)
@@ -147,15 +154,12 @@ class Comparison:
         self._note(remote, "size", "bytes", [loaded["data_bytes"] / 1e6], "MB")
         return True
 
-    def _able(self, remotes: list[Remote], question: str) -> tuple[list[Remote], set[str]]:
-        """Returns the systems that give the answer, and which of them are slow; asking warms them up, too."""
+    def _able(self, remotes: list[Remote], question: str) -> list[tuple[Remote, float]]:
+        """Returns the systems that give the answer, with the seconds it took; asking warms them up, too."""
         first: list[Any] | None = None
         able = []
-        slow: set[str] = set()
         for remote in remotes:
             answer = remote.do("ask", question)
-            if answer.get("seconds", 0.0) > SLOW_S:
-                slow.add(remote.name)
             if "cannot" in answer:
                 self._cannot(remote, question, answer["cannot"])
             elif first is not None and answer["rows"] != first:
@@ -164,24 +168,29 @@ class Comparison:
                 )
             else:
                 first = answer["rows"]
-                able.append(remote)
-        return able, slow
+                able.append((remote, answer["seconds"]))
+        return able
 
     def _ask(self, remotes: list[Remote], question: str) -> None:
-        able, slow = self._able(remotes, question)
-        warm: dict[str, list[float]] = {remote.name: [] for remote in able}
-        cold: dict[str, list[float]] = {remote.name: [] for remote in able}
+        able = self._able(remotes, question)
+        once = {remote.name: took_s for remote, took_s in able if took_s >= ONCE_S}
+        slow = {remote.name for remote, took_s in able if took_s >= SLOW_S}
+        warm = {
+            remote.name: [] if remote.name not in once else [once[remote.name] * 1e3]
+            for remote, _ in able
+        }
+        cold: dict[str, list[float]] = {remote.name: [] for remote, _ in able}
+        asked = [remote for remote, _ in able if remote.name not in once]
         for number in range(WARM_ROUNDS):
-            for remote in able:
-                if remote.name in slow and number >= SLOW_ROUNDS:
-                    continue
-                warm[remote.name] += _milliseconds(remote.do("ask", question))
+            for remote in asked:
+                if remote.name not in slow or number < SLOW_ROUNDS:
+                    warm[remote.name] += _milliseconds(remote.do("ask", question))
         for number in range(COLD_ROUNDS):
-            for remote in able:
+            for remote in asked:
                 # PostgreSQL runs on: it is not opened anew.
                 if remote.name != "postgres" and not (remote.name in slow and number):
                     cold[remote.name] += _milliseconds(remote.do("cold", question))
-        for remote in able:
+        for remote, _ in able:
             if warm[remote.name]:
                 self._note(remote, question, "warm", warm[remote.name], "ms")
             if cold[remote.name]:
@@ -224,6 +233,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", nargs="*", default=[], metavar="WORKLOAD=ROWS")
     parser.add_argument("--systems", nargs="*", default=list(SYSTEMS), choices=SYSTEMS)
+    parser.add_argument("--patience", type=float, default=PATIENCE_S, metavar="SECONDS",
+                        help="for one load or question of one system")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="2,000 rows; nothing is written")
     chosen = parser.parse_args()
     wanted = dict(each.split("=") for each in chosen.rows) or {
@@ -233,7 +244,7 @@ def main() -> None:
         folder = Path(tempfile.mkdtemp(prefix="tracestore-bench-"))
         folder.chmod(0o755)  # PostgreSQL runs as another user
         try:
-            comparison = Comparison(workload, int(rows), folder)
+            comparison = Comparison(workload, int(rows), folder, chosen.patience)
             comparison.run(chosen.systems)
         finally:
             shutil.rmtree(folder)

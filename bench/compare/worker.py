@@ -122,9 +122,16 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
+def allow_open_files() -> None:
+    """Raises the bound on open files as far as it goes: ClickHouse opens one a path while it inserts."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main() -> None:
     """Serves until told to end: `worker SYSTEM WORKLOAD FOLDER TRACE`."""
     name, workload, folder, trace = sys.argv[1:]
+    allow_open_files()
     # What libraries print must not stand between the answers.
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)

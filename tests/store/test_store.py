@@ -30,6 +30,7 @@ from tracestore.errors import (
     StoreClosedError,
     UnsupportedPayloadError,
 )
+from tracestore.store.maintenance import Maintenance
 
 
 def test_rows_are_the_same_in_memory_in_segments_and_after_a_reopen(tmp_path: Path) -> None:
@@ -271,6 +272,24 @@ def test_a_flush_is_due_by_bytes_rows_and_age(tmp_path: Path, limit: str) -> Non
         clock.advance(61)
         store.insert("spans", [span(10)])
         assert store.stats().segments >= 1
+
+
+def test_background_work_that_is_due_ends_without_a_word_when_the_store_closes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    with open_store(tmp_path, clock=clock) as store:
+        store.insert("spans", [span(1)])
+        clock.advance(3600)
+    # As it is between the mark that the store is closed and the end of the threads.
+    maintenance = Maintenance(store._core)
+    maintenance.start()
+    flushing = maintenance._threads[0]
+    flushing.join(timeout=10)
+    ended = not flushing.is_alive()
+    maintenance.stop()
+    assert ended
+    assert caplog.records == []
 
 
 def test_the_background_flushes_what_is_due(tmp_path: Path) -> None:

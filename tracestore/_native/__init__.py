@@ -11,6 +11,7 @@ from tracestore._native.input_key import input_key
 from tracestore._native.merge import append_batch
 from tracestore._native.ndjson import append_json
 from tracestore._native.otlp import append_otlp, otlp_projects
+from tracestore._native.row_keys import row_keys
 from tracestore._native.unshred import unshred, unshred_values
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "fixed_column",
     "input_key",
     "otlp_projects",
+    "row_keys",
     "unshred",
     "unshred_values",
 ]

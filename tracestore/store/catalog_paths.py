@@ -57,8 +57,11 @@ class PathLedger:
     def write(self, connection: sa.Connection, now_ns: int) -> None:
         """Writes all changes; paths without rows are dropped, for a key may be personal data."""
         if self._created:
-            times = {"first_seen_ns": now_ns, "last_seen_ns": now_ns, "rows": 0}
-            connection.execute(PATHS.insert(), [{**row, **times} for row in self._created])
+            times = {"first_seen_ns": now_ns, "last_seen_ns": now_ns}
+            rows = [
+                {**row, **times, "rows": self._deltas.pop(row["path_id"])} for row in self._created
+            ]
+            connection.execute(PATHS.insert(), rows)
         changes = [
             {"number": number, "delta": delta, "now": now_ns}
             for number, delta in self._deltas.items()

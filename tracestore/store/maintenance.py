@@ -8,6 +8,7 @@ import os
 import threading
 from typing import Final
 
+from tracestore.errors import StoreClosedError
 from tracestore.store import compaction, flush, garbage, retention
 from tracestore.store.core import Core
 
@@ -82,6 +83,8 @@ class Maintenance:
                 if flush.is_due(core) or core.frozen:
                     flush.flush(core)
                 self._prepare_reads()
+            except StoreClosedError:
+                return
             except Exception:  # noqa: BLE001 - a thread that ends would stop every later flush
                 _LOG.exception("cannot flush")
                 self._stopping.wait(_TICK_S)
@@ -99,6 +102,8 @@ class Maintenance:
                 if core.clock.elapsed_s() - expired_s >= _EXPIRE_S:
                     retention.expire(core)
                     expired_s = core.clock.elapsed_s()
+            except StoreClosedError:
+                return
             except Exception:  # noqa: BLE001 - the same for merges
                 _LOG.exception("cannot merge segments")
 

@@ -1,6 +1,6 @@
 """Variants: paths, leaf types and the shredder's front. Knows Arrow; knows no files, HTTP or SQL."""
 
-from tracestore._native import input_key
+from tracestore._native import input_key, row_keys
 from tracestore.variant.merging import ARROW_OF_LEAF
 from tracestore.variant.moved import restore_attributes
 from tracestore.variant.paths import LEAF_TYPES, format_path, leaf_name, parse_leaf_name, parse_path
@@ -24,6 +24,7 @@ __all__ = [
     "parse_leaf_name",
     "parse_path",
     "restore_attributes",
+    "row_keys",
     "unshred",
     "unshred_rows",
     "unshred_values",

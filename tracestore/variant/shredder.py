@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -288,17 +287,13 @@ def json_projects(
 
     Rows are read as `append_json` reads them, so both agree on every row.
     """
-    data = bytes(payload)
-    # Only as a key, in its own letters or spelled with escapes of ASCII; other rows are not read twice.
-    if b'"project"' not in data and not _ESCAPED_ASCII.search(data):
+    keys = _native.row_keys(payload, ((b"project",),))
+    if keys is not None and keys[1] == (0,):
         return [default]
     shredder = Shredder(table)
-    shredder.append_json(data, project=default)
+    shredder.append_json(payload, project=default)
     found: list[str] = shredder.fixed_column("project").unique().to_pylist()
     return found or [default]
-
-
-_ESCAPED_ASCII = re.compile(rb"\\u00[0-7]")
 
 
 def _is_json(content_type: str) -> bool:
