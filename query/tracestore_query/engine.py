@@ -90,20 +90,18 @@ class Deadline:
     """Bounds the time that an engine works on one query, in all its parts together.
 
     Args:
-        cursor: that runs it.
+        engine: whose watchdog stops it.
         timeout_s: seconds of work, None for no bound.
-        engine: that it belongs to; its watchdog stops it.
 
     Attributes:
         used_s: seconds that it has worked.
     """
 
-    def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, timeout_s: float | None, engine: Engine
-    ) -> None:
+    def __init__(self, engine: Engine, timeout_s: float | None) -> None:
         self._engine = engine
         self._watchdog = engine.watchdog
-        self._cursors = [cursor]
+        self._lock = threading.Lock()
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._timeout_s = timeout_s
         self._cancelled = threading.Event()
         self.used_s = 0.0
@@ -113,22 +111,33 @@ class Deadline:
         self._cancelled.set()
         self._interrupt()
 
+    def watch(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Stops the cursor with the query, until `end`."""
+        with self._lock:
+            self._cursors.append(cursor)
+
+    def end(self) -> None:
+        """Stops no cursor from now on: when this returns, they may run other queries."""
+        with self._lock:
+            self._cursors.clear()
+
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Gives one more cursor, which stops with the query."""
         cursor = self._engine.cursor()
-        self._cursors.append(cursor)
+        self.watch(cursor)
         try:
             yield cursor
         finally:
-            self._cursors.remove(cursor)
+            with self._lock, suppress(ValueError):
+                self._cursors.remove(cursor)
             cursor.close()
 
     def _interrupt(self) -> None:
-        for cursor in list(self._cursors):
-            # One more cursor may have been closed meanwhile: its work is done.
-            with suppress(duckdb.Error):
-                cursor.interrupt()
+        with self._lock:
+            for cursor in self._cursors:
+                with suppress(duckdb.Error):
+                    cursor.interrupt()
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -1,11 +1,14 @@
-"""Queries asked again: their plan is kept, and used while segments and patches are the same and no row is in memory."""
+"""Queries asked again: their plan is kept, and used while segments and patches are the same and no row is in memory.
+
+With a plan go statements that the engine has bound for it, each for one query at a time.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Collection, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -15,9 +18,13 @@ from tracestore.store.patch_log import NONE, PatchView
 from tracestore.store.segment_row import SegmentRow
 from tracestore_query.parameters import Parameters, values_again
 from tracestore_query.plan import Plan
+from tracestore_query.running import Statement
 
 MAX_PREPARED: Final = 256
 """Plans that are kept: a few dashboards' worth, up to about 200 KiB each with the rows found in tails."""
+
+MAX_STATEMENTS: Final = 2
+"""Statements that are kept of a plan: as many as clients that ask the same at the same time on a small machine."""
 
 _PLAIN = (str, bytes, int, float, bool, type(None))
 
@@ -59,6 +66,11 @@ class _Kept:
     version: int
     segments: Mapping[str, tuple[SegmentRow, ...]]
     patches: Mapping[str, PatchView]
+    statements: deque[Statement] = field(default_factory=deque)
+
+    def let_go(self) -> None:
+        while self.statements:
+            self.statements.pop().cursor.close()
 
 
 class PreparedQueries:
@@ -110,10 +122,49 @@ class PreparedQueries:
             return
         segments = {table: rows for table, (_, rows, _) in parts.items()}
         patches = {table: view.patches for table, view in snapshot.tables.items()}
+        gone = []
         with self._lock:
+            if key.plan in self._kept:
+                gone.append(self._kept.pop(key.plan))
             self._kept[key.plan] = _Kept(prepared, key.given, snapshot.version, segments, patches)
             while len(self._kept) > MAX_PREPARED:
-                self._kept.popitem(last=False)
+                gone.append(self._kept.popitem(last=False)[1])
+        for kept in gone:
+            kept.let_go()
+
+    def take_statement(self, key: Key, prepared: Prepared) -> Statement | None:
+        """Returns a statement of a plan and its values, to be the caller's alone, None where there is none."""
+        with self._lock:
+            kept = self._kept.get(key.plan)
+            if kept is None or kept.prepared.plan is not prepared.plan:
+                return None
+            for statement in kept.statements:
+                if statement.values == prepared.values:
+                    kept.statements.remove(statement)
+                    return statement
+        return None
+
+    def keep_statement(self, key: Key, prepared: Prepared, statement: Statement) -> bool:
+        """Keeps a statement of a plan for later; tells whether it did, which it does not of a plan that is gone."""
+        oldest: Statement | None = None
+        with self._lock:
+            kept = self._kept.get(key.plan)
+            if kept is None or kept.prepared.plan is not prepared.plan:
+                return False
+            if len(kept.statements) >= MAX_STATEMENTS:
+                oldest = kept.statements.popleft()
+            kept.statements.append(statement)
+        if oldest is not None:
+            oldest.cursor.close()
+        return True
+
+    def close(self) -> None:
+        """Forgets everything."""
+        with self._lock:
+            gone = list(self._kept.values())
+            self._kept.clear()
+        for kept in gone:
+            kept.let_go()
 
 
 def key_of(text: str, params: Parameters, projects: Collection[str] | None) -> Key | None:

@@ -6,14 +6,13 @@ import functools
 import re
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from tracestore.store import Dataset, Snapshot, Store
+from tracestore.store import Dataset, Store
 from tracestore.store.leaf_lookup import LeafCache
 from tracestore_query import dialect, guard, pruning
 from tracestore_query.binder import Binder
@@ -21,7 +20,7 @@ from tracestore_query.binding import Binding
 from tracestore_query.catalog_tables import catalog_table
 from tracestore_query.constants import Constants
 from tracestore_query.data import TableReader, reader_of
-from tracestore_query.engine import Deadline, Engine, add_object_function
+from tracestore_query.engine import Engine, add_object_function
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.explain import explain
 from tracestore_query.file_rows import FileRows
@@ -31,6 +30,7 @@ from tracestore_query.plan import EVER, FoundRows, Plan, Scan, TailGroup
 from tracestore_query.prepared import Prepared, PreparedQueries, key_of
 from tracestore_query.rebuild import Rebuilder
 from tracestore_query.result import Notes, QueryStats, Result
+from tracestore_query.running import Running
 from tracestore_query.scan_sql import among, newest_rows, scan_text, tail_rows
 from tracestore_query.streaming import Caps, Stream, plain_schema
 from tracestore_query.tables import STORED, called, stored_table
@@ -48,23 +48,6 @@ PARSED_TEXTS = 256
 _EXPLAIN = re.compile(r"\s*explain\b(\s+analyze\b)?", re.IGNORECASE)
 _DESCRIBE = re.compile(r"\s*describe\s+(?=select\b|with\b|from\b|\()", re.IGNORECASE)
 _PLACES = re.compile(r"/\S+/")
-
-
-@dataclass(slots=True)
-class _Running:
-    """Is what a query holds until it is closed."""
-
-    cursor: duckdb.DuckDBPyConnection
-    deadline: Deadline
-    snapshot: Snapshot | None = None
-    functions: tuple[str, ...] = ()
-
-    def let_go(self) -> None:
-        for name in self.functions:
-            self.cursor.remove_function(name)
-        self.cursor.close()
-        if self.snapshot is not None:
-            self.snapshot.close()
 
 
 class Query:
@@ -88,6 +71,7 @@ class Query:
 
     def close(self) -> None:
         """Ends the engine; the store stays open."""
+        self._kept.close()
         self._engine.close()
 
     def sql(
@@ -120,8 +104,7 @@ class Query:
         described = _DESCRIBE.match(sql)
         head = explained or described
         body = sql[head.end() :] if head is not None else sql
-        engine_cursor = self._engine.cursor()
-        held = _Running(engine_cursor, Deadline(engine_cursor, timeout_s, self._engine))
+        held = Running(self._engine, timeout_s)
         caps = Caps(max_rows, max_bytes)
         try:
             if head is None and cursor is None:
@@ -158,7 +141,7 @@ class Query:
         return tree
 
     def _ready(
-        self, body: str, params: Parameters, held: _Running, projects: Collection[str] | None
+        self, body: str, params: Parameters, held: Running, projects: Collection[str] | None
     ) -> Prepared:
         """Returns a query ready to run: its plan of the last time, where nothing has changed since."""
         key = key_of(body, params, projects)
@@ -167,6 +150,11 @@ class Query:
             ready, tables = found
             held.snapshot = self._store.snapshot(tables, projects, ready.covering)
             if self._kept.holds(key, held.snapshot):
+                held.keep = functools.partial(self._kept.keep_statement, key, ready)
+                statement = self._kept.take_statement(key, ready)
+                if statement is not None:
+                    held.run_again(statement)
+                    return ready
                 for name, table in ready.tables.items():
                     held.cursor.register(name, table)
                 return ready
@@ -176,13 +164,14 @@ class Query:
         ready = self._prepared(tree, values, held, projects)
         if key is not None and held.snapshot is not None:
             self._kept.keep(key, ready, held.snapshot)
+            held.keep = functools.partial(self._kept.keep_statement, key, ready)
         return ready
 
     def _prepared(
         self,
         tree: exp.Expr,
         values: dict[str, Any],
-        held: _Running,
+        held: Running,
         projects: Collection[str] | None,
     ) -> Prepared:
         """Returns a tree's plan and text; what the text names is registered with the cursor."""
@@ -220,7 +209,7 @@ class Query:
         )
 
 
-def _text(plan: Plan, held: _Running) -> tuple[str, dict[str, pa.Table]]:
+def _text(plan: Plan, held: Running) -> tuple[str, dict[str, pa.Table]]:
     """Returns the engine's text of a plan, and the tables it names; they are registered with the cursor."""
     text = dialect.generate(plan.tree)
     tables = dict(plan.tables)
@@ -237,7 +226,7 @@ def _text(plan: Plan, held: _Running) -> tuple[str, dict[str, pa.Table]]:
     return text, tables
 
 
-def _with_found_rows(scan: Scan, group: TailGroup, held: _Running) -> TailGroup:
+def _with_found_rows(scan: Scan, group: TailGroup, held: Running) -> TailGroup:
     """Returns a group with the rows of a path that all its rows must have, where these are few."""
     if not group.needed or len(group.segments) > MAX_FOUND_SEGMENTS:
         return group
@@ -250,7 +239,7 @@ def _with_found_rows(scan: Scan, group: TailGroup, held: _Running) -> TailGroup:
     return replace(group, found=FoundRows(path, table))
 
 
-def _keep_newest(scan: Scan, reader: TableReader, plan: Plan, held: _Running) -> None:
+def _keep_newest(scan: Scan, reader: TableReader, plan: Plan, held: Running) -> None:
     """Narrows a scan to the newest row of each id: times of rows never repeat within a dataset."""
     every = Scan(f"{scan.token}_ids", scan.table, predicate=scan.predicate, judged=scan.judged)
     every.time_range = scan.time_range
@@ -272,13 +261,13 @@ def _stored_tables(tree: exp.Expr) -> tuple[str, ...]:
 
 
 def _run(
-    ready: Prepared, held: _Running, stats: QueryStats, caps: Caps, paging: Paging | None
+    ready: Prepared, held: Running, stats: QueryStats, caps: Caps, paging: Paging | None
 ) -> Result:
     plan = ready.plan
     with held.deadline.running():
-        relation = held.cursor.sql(ready.text, params=ready.values or None)
-        types = [str(sql_type) for sql_type in relation.types]
-        reader = relation.to_arrow_reader(BATCH_ROWS)
+        statement = held.statement or held.bind(ready.text, ready.values)
+        types = list(statement.types)
+        reader = statement.relation.to_arrow_reader(BATCH_ROWS)
     fields = list(reader.schema)
     if paging is not None:
         types, fields = types[: -paging.keys], fields[: -paging.keys]
@@ -287,7 +276,7 @@ def _run(
     schema = plain_schema(pa.schema(fields), plan.rebuilt)
     notes = Notes(list(plan.warnings))
     rebuilder = Rebuilder(plan.rebuilt, FileRows(held.deadline.cursor)) if plan.rebuilt else None
-    stream = Stream(reader, rebuilder, schema, held.deadline, caps, paging, notes, _slow_hint(plan))
+    stream = Stream(reader, rebuilder, schema, held, caps, paging, notes, _slow_hint(plan))
     return Result(schema, types, stream.batches(), notes, stats, held.let_go, held.deadline.cancel)
 
 
@@ -314,7 +303,7 @@ def _stats(plan: Plan, started: float) -> QueryStats:
     )
 
 
-def _explained(ready: Prepared, held: _Running, stats: QueryStats, *, analyze: bool) -> Result:
+def _explained(ready: Prepared, held: Running, stats: QueryStats, *, analyze: bool) -> Result:
     plan = ready.plan
     profile: str | None = None
     if analyze:

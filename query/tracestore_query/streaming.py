@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tracestore_query.engine import Deadline
 from tracestore_query.paging import Paging
 from tracestore_query.plan import Rebuilt
 from tracestore_query.rebuild import Rebuilder
 from tracestore_query.result import Notes
+from tracestore_query.running import Running
 
 SLOW_S = 2.0
 """Seconds of work from which on a query over all times gets a hint to name one."""
@@ -32,7 +32,8 @@ class Stream:
         reader: the engine's batches.
         rebuilder: of its objects, None where it has none.
         schema: of the answer, without sort keys.
-        deadline: bounds the time that the engine works on it; a slow reader costs none.
+        running: whose deadline bounds the time that the engine works on it; a slow reader costs none. It is told
+            where the answer was read to its end.
         caps: where it is cut.
         paging: how it is cut into pages, None where it is not.
         notes: filled in while batches are read.
@@ -44,7 +45,7 @@ class Stream:
         reader: pa.RecordBatchReader,
         rebuilder: Rebuilder | None,
         schema: pa.Schema,
-        deadline: Deadline,
+        running: Running,
         caps: Caps,
         paging: Paging | None,
         notes: Notes,
@@ -53,7 +54,8 @@ class Stream:
         self._reader = reader
         self._rebuilder = rebuilder
         self._schema = schema
-        self._deadline = deadline
+        self._running = running
+        self._deadline = running.deadline
         self._caps = caps
         self._paging = paging
         self._notes = notes
@@ -68,6 +70,7 @@ class Stream:
             with self._deadline.running():
                 batch = next(self._reader, None)
                 if batch is None:
+                    self._running.ended = True
                     break
                 table, cut = self._next(pa.Table.from_batches([batch]))
             if cut is not None:
