@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tracestore.store import SegmentRef, Snapshot, TableSnapshot
 from tracestore.store.leaf_lookup import LeafCache, LeafLookup, Mask
 from tracestore.variant import leaf_name, parse_path
+from tracestore_query.ends import cuts, needed_segments
 from tracestore_query.null_leaves import only_null
 from tracestore_query.patched_data import PatchedData, field_of, has_leaf
 from tracestore_query.plan import EVER, Leaf, Scan, TailGroup
@@ -79,12 +80,19 @@ class TableReader:
                 some |= self._lookup.column_segments(leaf) | self._lookup.tail_segments(leaf)
                 some[[at for at, each in patched.items() if has_leaf(each, physical(leaf))]] = True
             kept &= some
+        if scan.ends is not None:
+            within = [segments[place] for place in np.flatnonzero(kept).tolist()]
+            needed = needed_segments(within, scan.ends)
+            kept &= np.array([segment.uri in needed for segment in segments], np.bool_)
         scan.patched = {segments[at].uri: each for at, each in patched.items() if kept[at]}
         groups = self._tail_groups(scan, np.flatnonzero(kept))
         tailed = {place for _, places in groups for place in places}
         scan.plain = tuple(
             segments[place] for place in np.flatnonzero(kept).tolist() if place not in tailed
         )
+        if scan.ends is not None:
+            whole = [segment for segment in scan.plain if segment.uri not in scan.patched]
+            scan.cuts = cuts(whole, scan.ends)
         scan.tailed = tuple(
             TailGroup(tuple(segments[place] for place in places), leaves, needed)
             for (leaves, needed), places in groups

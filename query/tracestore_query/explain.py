@@ -38,6 +38,9 @@ def _scan(scan: Scan) -> list[tuple[str, str]]:
         ("columns", ", ".join(columns) or "none"),
         ("leaf columns", leaves or "none"),
     ]
+    if scan.cuts:
+        end = "last" if scan.ends is not None and scan.ends.last else "first"
+        rows.append(("ends", f"the {end} rows by time alone, of {len(scan.cuts)} segments"))
     if "_overflow" in scan.fixed:
         rows.append(("overflow", "read for every row: an object is needed inside the query"))
     return rows

@@ -89,6 +89,11 @@ def read_parquet(
     )
 
 
+def rows_between(start: int, stop: int) -> str:
+    """Returns that a row of a file is in a half-open range: the reader skips all others."""
+    return f"file_row_number >= {start} AND file_row_number < {stop}"
+
+
 def row_text(file: str, numbers: Sequence[int], columns: Sequence[str]) -> str:
     """Returns the SELECT of columns of a file's rows by number, and their numbers as `file_row_number`.
 

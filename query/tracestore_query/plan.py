@@ -62,6 +62,21 @@ class PatchedSegment:
     between: Callable[[int, int], tuple[int, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Is what a query wants of a table: so many rows, the last or the first by time.
+
+    Attributes:
+        rows: how many.
+        last: whether the last ones.
+        ties: whether rows of the same time as the last wanted one are judged by what the query says next.
+    """
+
+    rows: int
+    last: bool
+    ties: bool
+
+
 @dataclass(slots=True)
 class Scan:
     """Reads one table, once.
@@ -84,6 +99,8 @@ class Scan:
         newest_only: whether of the rows of one id only the newest counts, and none where that is a deletion.
         time_range: nanoseconds [start, stop) outside of which no row of it can match.
         trace_ids: the only traces whose rows can match, None for all.
+        ends: the first or last rows by time that are wanted, None for all.
+        cuts: of plain segments, by file: the half-open range of the rows to read.
         patched: of segments, by file: rows whose wanted fields some patch changes.
         patched_fields: those fields.
     """
@@ -105,6 +122,8 @@ class Scan:
     newest_only: bool = False
     time_range: tuple[int, int] = EVER
     trace_ids: frozenset[str] | None = None
+    ends: Ends | None = None
+    cuts: dict[str, tuple[int, int]] = field(default_factory=dict)
     patched: dict[str, PatchedSegment] = field(default_factory=dict)
     patched_fields: frozenset[str] = frozenset()
 

@@ -43,12 +43,12 @@ def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
         # An outer join keeps rows that WHERE's conjuncts judge as NULL only: bounds hold all the same
         # for the side that is kept, so none are taken from a query that has one.
         outer = any(join.side for join in select.args.get("joins") or ())
-        conjuncts = [] if where is None or outer else list(_conjuncts(where.this))
+        conditions = [] if where is None or outer else list(conjuncts(where.this))
         for table, alias in tables:
             name = scanned_table(table)
             if name is None:
                 continue
-            bounds = _bounds(conjuncts, STORED[name], alias, len(tables), evaluate)
+            bounds = _bounds(conditions, STORED[name], alias, len(tables), evaluate)
             table.meta[META] = bounds
             low, high = bounds.time_range
             before = found.get(name, bounds.time_range)
@@ -68,12 +68,12 @@ def _tables(select: exp.Select) -> Iterator[tuple[exp.Table, str]]:
 
 
 def _bounds(
-    conjuncts: list[exp.Expr], spec: TableSpec, alias: str, sources: int, evaluate: Evaluate
+    conditions: list[exp.Expr], spec: TableSpec, alias: str, sources: int, evaluate: Evaluate
 ) -> Bounds:
     low, high = EVER
     trace_ids: frozenset[str] | None = None
-    for each in conjuncts:
-        for subject, kind, bound in _comparisons(each):
+    for each in conditions:
+        for subject, kind, bound in comparisons(each):
             if not isinstance(subject, exp.Column):
                 continue
             if subject.table.lower() != alias if subject.table else sources != 1:
@@ -124,8 +124,8 @@ _FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
 }
 
 
-def _comparisons(node: exp.Expr) -> Iterator[tuple[exp.Expr, type[exp.Expr], exp.Expr]]:
-    """Yields (subject, comparison, value), both ways round."""
+def comparisons(node: exp.Expr) -> Iterator[tuple[exp.Expr, type[exp.Expr], exp.Expr]]:
+    """Yields (subject, comparison, value) of a condition, both ways round."""
     if isinstance(node, exp.Between):
         yield node.this, exp.GTE, node.args["low"]
         yield node.this, exp.LTE, node.args["high"]
@@ -134,11 +134,12 @@ def _comparisons(node: exp.Expr) -> Iterator[tuple[exp.Expr, type[exp.Expr], exp
         yield node.expression, _FLIPPED[type(node)], node.this
 
 
-def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
+def conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
+    """Yields the conditions that all must hold for a condition to hold."""
     if isinstance(node, exp.And):
-        yield from _conjuncts(node.this)
-        yield from _conjuncts(node.expression)
+        yield from conjuncts(node.this)
+        yield from conjuncts(node.expression)
     elif isinstance(node, exp.Paren):
-        yield from _conjuncts(node.this)
+        yield from conjuncts(node.this)
     else:
         yield node

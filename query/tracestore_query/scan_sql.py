@@ -19,6 +19,7 @@ from tracestore_query.file_sql import (
     files_text,
     fixed_type,
     read_parquet,
+    rows_between,
 )
 from tracestore_query.patched_sql import (
     MAX_BESIDE,
@@ -93,7 +94,7 @@ def scan_text(scan: Scan) -> ScanText:
 
 def _is_plain(scan: Scan) -> bool:
     """Tells whether a scan is nothing but files whose columns are wanted as they are: the engine plans it faster."""
-    if not scan.plain or scan.tailed or scan.memtable or scan.parts or scan.patched:
+    if not scan.plain or scan.tailed or scan.memtable or scan.parts or scan.patched or scan.cuts:
         return False
     return scan.predicate is None and not scan.rows_wanted and not _DERIVED.keys() & scan.fixed
 
@@ -131,12 +132,17 @@ def _stored_columns(scan: Scan) -> list[str]:
 
 
 def _read_plain(scan: Scan, stored: Sequence[str], tables: dict[str, pa.Table]) -> list[str]:
-    """Returns the reads of segments without tails: those without patches together, then those with."""
+    """Returns the reads of segments without tails: those read whole together, then ends, then those with patches."""
     patched = [segment for segment in scan.plain if segment.uri in scan.patched]
-    whole = [segment for segment in scan.plain if segment.uri not in scan.patched]
+    others = [segment for segment in scan.plain if segment.uri not in scan.patched]
+    whole = [segment for segment in others if segment.uri not in scan.cuts]
     sources = []
     if whole:
         sources.append(f"({read_parquet(scan, whole, stored, scan.rows_wanted)})")
+    for segment in others:
+        if segment.uri in scan.cuts:
+            rows = rows_between(*scan.cuts[segment.uri])
+            sources.append(f"({read_parquet(scan, (segment,), stored, places=True)} WHERE {rows})")
     names = {leaf: physical(leaf) for leaf in (*scan.leaves, *scan.parts)}
     for segment in patched[:MAX_BESIDE]:
         found = beside(scan, segment, stored, names)
@@ -175,7 +181,7 @@ def _read_beside(
     base = read_parquet(scan, (segment,), stored, places, found.columns.keys())
     if found.rows is not None:
         # The same rows of the file, in their order: segments are sorted by time.
-        base += f" WHERE file_row_number >= {found.rows[0]} AND file_row_number < {found.rows[1]}"
+        base += f" WHERE {rows_between(*found.rows)}"
     return f'(SELECT * FROM ({base}) POSITIONAL JOIN "{name}")'
 
 

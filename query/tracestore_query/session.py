@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from tracestore.store import Dataset, Store
 from tracestore.store.leaf_lookup import LeafCache
-from tracestore_query import dialect, guard, pruning
+from tracestore_query import dialect, ends, guard, pruning
 from tracestore_query.binder import Binder
 from tracestore_query.binding import Binding
 from tracestore_query.catalog_tables import catalog_table
@@ -177,6 +177,7 @@ class Query:
         """Returns a tree's plan and text; what the text names is registered with the cursor."""
         constants = Constants(self._engine.cursor)
         ranges = pruning.note_bounds(tree, constants.value)
+        ends.note_ends(tree, constants.value)
         names = _stored_tables(tree)
         times = [ranges.get(name, EVER) for name in names] or [EVER]
         covering = (min(low for low, _ in times), max(high for _, high in times))

@@ -8,6 +8,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from tracestore.variant import parse_path
+from tracestore_query import ends
 from tracestore_query.binding import Binding
 from tracestore_query.chains import is_chain_end, name_of, steps_of
 from tracestore_query.compare import compare_sql
@@ -256,6 +257,7 @@ class Sources:
         bounds = node.meta.get(META)
         scan.time_range = bounds.time_range if bounds is not None else EVER
         scan.trace_ids = bounds.trace_ids if bounds is not None else None
+        scan.ends = node.meta.get(ends.META)
         self._binding.scans[scan.token] = scan
         _rename(node, scan.token, node.alias or alias)
         scope.add(Source(alias, scan=scan))
