@@ -79,6 +79,8 @@ class Binder:
             self.query(tree.this, Scope())
         else:
             self.query(tree, Scope())
+        for items in binding.items:
+            items.take_as_text()
         return Plan(
             tree, binding.scans, binding.tables, binding.objects, binding.rebuilt, binding.warnings
         )
@@ -340,22 +342,22 @@ class Binder:
         """Binds a path into a column of a subquery: as one more column of it, or inside its JSON."""
         source, steps = chain.source, chain.steps
         output = (source.outputs or {}).get(steps[0].text)
+        if output is not None and output.items is not None and len(steps) == 1:
+            output.items.whole = True
         if output is None or (len(steps) == 1 and want.use is Use.BARE):
             return
         if output.origin is not None and source.select is not None:
-            column = self._column_through(source, steps, want)
-            if column is not None:
-                _put(node, column, want)
+            passed = self._column_through(source, steps, want)
+            if passed is not None:
+                _put(node, passed, want)
                 return
         if output.json and (len(steps) > 1 or want.use in _JSON_USES):
-            whole = exp.column(steps[0].text, table=source.alias, quoted=True)
+            column = exp.column(steps[0].text, table=source.alias, quoted=True)
+            is_text = output.items is not None and len(steps) > 1
+            whole = column if is_text else exp.cast(column, "JSON")
             if want.use is Use.PRESENT:
                 want = Want(Use.PRESENT)
-            _put(
-                node,
-                json_values.of_use(json_values.at(exp.cast(whole, "JSON"), steps[1:]), want),
-                want,
-            )
+            _put(node, json_values.of_use(json_values.at(whole, steps[1:]), want), want)
 
     def _column_through(self, source: Source, steps: list[Step], want: Want) -> exp.Expr | None:
         """Returns a column that a subquery gives for a path, made for its use."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from tracestore.store import Dataset
 from tracestore_query.plan import Leaf, ObjectCall, Rebuilt, Scan
+from tracestore_query.unnested import Items
 
 
 class TableData(Protocol):
@@ -49,6 +50,7 @@ class Binding:
     objects: dict[str, ObjectCall] = field(default_factory=dict)
     rebuilt: list[Rebuilt] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    items: list[Items] = field(default_factory=list)
     # In every name we make: no text of a user can hold it by chance or on purpose.
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
     numbers: Iterator[int] = field(default_factory=itertools.count)

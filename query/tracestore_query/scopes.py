@@ -13,6 +13,7 @@ from tracestore_query.errors import UnknownNameError
 from tracestore_query.guard import nearest
 from tracestore_query.plan import Scan
 from tracestore_query.tables import HIDDEN, STORED
+from tracestore_query.unnested import Items
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,12 @@ class Output:
     Attributes:
         origin: the source inside and the path, where the column is a path: longer paths start from it.
         json: whether the column is JSON text, which paths may go into.
+        items: set where the column is the items of a list.
     """
 
     origin: tuple[Source, list[Step]] | None = None
     json: bool = False
+    items: Items | None = None
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ from tracestore_query.tables import (
     called,
     table_function,
 )
+from tracestore_query.unnested import Items
 
 
 class Queries(Protocol):
@@ -87,6 +88,9 @@ class Sources:
         name = column.name.lower()
         scope.using.add(name)
         for source in scope.sources.values():
+            given = (source.outputs or {}).get(name)
+            if given is not None and given.items is not None:
+                given.items.whole = True
             if source.spec is None or source.scan is None:
                 continue
             if name in source.spec.variants:
@@ -153,7 +157,9 @@ class Sources:
         if json and alias and not node.args.get("offset"):
             # The one column may be called by the alias of the table, too.
             names = names or [alias]
-            scope.add(Source(alias, outputs={names[0]: Output(json=True)}, select=None))
+            items = Items(node)
+            self._binding.items.append(items)
+            scope.add(Source(alias, outputs={names[0]: Output(json=True, items=items)}))
             if node.args.get("alias") is not None and not node.args["alias"].args.get("columns"):
                 node.args["alias"].set("columns", [exp.to_identifier(alias, quoted=True)])
             return
