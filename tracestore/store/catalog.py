@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ class Catalog:
         self.name = catalog_engine.shown_url(url)
         self._lock = threading.RLock()
         self._engine = catalog_engine.make_engine(url, writable=writable)
-        self.paths = PathTable(self._load_paths)
+        self.paths = PathTable(self._path_ids)
         self._resources = contextlib.ExitStack()
         try:
             if writable:
@@ -216,7 +216,10 @@ class Catalog:
 
     def path_rows(self, table: str, project: str) -> list[PathRow]:
         """Returns the paths of a table and project with what is known of each, in order of path."""
-        return sorted(self._load_paths((table, project)), key=lambda row: (row.path, row.type))
+        columns = [PATHS.c[each.name] for each in fields(PathRow)]
+        with self._begin() as connection:
+            found = connection.execute(_paths_of((table, project), *columns)).all()
+        return sorted((PathRow(*row) for row in found), key=lambda row: (row.path, row.type))
 
     # --- for the parts of the catalog that have modules of their own ---
 
@@ -252,17 +255,14 @@ class Catalog:
             cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise CatalogError(f"cannot use catalog {self.name}: {cause}") from error
 
-    def _load_paths(self, owner: Owner) -> list[PathRow]:
-        query = sa.select(
-            PATHS.c.path_id,
-            PATHS.c.path,
-            PATHS.c.type,
-            PATHS.c.first_seen_ns,
-            PATHS.c.last_seen_ns,
-            PATHS.c.rows,
-        ).where(PATHS.c.table_name == owner[0], PATHS.c.project == owner[1])
+    def _path_ids(self, owner: Owner) -> Iterable[tuple[int, str, str]]:
+        columns = (PATHS.c.path_id, PATHS.c.path, PATHS.c.type)
         with self._begin() as connection:
-            return [PathRow(*row) for row in connection.execute(query)]
+            cursor = connection.execute(_paths_of(owner, *columns)).cursor
+            if cursor is None:
+                raise AssertionError("BUG: a SELECT gives rows")
+            # The driver's own tuples: a Row of SQLAlchemy each would cost more than all else of a cold start.
+            return cursor.fetchall()
 
     def _insert_values(self, new: NewSegment, version: int, ledger: PathLedger) -> dict[str, Any]:
         owner = (new.table, new.project)
@@ -322,6 +322,10 @@ class Catalog:
                 for place in places
             ]
             connection.execute(GARBAGE.insert(), values)
+
+
+def _paths_of(owner: Owner, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    return sa.select(*columns).where(PATHS.c.table_name == owner[0], PATHS.c.project == owner[1])
 
 
 def _tails(connection: sa.Connection, segment_ids: Sequence[str]) -> dict[str, tuple[Ids, Ids]]:

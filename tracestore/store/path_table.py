@@ -57,7 +57,8 @@ class OwnedPaths:
 class PathTable:
     """Caches path ids. Thread-safe."""
 
-    def __init__(self, load: Callable[[Owner], Iterable[PathRow]]) -> None:
+    def __init__(self, load: Callable[[Owner], Iterable[tuple[int, str, str]]]) -> None:
+        """Takes what gives (id, path text, type) of each path of a table and project."""
         self._load = load
         self._lock = threading.Lock()
         self._owned: dict[Owner, OwnedPaths] = {}
@@ -67,10 +68,9 @@ class PathTable:
         with self._lock:
             owned = self._owned.get(owner)
             if owned is None:
-                owned = OwnedPaths()
-                for row in self._load(owner):
-                    owned.add((row.path, row.type), row.path_id)
-                self._owned[owner] = owned
+                leaves = {number: (path, kind) for number, path, kind in self._load(owner)}
+                ids = {leaf: number for number, leaf in leaves.items()}
+                owned = self._owned[owner] = OwnedPaths(ids, leaves)
             return owned
 
     def forget(self, owners: Iterable[Owner] | None = None) -> None:
