@@ -53,10 +53,12 @@ def entry(physical: str, name: str, sql_type: str) -> str:
 
 def files_text(segments: Sequence[SegmentRef], entries: Sequence[str], options: str = "") -> str:
     """Returns the call that reads files by a schema."""
-    files = ", ".join(quoted(segment.uri) for segment in segments)
+    files = "', '".join([segment.uri for segment in segments])
+    if files.count("'") > 2 * max(len(segments) - 1, 0):
+        files = "', '".join([segment.uri.replace("'", "''") for segment in segments])
     # count(*) reads no column; the schema may not be empty.
     listed = ", ".join(entries) or entry("project", "project", "VARCHAR")
-    return f"read_parquet([{files}], schema=MAP {{{listed}}}{options})"
+    return f"read_parquet(['{files}'], schema=MAP {{{listed}}}{options})"
 
 
 def read_parquet(

@@ -7,7 +7,6 @@ WAL's locks, `lock`. `lock` is held for moments only and never while a file is r
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +93,7 @@ class Core:
         self.patching = threading.Lock()
         self.patches = PatchLog()
         self.patch_places = PatchPlaces(self.patches.key_maker)
-        self.pins: Counter[str] = Counter()
+        self.pins: dict[str, int] = {}
         self.faults: list[Fault] = []
         self.quarantined: dict[str, SegmentRow] = {}
         self.recovery = Recovery()

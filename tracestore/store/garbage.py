@@ -12,7 +12,7 @@ def collect(core: Core) -> int:
     removed: list[str] = []
     for place, segment_id, version in core.catalog.garbage():
         with core.lock:
-            pinned = core.pins[segment_id] > 0
+            pinned = core.pins.get(segment_id, 0) > 0
         if pinned or (held_version is not None and held_version < version):
             continue
         core.segments.files.remove(place)

@@ -56,10 +56,12 @@ class SegmentIndex:
         self._rows: dict[str, SegmentRow] = {}
         self._groups: dict[Owner, SegmentGroup] = {}
         self._stale: set[Owner] = set()
+        self.changes = 0
         self.apply(rows, ())
 
     def apply(self, added: Iterable[SegmentRow], removed: Iterable[str]) -> None:
-        """Adds segments and drops others by id."""
+        """Adds segments and drops others by id; `changes` counts the calls."""
+        self.changes += 1
         for segment_id in removed:
             row = self._rows.pop(segment_id, None)
             if row is not None:

@@ -273,6 +273,7 @@ class _View:
         self._core = core
         with core.lock:
             groups = {table: core.index.groups(table, projects) for table in tables}
+            self._changes = core.index.changes
             self.memory = {table: _marks(core, table, projects) for table in tables}
             # With the segments, in one moment: a patch is in the log or in a segment, and never in both.
             self.patches = core.patches.view(projects)
@@ -291,10 +292,12 @@ class _View:
         """Keeps the files of the segments; returns False where one of them is not live any more."""
         core = self._core
         with core.lock:
-            if any(core.index.get(row.segment_id) is not row for row in self.rows):
+            changed = core.index.changes != self._changes
+            if changed and any(core.index.get(row.segment_id) is not row for row in self.rows):
                 return False
+            pins = core.pins
             for row in self.rows:
-                core.pins[row.segment_id] += 1
+                pins[row.segment_id] = pins.get(row.segment_id, 0) + 1
         for row in self.rows:
             core.segments.files.pin(row.place)
         return True
@@ -337,10 +340,13 @@ def _with_paths(
 
 def _release(core: Core, pinned: Sequence[SegmentRow], lease: Lease | None) -> None:
     with core.lock:
+        pins = core.pins
         for row in pinned:
-            core.pins[row.segment_id] -= 1
-            if core.pins[row.segment_id] <= 0:
-                del core.pins[row.segment_id]
+            left = pins[row.segment_id] - 1
+            if left > 0:
+                pins[row.segment_id] = left
+            else:
+                del pins[row.segment_id]
     for row in pinned:
         core.segments.files.unpin(row.place)
     if lease is not None:
