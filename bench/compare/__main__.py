@@ -145,6 +145,9 @@ class Comparison:
         if "cannot" in loaded:
             self._cannot(remote, "ingest", loaded["cannot"])
             return False
+        if not self._about[remote.name]["loads"]:
+            self._cannot(remote, "ingest", "loads nothing: it reads the file for each question")
+            return True
         self._note(remote, "ingest", "rows a second", [self._rows / loaded["seconds"]], "1/s")
         if remote.name != "postgres":  # the server's CPU and memory are not the worker's
             cpu_s = loaded["cpu_s"] / self._rows * 1e6

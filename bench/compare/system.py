@@ -14,10 +14,6 @@ Rows = list[tuple[Any, ...]]
 _NAME = re.compile(r"\{(\w+)\}")
 
 
-class CannotAnswerError(Exception):
-    """Says why a system cannot answer a question."""
-
-
 class System(ABC):
     """Is one system with one workload in a folder of its own.
 
@@ -25,11 +21,13 @@ class System(ABC):
         title: its name in the report.
         package: the installed package whose version the report gives.
         settings: what was set, for the report.
+        loads: whether it takes the rows in at all; else it reads the file each time.
     """
 
     title: ClassVar[str]
     package: ClassVar[str]
     settings: ClassVar[str]
+    loads: ClassVar[bool] = True
 
     def __init__(self, folder: File, workload: Workload, trace: str) -> None:
         self.folder = folder
@@ -57,11 +55,7 @@ class System(ABC):
         return sum(each.stat().st_size for each in self.folder.rglob("*") if each.is_file())
 
     def question(self, name: str) -> str:
-        """Returns a question in its own words.
-
-        Raises:
-            CannotAnswerError: where it has none.
-        """
+        """Returns a question in its own words."""
         return _NAME.sub(lambda found: self._word(found[1]), self.workload.questions[name])
 
     def _word(self, name: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.compare.questions import WORKLOADS
-from bench.compare.system import CannotAnswerError, System
+from bench.compare.system import System
 from bench.report import seconds
 
 
@@ -58,6 +58,7 @@ class Worker:
             "title": system.title,
             "version": f"{system.package} {version(system.package)}",
             "settings": system.settings,
+            "loads": system.loads,
         }
 
     def load(self, file: str) -> dict[str, Any]:
@@ -140,8 +141,6 @@ def main() -> None:
             do, *arguments = json.loads(line)
             try:
                 answer = getattr(worker, do)(*arguments)
-            except CannotAnswerError as error:
-                answer = {"cannot": str(error)}
             except Exception as error:  # noqa: BLE001 - a rival's failure is a result
                 with contextlib.suppress(IndexError):
                     answer = {"cannot": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
