@@ -28,6 +28,7 @@ class Workload:
         variants: columns of JSON.
         paths: by the names that questions use.
         questions: templates by name.
+        many_paths: whether rows bring thousands of paths.
     """
 
     table: str
@@ -35,6 +36,7 @@ class Workload:
     variants: tuple[str, ...]
     paths: dict[str, Path]
     questions: dict[str, str]
+    many_paths: bool = False
 
 
 _SPAN = {
@@ -127,7 +129,7 @@ _EVENT_PATHS = {
 
 WORKLOADS = {
     "apm": Workload("spans", _SPAN, ("attributes",), _APM_PATHS, _COMMON),
-    "evolving": Workload("spans", _SPAN, ("attributes",), _APM_PATHS, _COMMON),
+    "evolving": Workload("spans", _SPAN, ("attributes",), _APM_PATHS, _COMMON, many_paths=True),
     "llm": Workload(
         "spans",
         _SPAN,
