@@ -2,51 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-import statistics
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
 
+from bench import plots
+from bench.recorded import OURS, found, questions_of, ratio, read, systems_of
 from bench.report import RESULTS, Result
 from bench.targets import table as targets
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = "tracestore"
+PLOTS = RESULTS / "plots"
 COMPARED = ("apm", "llm", "evolving", "events")
 ABOUT = """Each system runs in a process of its own, on all cores. Questions are asked of all in turn, so that drift
 hits all alike; an answer that differs from the others' counts as none. What is asked, and how:
 [the folder's page](../README.md).
 """
+LOADED = (
+    "rows a second",
+    "CPU seconds a million rows",
+    "bytes",
+    "peak resident after ingest",
+    "peak resident after all questions",
+)
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-COLORS = {OURS: "#d9480f", "hand-typed parquet": "#495057"}
-
-
-def read(name: str) -> list[Result]:
-    """Returns the results of one program, none where it has not run."""
-    file = RESULTS / f"{name}.jsonl"
-    if not file.exists():
-        return []
-    return [Result(**json.loads(line)) for line in file.read_text().splitlines()]
-
-
-def found(results: Iterable[Result], **wanted: str) -> list[Result]:
-    """Returns the results whose fields are as wanted."""
-    return [r for r in results if all(getattr(r, name) == value for name, value in wanted.items())]
-
-
-def systems_of(results: list[Result]) -> list[str]:
-    """Returns the systems that a workload was loaded into, in the order of the run."""
-    return list(dict.fromkeys(r.system for r in found(results, question="ingest")))
-
-
-def questions_of(results: list[Result]) -> list[str]:
-    """Returns the questions that were asked, in order."""
-    asked = (
-        r.question for r in results if r.metric in {"warm", "cannot"} and r.question != "ingest"
-    )
-    return list(dict.fromkeys(asked))
 
 
 def number(value: float) -> str:
@@ -72,17 +50,6 @@ def rows(header: list[str], body: list[list[str]]) -> str:
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     lines += ["| " + " | ".join(each) + " |" for each in body]
     return "\n".join(lines) + "\n"
-
-
-def ratio(results: list[Result], system: str) -> float | None:
-    """Returns how many times ours a system takes: the geometric mean over the questions both answer, warm."""
-    ratios = []
-    for question in questions_of(results):
-        ours = found(results, question=question, system=OURS, metric="warm")
-        theirs = found(results, question=question, system=system, metric="warm")
-        if ours and theirs:
-            ratios.append(theirs[0].value / ours[0].value)
-    return statistics.geometric_mean(ratios) if ratios else None
 
 
 def workload_section(name: str, results: list[Result]) -> str:
@@ -111,14 +78,8 @@ def workload_section(name: str, results: list[Result]) -> str:
     parts.append(rows(["question", *systems], body))
     parts.append("Ingest, bytes and memory:\n")
     body = []
-    for question, metric in (
-        ("ingest", "rows a second"),
-        ("ingest", "CPU seconds a million rows"),
-        ("size", "bytes"),
-        ("memory", "peak resident after ingest"),
-        ("memory", "peak resident after all questions"),
-    ):
-        cells = [found(results, question=question, system=s, metric=metric) for s in systems]
+    for metric in LOADED:
+        cells = [found(results, system=s, metric=metric) for s in systems]
         unit = next((each[0].unit for each in cells if each), "")
         body.append([f"{metric} ({unit})", *map(cell, cells)])
     parts.append(rows(["", *systems], body))
@@ -140,16 +101,29 @@ def growth_section(results: list[Result]) -> str:
         asked = found(results, question=question)
         body = [[r.workload, r.system, r.metric, cell([r]), r.unit] for r in asked]
         parts.append(rows(["", "system", "", "value", "unit"], body))
-    grown = [r for r in results if r.metric == "warm"]
+    grown = [r for r in results if r.metric in {"warm", *LOADED}]
     labels = list(dict.fromkeys(r.workload for r in grown))
-    body = []
-    for question in dict.fromkeys(r.question for r in grown):
-        for system in dict.fromkeys(r.system for r in grown):
-            cells = [found(grown, question=question, system=system, workload=at) for at in labels]
-            body.append([question, system, *map(cell, cells)])
-    parts.append("Warm, milliseconds:\n")
-    parts.append(rows(["question", "system", *labels], body))
+    header = ["question", "system", *labels]
+    parts += ["Warm, milliseconds:\n", rows(header, _grown(results, labels, ("warm",)))]
+    parts += ["Ingest, bytes and memory:\n", rows(header, _grown(results, labels, LOADED))]
+    failures = [r for r in results if r.metric == "cannot"]
+    parts += [f"- {r.system}, {r.workload}, {r.question}: {r.note}" for r in failures]
+    parts += ["", "![growth](plots/growth.svg)\n"]
     return "\n".join(parts)
+
+
+def _grown(results: list[Result], labels: list[str], metrics: Collection[str]) -> list[list[str]]:
+    """Returns a line for each question or metric and system: its values at all sizes."""
+    body = []
+    for question, metric in dict.fromkeys(
+        (r.question, r.metric) for r in results if r.metric in metrics
+    ):
+        named = found(results, question=question, metric=metric)
+        for system in dict.fromkeys(r.system for r in named):
+            cells = [found(named, system=system, workload=at) for at in labels]
+            title = question if metric == "warm" else f"{metric} ({named[0].unit})"
+            body.append([title, system, *map(cell, cells)])
+    return body
 
 
 def service_section(results: list[Result]) -> str:
@@ -162,30 +136,6 @@ def service_section(results: list[Result]) -> str:
         for metric in metrics
     ]
     return rows(["", *systems], body)
-
-
-def plot(name: str, results: list[Result]) -> None:
-    """Draws the warm times of a workload's questions, one bar a system."""
-    matplotlib: Any = importlib.import_module("matplotlib")
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "tracestore"  # the same file for the same numbers
-    pyplot: Any = importlib.import_module("matplotlib.pyplot")
-    systems, questions = systems_of(results), questions_of(results)
-    figure, axes = pyplot.subplots(figsize=(11, 4))
-    width = 0.8 / len(systems)
-    for place, system in enumerate(systems):
-        values = [found(results, question=q, system=system, metric="warm") for q in questions]
-        at = [i + place * width for i, each in enumerate(values) if each]
-        heights = [each[0].value for each in values if each]
-        axes.bar(at, heights, width, label=system, color=COLORS.get(system))
-    axes.set_yscale("log")
-    axes.set_ylabel("milliseconds, warm")
-    axes.set_xticks([i + 0.4 for i in range(len(questions))])
-    axes.set_xticklabels([question.split()[0] for question in questions])
-    axes.legend(fontsize="x-small", ncol=4, loc="upper center", bbox_to_anchor=(0.5, 1.2))
-    (RESULTS / "plots").mkdir(exist_ok=True)
-    figure.savefig(RESULTS / "plots" / f"{name}.svg", bbox_inches="tight", metadata={"Date": None})
-    pyplot.close(figure)
 
 
 def readme_table(compared: dict[str, list[Result]]) -> str:
@@ -252,7 +202,9 @@ def main() -> None:
     ]
     parts.append("")
     for name, results in compared.items():
-        plot(name, results)
+        plots.bars(PLOTS / f"{name}.svg", results)
+    if others["growth"]:
+        plots.growth(PLOTS / "growth.svg", others["growth"])
     (RESULTS / "REPORT.md").write_text("\n".join(parts))
     readme = ROOT / "README.md"
     text = readme.read_text()

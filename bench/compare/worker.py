@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.compare.questions import WORKLOADS
 from bench.compare.system import System
-from bench.report import seconds
+from bench.report import peak_bytes, seconds
 
 
 def system_of(name: str) -> type[System]:
@@ -100,7 +100,7 @@ class Worker:
 
     def peak(self) -> dict[str, Any]:
         """Returns the peak resident bytes so far."""
-        return {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+        return {"peak_bytes": peak_bytes()}
 
     def end(self) -> dict[str, Any]:
         """Lets go of the system."""

@@ -25,6 +25,8 @@ ROWS = (25_000, 100_000, 400_000)
 ROWS_FULL = (100_000, 1_000_000, 10_000_000)
 PATHS = (1, 100, 1_000, 10_000)
 CLIENTS = (1, 2, 4, 8, 16)
+# Seconds for one load or question: 10 M rows take minutes.
+PATIENCE_S = 900.0
 
 
 def note(
@@ -42,7 +44,7 @@ def rows(sizes: tuple[int, ...]) -> list[Result]:
     for size in sizes:
         folder = Path(tempfile.mkdtemp(prefix="tracestore-bench-"))
         try:
-            comparison = Comparison("apm", size, folder)
+            comparison = Comparison("apm", size, folder, PATIENCE_S)
             comparison.run(SYSTEMS)
         finally:
             shutil.rmtree(folder)

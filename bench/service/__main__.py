@@ -14,19 +14,11 @@ from pathlib import Path
 
 import httpx
 
-from bench.report import Result, keep, middle, show
+from bench.report import Result, keep, middle, peak_bytes, show
 from bench.service.server import served
 from tracestore.client import Client
 
 SENDERS = 2
-
-
-def resident_mb(pid: int) -> float:
-    """Returns the peak resident memory of a process in MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1000
-    return 0.0
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -72,7 +64,7 @@ def main() -> None:
         note("acknowledgement, p50", statistics.median(acks), "ms")
         note("acknowledgement, p99", percentile(acks, 0.99), "ms")
         note("smallest query under load, p50", statistics.median(busy), "ms", middle(busy)[1])
-        note("peak resident memory", resident_mb(pid), "MB")
+        note("peak resident memory", peak_bytes(pid) / 1e6, "MB")
         counted = client.sql(
             "SELECT count(*) AS rows, count(DISTINCT span_id) AS ids FROM spans",
             timeout_s=300,

@@ -21,8 +21,8 @@ from typing import Any
 
 import httpx
 
-from bench.report import Result, keep, show
-from bench.service.__main__ import SENDERS, percentile, resident_mb
+from bench.report import Result, keep, peak_bytes, show
+from bench.service.__main__ import SENDERS, percentile
 
 PATIENCE_S = 180.0
 
@@ -88,7 +88,7 @@ def measure(name: str, venv: Path, seconds: float) -> list[Result]:
             if not _answers(url, server):
                 return [note("cannot", 0.0, "", f"did not answer within {PATIENCE_S:.0f} s")]
             answers = _load(url, seconds, headers)
-            memory = resident_mb(server.pid)
+            memory = peak_bytes(server.pid) / 1e6
         finally:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(timeout=60)

@@ -6,11 +6,11 @@ python -m bench.store.compaction FOLDER
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 
+from bench.report import peak_bytes
 from tracestore.store import Store
 
 
@@ -18,11 +18,10 @@ def run(folder: Path) -> dict[str, float]:
     """Returns seconds, bytes read (files and rows in memory) and peak resident bytes of a full merge."""
     with Store.open(folder, background=False) as store:
         raw_bytes = sum(row.raw_bytes for row in store._core.index.rows())  # noqa: SLF001 - not a public number
-        idle_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        idle_bytes = peak_bytes()
         start = time.perf_counter()
         report = store.compact()
         seconds = time.perf_counter() - start
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "seconds": seconds,
         "inputs": report.inputs,
@@ -30,7 +29,7 @@ def run(folder: Path) -> dict[str, float]:
         "file_bytes": report.input_bytes,
         "raw_bytes": raw_bytes,
         "idle_bytes": idle_bytes,
-        "peak_bytes": peak_bytes,
+        "peak_bytes": peak_bytes(),
     }
 
 

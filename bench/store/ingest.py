@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import struct
 import sys
 import threading
@@ -17,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.report import peak_bytes
 from tracestore.store import Store
 
 THREADS = 4
@@ -58,10 +58,9 @@ def run(path: Path, folder: Path) -> dict[str, float]:
     after = os.times()
     syncs = store.stats().wal_syncs
     store.close()
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     cpu_s = after.user + after.system - before.user - before.system
     return {
-        "seconds": seconds, "rows": rows, "cpu_s": cpu_s, "peak_bytes": peak_bytes, "syncs": syncs
+        "seconds": seconds, "rows": rows, "cpu_s": cpu_s, "peak_bytes": peak_bytes(), "syncs": syncs
     }  # fmt: skip
 
 
