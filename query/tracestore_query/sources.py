@@ -157,8 +157,9 @@ class Sources:
         if json and alias and not node.args.get("offset"):
             # The one column may be called by the alias of the table, too.
             names = names or [alias]
-            items = Items(node)
-            self._binding.items.append(items)
+            items = Items(node) if len(values) == 1 else None
+            if items is not None:
+                self._binding.items.append(items)
             scope.add(Source(alias, outputs={names[0]: Output(json=True, items=items)}))
             if node.args.get("alias") is not None and not node.args["alias"].args.get("columns"):
                 node.args["alias"].set("columns", [exp.to_identifier(alias, quoted=True)])

@@ -84,6 +84,12 @@ def test_every_cut_and_flip_is_answered() -> None:
         row_keys(payload[:cut] + bytes([payload[cut] ^ 0x20]) + payload[cut + 1 :], GROUPS)
 
 
+def test_names_are_held_while_they_are_looked_for() -> None:
+    groups = ((b"na" + b"me%d" % number,) for number in range(9))
+    payload = b"\n".join(b'{"name%d":1}' % number for number in range(9))
+    assert row_keys(payload, groups) == (9, (1,) * 9, (1,) * 9)
+
+
 def test_names_are_bounded() -> None:
     with pytest.raises(ValueError, match="16"):
         row_keys(b"{}", tuple((b"%d" % n,) for n in range(17)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -36,6 +37,30 @@ def test_a_row_group_holds_the_texts_of_its_own_rows_only(
         for number in range(group.num_columns):
             assert group.column(number).total_uncompressed_size < 10_000
     assert pq.read_table(path)["input:str"].to_pylist() == [texts[n // 25] for n in range(1000)]
+
+
+def test_a_row_group_ends_where_the_distinct_texts_of_a_column_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ROW_GROUP_DICTIONARY_BYTES", 40_000)
+    rng = random.Random(2)
+    texts = [f"{rng.getrandbits(4000):x}" for _ in range(100)]  # 1,000 bytes each
+    messages = [
+        [{"role": "user", "content": texts[max(n - i, 0) // 4]} for i in range(20)]
+        for n in range(400)
+    ]
+    with open_store(tmp_path) as store:
+        store.insert("spans", [span(n, input={"messages": messages[n]}) for n in range(400)])
+        store.flush()
+    [path] = segment_files(tmp_path)
+    metadata = pq.read_metadata(path)
+    names = metadata.schema.to_arrow_schema().names
+    at = names.index("input.messages:json[]")
+    groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
+    assert 3 <= len(groups) <= 8
+    assert all(group.column(at).total_uncompressed_size < 50_000 for group in groups)
+    found = pq.read_table(path)["input.messages:json[]"].to_pylist()
+    assert [[json.loads(item) for item in items] for items in found] == messages
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -137,7 +137,9 @@ def row_keys(const uint8_t[::1] payload not None, groups not None):
     wanted.rows = 0
     scratch.data = NULL
     scratch.size = scratch.capacity = 0
-    for group in groups:
+    # Held until the end: names are read where they lie.
+    held = [tuple(group) for group in groups]
+    for group in held:
         for name in group:
             if wanted.name_count == MAX_NAMES:
                 raise ValueError("too many names; want 16 at most")

@@ -156,14 +156,13 @@ class _Open:
 
 
 def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
-    """Yields slices of at most ROW_GROUP_ROWS rows and, one huge row aside, ROW_GROUP_BYTES bytes."""
+    """Yields slices of at most ROW_GROUP_ROWS rows and, one huge row aside, no more bytes than a group may have."""
     for start in range(0, len(table), limits.ROW_GROUP_ROWS):
         yield from _halved(own_dictionaries(table.slice(start, limits.ROW_GROUP_ROWS)))
 
 
 def _halved(part: pa.Table) -> Iterator[pa.Table]:
-    # A repeated text counts once.
-    if len(part) <= 1 or sum(map(_bytes, part.columns)) <= limits.ROW_GROUP_BYTES:
+    if len(part) <= 1 or _fits(part):
         yield part
         return
     middle = len(part) // 2
@@ -171,12 +170,28 @@ def _halved(part: pa.Table) -> Iterator[pa.Table]:
     yield from _halved(own_dictionaries(part.slice(middle)))
 
 
+def _fits(part: pa.Table) -> bool:
+    # A repeated text counts once.
+    if any(_distinct_bytes(each) > limits.ROW_GROUP_DICTIONARY_BYTES for each in part.columns):
+        return False
+    return sum(map(_bytes, part.columns)) <= limits.ROW_GROUP_BYTES
+
+
+def _distinct_bytes(column: pa.ChunkedArray) -> int:
+    """Returns the bytes of a column's dictionaries, zero where it has none."""
+    if is_list(column.type):
+        column = pc.list_flatten(column)
+    if not pa.types.is_dictionary(column.type):
+        return 0
+    return sum(int(chunk.dictionary.nbytes) for chunk in column.chunks)
+
+
 def _bytes(column: pa.ChunkedArray) -> int:
     if is_list(column.type):
         return 4 * len(column) + _bytes(pc.list_flatten(column))
     if not pa.types.is_dictionary(column.type):
         return int(column.nbytes)
-    return 4 * len(column) + sum(int(chunk.dictionary.nbytes) for chunk in column.chunks)
+    return 4 * len(column) + _distinct_bytes(column)
 
 
 def _tail_rows(tail: pa.Table | None) -> dict[tuple[str, str], int]:
