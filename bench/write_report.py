@@ -158,7 +158,8 @@ def readme_table(compared: dict[str, list[Result]]) -> str:
         "bytes",
         "rows a second",
     ]
-    return rows(header, body)
+    sizes = "; ".join(found(results, question="size")[0].workload for results in compared.values())
+    return f"{rows(header, body)}\nMeasured with {sizes}.\n"
 
 
 def _spread_of_ratios(

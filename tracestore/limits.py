@@ -89,9 +89,10 @@ RECENT_SECONDS: Final = 3600.0
 ROW_GROUP_ROWS: Final = 122_880
 ROW_GROUP_BYTES: Final = 128 * 1024 * 1024
 
-# A row group's distinct texts of one column, at most: a reader of one row decodes them all, and one thread reads
-# one group. Of 20,000 chats that repeat their history the latest 50 take 27 ms with 8 MiB, 40 ms with 16 and
-# 101 ms with 64; the file has 18.4, 17.6 and 16.9 MB (bench/compare, llm).
+# Bytes of a row group's distinct texts in one column from which it is parted, unless its halves have many of them
+# in common: a reader of one row decodes them all, and one thread reads one group. Of 20,000 chats, 40 at a time,
+# the latest 50 take 27 ms with 8 MiB, 40 ms with 16 and 101 ms with 64; the file has 18.4, 17.6 and 16.9 MB
+# (bench/compare, llm).
 ROW_GROUP_DICTIONARY_BYTES: Final = 16 * 1024 * 1024
 
 # A page ends at this many bytes before compression, and at no number of rows: narrow columns are one or two

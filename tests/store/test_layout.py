@@ -39,14 +39,16 @@ def test_a_row_group_holds_the_texts_of_its_own_rows_only(
     assert pq.read_table(path)["input:str"].to_pylist() == [texts[n // 25] for n in range(1000)]
 
 
-def test_a_row_group_ends_where_the_distinct_texts_of_a_column_are_many(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_row_group_ends_where_the_distinct_texts_of_a_column_are_many_and_its_halves_share_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, shared: bool
 ) -> None:
     monkeypatch.setattr(limits, "ROW_GROUP_DICTIONARY_BYTES", 40_000)
     rng = random.Random(2)
     texts = [f"{rng.getrandbits(4000):x}" for _ in range(100)]  # 1,000 bytes each
+    order = [rng.randrange(100) if shared else n // 4 for n in range(400)]
     messages = [
-        [{"role": "user", "content": texts[max(n - i, 0) // 4]} for i in range(20)]
+        [{"role": "user", "content": texts[order[max(n - i, 0)]]} for i in range(3)]
         for n in range(400)
     ]
     with open_store(tmp_path) as store:
@@ -57,8 +59,11 @@ def test_a_row_group_ends_where_the_distinct_texts_of_a_column_are_many(
     names = metadata.schema.to_arrow_schema().names
     at = names.index("input.messages:json[]")
     groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
-    assert 3 <= len(groups) <= 8
-    assert all(group.column(at).total_uncompressed_size < 50_000 for group in groups)
+    if shared:
+        assert len(groups) == 1
+    else:
+        assert 3 <= len(groups) <= 8
+        assert all(group.column(at).total_uncompressed_size < 50_000 for group in groups)
     found = pq.read_table(path)["input.messages:json[]"].to_pylist()
     assert [[json.loads(item) for item in items] for items in found] == messages
 

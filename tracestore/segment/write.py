@@ -21,6 +21,10 @@ from tracestore.segment.footer import Footer
 from tracestore.segment.tables import OVERFLOW, SegmentTable
 
 _BUFFER_BYTES: Final = 1024 * 1024
+
+# Distinct texts of two halves of a row group, of those of the whole: where more of them are in both, as in many
+# conversations at the same time, each row reads faster in halves and the file grows by more than a tenth.
+_MAX_PARTING: Final = 1.1
 _TAIL_DICTIONARY: Final = ["path", "type", "str"]
 _TAIL_DELTA: Final = {"row": "DELTA_BINARY_PACKED", "i64": "DELTA_BINARY_PACKED"}
 
@@ -162,19 +166,20 @@ def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
 
 
 def _halved(part: pa.Table) -> Iterator[pa.Table]:
-    if len(part) <= 1 or _fits(part):
+    distinct = [_distinct_bytes(column) for column in part.columns]
+    # A repeated text counts once.
+    small = sum(map(_bytes, part.columns)) <= limits.ROW_GROUP_BYTES
+    if len(part) <= 1 or (small and max(distinct) <= limits.ROW_GROUP_DICTIONARY_BYTES):
         yield part
         return
     middle = len(part) // 2
-    yield from _halved(own_dictionaries(part.slice(0, middle)))
-    yield from _halved(own_dictionaries(part.slice(middle)))
-
-
-def _fits(part: pa.Table) -> bool:
-    # A repeated text counts once.
-    if any(_distinct_bytes(each) > limits.ROW_GROUP_DICTIONARY_BYTES for each in part.columns):
-        return False
-    return sum(map(_bytes, part.columns)) <= limits.ROW_GROUP_BYTES
+    halves = [own_dictionaries(part.slice(0, middle)), own_dictionaries(part.slice(middle))]
+    parted = sum(_distinct_bytes(column) for half in halves for column in half.columns)
+    if small and parted > sum(distinct) * _MAX_PARTING:
+        yield part
+        return
+    for half in halves:
+        yield from _halved(half)
 
 
 def _distinct_bytes(column: pa.ChunkedArray) -> int:

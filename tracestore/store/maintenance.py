@@ -8,6 +8,8 @@ import os
 import threading
 from typing import Final
 
+import pyarrow as pa
+
 from tracestore.errors import StoreClosedError
 from tracestore.store import compaction, flush, garbage, retention
 from tracestore.store.core import Core
@@ -82,6 +84,7 @@ class Maintenance:
                         synced_s = elapsed_s
                 if flush.is_due(core) or core.frozen:
                     flush.flush(core)
+                    _give_memory_back()
                 self._prepare_reads()
             except StoreClosedError:
                 return
@@ -97,7 +100,7 @@ class Maintenance:
         while not self._stopping.wait(_TICK_S):
             try:
                 while self._may_merge() and compaction.compact_once(core):
-                    continue
+                    _give_memory_back()
                 garbage.collect(core)
                 if core.clock.elapsed_s() - expired_s >= _EXPIRE_S:
                     retention.expire(core)
@@ -120,3 +123,8 @@ class Maintenance:
 
     def _may_merge(self) -> bool:
         return self._paused == 0 and not self._stopping.is_set()
+
+
+def _give_memory_back() -> None:
+    """Lets go of what Arrow keeps for later: flushes and merges come seldom, and each thread keeps its own."""
+    pa.default_memory_pool().release_unused()
