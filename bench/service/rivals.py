@@ -92,7 +92,6 @@ def measure(name: str, venv: Path, seconds: float) -> list[Result]:
         finally:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(timeout=60)
-        size = sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) / 1e6
     sent = sum(answer["spans"] for answer in answers)
     if not sent:
         return [note("cannot", 0.0, "", "refused the load")]
@@ -102,7 +101,6 @@ def measure(name: str, venv: Path, seconds: float) -> list[Result]:
         note("acknowledgement, p50", statistics.median(acks), "ms"),
         note("acknowledgement, p99", percentile(acks, 0.99), "ms"),
         note("peak resident memory", memory, "MB", "of the first process"),
-        note("bytes on disk", size * 1e6 / sent, "B/span", "of the spans acknowledged, as far as written"),
     ]  # fmt: skip
 
 
