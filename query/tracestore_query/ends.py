@@ -22,6 +22,7 @@ MAX_ROWS: Final = 10_000
 MAX_CUT: Final = 8
 """Segments of which only an end is read, each by a read of its own."""
 
+_NS_PER_US = 1000
 _KEEPING_LAST = frozenset({exp.GT, exp.GTE})
 _KEEPING_FIRST = frozenset({exp.LT, exp.LTE})
 
@@ -59,6 +60,9 @@ def needed_segments(segments: Sequence[SegmentRef], ends: Ends) -> set[str]:
             break
     if bound is None:
         return {each.uri for each in segments}
+    # Times are compared as microseconds, which rows of other segments may share with the last one wanted.
+    first = bound - bound % _NS_PER_US
+    bound = first if ends.last else first + _NS_PER_US - 1
     return {
         each.uri
         for each in segments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +95,27 @@ def test_ties_are_broken_as_the_query_says(store: Store, sql: str) -> None:
     cut = store.sql(sql.format(where="")).rows()
     assert cut == store.sql(sql.format(where=f"WHERE {EVERYWHERE}")).rows()
     assert segments_read(store, sql.format(where="")) < 8
+
+
+@pytest.mark.parametrize("order", ["DESC", "ASC"])
+def test_times_within_one_microsecond_are_ties(tmp_path: Path, order: str) -> None:
+    with tracestore.open(tmp_path, background=False) as opened:
+        for part in range(4):
+            rows = [
+                {
+                    "trace_id": "a" * 32,
+                    "span_id": f"{(part * 7 + i * 5) % 31 + 1:016x}",
+                    "start_ns": START + part * 200 + i * 20,
+                }
+                for i in range(6)
+            ]
+            opened.insert("spans", rows)
+            opened.flush()
+        sql = f"SELECT span_id FROM spans {{}} ORDER BY start_time {order}, span_id LIMIT 3"
+        assert (
+            opened.sql(sql.format("")).rows()
+            == opened.sql(sql.format(f"WHERE {EVERYWHERE}")).rows()
+        )
 
 
 @pytest.mark.parametrize(
