@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -29,9 +30,10 @@ def ids_of(span: Span) -> tuple[str, str]:
     return trace_id, span_id
 
 
-class Feedback:
+class Feedback(ABC):
     """Gives the verbs to what has `patch`."""
 
+    @abstractmethod
     def patch(
         self,
         patches: Mapping[str, Any] | Iterable[Mapping[str, Any]],
@@ -39,7 +41,6 @@ class Feedback:
         project: str | None = None,
     ) -> int:
         """Changes spans and returns the number of patches; docs/guide/feedback.md has the rules."""
-        raise NotImplementedError
 
     def score(
         self,

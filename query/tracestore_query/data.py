@@ -83,7 +83,7 @@ class TableReader:
         if scan.ends is not None:
             within = [segments[place] for place in np.flatnonzero(kept).tolist()]
             needed = needed_segments(within, scan.ends)
-            kept &= np.array([segment.uri in needed for segment in segments], np.bool_)
+            kept &= np.array([segment.segment_id in needed for segment in segments], np.bool_)
         scan.patched = {segments[at].uri: each for at, each in patched.items() if kept[at]}
         groups = self._tail_groups(scan, np.flatnonzero(kept))
         tailed = {place for _, places in groups for place in places}

@@ -44,7 +44,7 @@ def note_ends(tree: exp.Expr, evaluate: Evaluate) -> None:
 
 
 def needed_segments(segments: Sequence[SegmentRef], ends: Ends) -> set[str]:
-    """Returns the files of the segments that can hold a wanted row.
+    """Returns the ids of the segments that can hold a wanted row; no file is asked for.
 
     Later segments have at least as many rows as are wanted; what ends before all of those is not needed.
     """
@@ -59,12 +59,12 @@ def needed_segments(segments: Sequence[SegmentRef], ends: Ends) -> set[str]:
             bound = each.min_time_ns if ends.last else each.max_time_ns
             break
     if bound is None:
-        return {each.uri for each in segments}
+        return {each.segment_id for each in segments}
     # Times are compared as microseconds, which rows of other segments may share with the last one wanted.
     first = bound - bound % _NS_PER_US
     bound = first if ends.last else first + _NS_PER_US - 1
     return {
-        each.uri
+        each.segment_id
         for each in segments
         if (each.max_time_ns >= bound if ends.last else each.min_time_ns <= bound)
     }

@@ -97,6 +97,26 @@ def test_ties_are_broken_as_the_query_says(store: Store, sql: str) -> None:
     assert segments_read(store, sql.format(where="")) < 8
 
 
+def test_segments_that_are_not_needed_are_not_fetched(tmp_path: Path) -> None:
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
+    settings: dict[str, Any] = {"background": False, "segments_url": bucket.as_uri()}
+    with tracestore.open(tmp_path / "store", **settings) as opened:
+        for part in range(5):
+            rows = [span(random.Random(part), part * 20 + i, part * 9_000) for i in range(20)]
+            opened.insert("spans", rows)
+            opened.flush()
+    cache = tmp_path / "store" / "cache"
+    for file in cache.glob("*"):
+        file.unlink()
+    with tracestore.open(tmp_path / "store", "r", **settings) as opened:
+        found = opened.sql(
+            "SELECT attributes.n AS n FROM spans ORDER BY start_ns DESC LIMIT 3"
+        ).rows()
+        assert all(row["n"] >= 80 for row in found)
+        assert len(list(cache.glob("*.parquet"))) == 1
+
+
 @pytest.mark.parametrize("order", ["DESC", "ASC"])
 def test_times_within_one_microsecond_are_ties(tmp_path: Path, order: str) -> None:
     with tracestore.open(tmp_path, background=False) as opened:
