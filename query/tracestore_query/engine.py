@@ -26,7 +26,7 @@ from tracestore_query.errors import (
 from tracestore_query.file_sql import leaf_sql_type
 from tracestore_query.functions import allowed
 from tracestore_query.moved_rows import with_moved
-from tracestore_query.plan import ObjectCall
+from tracestore_query.plan import ObjectCall, part_name
 from tracestore_query.watchdog import Watchdog
 
 _PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
@@ -196,19 +196,16 @@ def add_object_function(cursor: duckdb.DuckDBPyConnection, name: str, call: Obje
         if isinstance(struct, pa.ChunkedArray):
             # Some versions of pyarrow give a chunked array of one chunk.
             struct = struct.chunk(0) if struct.num_chunks else pa.array([], struct.type)
-        names = [field.name for field in struct.type]
         table = pa.table(struct.flatten(), names=names)
         texts = unshredded(table, call.path)
         return with_moved(texts, table) if call.moved else texts
 
-    fields = {"_overflow": "VARCHAR"}
-    for path, leaf_type in call.leaves:
-        fields[f"{path}:{leaf_type}"] = leaf_sql_type(leaf_type)
+    names = ["_overflow", *(f"{path}:{leaf_type}" for path, leaf_type in call.leaves)]
+    types = ["VARCHAR", *(leaf_sql_type(leaf_type) for _, leaf_type in call.leaves)]
     if call.moved:
-        fields[MOVED_ATTRIBUTES] = "VARCHAR"
-    listed = ", ".join(
-        '"' + field.replace('"', '""') + '" ' + sql_type for field, sql_type in fields.items()
-    )
+        names.append(MOVED_ATTRIBUTES)
+        types.append("VARCHAR")
+    listed = ", ".join(f"{part_name(number)} {each}" for number, each in enumerate(types))
     create: Any = cursor.create_function
     create(name, rebuild, [f"STRUCT({listed})"], "VARCHAR", type="arrow", null_handling="special")
 

@@ -51,8 +51,10 @@ class FileRows:
             CorruptionError: where the file cannot be read.
         """
         distinct, places = np.unique(numbers, return_inverse=True)
+        # The engine takes columns whose names differ in case alone for one.
+        distinct_names = len({name.lower() for name in columns}) == len(columns)
         try:
-            if len(distinct) <= FEW_ROWS:
+            if len(distinct) <= FEW_ROWS and distinct_names:
                 table = self._few(file, distinct, columns)
             else:
                 table = self._many(file, distinct, columns)

@@ -15,7 +15,7 @@ from tracestore_query.binding import Binding, TableData
 from tracestore_query.chains import Step, shown
 from tracestore_query.contexts import Use, Want
 from tracestore_query.moved_paths import MovedPath, moved_path
-from tracestore_query.plan import Leaf, ObjectCall, Scan
+from tracestore_query.plan import Leaf, ObjectCall, Scan, part_name
 from tracestore_query.resolve import Resolved, nearest_paths, resolve
 
 OVERFLOW = "_overflow"
@@ -203,7 +203,7 @@ class PathValues:
 
     def _object_text(self, alias: str, scan: Scan, found: Resolved) -> exp.Expr:
         scan.fixed[OVERFLOW] = None
-        fields = [_field(OVERFLOW, exp.column(OVERFLOW, table=alias, quoted=True))]
+        parts: list[exp.Expr] = [exp.column(OVERFLOW, table=alias, quoted=True)]
         data = self._binding.data(scan.table)
         leaves: list[Leaf] = []
         for path in (*dict.fromkeys(path for path, _ in found.leaves), *found.below):
@@ -211,31 +211,30 @@ class PathValues:
                 # What lies in a tail is in `_overflow` too.
                 if data.in_columns((path, leaf_type)):
                     leaves.append((path, leaf_type))
-                    column = exp.column(scan.part(path, leaf_type), table=alias, quoted=True)
-                    fields.append(_field(f"{path}:{leaf_type}", column))
+                    parts.append(exp.column(scan.part(path, leaf_type), table=alias, quoted=True))
         moved = found.keys == (ATTRIBUTES,) and scan.table == SPANS.name
         if moved:
-            fields += self._moved_parts(alias, scan, data, leaves)
+            parts += self._moved_parts(alias, scan, data, leaves)
         name = self._binding.name("object")
         self._binding.objects[name] = ObjectCall(found.keys, tuple(leaves), moved)
+        fields = [_field(part_name(number), part) for number, part in enumerate(parts)]
         text = exp.Anonymous(this=name, expressions=[exp.Struct(expressions=fields)])
         return exp.Nullif(this=text, expression=exp.Literal.string("null"))
 
     def _moved_parts(
         self, alias: str, scan: Scan, data: TableData, leaves: list[Leaf]
-    ) -> list[exp.PropertyEQ]:
+    ) -> list[exp.Expr]:
         """Returns the leaves that attributes moved to, and notes them: all attributes are wanted."""
-        fields = []
+        parts: list[exp.Expr] = []
         for column in MOVED_COLUMNS:
             for path in (column, *data.below(column)):
                 for leaf_type in data.types(path):
                     if data.in_columns((path, leaf_type)):
                         leaves.append((path, leaf_type))
                         part = exp.column(scan.part(path, leaf_type), table=alias, quoted=True)
-                        fields.append(_field(f"{path}:{leaf_type}", part))
+                        parts.append(part)
         scan.fixed[MOVED_ATTRIBUTES] = None
-        moved = exp.column(MOVED_ATTRIBUTES, table=alias, quoted=True)
-        return [*fields, _field(MOVED_ATTRIBUTES, moved)]
+        return [*parts, exp.column(MOVED_ATTRIBUTES, table=alias, quoted=True)]
 
     def _absent(self, scan: Scan, steps: list[Step], data: TableData) -> None:
         near = nearest_paths(steps, data.names())

@@ -171,6 +171,11 @@ class ObjectCall:
     moved: bool = False
 
 
+def part_name(number: int) -> str:
+    """Returns a field's name in the struct of an object call: leaves' names may differ in case alone, fields' not."""
+    return f"part{number}"
+
+
 @dataclass(slots=True)
 class Plan:
     """Is a query ready for an engine.

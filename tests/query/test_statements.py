@@ -151,3 +151,13 @@ def test_new_segments_are_seen(store: Store, query: Query, binds: list[str]) -> 
     store.flush()
     assert [total(query), total(query)] == [199_990_010] * 2
     assert len(binds) == 2
+
+
+def test_keys_that_differ_in_case_alone_stand_in_one_object(tmp_path: Path) -> None:
+    values = {"a": {"a": 1, "A": 2}}
+    with tracestore.open(tmp_path / "case", background=False) as opened:
+        opened.insert("spans", [{"name": f"s{n}", "attributes": values} for n in range(2_000)])
+        sql = "SELECT name, attributes.a AS a FROM spans WHERE attributes.a::VARCHAR LIKE '%A%' LIMIT 1"
+        for _ in range(2):
+            assert opened.sql(sql).rows()[0]["a"] == values["a"]
+            opened.flush()
