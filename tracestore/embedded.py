@@ -9,7 +9,7 @@ from typing import Any
 
 from tracestore.store import Store as PlainStore
 from tracestore.store.core import Core
-from tracestore.store.lock import WriterLock
+from tracestore.store.files.writer_lock import WriterLock
 from tracestore_query import Query, Result, SqlDatasets, SqlExperiments
 
 

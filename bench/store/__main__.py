@@ -21,8 +21,8 @@ from bench.datagen import chats, spans
 from bench.report import Result, keep, middle, show
 from tracestore.segment.tables import OVERFLOW
 from tracestore.store import Store
-from tracestore.store.catalog import Change
-from tracestore.store.segment_row import NewSegment
+from tracestore.store.catalog.catalog import Change
+from tracestore.store.catalog.segment_row import NewSegment
 
 MB = 1_000_000.0
 

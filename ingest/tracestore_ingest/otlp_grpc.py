@@ -11,13 +11,13 @@ import grpc
 from tracestore.errors import TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.store import Store
-from tracestore_ingest import answers
+from tracestore_ingest import otlp_answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
-from tracestore_ingest.answers import PROTOBUF, Outcome
-from tracestore_ingest.binding import Projects, Unauthenticated, bound_route, check_payload
-from tracestore_ingest.misrouted import hint
+from tracestore_ingest.key_projects import Projects, Unauthenticated, bound_route, check_payload
+from tracestore_ingest.otlp_answers import PROTOBUF, Outcome
 from tracestore_ingest.otlp_http import METRICS_MESSAGE, STATUS_OF
-from tracestore_ingest.routing import route_of
+from tracestore_ingest.request_route import route_of
+from tracestore_ingest.wrong_signal import hint
 
 SERVICES: Final = {
     "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -69,7 +69,7 @@ def grpc_server(
 def _export(store: Store, admission: Admission, signal: str, authenticate: Authenticate) -> Handler:
     def export(body: bytes, context: grpc.ServicerContext) -> bytes:
         if signal == "metrics":
-            return answers.success(Outcome(0, METRICS_MESSAGE), signal, PROTOBUF)
+            return otlp_answers.success(Outcome(0, METRICS_MESSAGE), signal, PROTOBUF)
         headers = {str(key): str(value) for key, value in context.invocation_metadata()}
         try:
             projects = authenticate(headers)
@@ -85,7 +85,9 @@ def _export(store: Store, admission: Admission, signal: str, authenticate: Authe
             return b""
         except (TraceStoreError, Busy) as error:
             return _refuse(error, context)
-        return answers.success(answers.outcome_of(report, hint(signal, report)), signal, PROTOBUF)
+        return otlp_answers.success(
+            otlp_answers.outcome_of(report, hint(signal, report)), signal, PROTOBUF
+        )
 
     return export
 
@@ -97,8 +99,11 @@ def _refuse(error: Exception, context: grpc.ServicerContext) -> bytes:
                 # The standard place, and the one that the Python exporter reads.
                 context.set_trailing_metadata(
                     (
-                        ("grpc-status-details-bin", answers.status_with_retry(RETRY_AFTER_SECONDS)),
-                        ("google.rpc.retryinfo-bin", answers.retry_info(RETRY_AFTER_SECONDS)),
+                        (
+                            "grpc-status-details-bin",
+                            otlp_answers.status_with_retry(RETRY_AFTER_SECONDS),
+                        ),
+                        ("google.rpc.retryinfo-bin", otlp_answers.retry_info(RETRY_AFTER_SECONDS)),
                     )
                 )
             context.set_code(_CODES[code])

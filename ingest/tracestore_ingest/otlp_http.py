@@ -19,12 +19,12 @@ from tracestore.errors import (
 )
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.store import Store
-from tracestore_ingest import answers
+from tracestore_ingest import otlp_answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
-from tracestore_ingest.answers import Outcome
-from tracestore_ingest.binding import Projects, bound_route, check_payload
-from tracestore_ingest.misrouted import check_signal, hint
-from tracestore_ingest.routing import route_of
+from tracestore_ingest.key_projects import Projects, bound_route, check_payload
+from tracestore_ingest.otlp_answers import Outcome
+from tracestore_ingest.request_route import route_of
+from tracestore_ingest.wrong_signal import check_signal, hint
 
 # (HTTP status, gRPC code, whether sending again can help), the most special type first.
 STATUS_OF: Final[tuple[tuple[type[Exception], int, int, bool], ...]] = (
@@ -63,7 +63,7 @@ def otlp_router(store: Store, admission: Admission) -> APIRouter:
     @router.post("/v1/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:
         content_type = _answer_type(request)
-        body = answers.success(Outcome(0, METRICS_MESSAGE), "metrics", content_type)
+        body = otlp_answers.success(Outcome(0, METRICS_MESSAGE), "metrics", content_type)
         return Response(body, media_type=content_type)
 
     return router
@@ -95,8 +95,8 @@ async def _export(request: Request, store: Store, admission: Admission, signal: 
             await run_in_threadpool(check_signal, body, signal, declared, encoding, report)
     except (TraceStoreError, Busy) as error:
         return _refusal(error, content_type)
-    outcome = answers.outcome_of(report, hint(signal, report))
-    return Response(answers.success(outcome, signal, content_type), media_type=content_type)
+    outcome = otlp_answers.outcome_of(report, hint(signal, report))
+    return Response(otlp_answers.success(outcome, signal, content_type), media_type=content_type)
 
 
 async def _body(request: Request) -> bytes:
@@ -126,11 +126,13 @@ def _too_large(size: int) -> str:
 
 def unauthenticated(path: str, content_type: str, message: str, *, known: bool) -> Response:
     """Returns the refusal of an OTLP request without a key (401), or with one that may not send (403)."""
-    kind = answers.JSON if content_type.startswith(answers.JSON) else answers.PROTOBUF
+    kind = (
+        otlp_answers.JSON if content_type.startswith(otlp_answers.JSON) else otlp_answers.PROTOBUF
+    )
     status, code = (403, 7) if known else (401, 16)
     headers = {} if known else {"WWW-Authenticate": "Bearer"}
     return Response(
-        answers.failure(code, f"cannot send to {path}: {message}", kind),
+        otlp_answers.failure(code, f"cannot send to {path}: {message}", kind),
         status,
         headers,
         media_type=kind,
@@ -139,7 +141,7 @@ def unauthenticated(path: str, content_type: str, message: str, *, known: bool) 
 
 def _answer_type(request: Request) -> str:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return answers.JSON if kind == answers.JSON else answers.PROTOBUF
+    return otlp_answers.JSON if kind == otlp_answers.JSON else otlp_answers.PROTOBUF
 
 
 def _refusal(error: Exception, content_type: str) -> Response:
@@ -147,6 +149,6 @@ def _refusal(error: Exception, content_type: str) -> Response:
         if isinstance(error, kind):
             message = str(error) or "the server is busy; send the request again"
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if again else {}
-            body = answers.failure(code, message, content_type)
+            body = otlp_answers.failure(code, message, content_type)
             return Response(body, status, headers, media_type=content_type)
     raise error

@@ -1,6 +1,6 @@
 """SQL to plan to DuckDB: what answers questions over the store."""
 
-from tracestore_query.datasets import SqlDatasets
+from tracestore_query.answer.result import QueryStats, Result
 from tracestore_query.errors import (
     QueryCursorError,
     QueryFailedError,
@@ -11,9 +11,9 @@ from tracestore_query.errors import (
     QueryTimeoutError,
     UnknownNameError,
 )
-from tracestore_query.experiments import SqlExperiments
-from tracestore_query.result import QueryStats, Result
-from tracestore_query.session import Query
+from tracestore_query.evals.datasets import SqlDatasets
+from tracestore_query.evals.experiments import SqlExperiments
+from tracestore_query.query import Query
 
 __all__ = [
     "Query",

@@ -19,7 +19,8 @@ from store.kit import (
 )
 from tracestore.errors import CorruptionError, FormatVersionError, TraceStoreError
 from tracestore.segment.read import SegmentFile, file_crc
-from tracestore.store import Store, filenames
+from tracestore.store import Store
+from tracestore.store.files import filenames
 
 
 def three_days(folder: Path) -> None:

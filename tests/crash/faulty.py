@@ -13,7 +13,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracestore.store.fsio import FileSystem, WriteFile
+from tracestore.store.files.filesystem import FileSystem, WriteFile
 
 
 class PowerLossError(BaseException):

@@ -7,7 +7,8 @@ from pathlib import Path
 from crash.faulty import FaultyFs, PowerLossError
 from crash.test_power_loss import release
 from store.kit import FakeClock, open_store
-from tracestore.store import Store, dataset_heads
+from tracestore.store import Store
+from tracestore.store.datasets import dataset_heads
 
 ROWS = 5
 

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from data import shared
 from tracestore import Eval, dataset, scorers
-from tracestore.cli import app
+from tracestore.cli.commands import app
 from tracestore.client import Client
 
 QUESTIONS = 40

@@ -18,13 +18,13 @@ from typer.testing import CliRunner
 import tracestore
 from store import servers
 from tracestore import Store
-from tracestore.cli import app
+from tracestore.cli.commands import app
 from tracestore.client import Client
 from tracestore.exports import ExportError, Progress, export
 from tracestore.exports import targets as export_targets
 from tracestore.exports.chat_lines import chat_line
 from tracestore.server import Server, ServerSettings
-from tracestore.store.objects import connect
+from tracestore.store.files.segment_files import connect
 
 ROWS = 20_000  # more than two batches of an answer
 SQL = "SELECT span_id, start_time, duration, name, input, tags, attributes.n AS n FROM spans ORDER BY start_ns, span_id"

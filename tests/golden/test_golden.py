@@ -13,7 +13,7 @@ from golden.write_store import VERSION, write
 from store.kit import FakeClock, open_store, read_rows, segment_files, span
 from tracestore.segment.footer import FORMAT
 from tracestore.segment.inspect import describe
-from tracestore.store import filenames
+from tracestore.store.files import filenames
 
 HERE = Path(__file__).resolve().parent
 VERSIONS = sorted(path.name for path in HERE.glob("v*") if path.is_dir())

@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 import tracestore
 from data import payloads
 from tracestore import Store
-from tracestore_query.chains import Step
-from tracestore_query.moved_paths import moved_path
+from tracestore_query.bind.moved_paths import moved_path
+from tracestore_query.language.path_syntax import Step
 
 CHAT = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]
 SPANS: list[dict[str, Any]] = [

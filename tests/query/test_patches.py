@@ -205,10 +205,10 @@ def test_a_kept_plan_does_not_outlive_a_patch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("tracestore_query.scan_sql.MAX_BESIDE", 1),
-        ("tracestore.store.patch_places.MAX_COLUMN_BYTES", 0),
-        ("tracestore.store.patch_places.MAX_KEY_BYTES", 0),
-        ("tracestore.store.patch_places.MAX_OVERLAYS", 0),
+        ("tracestore_query.engine.scan_sql.MAX_BESIDE", 1),
+        ("tracestore.store.patches.lookup.MAX_COLUMN_BYTES", 0),
+        ("tracestore.store.patches.lookup.MAX_KEY_BYTES", 0),
+        ("tracestore.store.patches.lookup.MAX_OVERLAYS", 0),
     ],
 )
 def test_bounds_of_memory_change_no_answer(

@@ -11,7 +11,7 @@ import pytest
 
 import tracestore
 from tracestore import Store
-from tracestore_query import session
+from tracestore_query import query
 
 START = 1_790_000_000_000_000_000
 HOUR = 3_600_000_000_000
@@ -184,7 +184,7 @@ def test_rows_of_a_tail_path_are_found_in_the_sidecar(store: Store) -> None:
 def test_a_tail_path_that_many_rows_have_is_joined(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "MAX_FOUND_ROWS", 3)
+    monkeypatch.setattr(query, "MAX_FOUND_ROWS", 3)
     # Other paths in the tail: where there is one alone, the reader need not look at its name.
     rows = [
         span(i, **({"mixed": i} if i % 9 == 0 and i < 99 else {f"rare_{i}": i})) for i in range(400)

@@ -12,7 +12,7 @@ import pytest
 import tracestore
 from tracestore import Store
 from tracestore_query import Query, QueryParameterError
-from tracestore_query.prepared import MAX_PREPARED, PreparedQueries
+from tracestore_query.execute.plan_cache import MAX_PREPARED, PreparedQueries
 
 START = 1_790_000_000_000_000_000
 COUNT = "SELECT count(*) AS n, count(attributes.word) AS words FROM spans"

@@ -17,8 +17,8 @@ from tracestore_query import (
     QueryMemoryError,
     QueryParameterError,
     QueryTimeoutError,
-    streaming,
 )
+from tracestore_query.execute import streaming
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
 

@@ -14,7 +14,7 @@ import tracestore
 from tracestore import Store
 from tracestore.errors import QueryError
 from tracestore_query import QueryForbiddenError, QuerySyntaxError, UnknownNameError
-from tracestore_query.engine import Engine
+from tracestore_query.engine.duckdb import Engine
 
 # {secret} is a file that the process can read, {folder} a folder it can write, {segment} a segment.
 ATTACKS = """

@@ -13,8 +13,8 @@ import pytest
 import tracestore
 from tracestore import Store
 from tracestore_query import Query, QueryFailedError, QueryTimeoutError
-from tracestore_query.prepared import MAX_STATEMENTS
-from tracestore_query.running import Running
+from tracestore_query.execute.execution import Running
+from tracestore_query.execute.plan_cache import MAX_STATEMENTS
 
 START = 1_790_000_000_000_000_000
 NUMBERS = "SELECT attributes.n AS n FROM spans ORDER BY start_ns"

@@ -13,9 +13,10 @@ from store import servers
 from store.kit import FakeClock, expected_ids, open_store, segment_files, span, span_ids
 from tracestore import limits
 from tracestore.errors import CatalogError, FormatVersionError, StoreLockedError
-from tracestore.store import Store, catalog_schema
-from tracestore.store.catalog import Catalog, Change
-from tracestore.store.segment_row import NewSegment
+from tracestore.store import Store
+from tracestore.store.catalog import schema
+from tracestore.store.catalog.catalog import Catalog, Change
+from tracestore.store.catalog.segment_row import NewSegment
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +228,7 @@ _LATER = ("tracestore_dataset", "tracestore_experiments", "tracestore_patches")
 def test_a_catalog_of_version_1_is_migrated(url: str | Path) -> None:
     catalog = opened(url)
     with catalog._begin() as connection:
-        for table in catalog_schema.METADATA.sorted_tables:
+        for table in schema.METADATA.sorted_tables:
             if table.name.startswith(_LATER):
                 table.drop(connection)
         connection.execute(
@@ -236,7 +237,7 @@ def test_a_catalog_of_version_1_is_migrated(url: str | Path) -> None:
     catalog.close()
     opened(url).close()
     catalog = opened(url)
-    assert catalog.meta("schema_version") == str(catalog_schema.VERSION)
+    assert catalog.meta("schema_version") == str(schema.VERSION)
     with catalog._begin() as connection:
-        assert connection.execute(sa.select(catalog_schema.DATASETS)).all() == []
+        assert connection.execute(sa.select(schema.DATASETS)).all() == []
     catalog.close()

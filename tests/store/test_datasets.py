@@ -17,9 +17,10 @@ from tracestore.errors import (
     ReadOnlyError,
     UnknownDatasetError,
 )
-from tracestore.store import Store, dataset_heads
-from tracestore.store.catalog_datasets import DatasetCatalog
-from tracestore.store.catalog_schema import VERSION
+from tracestore.store import Store
+from tracestore.store.catalog.datasets import DatasetCatalog
+from tracestore.store.catalog.schema import VERSION
+from tracestore.store.datasets import dataset_heads
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "v1" / "store"
 

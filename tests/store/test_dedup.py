@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.kit import FakeClock, expected_ids, open_store, otlp_many, otlp_traces, span, span_ids
-from tracestore.store.recent_keys import KeyTable, RecentKeys, make_valid
-from tracestore.store.span_keys import span_keys
+from tracestore.store.memory.recent_keys import KeyTable, RecentKeys, make_valid
+from tracestore.store.memory.span_keys import span_keys
 
 KEY = st.integers(0, 40) | st.integers(0, 2**64 - 1)
 

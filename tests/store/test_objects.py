@@ -10,8 +10,8 @@ import pytest
 from store import servers
 from store.kit import DAY_NS, START_NS, expected_ids, open_store, span, span_ids
 from tracestore.errors import StoreFailedError
-from tracestore.store.fsio import FileSystem
-from tracestore.store.objects import ObjectFiles
+from tracestore.store.files.filesystem import FileSystem
+from tracestore.store.files.segment_files import ObjectFiles
 
 
 @pytest.fixture(scope="module")

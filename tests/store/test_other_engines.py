@@ -17,7 +17,7 @@ import pytest
 from store.kit import open_store, segment_files, span
 from tracestore import limits
 from tracestore.segment.read import SegmentFile
-from tracestore.store import filenames
+from tracestore.store.files import filenames
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "format" / "segment.md"
 
@@ -125,10 +125,10 @@ def test_the_example_of_the_page_is_what_is_written(tmp_path: Path) -> None:
 
 
 def test_the_catalog_page_names_every_column() -> None:
-    from tracestore.store import catalog_schema
+    from tracestore.store.catalog import schema
 
     text = (PAGE.parent / "catalog.md").read_text()
-    for table in catalog_schema.METADATA.sorted_tables:
+    for table in schema.METADATA.sorted_tables:
         for column in table.columns:
             assert re.search(rf"\b{column.name}\b", text), f"{table.name}.{column.name}"
         assert table.name in text

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tracestore.store import rows
+from tracestore.store.write import row_input
 
 WHOLE = b'{"trace_id":"0a","span_id":"0b","start_ns":5,"attributes":{"trace_id":1}}'
 
@@ -21,7 +21,7 @@ WHOLE = b'{"trace_id":"0a","span_id":"0b","start_ns":5,"attributes":{"trace_id":
 )
 def test_whole_lines_are_not_read(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("json.loads", None)
-    assert list(rows.payloads("spans", line + b"\n" + line + b"\n", 7)) == [
+    assert list(row_input.payloads("spans", line + b"\n" + line + b"\n", 7)) == [
         (line + b"\n" + line, 2)
     ]
 
@@ -44,7 +44,7 @@ def test_whole_lines_are_not_read(line: bytes, monkeypatch: pytest.MonkeyPatch) 
 )  # fmt: skip
 def test_what_a_line_lacks_is_put_at_its_end(line: bytes, lacks: list[str]) -> None:
     # Between lines that are whole: one of them is enough to read all.
-    [(payload, count)] = rows.payloads("spans", b"\n".join((WHOLE, line, WHOLE)), 7)
+    [(payload, count)] = row_input.payloads("spans", b"\n".join((WHOLE, line, WHOLE)), 7)
     assert count == 3
     first, filled, last = payload.split(b"\n")
     assert first == last == WHOLE
@@ -56,17 +56,17 @@ def test_what_a_line_lacks_is_put_at_its_end(line: bytes, lacks: list[str]) -> N
 
 @pytest.mark.parametrize("line", [b"", b"[1]", b'"x"', b"{", b'{"trace_id":"0a",', b"nope"])
 def test_what_is_no_object_stays_as_it_is(line: bytes) -> None:
-    assert rows._fill("spans", line, 7) == line
+    assert row_input._fill("spans", line, 7) == line
 
 
 def test_lines_are_cut_into_payloads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "_PAYLOAD_BYTES", 300)
+    monkeypatch.setattr(row_input, "_PAYLOAD_BYTES", 300)
     lines = [
         b'{"trace_id":"0a","span_id":"%d","start_ns":5,"x":"%b"}' % (n + 1, b"y" * (n % 7) ** 4)
         for n in range(50)
     ]
     for kept in (lines, [*lines[:20], b"{}", b"", *lines[20:]]):
-        found = list(rows.payloads("spans", b"\n".join(kept) + b"\n", 7))
+        found = list(row_input.payloads("spans", b"\n".join(kept) + b"\n", 7))
         given = [line for payload, _ in found for line in payload.split(b"\n")]
         assert (
             sum(count for _, count in found) == len(given) == len([line for line in kept if line])

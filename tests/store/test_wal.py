@@ -11,21 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracestore.errors import FormatVersionError
-from tracestore.store import filenames, wal_format
-from tracestore.store.fsio import FileSystem
-from tracestore.store.wal import Wal
-from tracestore.store.wal_format import Frame
-from tracestore.store.wal_read import Damage, PlacedFrame, TornTail, read_wal
+from tracestore.store.files import filenames
+from tracestore.store.files.filesystem import FileSystem
+from tracestore.store.wal import frames
+from tracestore.store.wal.frames import Frame
+from tracestore.store.wal.log import Wal
+from tracestore.store.wal.reading import Damage, PlacedFrame, TornTail, read_wal
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "format" / "wal.md"
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=20)
 FRAMES = st.builds(
     Frame,
-    kind=st.sampled_from(list(wal_format.KINDS.values())),
-    table=st.sampled_from(list(wal_format.TABLES.values())),
-    content_type=st.sampled_from(list(wal_format.CONTENT_TYPES.values())),
-    content_encoding=st.sampled_from(list(wal_format.ENCODINGS.values())),
+    kind=st.sampled_from(list(frames.KINDS.values())),
+    table=st.sampled_from(list(frames.TABLES.values())),
+    content_type=st.sampled_from(list(frames.CONTENT_TYPES.values())),
+    content_encoding=st.sampled_from(list(frames.ENCODINGS.values())),
     project=NAMES,
     experiment=st.none() | NAMES,
     received_ns=st.integers(-(2**63), 2**63 - 1),
@@ -105,7 +106,7 @@ def test_a_payload_that_looks_like_a_frame_is_not_one(tmp_path: Path) -> None:
 def test_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
     import zlib
 
-    head = bytearray(wal_format.encode_file_header(1, 2))
+    head = bytearray(frames.encode_file_header(1, 2))
     head[8] = 9
     head[28:] = zlib.crc32(bytes(head[:28])).to_bytes(4, "little")
     path = tmp_path / "x.wal"
@@ -176,7 +177,7 @@ def page_tables() -> list[list[tuple[int, int, str]]]:
 
 def test_the_page_has_the_structs_of_the_code() -> None:
     letters = {"u8": "B", "u16le": "H", "u32le": "I", "u64le": "Q", "i64le": "q", "bytes": "8s"}
-    structs = [wal_format.FILE_HEADER, wal_format.FRAME_HEADER]
+    structs = [frames.FILE_HEADER, frames.FRAME_HEADER]
     for table, struct in zip(page_tables(), structs, strict=True):
         position = 0
         for offset, size, _ in table:
@@ -192,7 +193,7 @@ def test_the_example_of_the_page_decodes(tmp_path: Path) -> None:
     digits = [line[:47] for line in dump.group(1).splitlines()]
     path = tmp_path / "example.wal"
     path.write_bytes(bytes.fromhex(" ".join(digits)))
-    assert wal_format.decode_file_header(path.read_bytes()[:32], "x") == (7, 0x1122334455667788)
+    assert frames.decode_file_header(path.read_bytes()[:32], "x") == (7, 0x1122334455667788)
     (item,) = read_wal(path)
     assert isinstance(item, PlacedFrame)
     assert item.number == 1

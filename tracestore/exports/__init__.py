@@ -16,7 +16,7 @@ import pyarrow.fs as pafs
 from tracestore.exports.reading import ExportError, Rows
 from tracestore.exports.targets import File, Folder, Progress
 from tracestore.exports.writers import WRITERS
-from tracestore.store.objects import connect
+from tracestore.store.files.segment_files import connect
 
 __all__ = ["FORMATS", "ExportError", "Progress", "export"]
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from tracestore.client import Client, ClientError
 from tracestore_query import QueryCursorError
-from tracestore_query.formats import typed_schema
+from tracestore_query.answer.formats import typed_schema
 
 Batch = tuple[pa.RecordBatch, str | None]
 """Rows, and a cursor behind them where the query has an order."""

@@ -11,8 +11,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from tracestore.exports.chat_lines import chat_line
-from tracestore_query import formats
-from tracestore_query.json_texts import json_lines, json_texts
+from tracestore_query.answer import formats
+from tracestore_query.answer.json_texts import json_lines, json_texts
 
 GROUP_ROWS: Final = 122_880
 GROUP_BYTES: Final = 64 * 1024 * 1024

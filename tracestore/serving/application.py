@@ -19,14 +19,14 @@ from tracestore.serving.gate import Gate
 from tracestore.serving.request_frame import App, RequestFrame, SlowBodyError, problem_answer
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_http import otlp_router
-from tracestore_query.api import api_router
-from tracestore_query.api_answers import Problem
-from tracestore_query.api_datasets import datasets_router
-from tracestore_query.api_experiments import experiments_router
-from tracestore_query.api_export import export_router
-from tracestore_query.api_patches import patches_router
-from tracestore_query.api_schema import schema_router
-from tracestore_query.api_traces import traces_router
+from tracestore_query.api.answers import Problem
+from tracestore_query.api.datasets import datasets_router
+from tracestore_query.api.experiments import experiments_router
+from tracestore_query.api.export import export_router
+from tracestore_query.api.patches import patches_router
+from tracestore_query.api.query import api_router
+from tracestore_query.api.schema import schema_router
+from tracestore_query.api.traces import traces_router
 
 
 def make_app(

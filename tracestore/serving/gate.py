@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from tracestore.errors import ProjectForbiddenError
 from tracestore.store import ApiKey, KeyRing
-from tracestore_ingest.binding import Projects, Unauthenticated
+from tracestore_ingest.key_projects import Projects, Unauthenticated
 from tracestore_ingest.otlp_http import unauthenticated
 
 MISSING: Final = "an API key is missing or unknown; send it as `Authorization: Bearer KEY`"

@@ -1,21 +1,21 @@
 """The durable store: log, memtables, segments, catalog. Knows no HTTP and no SQL."""
 
-from tracestore.store.catalog_datasets import Dataset, DatasetVersion
+from tracestore.store.catalog.api_keys import ApiKey, KeyRing
+from tracestore.store.catalog.datasets import Dataset, DatasetVersion
+from tracestore.store.catalog.path_ids import PathRow
 from tracestore.store.check import CheckReport
 from tracestore.store.clock import Clock
-from tracestore.store.compaction import CompactionReport
 from tracestore.store.core import Fault
-from tracestore.store.dataset_rows import DatasetRow, make_row
-from tracestore.store.datasets import DatasetReport, Datasets
-from tracestore.store.deletes import DeleteReport
-from tracestore.store.experiments import Experiment, Experiments
-from tracestore.store.fsio import FileSystem
-from tracestore.store.keys import ApiKey, KeyRing
-from tracestore.store.path_table import PathRow
-from tracestore.store.report import IngestReport
-from tracestore.store.snapshot import SegmentRef, Snapshot, TableSnapshot
+from tracestore.store.datasets.dataset_rows import DatasetRow, make_row
+from tracestore.store.datasets.datasets import DatasetReport, Datasets
+from tracestore.store.datasets.experiments import Experiment, Experiments
+from tracestore.store.files.filesystem import FileSystem
+from tracestore.store.read.snapshot import SegmentRef, Snapshot, TableSnapshot
+from tracestore.store.rewrite.compaction import CompactionReport
+from tracestore.store.rewrite.deletes import DeleteReport
 from tracestore.store.stats import StoreStats
 from tracestore.store.store import Store
+from tracestore.store.write.ingest_report import IngestReport
 
 __all__ = [
     "ApiKey",

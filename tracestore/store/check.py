@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from tracestore.errors import CorruptionError, FormatVersionError, StoreMissingError
 from tracestore.segment.read import SegmentFile, file_crc
-from tracestore.store import filenames, recovery
+from tracestore.store import recovery
+from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
-from tracestore.store.segment_row import SegmentRow
+from tracestore.store.files import filenames
 
 
 @dataclass(frozen=True, slots=True)

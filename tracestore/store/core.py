@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracestore.errors import ReadOnlyError, StoreClosedError
-from tracestore.store.catalog import Catalog
+from tracestore.store.catalog.catalog import Catalog
+from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.clock import Clock
-from tracestore.store.gate import Gate
-from tracestore.store.generation import Generation
-from tracestore.store.patch_log import PatchLog
-from tracestore.store.patch_places import PatchPlaces
-from tracestore.store.recent_spans import RecentSpans
-from tracestore.store.segment_index import SegmentIndex
-from tracestore.store.segment_row import SegmentRow
-from tracestore.store.segment_store import SegmentStore
+from tracestore.store.files.segment_ids import UlidMaker
+from tracestore.store.memory.generation import Generation
+from tracestore.store.memory.ingest_gate import Gate
+from tracestore.store.memory.recent_spans import RecentSpans
+from tracestore.store.patches.log import PatchLog
+from tracestore.store.patches.lookup import PatchPlaces
+from tracestore.store.segments.index import SegmentIndex
+from tracestore.store.segments.tail_cache import TailCache
+from tracestore.store.segments.writer import SegmentStore
 from tracestore.store.settings import Settings
-from tracestore.store.tail_cache import TailCache
-from tracestore.store.ulid import UlidMaker
-from tracestore.store.wal import Wal
-from tracestore.store.wal_read import Damage
+from tracestore.store.wal.log import Wal
+from tracestore.store.wal.reading import Damage
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from typing import Final
 import pyarrow as pa
 
 from tracestore.errors import StoreClosedError
-from tracestore.store import compaction, flush, garbage, retention
 from tracestore.store.core import Core
+from tracestore.store.rewrite import compaction, garbage, retention
+from tracestore.store.write import flush
 
 _LOG = logging.getLogger("tracestore.store")
 

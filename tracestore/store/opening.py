@@ -6,14 +6,16 @@ from pathlib import Path
 
 from tracestore.errors import StoreMissingError
 from tracestore.segment.footer import FORMAT
-from tracestore.store import deletes, filenames, recovery
-from tracestore.store.catalog import Catalog
+from tracestore.store import recovery
+from tracestore.store.catalog.catalog import Catalog
 from tracestore.store.core import Core
-from tracestore.store.leases import Lease
-from tracestore.store.objects import LocalFiles, ObjectFiles, SegmentFiles
-from tracestore.store.segment_store import SegmentStore
+from tracestore.store.files import filenames
+from tracestore.store.files.leases import Lease
+from tracestore.store.files.segment_files import LocalFiles, ObjectFiles, SegmentFiles
+from tracestore.store.files.segment_ids import UlidMaker
+from tracestore.store.rewrite import deletes
+from tracestore.store.segments.writer import SegmentStore
 from tracestore.store.settings import Settings
-from tracestore.store.ulid import UlidMaker
 
 
 def open_writer(folder: Path, settings: Settings) -> Core:

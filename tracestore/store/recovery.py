@@ -19,13 +19,16 @@ from tracestore.errors import (
     TraceStoreError,
     UnsupportedPayloadError,
 )
-from tracestore.store import catalog_patches, filenames, flush, garbage, ingest, payloads
+from tracestore.store.catalog import patch_table
+from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
-from tracestore.store.patch_log import Patch
-from tracestore.store.segment_row import SegmentRow
-from tracestore.store.wal import Wal
-from tracestore.store.wal_format import Frame
-from tracestore.store.wal_read import Damage, PlacedFrame, TornTail, read_wal
+from tracestore.store.files import filenames
+from tracestore.store.patches.log import Patch
+from tracestore.store.rewrite import garbage
+from tracestore.store.wal.frames import Frame
+from tracestore.store.wal.log import Wal
+from tracestore.store.wal.reading import Damage, PlacedFrame, TornTail, read_wal
+from tracestore.store.write import flush, ingest, payloads
 
 _UNREADABLE = (PayloadError, LimitExceededError, UnsupportedPayloadError)
 
@@ -36,10 +39,10 @@ def load_index(core: Core) -> None:
     A fold moves patches into segments in one transaction: what is read must be of one moment.
     """
     while True:
-        mark = catalog_patches.mark(core.catalog)
+        mark = patch_table.mark(core.catalog)
         version, rows = core.catalog.load()
-        patches = [Patch.of(*row) for row in catalog_patches.read(core.catalog)]
-        if (version, mark) == (core.catalog.version(), catalog_patches.mark(core.catalog)):
+        patches = [Patch.of(*row) for row in patch_table.read(core.catalog)]
+        if (version, mark) == (core.catalog.version(), patch_table.mark(core.catalog)):
             break
     with core.lock:
         core.version = version
@@ -61,7 +64,7 @@ def newest_id(core: Core) -> str | None:
 
 def refresh(core: Core) -> None:
     """Brings a reader up to the catalog's newest version."""
-    mark = catalog_patches.mark(core.catalog)
+    mark = patch_table.mark(core.catalog)
     if core.catalog.version() != core.version or mark != (core.patches.last_ns, core.patches.count):
         core.catalog.paths.forget()
         load_index(core)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from tracestore import limits
 from tracestore.store.clock import Clock
-from tracestore.store.fsio import FileSystem
+from tracestore.store.files.filesystem import FileSystem
 
 Mode = Literal["rw", "r"]
 Durability = Literal["sync", "async"]

@@ -8,40 +8,30 @@ from types import TracebackType
 from typing import Any, Self
 
 from tracestore.feedback import Feedback
-from tracestore.store import (
-    check,
-    compaction,
-    deletes,
-    flush,
-    ingest,
-    opening,
-    payloads,
-    predicate,
-    recovery,
-    retention,
-    stats,
-)
-from tracestore.store import patches as patching
-from tracestore.store import rows as row_payloads
+from tracestore.store import check, opening, recovery, stats
+from tracestore.store.catalog.path_ids import PathRow
 from tracestore.store.check import CheckReport
-from tracestore.store.compaction import CompactionReport
 from tracestore.store.core import Core
-from tracestore.store.datasets import Datasets
-from tracestore.store.decompress import normal_encoding
-from tracestore.store.deletes import DeleteReport
-from tracestore.store.experiments import Experiments
-from tracestore.store.leases import Lease
-from tracestore.store.lock import WriterLock
+from tracestore.store.datasets.datasets import Datasets
+from tracestore.store.datasets.experiments import Experiments
+from tracestore.store.files.leases import Lease
+from tracestore.store.files.writer_lock import WriterLock
 from tracestore.store.maintenance import Maintenance
-from tracestore.store.path_table import PathRow
-from tracestore.store.predicate import Condition
-from tracestore.store.report import IngestReport
-from tracestore.store.rows import Rows
-from tracestore.store.segment_index import TimeRange
+from tracestore.store.read.snapshot import Snapshot, take_snapshot
+from tracestore.store.rewrite import compaction, deletes, predicate, retention
+from tracestore.store.rewrite.compaction import CompactionReport
+from tracestore.store.rewrite.deletes import DeleteReport
+from tracestore.store.rewrite.predicate import Condition
+from tracestore.store.segments.index import TimeRange
 from tracestore.store.settings import Durability, Mode, Settings
-from tracestore.store.snapshot import Snapshot, take_snapshot
 from tracestore.store.stats import StoreStats
-from tracestore.store.wal_format import Frame
+from tracestore.store.wal.frames import Frame
+from tracestore.store.write import flush, ingest, payloads
+from tracestore.store.write import patch as patching
+from tracestore.store.write import row_input as row_payloads
+from tracestore.store.write.decompress import normal_encoding
+from tracestore.store.write.ingest_report import IngestReport
+from tracestore.store.write.row_input import Rows
 
 
 class Store(Feedback):

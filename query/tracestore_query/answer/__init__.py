@@ -1,0 +1,1 @@
+"""What does the caller get: results, their JSON, and their formats."""

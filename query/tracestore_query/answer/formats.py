@@ -1,0 +1,192 @@
+"""A result as bytes: JSON, NDJSON, CSV, Arrow or Parquet, batch by batch."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from tracestore_query.answer.json_texts import json_lines, json_texts, plain
+from tracestore_query.answer.result import Result
+
+JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
+CSV: Final = "text/csv"
+ARROW: Final = "application/vnd.apache.arrow.stream"
+PARQUET: Final = "application/vnd.apache.parquet"
+
+TYPE_KEY: Final = "tracestore.type"
+"""Names the engine's type of a column of JSON text in a field's metadata."""
+
+FORMATS: Final = (JSON, NDJSON, CSV, ARROW, PARQUET)
+
+
+def format_of(accept: str) -> str:
+    """Returns the first format an Accept header names that we write, JSON where it names none."""
+    for part in accept.split(","):
+        kind = part.partition(";")[0].strip().lower()
+        if kind in FORMATS:
+            return kind
+    return JSON
+
+
+def written(result: Result, kind: str) -> Iterator[bytes]:
+    """Yields a result in a format; closes it in the end, also when the reader goes away."""
+    with result:
+        yield from _WRITERS[kind](result)
+
+
+def _json(result: Result) -> Iterator[bytes]:
+    columns = [
+        {"name": name, "type": sql_type}
+        for name, sql_type in zip(result.schema.names, result.types, strict=True)
+    ]
+    yield b'{"columns":' + _dump(columns) + b',"rows":['
+    first = True
+    for batch in result:
+        rows = ",".join(_rows_text(batch, result.types))
+        if rows:
+            yield (rows if first else "," + rows).encode()
+            first = False
+    stats = {name: getattr(result.stats, name) for name in result.stats.__slots__}
+    yield (
+        b'],"warnings":'
+        + _dump(result.warnings)
+        + b',"cursor":'
+        + _dump(result.cursor)
+        + b',"stats":'
+        + _dump(stats)
+        + b"}"
+    )
+
+
+def _rows_text(batch: pa.RecordBatch, types: list[str]) -> Iterator[str]:
+    """Yields each row as a JSON array; JSON columns go through as the text they are."""
+    columns = [
+        json_texts(column, sql_type).to_pylist()
+        for column, sql_type in zip(batch.columns, types, strict=True)
+    ]
+    for cells in zip(*columns, strict=True):
+        yield "[" + ",".join(cells) + "]"
+
+
+def _ndjson(result: Result) -> Iterator[bytes]:
+    for batch in result:
+        yield json_lines(batch, result.schema.names, result.types)
+
+
+def _csv(result: Result) -> Iterator[bytes]:
+    sink = io.BytesIO()
+    flat = csv_schema(result.schema)
+    with pa_csv.CSVWriter(sink, flat) as writer:
+        for batch in result:
+            writer.write_table(csv_table(pa.Table.from_batches([batch]), flat))
+            yield taken(sink)
+    yield taken(sink)
+
+
+def csv_schema(schema: pa.Schema) -> pa.Schema:
+    """Returns the columns of a CSV file: what it has no form for as text."""
+    return pa.schema([_csv_field(field) for field in schema])
+
+
+def csv_table(table: pa.Table, flat: pa.Schema) -> pa.Table:
+    """Returns rows with the columns of a CSV file."""
+    arrays = [_csv_column(column, field) for column, field in zip(table.columns, flat, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=flat)
+
+
+def _csv_field(field: pa.Field) -> pa.Field:
+    nested = pa.types.is_nested(field.type) or pa.types.is_binary(field.type)
+    return pa.field(field.name, pa.string()) if nested else field
+
+
+def _csv_column(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray | pa.Array:
+    if column.type == field.type:
+        return column
+    texts = [None if value is None else json.dumps(plain(value)) for value in column.to_pylist()]
+    return pa.array(texts, pa.string())
+
+
+def typed_schema(result: Result) -> pa.Schema:
+    """Returns a result's schema in which a field of JSON text says so: its metadata has `tracestore.type`."""
+    return pa.schema(
+        [
+            field.with_metadata({TYPE_KEY: sql_type}) if sql_type.startswith("JSON") else field
+            for field, sql_type in zip(result.schema, result.types, strict=True)
+        ]
+    )
+
+
+def _arrow(result: Result) -> Iterator[bytes]:
+    sink = io.BytesIO()
+    schema = typed_schema(result)
+    with pa.ipc.new_stream(sink, schema) as writer:
+        for batch in result:
+            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            yield taken(sink)
+    yield taken(sink)
+
+
+def _parquet(result: Result) -> Iterator[bytes]:
+    # A footer ends the file, but row groups go out as they come.
+    sink = io.BytesIO()
+    sent = pa.PythonFile(_Counting(sink), mode="w")
+    schema = typed_schema(result)
+    with pq.ParquetWriter(sent, schema, compression="zstd") as writer:
+        for batch in result:
+            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            yield taken(sink)
+    yield taken(sink)
+
+
+class _Counting(io.RawIOBase):
+    """Passes bytes on and counts them: the sink is emptied while the writer asks where it stands."""
+
+    def __init__(self, sink: io.BytesIO) -> None:
+        super().__init__()
+        self._sink = sink
+        self._written = 0
+
+    def writable(self) -> bool:
+        """Tells that it takes bytes."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Passes bytes on."""
+        size = self._sink.write(data)
+        self._written += size
+        return size
+
+    def tell(self) -> int:
+        """Returns how many bytes were written in all."""
+        return self._written
+
+    def flush(self) -> None:
+        """Has nothing to flush."""
+
+
+def taken(sink: io.BytesIO) -> bytes:
+    """Returns what a sink holds and empties it."""
+    data = sink.getvalue()
+    sink.seek(0)
+    sink.truncate()
+    return data
+
+
+def _dump(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+_WRITERS: Final[dict[str, Callable[[Result], Iterator[bytes]]]] = {
+    JSON: _json,
+    NDJSON: _ndjson,
+    CSV: _csv,
+    ARROW: _arrow,
+    PARQUET: _parquet,
+}

@@ -1,0 +1,133 @@
+"""What the routes of the API share: errors as problem documents, who may see what, bodies, streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.concurrency import iterate_in_threadpool
+
+from tracestore.errors import (
+    DatasetError,
+    ExperimentError,
+    LimitExceededError,
+    PatchError,
+    ProjectForbiddenError,
+    QueryError,
+    TraceStoreError,
+    UnknownDatasetError,
+)
+from tracestore.limits import MAX_PAYLOAD_BYTES
+from tracestore_query.answer.result import Result
+from tracestore_query.errors import (
+    QueryForbiddenError,
+    QueryMemoryError,
+    QueryTimeoutError,
+)
+
+PROBLEM_JSON: Final = "application/problem+json"
+
+MAX_TIMEOUT_S: Final = 600.0
+DEFAULT_TIMEOUT_S: Final = 60.0
+
+
+class Problem(BaseModel):
+    """Is an error (RFC 9457), with a hint where there is one."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    hint: str | None = None
+    errors: list[dict[str, Any]] | None = Field(
+        default=None, description="What is wrong with which part of a request."
+    )
+
+
+_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (QueryForbiddenError, 403),
+    (ProjectForbiddenError, 403),
+    (QueryTimeoutError, 408),
+    (QueryMemoryError, 422),
+    (LimitExceededError, 413),
+    (QueryError, 400),
+    (UnknownDatasetError, 404),
+    (DatasetError, 400),
+    (ExperimentError, 400),
+    (PatchError, 400),
+    (TraceStoreError, 503),
+)
+
+
+def problem(error: Exception) -> JSONResponse:
+    """Returns an error as problem+json."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    name = type(error).__name__
+    detail, _, hint = str(error).partition("; ")
+    body = Problem(
+        type=f"urn:tracestore:{name}", title=name, status=status, detail=detail, hint=hint or None
+    )
+    return JSONResponse(body.model_dump(), status, media_type=PROBLEM_JSON)
+
+
+_WORDS: Final = {
+    400: "The request cannot be carried out as it is written.",
+    403: "The request asks for what is not allowed.",
+    404: "What is asked for is not there.",
+    408: "The request took too long.",
+    411: "The request does not say its length.",
+    413: "The request is too large.",
+    422: "The request is not what this document says, or needs too much memory.",
+    503: "The store cannot take the request now.",
+}
+
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {
+        "description": words,
+        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, words in _WORDS.items()
+}
+"""Statuses that any route may answer with, for OpenAPI."""
+
+
+def not_found(what: str) -> JSONResponse:
+    """Returns the answer for something that is not there."""
+    body = Problem(type="about:blank", title="Not Found", status=404, detail=what)
+    return JSONResponse(body.model_dump(), 404, media_type=PROBLEM_JSON)
+
+
+def projects_of(request: Request) -> frozenset[str] | None:
+    """Returns the projects that the request's key is bound to, None for all."""
+    projects: frozenset[str] | None = getattr(request.state, "projects", None)
+    return projects
+
+
+async def bounded_body(request: Request) -> bytes:
+    """Returns a request's body; raises LimitExceededError for one that is too large."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_PAYLOAD_BYTES:
+            raise LimitExceededError(
+                f"cannot read rows: more than {MAX_PAYLOAD_BYTES} bytes; send them in parts"
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def streamed(result: Result, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yields a result's bytes; cancels the query when the client goes away."""
+    finished = False
+    try:
+        async for part in iterate_in_threadpool(parts):
+            yield part
+        finished = True
+    finally:
+        if not finished:
+            result.cancel()
+        result.close()

@@ -1,0 +1,165 @@
+"""Experiments over HTTP: `/api/experiments` and `/api/experiments/compare`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from tracestore_query.api.answers import ERRORS, projects_of
+from tracestore_query.api.datasets import MAX_VERSION, answered, project_of
+from tracestore_query.evals.experiments import SqlExperiments
+from tracestore_query.tables.compare import MAX_EXPERIMENTS
+
+
+class ExperimentBody(BaseModel):
+    """Is what may be said of an experiment; what is given replaces what was."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    metadata: dict[str, Any] | None = None
+    dataset: str | None = Field(default=None, max_length=1024)
+    dataset_version: int | None = Field(default=None, ge=1, le=MAX_VERSION)
+    base: str | None = Field(default=None, max_length=1024)
+    git_commit: str | None = Field(default=None, max_length=256)
+
+
+class ExperimentRecord(ExperimentBody):
+    """Is what was said of an experiment."""
+
+    project: str
+    name: str
+    created_ns: int
+
+
+class CompareBody(BaseModel):
+    """Names experiments, the first of which the others are compared with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    experiments: list[str] = Field(min_length=2, max_length=MAX_EXPERIMENTS)
+    project: str | None = Field(default=None, max_length=1024)
+    key: str | None = Field(
+        default=None,
+        max_length=1024,
+        description="The path whose value makes two cases the same; default their inputs.",
+    )
+    group_by: str | None = Field(
+        default=None, max_length=1024, description="The path whose values part the summary."
+    )
+    cases: int = Field(
+        default=1000, ge=0, le=100_000, description="Cases listed, those that fell most first."
+    )
+
+
+class ScoreChange(BaseModel):
+    """Is what became of one score in the cases that both experiments have scored."""
+
+    difference: float
+    improvements: int
+    regressions: int
+    unchanged: int
+
+
+class Metric(BaseModel):
+    """Is a measure over all trials, and of one in the mean."""
+
+    sum: float
+    mean: float
+
+
+class ExperimentSummary(BaseModel):
+    """Is one experiment in sum; the last three fields are of those that are compared with the baseline."""
+
+    name: str
+    cases: int
+    trials: int
+    errors: int
+    scores: dict[str, float]
+    metrics: dict[str, Metric]
+    new_cases: int | None = None
+    missing_cases: int | None = None
+    against_baseline: dict[str, ScoreChange] | None = None
+
+
+class GroupSummary(BaseModel):
+    """Is the cases of one group in sum."""
+
+    group: str | None
+    experiments: list[ExperimentSummary]
+
+
+class CaseRun(BaseModel):
+    """Is a case in one experiment, its trials in the mean."""
+
+    trace_id: str
+    span_id: str
+    trials: int
+    errors: int
+    scores: dict[str, float]
+    metrics: dict[str, float]
+    difference: dict[str, float] | None = None
+
+
+class ComparedCase(BaseModel):
+    """Is a case in each experiment that has it."""
+
+    key: str
+    input_key: int | None
+    name: str
+    group: str | None
+    experiments: dict[str, CaseRun]
+
+
+class CompareAnswer(BaseModel):
+    """Is experiments compared."""
+
+    baseline: str
+    experiments: list[ExperimentSummary]
+    groups: list[GroupSummary] | None = None
+    cases: list[ComparedCase]
+    warnings: list[str]
+
+
+def experiments_router(experiments: SqlExperiments) -> APIRouter:
+    """Returns the routes of a store's experiments."""
+    router = APIRouter(prefix="/api/experiments", tags=["experiments"])
+
+    @router.get("", responses=ERRORS, response_model=list[ExperimentRecord])
+    async def list_experiments(request: Request) -> Any:
+        """Lists what was recorded of experiments, newest first; `SELECT * FROM experiments` has their spans too."""
+        return await answered(
+            lambda: [asdict(each) for each in experiments.list(projects_of(request))]
+        )
+
+    @router.post("", responses=ERRORS, response_model=ExperimentRecord)
+    async def create(
+        request: Request,
+        body: ExperimentBody,
+        name: Annotated[str, Query(min_length=1, max_length=1024)],
+        project: Annotated[str | None, Query(max_length=1024)] = None,
+    ) -> Any:
+        """Records an experiment, or more of one that is known."""
+        return await answered(
+            lambda: asdict(
+                experiments.create(name, project=project_of(request, project), **body.model_dump())
+            )
+        )
+
+    @router.post("/compare", responses=ERRORS, response_model=CompareAnswer)
+    async def compare(request: Request, body: CompareBody) -> Any:
+        """Compares experiments with the first of them, case by case and in sum."""
+        return await answered(
+            lambda: experiments.compare(
+                *body.experiments,
+                project=body.project,
+                key=body.key,
+                group_by=body.group_by,
+                cases=body.cases,
+                projects=projects_of(request),
+            )
+        )
+
+    return router

@@ -1,0 +1,113 @@
+"""Queries and rows over HTTP: `/api/query` and `/api/import`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from tracestore.errors import ProjectForbiddenError, TraceStoreError
+from tracestore.store import Store
+from tracestore.variant import json_projects
+from tracestore_query.answer import formats
+from tracestore_query.api.answers import (
+    DEFAULT_TIMEOUT_S,
+    ERRORS,
+    MAX_TIMEOUT_S,
+    bounded_body,
+    problem,
+    projects_of,
+    streamed,
+)
+from tracestore_query.query import Query as QueryLayer
+
+
+class QueryBody(BaseModel):
+    """Is what `/api/query` takes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sql: str = Field(min_length=1, max_length=1_000_000, description="One SELECT statement.")
+    params: dict[str, Any] | list[Any] | None = Field(
+        default=None, description="Values of `$name` or `?`."
+    )
+    timeout_s: float = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S, allow_inf_nan=False)
+    max_rows: int | None = Field(default=None, ge=1, description="Cuts the answer, with a warning.")
+    cursor: str | None = Field(
+        default=None,
+        max_length=100_000,
+        description="Asks for a page of an ordered query with LIMIT: empty for the first, then the last answer's.",
+    )
+
+
+_FORMATS = {
+    "description": "The rows, in the format that Accept names.",
+    "content": {kind: {} for kind in formats.FORMATS},
+}
+
+
+def api_router(store: Store, query: QueryLayer) -> APIRouter:
+    """Returns the routes of the query API over a store."""
+    router = APIRouter(prefix="/api", tags=["query"])
+
+    @router.post("/query", responses={200: _FORMATS, **ERRORS})
+    async def run_query(
+        request: Request, body: QueryBody, accept: Annotated[str, Header()] = formats.JSON
+    ) -> Any:
+        """Answers one SQL statement, in the format that Accept names."""
+        kind = formats.format_of(accept)
+        try:
+            result = await run_in_threadpool(
+                query.sql,
+                body.sql,
+                body.params,
+                projects=projects_of(request),
+                timeout_s=body.timeout_s,
+                max_rows=body.max_rows,
+                cursor=body.cursor,
+            )
+        except TraceStoreError as error:
+            return problem(error)
+        return StreamingResponse(streamed(result, formats.written(result, kind)), media_type=kind)
+
+    @router.post("/import", responses=ERRORS)
+    async def import_rows(
+        request: Request,
+        table: Annotated[str, Query(pattern="^(spans|logs)$")] = "spans",
+        project: Annotated[str | None, Query(max_length=256)] = None,
+        experiment: Annotated[str | None, Query(max_length=256)] = None,
+    ) -> Any:
+        """Stores NDJSON rows of a table; a bad row is refused alone."""
+        try:
+            body = await bounded_body(request)
+            project = await run_in_threadpool(
+                _check_rows, body, table, project, projects_of(request)
+            )
+            report = await run_in_threadpool(store.insert, table, body, project, experiment)
+        except TraceStoreError as error:
+            return problem(error)
+        rejected = [
+            {"row": row, "offset": at, "reason": reason} for row, at, reason in report.rejected
+        ]
+        return {"rows": report.rows, "rejected_rows": report.rejected_rows, "rejected": rejected}
+
+    return router
+
+
+def _check_rows(
+    body: bytes, table: str, project: str | None, projects: frozenset[str] | None
+) -> str | None:
+    """Returns the project of rows that name none; refuses rows of projects that the key is not bound to."""
+    if projects is None:
+        return project
+    if project is None and len(projects) == 1:
+        project = next(iter(projects))
+    for name in json_projects(body, table=table, default=project or "default"):
+        if name not in projects:
+            raise ProjectForbiddenError(
+                f"cannot write to project {name!r}: this key is not bound to it"
+            )
+    return project

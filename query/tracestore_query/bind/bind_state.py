@@ -1,0 +1,65 @@
+"""What binding one query gathers: scans, tables, objects, warnings, and fresh names."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from tracestore.store import Dataset
+from tracestore_query.bind.unnested import Items
+from tracestore_query.plan.plan import Leaf, ObjectCall, Rebuilt, Scan
+
+
+class TableData(Protocol):
+    """Is what is known of a table's data."""
+
+    def types(self, path: str) -> Sequence[str]:
+        """Returns the leaf types that a path's values have."""
+
+    def below(self, path: str) -> Sequence[str]:
+        """Returns the paths under a path that have values, sorted."""
+
+    def names(self) -> Sequence[str]:
+        """Returns paths that a user may have meant, sorted."""
+
+    def null_only(self, path: str) -> bool:
+        """Tells whether the `json` leaf of a path holds nothing but null."""
+
+    def in_columns(self, leaf: Leaf) -> bool:
+        """Tells whether a leaf has a column of its own in some segment or memtable."""
+
+
+@dataclass(slots=True)
+class Binding:
+    """Is the state of binding one query. `data` and `catalog` are asked when a table is first needed.
+
+    Attributes:
+        datasets: those that the query may see, as they were before its snapshot was taken.
+    """
+
+    data: Callable[[str], TableData]
+    catalog: Callable[[str], pa.Table]
+    datasets: Sequence[Dataset] = ()
+    scans: dict[str, Scan] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    objects: dict[str, ObjectCall] = field(default_factory=dict)
+    rebuilt: list[Rebuilt] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    items: list[Items] = field(default_factory=list)
+    # In every name we make: no text of a user can hold it by chance or on purpose.
+    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def name(self, kind: str) -> str:
+        """Returns a name that nothing else has."""
+        return f"__{kind}_{self.nonce}_{next(self.numbers)}"
+
+    def warn(self, text: str) -> None:
+        """Notes a warning, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)

@@ -1,0 +1,341 @@
+"""FROM: what each source of a query is, and which columns it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from sqlglot import exp
+
+from tracestore.variant import parse_path
+from tracestore_query.bind.bind_state import Binding
+from tracestore_query.bind.expected_type import LIST, Want
+from tracestore_query.bind.scopes import Cte, Output, Scope, Source
+from tracestore_query.bind.unnested import Items
+from tracestore_query.errors import QueryForbiddenError, UnknownNameError
+from tracestore_query.language.allow_list import nearest
+from tracestore_query.language.allowed_functions import TABLE_GENERATORS
+from tracestore_query.language.dialect import parse
+from tracestore_query.language.path_syntax import is_chain_end, name_of, steps_of
+from tracestore_query.plan import top_n
+from tracestore_query.plan.plan import EVER, Scan
+from tracestore_query.plan.pruning import META
+from tracestore_query.tables.compare import compare_sql
+from tracestore_query.tables.dataset import wanted_dataset
+from tracestore_query.tables.names import (
+    CATALOG,
+    FUNCTIONS,
+    JSON_COLUMNS,
+    NAMED,
+    VIEWS,
+    called,
+    table_function,
+)
+
+
+class Queries(Protocol):
+    """Is what binds the subqueries and expressions that sources hold."""
+
+    def query(self, node: exp.Expr, outer: Scope) -> Scope | None:
+        """Binds a query; returns the scope of a plain SELECT."""
+
+    def expressions(self, node: exp.Expr, scope: Scope, *, want: Want | None = None) -> None:
+        """Binds every chain below a node."""
+
+    def gives_json(self, node: exp.Expr, scope: Scope) -> bool:
+        """Tells whether a value, or the items of a list, are JSON."""
+
+
+class Sources:
+    """Binds what stands in FROM."""
+
+    def __init__(self, binding: Binding, queries: Queries) -> None:
+        self._binding = binding
+        self._queries = queries
+
+    def from_clause(self, select: exp.Select, scope: Scope) -> None:
+        """Adds every source of a SELECT to its scope."""
+        from_ = select.args.get("from_")
+        if from_ is not None:
+            self._source(from_.this, scope)
+        for join in select.args.get("joins") or ():
+            self._join(join, scope)
+        for lateral in select.args.get("laterals") or ():
+            self._source(lateral, scope)
+
+    def _join(self, join: exp.Join, scope: Scope) -> None:
+        before = list(scope.sources.values())
+        self._source(join.this, scope)
+        added = [source for source in scope.sources.values() if source not in before]
+        side = str(join.side or "").upper()
+        if side in {"LEFT", "FULL"}:
+            for source in added:
+                source.nullable = True
+        if side in {"RIGHT", "FULL"}:
+            for source in before:
+                source.nullable = True
+        if str(join.kind or "").upper() in {"SEMI", "ANTI"}:
+            for source in added:
+                source.in_star = False
+        for column in join.args.get("using") or ():
+            self._using(column, scope)
+        if str(join.args.get("method") or "").upper() == "NATURAL":
+            raise QueryForbiddenError(
+                "cannot run query: NATURAL JOIN is not supported; name the columns in USING (...)"
+            )
+
+    def _using(self, column: exp.Expr, scope: Scope) -> None:
+        name = column.name.lower()
+        scope.using.add(name)
+        for source in scope.sources.values():
+            given = (source.outputs or {}).get(name)
+            if given is not None and given.items is not None:
+                given.items.whole = True
+            if source.spec is None or source.scan is None:
+                continue
+            if name in source.spec.variants:
+                raise UnknownNameError(
+                    f"cannot run query: {name} is a variant and cannot stand in USING; write ON"
+                )
+            if name in source.spec.columns:
+                source.scan.fixed[name] = None
+
+    def _source(self, node: exp.Expr, scope: Scope) -> None:
+        if isinstance(node, exp.Table):
+            self._table(node, scope)
+        elif isinstance(node, exp.Subquery):
+            self._subquery(node, node, scope)
+        elif isinstance(node, exp.Lateral):
+            if isinstance(node.this, exp.Subquery):
+                self._subquery(node, node.this, scope)
+            else:
+                self._unnested(node, [node.this], scope)
+        elif isinstance(node, exp.Unnest):
+            self._unnested(node, node.expressions, scope)
+        elif isinstance(node, exp.Values):
+            self._add_plain(node, "values", scope)
+        else:
+            raise QueryForbiddenError(
+                f"cannot run query: {node.key.upper()} is not allowed in FROM"
+            )
+        for join in node.args.get("joins") or ():
+            self._join(join, scope)
+
+    def _subquery(self, node: exp.Expr, subquery: exp.Subquery, scope: Scope) -> None:
+        if isinstance(subquery.this, exp.Table):
+            # A table or a join in parentheses.
+            self._source(subquery.this, scope)
+            return
+        for pivot in subquery.args.get("pivots") or ():
+            self._queries.expressions(pivot, scope)
+        inner = self._queries.query(subquery, scope.inner())
+        select = subquery.unnest()
+        outputs = inner.outputs if inner is not None else None
+        alias = node.alias_or_name.lower()
+        if not alias:
+            alias = self._binding.name("derived")
+            node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+        if subquery.args.get("pivots"):
+            scope.add(Source(alias))
+            return
+        scope.add(
+            Source(
+                alias,
+                select=select if isinstance(select, exp.Select) else None,
+                outputs=renamed(outputs, node),
+            )
+        )
+
+    def _unnested(self, node: exp.Expr, values: list[exp.Expr], scope: Scope) -> None:
+        json = any(self._queries.gives_json(value, scope) for value in values)
+        for value in values:
+            inner = value.expressions if isinstance(value, exp.Explode) else [value]
+            for each in inner or [value.this]:
+                self._queries.expressions(each, scope, want=LIST)
+        alias = node.alias_or_name.lower()
+        names = _column_aliases(node)
+        if json and alias and not node.args.get("offset"):
+            # The one column may be called by the alias of the table, too.
+            names = names or [alias]
+            items = Items(node) if len(values) == 1 else None
+            if items is not None:
+                self._binding.items.append(items)
+            scope.add(Source(alias, outputs={names[0]: Output(json=True, items=items)}))
+            if node.args.get("alias") is not None and not node.args["alias"].args.get("columns"):
+                node.args["alias"].set("columns", [exp.to_identifier(alias, quoted=True)])
+            return
+        self._add_plain(node, "unnest", scope)
+
+    def _add_plain(self, node: exp.Expr, kind: str, scope: Scope) -> None:
+        names = _column_aliases(node)
+        alias = node.alias_or_name.lower() or self._binding.name(kind)
+        scope.add(Source(alias, outputs={name: Output() for name in names} if names else None))
+
+    def _table(self, node: exp.Table, scope: Scope) -> None:
+        if isinstance(node.this, exp.Func):
+            self._function(node, scope)
+            return
+        name, alias = node.name.lower(), node.alias_or_name.lower()
+        cte = scope.cte(name)
+        if cte is not None:
+            outputs = renamed(cte.outputs, node)
+            scope.add(Source(alias, select=cte.select if outputs else None, outputs=outputs))
+        elif name in NAMED:
+            self._scan(node, alias, name, None, scope)
+        elif name in VIEWS:
+            self._view(node, VIEWS[name], node.alias_or_name, scope, JSON_COLUMNS.get(name))
+        elif name in CATALOG:
+            token = self._binding.name("scan")
+            table = self._binding.tables[token] = self._binding.catalog(name)
+            _rename(node, token, node.alias_or_name)
+            scope.add(Source(alias, outputs={column: Output() for column in table.column_names}))
+        else:
+            known = sorted({*NAMED, *VIEWS, *CATALOG, *FUNCTIONS})
+            raise UnknownNameError(
+                f"cannot run query: unknown table {node.name}{nearest(name, known)}"
+            )
+
+    def _view(
+        self,
+        node: exp.Table,
+        sql: str,
+        alias: str,
+        scope: Scope,
+        json_columns: Collection[str] | None = None,
+    ) -> None:
+        view = parse(sql)
+        warned = list(self._binding.warnings)
+        inner = self._queries.query(view, Scope(depth=scope.depth + 1))
+        # A view asks for sums that a store may have no data for.
+        self._binding.warnings[:] = warned
+        outputs = inner.outputs if inner is not None else None
+        subquery = exp.Subquery(
+            this=view, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
+        )
+        node.replace(subquery)
+        for key in ("joins", "sample", "pivots"):
+            if node.args.get(key):
+                subquery.set(key, node.args[key])
+        plain = (
+            {name: Output(json=name in (json_columns or ())) for name in outputs}
+            if outputs is not None
+            else None
+        )
+        scope.add(Source(alias.lower(), outputs=plain))
+
+    def _function(self, node: exp.Table, scope: Scope) -> None:
+        call = node.this
+        name = called(node) or ""
+        if name in TABLE_GENERATORS or name in {"explode", "generateseries", "generate_series"}:
+            if name in {"unnest", "explode"}:
+                self._unnested(node, [call], scope)
+            else:
+                self._queries.expressions(call, scope)
+                self._add_plain(node, name, scope)
+            return
+        if name == "compare":
+            scores = _scores(self._binding)
+            self._view(node, compare_sql(call.expressions, scores), node.alias or name, scope)
+            return
+        if name == "dataset":
+            self._dataset(node, scope)
+            return
+        if name not in FUNCTIONS:
+            known = sorted({*FUNCTIONS, *TABLE_GENERATORS})
+            raise UnknownNameError(
+                f"cannot run query: unknown table function {name}(){nearest(name, known)}"
+            )
+        predicate = table_function(name, call.expressions)
+        self._scan(node, (node.alias or name).lower(), "spans", predicate, scope)
+
+    def _dataset(self, node: exp.Table, scope: Scope) -> None:
+        wanted = wanted_dataset(node.this.expressions, self._binding.datasets)
+        alias = (node.alias or "dataset").lower()
+        scan = self._scan(node, alias, "dataset_rows", wanted.predicate, scope)
+        scan.judged = ("dataset_id", "version", "created_ns")
+        scan.newest_only = wanted.newest_only
+        low, high = scan.time_range
+        scan.time_range = (max(low, wanted.time_range[0]), min(high, wanted.time_range[1]))
+
+    def _scan(
+        self, node: exp.Table, alias: str, table: str, predicate: str | None, scope: Scope
+    ) -> Scan:
+        scan = Scan(self._binding.name("scan"), table, predicate=predicate)
+        bounds = node.meta.get(META)
+        scan.time_range = bounds.time_range if bounds is not None else EVER
+        scan.trace_ids = bounds.trace_ids if bounds is not None else None
+        scan.ends = node.meta.get(top_n.META)
+        self._binding.scans[scan.token] = scan
+        _rename(node, scan.token, node.alias or alias)
+        scope.add(Source(alias, scan=scan))
+        _pivot_columns_first(node)
+        return scan
+
+
+def renamed(outputs: dict[str, Output] | None, node: exp.Expr) -> dict[str, Output] | None:
+    """Returns columns under the names that an alias list gives them."""
+    names = _column_aliases(node)
+    if outputs is None or not names:
+        return outputs
+    old = list(outputs)
+    return {
+        new: outputs[name] for name, new in zip(old, [*names, *old[len(names) :]], strict=False)
+    }
+
+
+def cte_of(cte: exp.CTE, inner: Scope | None) -> Cte:
+    """Returns a CTE's columns, where it is a plain SELECT."""
+    outputs = inner.outputs if inner is not None else None
+    select = cte.this if isinstance(cte.this, exp.Select) else None
+    return Cte(select, renamed(outputs, cte))
+
+
+def _column_aliases(node: exp.Expr) -> list[str]:
+    alias = node.args.get("alias")
+    columns = alias.args.get("columns") if alias is not None else None
+    return [column.name.lower() for column in columns or ()]
+
+
+def _rename(node: exp.Table, token: str, alias: str) -> None:
+    node.set("this", exp.to_identifier(token, quoted=True))
+    table_alias = node.args.get("alias")
+    if table_alias is None or not table_alias.this:
+        node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+
+
+def _scores(binding: Binding) -> list[list[str]]:
+    """Returns the keys of every score that spans have, below `scores`."""
+    found: dict[str, list[str]] = {}
+    data = binding.data("spans")
+    for path in data.below("scores"):
+        if {"i64", "f64", "bool"} & set(data.types(path)):
+            keys = [str(key) for key in parse_path(path)[1:]]
+            found.setdefault(".".join(keys), keys)
+    return list(found.values())
+
+
+def _pivot_columns_first(node: exp.Table) -> None:
+    """Refuses a PIVOT on a table itself: it would group by every column the table has."""
+    if node.args.get("pivots"):
+        raise QueryForbiddenError(
+            "cannot run query: PIVOT here needs a subquery of the columns it is about; "
+            "write FROM (SELECT ... FROM ...) PIVOT (...), or PIVOT ... ON ... USING ..."
+        )
+
+
+def pivot_over_subquery(pivot: exp.Pivot) -> None:
+    """Makes a PIVOT statement read a subquery of the columns it names: it groups by no others."""
+    if not isinstance(pivot.this, exp.Table):
+        return
+    chains: dict[str, exp.Expr] = {}
+    parts = [*pivot.expressions, *(pivot.args.get("using") or ()), pivot.args.get("group")]
+    for part in parts:
+        for node in list(part.walk()) if part is not None else ():
+            steps = steps_of(node) if is_chain_end(node) else None
+            if steps:
+                name = name_of(steps)
+                chains.setdefault(name, node.copy())
+                node.replace(exp.column(name, quoted=True))
+    columns = [exp.alias_(chain, name, quoted=True) for name, chain in chains.items()]
+    select = exp.Select(expressions=columns or [exp.Literal.number(1)]).from_(pivot.this.copy())
+    pivot.set("this", exp.Subquery(this=select))

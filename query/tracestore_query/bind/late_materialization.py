@@ -1,0 +1,68 @@
+"""Objects of the answer: taken out of the query, and rebuilt once its rows are known."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from tracestore_query.bind.bind_state import Binding
+from tracestore_query.bind.path_values import PathValues
+from tracestore_query.bind.scopes import Scope, Source, look_up
+from tracestore_query.language.path_syntax import Step, name_of, steps_of
+from tracestore_query.plan.plan import Rebuilt, Scan
+
+PLACE = "__place"
+"""The column of a scan that holds a row's file and number."""
+
+
+def take_out(select: exp.Select, scope: Scope, binding: Binding, paths: PathValues) -> None:
+    """Replaces objects in the outermost select list by the places of their rows.
+
+    Only where a row of the answer is a row of a scan: not with GROUP BY, DISTINCT or aggregates.
+    """
+    if select.args.get("distinct") or select.args.get("group"):
+        return
+    if any(each.find(exp.AggFunc) for each in select.expressions):
+        return
+    for i, each in enumerate(select.expressions):
+        chain = each.unalias()
+        is_chain = isinstance(chain, exp.Column | exp.Dot | exp.Bracket)
+        steps = steps_of(chain) if is_chain else None
+        found = look_up(scope, steps) if steps else None
+        if steps is None or found is None or found.source.alias not in scope.sources:
+            continue
+        origin = _origin(found.source, found.steps)
+        if origin is None:
+            continue
+        scan, path = origin
+        keys = paths.is_object(scan, path)
+        if keys is None:
+            continue
+        place = _place(found.source, found.steps, binding)
+        scan.rows_wanted = True
+        binding.rebuilt.append(Rebuilt(i, scan, keys))
+        name = each.alias or name_of(steps)
+        each.replace(exp.alias_(place, name, quoted=True))
+
+
+def _origin(source: Source, steps: list[Step]) -> tuple[Scan, list[Step]] | None:
+    """Returns the scan and path that a chain comes from, None where subqueries compute it."""
+    if source.scan is not None and source.spec is not None:
+        return (source.scan, steps) if steps[0].text in source.spec.variants else None
+    output = (source.outputs or {}).get(steps[0].text)
+    if output is None or output.origin is None or source.select is None:
+        return None
+    inner, before = output.origin
+    return _origin(inner, [*before, *steps[1:]])
+
+
+def _place(source: Source, steps: list[Step], binding: Binding) -> exp.Expr:
+    """Returns the column that holds the place of a source's row, handed up through subqueries."""
+    if source.scan is not None:
+        return exp.column(PLACE, table=source.alias, quoted=True)
+    output = (source.outputs or {})[steps[0].text]
+    if output.origin is None or source.select is None:
+        raise AssertionError("BUG: a place is asked of a column that comes from no scan")
+    inner = _place(output.origin[0], output.origin[1], binding)
+    name = binding.name("place")
+    source.select.append("expressions", exp.alias_(inner, name, quoted=True))
+    return exp.column(name, table=source.alias, quoted=True)

@@ -1,0 +1,280 @@
+"""A path over a scan's data as an expression for the place where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from tracestore.variant import TABLES
+from tracestore.variant.moved import ATTRIBUTES
+from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
+from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
+from tracestore_query.bind import json_values, leaf_values
+from tracestore_query.bind.bind_state import Binding, TableData
+from tracestore_query.bind.expected_type import Use, Want
+from tracestore_query.bind.moved_paths import MovedPath, moved_path
+from tracestore_query.bind.path_resolution import Resolved, nearest_paths, resolve
+from tracestore_query.language.path_syntax import Step, shown
+from tracestore_query.plan.plan import Leaf, ObjectCall, Scan, part_name
+
+OVERFLOW = "_overflow"
+SPANS = TABLES["spans"]
+
+_BY_USE = {
+    Use.NUMBER: leaf_values.number,
+    Use.TEXT: leaf_values.text,
+    Use.BOOL: leaf_values.boolean,
+    Use.PRESENT: leaf_values.present,
+    Use.LIST: leaf_values.listed,
+    Use.TYPEOF: leaf_values.typeof,
+    Use.JSON: leaf_values.comparable,
+}
+
+
+class PathValues:
+    """Makes expressions of paths, and notes in their scans the leaves that these read."""
+
+    def __init__(self, binding: Binding) -> None:
+        self._binding = binding
+
+    def leaf_types(self, scan: Scan, steps: list[Step]) -> list[str]:
+        """Returns the leaf types that a path's values have."""
+        if any(step.index is not None for step in steps):
+            return ["json"]
+        data = self._binding.data(scan.table)
+        found = resolve(steps, data)
+        types = dict.fromkeys(
+            leaf_type
+            for path, leaf_type in found.leaves
+            if not _is_null_only(data, path, leaf_type, len(found.leaves))
+        )
+        moved = self._moved(steps, data)
+        if moved is not None:
+            types |= dict.fromkeys(self.leaf_types(scan, list(moved.steps)))
+        return [*types, "json"] if found.below else list(types)
+
+    def _moved(self, steps: list[Step], data: TableData) -> MovedPath | None:
+        """Returns where an attribute's values moved, None where none of the data did."""
+        moved = moved_path(steps)
+        if moved is None or resolve(moved.steps, data).absent:
+            return None
+        return moved
+
+    def is_object(self, scan: Scan, steps: list[Step]) -> tuple[str, ...] | None:
+        """Returns the keys of a path that is an object in some row, else None."""
+        data = self._binding.data(scan.table)
+        found = resolve(steps, data)
+        return found.keys if found.below and not found.inner else None
+
+    def is_json(self, scan: Scan, steps: list[Step]) -> bool:
+        """Tells whether a path's bare value is JSON text."""
+        kinds = set(self.leaf_types(scan, steps))
+        return kinds == {"json"} or (len(kinds) > 1 and kinds != {"i64", "f64"})
+
+    def value(
+        self, alias: str, scan: Scan, steps: list[Step], want: Want, *, must_be_set: bool = False
+    ) -> exp.Expr:
+        """Returns the expression of a path for its use; for CAST, what stands in place of the cast.
+
+        Args:
+            alias: of the scan, in the query.
+            scan: where the path is read.
+            steps: from the variant column on.
+            want: the use.
+            must_be_set: whether only rows that have a value there can be in the answer.
+        """
+        data = self._binding.data(scan.table)
+        found = resolve(steps, data)
+        moved = self._moved(steps, data)
+        there = resolve(moved.steps, data) if moved is not None else None
+        if found.absent and there is None and len(steps) > 1:
+            self._absent(scan, steps, data)
+        if must_be_set and not found.below and not found.inner:
+            if there is None:
+                scan.required.append(found.leaves)
+            elif not there.below and not there.inner:
+                scan.required.append((*found.leaves, *there.leaves))
+        if moved is not None and there is not None:
+            return self._with_moved(alias, scan, steps, moved, want)
+        columns = self._columns(alias, scan, found, data, want)
+        if found.inner:
+            return self._inside(columns, found, want)
+        if found.below:
+            return self._object(alias, scan, steps, found, columns, want)
+        self._warn_of_type(scan, steps, columns, want)
+        return of_use(columns, want)
+
+    def _columns(
+        self, alias: str, scan: Scan, found: Resolved, data: TableData, want: Want
+    ) -> dict[str, exp.Expr]:
+        """Returns the columns of a path's leaves, by leaf type."""
+        columns: dict[str, exp.Expr] = {}
+        for path, leaf_type in found.leaves:
+            # A null is a type of its own to typeof, and to nothing else.
+            named = want.use is Use.TYPEOF
+            if not named and _is_null_only(data, path, leaf_type, len(found.leaves)):
+                continue
+            column = exp.column(scan.leaf(path, leaf_type), table=alias, quoted=True)
+            _add(columns, leaf_type, column)
+        return columns
+
+    def _with_moved(
+        self, alias: str, scan: Scan, steps: list[Step], moved: MovedPath, want: Want
+    ) -> exp.Expr:
+        """Returns an attribute's value: from where it moved in the rows that say so, else its own."""
+        data = self._binding.data(scan.table)
+        found, there = resolve(steps, data), resolve(moved.steps, data)
+        scan.fixed[MOVED_ATTRIBUTES] = None
+        mark = exp.Anonymous(
+            this="contains",
+            expressions=[
+                exp.column(MOVED_ATTRIBUTES, table=alias, quoted=True),
+                exp.Literal.string(moved.mark),
+            ],
+        )
+        if not found.below and not there.below and found.inner == there.inner:
+            # The same leaf types, in one of two places.
+            columns = self._columns(alias, scan, found, data, want)
+            for leaf_type, column in self._columns(alias, scan, there, data, want).items():
+                _add(columns, leaf_type, exp.Case(ifs=[exp.If(this=mark.copy(), true=column)]))
+            if found.inner:
+                return self._inside(columns, found, want)
+            self._warn_of_type(scan, steps, columns, want)
+            return of_use(columns, want)
+        value = self.value(alias, scan, list(moved.steps), want)
+        if found.absent:
+            return exp.Case(ifs=[exp.If(this=mark, true=value)])
+        columns = self._columns(alias, scan, found, data, want)
+        if found.inner:
+            own = self._inside(columns, found, want)
+        elif found.below:
+            own = self._object(alias, scan, steps, found, columns, want)
+        else:
+            own = of_use(columns, want)
+        if want.use is Use.BARE:
+            # One of them may be an object: both are JSON.
+            own, value = (
+                exp.Anonymous(this="to_json", expressions=[each]) for each in (own, value)
+            )
+        return exp.Coalesce(this=own, expressions=[exp.Case(ifs=[exp.If(this=mark, true=value)])])
+
+    def _inside(self, columns: Mapping[str, exp.Expr], found: Resolved, want: Want) -> exp.Expr:
+        """Returns what lies at steps inside a list."""
+        items = leaf_values.items_at(columns, found.inner[0].index or 0)
+        rest = found.inner[1:]
+        if not rest and len(items) == 1 and "json" not in items:
+            return of_use(items, want)
+        parts = []
+        for leaf_type, item in items.items():
+            if leaf_type == "json":
+                parts.append(json_values.at(exp.cast(item, "JSON"), rest))
+            elif not rest:
+                parts.append(exp.Anonymous(this="to_json", expressions=[item]))
+        return json_values.of_use(leaf_values.first(parts, "JSON"), want)
+
+    def _object(
+        self,
+        alias: str,
+        scan: Scan,
+        steps: list[Step],
+        found: Resolved,
+        columns: dict[str, exp.Expr],
+        want: Want,
+    ) -> exp.Expr:
+        """Returns an object, made inside the engine for every row it is asked for."""
+        use = want.use
+        if use in {Use.NUMBER, Use.BOOL, Use.LIST, Use.AS_TYPE, Use.TEXT}:
+            self._warn_of_type(scan, steps, {"object": exp.null(), **columns}, want)
+            return of_use(columns, want)
+        text = self._object_text(alias, scan, found)
+        if use is Use.PRESENT:
+            return text
+        if use is Use.TYPEOF:
+            word = exp.If(this=leaf_values.is_set(text), true=exp.Literal.string("object"))
+            return leaf_values.first([leaf_values.typeof(columns), exp.Case(ifs=[word])], "VARCHAR")
+        if use is Use.CAST and want.to is not None:
+            if want.to.this in exp.DataType.TEXT_TYPES:
+                return leaf_values.first([leaf_values.converted(columns, want.to), text], "VARCHAR")
+            if want.to.this != exp.DType.JSON:
+                parts = [leaf_values.converted(columns, want.to)] if columns else []
+                return leaf_values.first(
+                    [*parts, exp.TryCast(this=text, to=want.to.copy())], "JSON"
+                )
+        return exp.cast(text, "JSON")
+
+    def _object_text(self, alias: str, scan: Scan, found: Resolved) -> exp.Expr:
+        scan.fixed[OVERFLOW] = None
+        parts: list[exp.Expr] = [exp.column(OVERFLOW, table=alias, quoted=True)]
+        data = self._binding.data(scan.table)
+        leaves: list[Leaf] = []
+        for path in (*dict.fromkeys(path for path, _ in found.leaves), *found.below):
+            for leaf_type in data.types(path):
+                # What lies in a tail is in `_overflow` too.
+                if data.in_columns((path, leaf_type)):
+                    leaves.append((path, leaf_type))
+                    parts.append(exp.column(scan.part(path, leaf_type), table=alias, quoted=True))
+        moved = found.keys == (ATTRIBUTES,) and scan.table == SPANS.name
+        if moved:
+            parts += self._moved_parts(alias, scan, data, leaves)
+        name = self._binding.name("object")
+        self._binding.objects[name] = ObjectCall(found.keys, tuple(leaves), moved)
+        fields = [_field(part_name(number), part) for number, part in enumerate(parts)]
+        text = exp.Anonymous(this=name, expressions=[exp.Struct(expressions=fields)])
+        return exp.Nullif(this=text, expression=exp.Literal.string("null"))
+
+    def _moved_parts(
+        self, alias: str, scan: Scan, data: TableData, leaves: list[Leaf]
+    ) -> list[exp.Expr]:
+        """Returns the leaves that attributes moved to, and notes them: all attributes are wanted."""
+        parts: list[exp.Expr] = []
+        for column in MOVED_COLUMNS:
+            for path in (column, *data.below(column)):
+                for leaf_type in data.types(path):
+                    if data.in_columns((path, leaf_type)):
+                        leaves.append((path, leaf_type))
+                        part = exp.column(scan.part(path, leaf_type), table=alias, quoted=True)
+                        parts.append(part)
+        scan.fixed[MOVED_ATTRIBUTES] = None
+        return [*parts, exp.column(MOVED_ATTRIBUTES, table=alias, quoted=True)]
+
+    def _absent(self, scan: Scan, steps: list[Step], data: TableData) -> None:
+        near = nearest_paths(steps, data.names())
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        self._binding.warn(f"{scan.table} has no path {shown(steps)} in the data read{hint}")
+
+    def _warn_of_type(
+        self, scan: Scan, steps: list[Step], columns: Mapping[str, exp.Expr], want: Want
+    ) -> None:
+        """Warns where a path has values, none of which the use can take."""
+        wanted = {Use.NUMBER: {"i64", "f64", "json"}, Use.TEXT: {"str"}, Use.BOOL: {"bool"}}
+        kinds = wanted.get(want.use)
+        if columns and kinds is not None and not kinds & set(columns):
+            words = {Use.NUMBER: "numbers", Use.TEXT: "strings", Use.BOOL: "booleans"}
+            self._binding.warn(
+                f"{scan.table} path {shown(steps)} holds no {words[want.use]} in the data read, "
+                f"only {', '.join(sorted(columns))}; write {shown(steps)}::TYPE to convert it"
+            )
+
+
+def of_use(columns: Mapping[str, exp.Expr], want: Want) -> exp.Expr:
+    """Returns the value of leaves for a use."""
+    if want.use in {Use.CAST, Use.AS_TYPE} and want.to is not None:
+        return leaf_values.converted(columns, want.to)
+    return _BY_USE.get(want.use, leaf_values.bare)(columns)
+
+
+def _add(columns: dict[str, exp.Expr], leaf_type: str, column: exp.Expr) -> None:
+    """Adds a column of a leaf type: what lies in several places is one column to the reader."""
+    if leaf_type in columns:
+        column = exp.Coalesce(this=columns[leaf_type], expressions=[column])
+    columns[leaf_type] = column
+
+
+def _field(name: str, value: exp.Expr) -> exp.PropertyEQ:
+    return exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=value)
+
+
+def _is_null_only(data: TableData, path: str, leaf_type: str, leaves: int) -> bool:
+    """Tells whether a leaf says nothing but that its rows hold null, beside others that tell the type."""
+    return leaf_type == "json" and leaves > 1 and data.null_only(path)

@@ -1,0 +1,211 @@
+"""What names mean inside one SELECT: its sources, the columns they give, and where each comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from tracestore.variant import TableSpec
+from tracestore_query.bind.unnested import Items
+from tracestore_query.errors import UnknownNameError
+from tracestore_query.language.allow_list import nearest
+from tracestore_query.language.path_syntax import Step
+from tracestore_query.plan.plan import Scan
+from tracestore_query.tables.names import HIDDEN, STORED
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Is one column that a subquery gives.
+
+    Attributes:
+        origin: the source inside and the path, where the column is a path: longer paths start from it.
+        json: whether the column is JSON text, which paths may go into.
+        items: set where the column is the items of a list.
+    """
+
+    origin: tuple[Source, list[Step]] | None = None
+    json: bool = False
+    items: Items | None = None
+
+
+@dataclass(slots=True)
+class Source:
+    """Is what an alias stands for: a scan, or a select whose columns pass through it.
+
+    Attributes:
+        scan: set where it is a stored table.
+        select: the SELECT it stands for, where paths can be added to it.
+        outputs: its columns by lower-case name, None where they are not known here.
+        in_star: whether `*` shows it; the right side of a semi join is not shown.
+        nullable: whether rows of the query may lack it: the far side of an outer join.
+    """
+
+    alias: str
+    scan: Scan | None = None
+    select: exp.Select | None = None
+    outputs: dict[str, Output] | None = None
+    in_star: bool = True
+    nullable: bool = False
+
+    @property
+    def spec(self) -> TableSpec | None:
+        """Returns the table's columns, None where it is no scan."""
+        return STORED[self.scan.table] if self.scan else None
+
+    def columns(self) -> list[str] | None:
+        """Returns the names it gives, None where they are not known."""
+        if self.spec is not None:
+            hidden = HIDDEN.get(self.spec.name, ())
+            return [
+                name for name in (*self.spec.columns, *self.spec.variants) if name not in hidden
+            ]
+        return None if self.outputs is None else list(self.outputs)
+
+
+@dataclass(slots=True)
+class Cte:
+    """Is a named subquery: its SELECT, and its columns once it is bound."""
+
+    select: exp.Select | None = None
+    outputs: dict[str, Output] | None = None
+
+
+@dataclass(slots=True)
+class Scope:
+    """Is what names mean inside one SELECT.
+
+    Attributes:
+        using: columns that USING joins on: one column to the reader.
+        outputs: columns of the SELECT itself, None where a star in it is not known here.
+    """
+
+    sources: dict[str, Source] = field(default_factory=dict)
+    ctes: dict[str, Cte] = field(default_factory=dict)
+    outer: Scope | None = None
+    depth: int = 0
+    using: set[str] = field(default_factory=set)
+    outputs: dict[str, Output] | None = None
+
+    def inner(self) -> Scope:
+        """Returns a scope for a subquery."""
+        return Scope(outer=self, depth=self.depth + 1)
+
+    def cte(self, name: str) -> Cte | None:
+        """Returns the CTE of a name, looking outwards."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.ctes:
+                return scope.ctes[name]
+            scope = scope.outer
+        return None
+
+    def add(self, source: Source) -> None:
+        """Adds a source.
+
+        Raises:
+            UnknownNameError: where the alias is taken.
+        """
+        if source.alias in self.sources:
+            raise UnknownNameError(
+                f"cannot run query: table {source.alias} is named twice; give one an alias"
+            )
+        self.sources[source.alias] = source
+
+    def named(self, alias: str) -> Source:
+        """Returns the source of an alias.
+
+        Raises:
+            UnknownNameError: naming the nearest alias.
+        """
+        found = self.sources.get(alias.lower())
+        if found is None:
+            raise UnknownNameError(
+                f"cannot run query: unknown table {alias}{nearest(alias, list(self.sources))}"
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Is what a chain names: a source, and the steps from its column on.
+
+    `merged` columns come from a USING join and are left for the engine to merge.
+    """
+
+    source: Source
+    steps: list[Step]
+    merged: bool = False
+
+
+def look_up(scope: Scope, steps: Sequence[Step]) -> Found | None:
+    """Returns what a chain names in a scope or those around it.
+
+    Raises:
+        UnknownNameError: where several tables have the column, or the named table has not.
+    """
+    at: Scope | None = scope
+    while at is not None:
+        found = _in_scope(at, steps)
+        if found is not None:
+            return found
+        at = at.outer
+    return None
+
+
+def _in_scope(scope: Scope, steps: Sequence[Step]) -> Found | None:
+    name = steps[0].text.lower()
+    if len(steps) > 1 and name in scope.sources and steps[1].index is None:
+        source = scope.sources[name]
+        if source.spec is not None or steps[1].text.lower() in (source.outputs or ()):
+            return Found(source, _of_column(source, steps[1:]))
+        if source.outputs is None:
+            return Found(source, list(steps[1:]))
+    owners = [source for source in scope.sources.values() if name in (source.columns() or ())]
+    if len(owners) > 1 and name in scope.using:
+        return Found(owners[0], _of_column(owners[0], steps), merged=len(steps) == 1)
+    if len(owners) > 1:
+        names = ", ".join(owner.alias for owner in owners)
+        raise UnknownNameError(
+            f"cannot run query: column {name} is in {names}; write which: {owners[0].alias}.{name}"
+        )
+    return Found(owners[0], _of_column(owners[0], steps)) if owners else None
+
+
+def _of_column(source: Source, steps: Sequence[Step]) -> list[Step]:
+    """Returns steps whose first is a column's own name: names of columns ignore case.
+
+    Raises:
+        UnknownNameError: where a scan has no such column.
+    """
+    column = steps[0].text.lower()
+    known = source.columns() or []
+    if source.spec is not None and column not in known:
+        raise UnknownNameError(
+            f"cannot run query: {source.alias} has no column {steps[0].text}{nearest(column, known)}"
+        )
+    return [Step(column), *steps[1:]]
+
+
+def is_open(scope: Scope, name: str) -> bool:
+    """Tells whether a name may come from a source whose columns are not known here, or is one's alias."""
+    at: Scope | None = scope
+    while at is not None:
+        for source in at.sources.values():
+            if source.columns() is None or name == source.alias:
+                return True
+        at = at.outer
+    return False
+
+
+def known_columns(scope: Scope) -> list[str]:
+    """Returns the columns that a name in a scope may mean, for hints."""
+    found: dict[str, None] = {}
+    at: Scope | None = scope
+    while at is not None:
+        for source in at.sources.values():
+            found.update(dict.fromkeys(source.columns() or ()))
+        at = at.outer
+    return list(found)

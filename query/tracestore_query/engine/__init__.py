@@ -1,0 +1,5 @@
+"""How does DuckDB run it: the locked engine, and the SQL text it gets."""
+
+from tracestore_query.engine.duckdb import Deadline, Engine
+
+__all__ = ["Deadline", "Engine"]

@@ -1,0 +1,226 @@
+"""DuckDB behind locks: one instance a store, one cursor a query, nothing but the store's folders in reach."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from tracestore.errors import PayloadError
+from tracestore.variant import unshred_values
+from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
+from tracestore_query.engine.moved_rows import with_moved
+from tracestore_query.engine.parquet_sql import leaf_sql_type
+from tracestore_query.engine.watchdog import Watchdog
+from tracestore_query.errors import (
+    QueryError,
+    QueryFailedError,
+    QueryMemoryError,
+    QueryTimeoutError,
+)
+from tracestore_query.language.allowed_functions import allowed
+from tracestore_query.plan.plan import ObjectCall, part_name
+
+_PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
+_CANCELLED = "cannot finish query: it was cancelled"
+_INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|place)[a-z0-9_]*"?\.?')
+
+
+class Engine:
+    """Is a locked DuckDB instance.
+
+    Args:
+        folders: the only folders it may read.
+        memory_limit: e.g. `2GB`.
+        threads: worker threads of all queries together.
+    """
+
+    def __init__(self, folders: Sequence[str], memory_limit: str, threads: int | None) -> None:
+        config: dict[str, Any] = {
+            "memory_limit": memory_limit,
+            "python_enable_replacements": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+        }
+        if threads is not None:
+            config["threads"] = threads
+        self._duckdb = duckdb.connect(":memory:", config=config)
+        listed = ", ".join("'" + folder.replace("'", "''") + "'" for folder in folders)
+        self._duckdb.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._duckdb.execute("SET GLOBAL parquet_metadata_cache = true")
+        self._spill = tempfile.TemporaryDirectory(prefix="tracestore-spill-")
+        self._duckdb.execute(f"SET temp_directory = '{self._spill.name}'")
+        self._duckdb.execute(f"SET allowed_directories = [{listed}]")
+        self._duckdb.execute("SET enable_external_access = false")
+        self._duckdb.execute("SET lock_configuration = true")
+        self._lock = threading.Lock()
+        self.watchdog = Watchdog()
+
+    @functools.cached_property
+    def functions(self) -> frozenset[str]:
+        """Returns the names of functions that look at nothing but their arguments."""
+        rows = self._duckdb.cursor().execute(
+            "SELECT DISTINCT function_name FROM duckdb_functions() "
+            "WHERE function_type IN ('scalar', 'aggregate', 'macro', 'window') AND internal"
+        )
+        return allowed([name for (name,) in rows.fetchall()])
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Returns a cursor of its own for one query."""
+        with self._lock:
+            return self._duckdb.cursor()
+
+    def close(self) -> None:
+        """Ends the instance; what it spilled to disk goes."""
+        self.watchdog.close()
+        self._duckdb.close()
+        self._spill.cleanup()
+
+
+class Deadline:
+    """Bounds the time that an engine works on one query, in all its parts together.
+
+    Args:
+        engine: whose watchdog stops it.
+        timeout_s: seconds of work, None for no bound.
+
+    Attributes:
+        used_s: seconds that it has worked.
+    """
+
+    def __init__(self, engine: Engine, timeout_s: float | None) -> None:
+        self._engine = engine
+        self._watchdog = engine.watchdog
+        self._lock = threading.Lock()
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
+        self._timeout_s = timeout_s
+        self._cancelled = threading.Event()
+        self.used_s = 0.0
+
+    def cancel(self) -> None:
+        """Stops the query, from any thread."""
+        self._cancelled.set()
+        self._interrupt()
+
+    def watch(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Stops the cursor with the query, until `end`."""
+        with self._lock:
+            self._cursors.append(cursor)
+
+    def end(self) -> None:
+        """Stops no cursor from now on: when this returns, they may run other queries."""
+        with self._lock:
+            self._cursors.clear()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Gives one more cursor, which stops with the query."""
+        cursor = self._engine.cursor()
+        self.watch(cursor)
+        try:
+            yield cursor
+        finally:
+            with self._lock, suppress(ValueError):
+                self._cursors.remove(cursor)
+            cursor.close()
+
+    def _interrupt(self) -> None:
+        with self._lock:
+            for cursor in self._cursors:
+                with suppress(duckdb.Error):
+                    cursor.interrupt()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Bounds what runs inside, and turns the engine's errors into ours."""
+        if self._cancelled.is_set():
+            raise QueryFailedError(_CANCELLED)
+        expired = threading.Event()
+
+        def stop() -> None:
+            expired.set()
+            self._interrupt()
+
+        started = time.monotonic()
+        alarm: int | None = None
+        if self._timeout_s is not None:
+            alarm = self._watchdog.call_at(started + self._timeout_s - self.used_s, stop)
+        try:
+            yield
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise self._ours(error, expired=expired.is_set()) from None
+        finally:
+            if alarm is not None:
+                self._watchdog.call_off(alarm)
+            self.used_s += time.monotonic() - started
+
+    def _ours(self, error: Exception, *, expired: bool) -> QueryError:
+        text = str(error)
+        if expired:
+            return QueryTimeoutError(
+                f"cannot finish query: it ran longer than {self._timeout_s:g} s; "
+                "add a time range (start_time >= ...) or raise timeout_s"
+            )
+        if self._cancelled.is_set() or isinstance(error, duckdb.InterruptException):
+            return QueryFailedError(_CANCELLED)
+        if isinstance(error, duckdb.OutOfMemoryException | pa.ArrowMemoryError) or (
+            "Out of Memory" in text
+        ):
+            return QueryMemoryError(
+                "cannot finish query: it needs more memory than the limit; "
+                "add a time range, a LIMIT, or fewer columns"
+            )
+        return QueryFailedError(f"cannot run query: {_clean(text)}")
+
+
+def _clean(message: str) -> str:
+    """Returns an engine's message without paths of files, names of ours, or its copy of the query."""
+    first = re.split(r"\n+LINE ", message, maxsplit=1)[0]
+    return _INTERNAL.sub("", _PATHS.sub("<file>", first)).strip()
+
+
+def add_object_function(cursor: duckdb.DuckDBPyConnection, name: str, call: ObjectCall) -> None:
+    """Registers a function from a struct of leaf columns to the JSON text they make."""
+
+    def rebuild(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+        struct = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        if isinstance(struct, pa.ChunkedArray):
+            # Some versions of pyarrow give a chunked array of one chunk.
+            struct = struct.chunk(0) if struct.num_chunks else pa.array([], struct.type)
+        table = pa.table(struct.flatten(), names=names)
+        texts = unshredded(table, call.path)
+        return with_moved(texts, table) if call.moved else texts
+
+    names = ["_overflow", *(f"{path}:{leaf_type}" for path, leaf_type in call.leaves)]
+    types = ["VARCHAR", *(leaf_sql_type(leaf_type) for _, leaf_type in call.leaves)]
+    if call.moved:
+        names.append(MOVED_ATTRIBUTES)
+        types.append("VARCHAR")
+    listed = ", ".join(f"{part_name(number)} {each}" for number, each in enumerate(types))
+    create: Any = cursor.create_function
+    create(name, rebuild, [f"STRUCT({listed})"], "VARCHAR", type="arrow", null_handling="special")
+
+
+def unshredded(table: pa.Table, path: tuple[str, ...]) -> pa.Array:
+    """Returns the JSON under a path for rows that may come from several segments.
+
+    A leaf that is a column in one segment and in another's `_overflow` may be in both here, for different
+    rows, which one call refuses: then each half is tried on its own, and rows of one segment lie together.
+    """
+    try:
+        return unshred_values(table, path)
+    except PayloadError:
+        if table.num_rows < 2:
+            raise
+    half = table.num_rows // 2
+    parts = [unshredded(table.slice(0, half), path), unshredded(table.slice(half), path)]
+    return pa.concat_arrays(parts)

@@ -1,0 +1,112 @@
+"""Files of segments as DuckDB text: `read_parquet` with the schema given, so that no footer is opened to bind."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+import pyarrow as pa
+
+from tracestore.store import SegmentRef
+from tracestore.variant import TABLES
+from tracestore_query.plan.plan import Leaf, Scan
+from tracestore_query.plan.segment_selection import physical
+from tracestore_query.tables.names import quoted
+
+SQL_TYPE = {
+    "i64": "BIGINT",
+    "f64": "DOUBLE",
+    "bool": "BOOLEAN",
+    "str": "VARCHAR",
+    "bin": "BLOB",
+    "json": "VARCHAR",
+    "i64[]": "BIGINT[]",
+    "f64[]": "DOUBLE[]",
+    "bool[]": "BOOLEAN[]",
+    "str[]": "VARCHAR[]",
+    "json[]": "VARCHAR[]",
+}
+_FIXED_TYPE = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+}
+
+
+def leaf_sql_type(leaf_type: str) -> str:
+    """Returns the engine's type of a leaf's column."""
+    return SQL_TYPE[leaf_type]
+
+
+def fixed_type(scan: Scan, name: str) -> str:
+    """Returns the engine's type of a fixed column of a scan's table."""
+    if name == "_overflow":
+        return "VARCHAR"
+    arrow_type = TABLES[scan.table].columns[name]
+    return _FIXED_TYPE.get(arrow_type, "TIMESTAMPTZ")
+
+
+def entry(physical: str, name: str, sql_type: str) -> str:
+    """Returns an item of a reader's schema: a column of the files, its name in the query and its type there."""
+    return f"{quoted(physical)}: {{name: {quoted(name)}, type: {quoted(sql_type)}, default_value: NULL}}"
+
+
+def files_text(segments: Sequence[SegmentRef], entries: Sequence[str], options: str = "") -> str:
+    """Returns the call that reads files by a schema."""
+    files = "', '".join([segment.uri for segment in segments])
+    if files.count("'") > 2 * max(len(segments) - 1, 0):
+        files = "', '".join([segment.uri.replace("'", "''") for segment in segments])
+    # count(*) reads no column; the schema may not be empty.
+    listed = ", ".join(entries) or entry("project", "project", "VARCHAR")
+    return f"read_parquet(['{files}'], schema=MAP {{{listed}}}{options})"
+
+
+def read_parquet(
+    scan: Scan,
+    segments: Sequence[SegmentRef],
+    stored: Iterable[str],
+    places: bool,
+    without: Collection[str] = (),
+) -> str:
+    """Returns a SELECT of stored columns and leaves over the files, and each row's place where it is wanted.
+
+    Columns of leaves that are named in `without` are left out.
+    """
+    entries = [entry(name, name, fixed_type(scan, name)) for name in stored]
+    columns = [f'"{name}"' for name in stored]
+    raw: dict[Leaf, str] = {}
+    for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
+        sql_type = SQL_TYPE[leaf[1]]
+        if column in without:
+            continue
+        if leaf not in raw:
+            raw[leaf] = f"__raw{len(raw)}"
+            entries.append(entry(physical(leaf), raw[leaf], sql_type))
+        columns.append(f'"{raw[leaf]}" AS "{column}"')
+    if places:
+        columns += ["filename", "file_row_number"]
+    options = ", filename=true, file_row_number=true" if places else ""
+    return (
+        f"SELECT {', '.join(columns) or '1 AS __one'} FROM {files_text(segments, entries, options)}"
+    )
+
+
+def rows_between(start: int, stop: int) -> str:
+    """Returns that a row of a file is in a half-open range: the reader skips all others."""
+    return f"file_row_number >= {start} AND file_row_number < {stop}"
+
+
+def row_text(file: str, numbers: Sequence[int], columns: Sequence[str]) -> str:
+    """Returns the SELECT of columns of a file's rows by number, and their numbers as `file_row_number`.
+
+    A column that the file lacks is left out: older files have fewer fixed ones.
+    """
+    listed = ", ".join(quoted(name) for name in ("file_row_number", *columns))
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        wanted = f"BETWEEN {numbers[0]} AND {numbers[-1]}"
+    else:
+        wanted = f"IN ({', '.join(map(str, numbers))})"
+    return (
+        f"SELECT COLUMNS(lambda name: name IN ({listed})) "
+        f"FROM read_parquet({quoted(file)}, file_row_number=true) WHERE file_row_number {wanted}"
+    )

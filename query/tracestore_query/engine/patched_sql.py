@@ -1,0 +1,122 @@
+"""Scans of segments with patches as DuckDB text: whole columns beside the file, or patched rows joined to it.
+
+Beside: the patched columns of all rows are in memory and stand beside the file's others, row by row, so that a
+query costs what it does without patches. Joined: each row asks whether it is patched, which costs a join, and
+a filter still reaches the file; so for queries of named traces, for objects, and for columns too large to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from tracestore.store import SegmentRef
+from tracestore_query.plan.patched_data import field_of, has_leaf
+from tracestore_query.plan.plan import EVER, Leaf, PatchedSegment, Scan
+
+OVERFLOW: Final = "_overflow"
+
+MAX_BESIDE: Final = 64
+"""Segments with patches of one scan that are read on their own: each is a source in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Is columns of rows of a segment in their order: of those in a half-open range, or of all."""
+
+    columns: dict[str, pa.Array]
+    rows: tuple[int, int] | None = None
+
+
+def beside(
+    scan: Scan, segment: SegmentRef, stored: Sequence[str], names: dict[Leaf, str]
+) -> Beside | None:
+    """Returns the patched columns of the rows of a segment, None where its rows are to be joined.
+
+    Args:
+        scan: the scan.
+        segment: with patches.
+        stored: stored columns that are read.
+        names: the physical names of the scan's leaves.
+    """
+    if scan.trace_ids is not None or OVERFLOW in stored:
+        return None
+    found: dict[str, pa.Array] = {}
+    patched = scan.patched[segment.uri]
+    for leaf, column in patched_leaves(scan):
+        name = names[leaf]
+        if not has_leaf(patched, name) and name not in segment.leaf_columns:
+            continue
+        whole = patched.whole(name)
+        if whole is None:
+            return None
+        found[column] = whole
+    low, high = scan.time_range
+    if scan.time_range == EVER or low <= segment.min_time_ns <= segment.max_time_ns < high:
+        return Beside(found)
+    start, stop = patched.between(low, high)
+    return Beside(
+        {name: each.slice(start, stop - start) for name, each in found.items()}, (start, stop)
+    )
+
+
+def patched_leaves(scan: Scan) -> Iterable[tuple[Leaf, str]]:
+    """Returns the scan's leaves and parts that patches may change, with their columns."""
+    for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
+        if field_of(leaf[0]) in scan.patched_fields:
+            yield leaf, column
+
+
+def joined(
+    scan: Scan,
+    segments: Sequence[SegmentRef],
+    source: str,
+    columns: Sequence[tuple[str, str, pa.DataType]],
+    tables: dict[str, pa.Table],
+) -> str:
+    """Returns a source of rows of segments with the patched ones' values in place of their own.
+
+    Args:
+        scan: the scan.
+        segments: those of the source.
+        source: with columns `filename` and `file_row_number`.
+        columns: (column, physical name, type) of what patches may change.
+        tables: takes the table that the text names.
+    """
+    found = [(each.uri, scan.patched[each.uri]) for each in segments if each.uri in scan.patched]
+    if not found or not columns:
+        return source
+    name = f"{scan.token}_patched{len(tables)}"
+    tables[name] = pa.concat_tables([_rows(uri, each, columns) for uri, each in found])
+    replaced = ", ".join(
+        f'CASE WHEN patched."__is" THEN patched."{column}" ELSE base."{column}" END AS "{column}"'
+        for column, _, _ in columns
+    )
+    # One file's rows are found by number alone, which is half the work.
+    same_file = ' AND patched."__file" = base.filename' if len(segments) > 1 else ""
+    return (
+        f"(SELECT base.* REPLACE ({replaced}) FROM {source} base "
+        f'LEFT JOIN "{name}" patched '
+        f'ON patched."__row" = base.file_row_number{same_file})'
+    )
+
+
+def _rows(
+    uri: str, segment: PatchedSegment, columns: Sequence[tuple[str, str, pa.DataType]]
+) -> pa.Table:
+    overlay = segment.overlay
+    count = len(overlay.rows)
+    arrays: dict[str, pa.Array | pa.ChunkedArray] = {
+        "__file": pa.repeat(uri, count),
+        "__row": pa.array(overlay.rows),
+        "__is": pa.repeat(True, count),
+    }
+    for column, physical, kind in columns:
+        held = physical in overlay.table.schema.names
+        arrays[column] = (
+            overlay.table.column(physical).cast(kind) if held else pa.nulls(count, kind)
+        )
+    return pa.table(arrays)

@@ -1,0 +1,1 @@
+"""Datasets, experiments and comparisons that are asked for with SQL."""

@@ -1,0 +1,60 @@
+"""Experiments with SQL: compared case by case and in sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from tracestore.store import Experiments
+from tracestore.store.core import Core
+from tracestore_query.evals.compare_summary import compare_experiments
+from tracestore_query.query import Query
+
+
+class SqlExperiments(Experiments):
+    """Records, lists and compares experiments. Thread-safe.
+
+    Args:
+        core: the open store's parts.
+        query: gives the query layer over it.
+    """
+
+    def __init__(self, core: Core, query: Callable[[], Query]) -> None:
+        super().__init__(core)
+        self._query = query
+
+    def compare(
+        self,
+        *names: str,
+        project: str | None = None,
+        key: str | None = None,
+        group_by: str | None = None,
+        cases: int = 1000,
+        projects: Collection[str] | None = None,
+        timeout_s: float | None = 120.0,
+    ) -> dict[str, Any]:
+        """Returns experiments compared with the first of them.
+
+        Args:
+            names: two to eight experiments.
+            project: the project of all of them, None for every one that may be seen.
+            key: the path whose value makes two cases the same; default their inputs.
+            group_by: the path whose values part the summary, e.g. `metadata.category`.
+            cases: cases listed at most, those that fell most first.
+            projects: the projects that may be seen, None for all.
+            timeout_s: seconds until it is stopped, None for no bound.
+
+        Raises:
+            QueryError: for a key or group that is no path, or names that are not two to eight.
+            ExperimentError: where one of them has no case.
+        """
+        return compare_experiments(
+            self._query(),
+            names,
+            key=key,
+            group_by=group_by,
+            project=project,
+            projects=projects,
+            cases=cases,
+            timeout_s=timeout_s,
+        )

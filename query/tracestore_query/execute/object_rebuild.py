@@ -1,0 +1,172 @@
+"""Objects of a result, rebuilt for the rows returned: their leaves are read at their places and unshredded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tracestore.store import SegmentRef
+from tracestore.store.patches.rows import put_back
+from tracestore.variant import TABLES, parse_leaf_name
+from tracestore.variant.moved import ATTRIBUTES
+from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
+from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
+from tracestore_query.engine.duckdb import unshredded
+from tracestore_query.engine.moved_rows import with_moved
+from tracestore_query.execute.file_rows import FileRows, Numbers
+from tracestore_query.plan.plan import PatchedSegment, Rebuilt, Scan
+
+OVERFLOW = "_overflow"
+SPANS = TABLES["spans"]
+
+
+class Rebuilder:
+    """Rebuilds the objects of one answer. Not thread-safe.
+
+    Args:
+        rebuilt: columns that hold places of rows.
+        files: reads rows of segments.
+    """
+
+    def __init__(self, rebuilt: Sequence[Rebuilt], files: FileRows) -> None:
+        self._files = files
+        self._by_scan: dict[str, list[Rebuilt]] = {}
+        for each in rebuilt:
+            self._by_scan.setdefault(each.scan.token, []).append(each)
+        self._segments: dict[str, SegmentRef] = {}
+
+    def rebuild(self, batch: pa.Table) -> pa.Table:
+        """Returns a batch of a result with its places replaced by the JSON of their objects."""
+        for wanted in self._by_scan.values():
+            places = batch.column(wanted[0].output).combine_chunks()
+            texts = self._values(places, wanted[0].scan, [each.path for each in wanted])
+            for each, values in zip(wanted, texts, strict=True):
+                name = batch.schema.field(each.output).name
+                batch = batch.set_column(
+                    each.output,
+                    pa.field(name, pa.string(), metadata={"tracestore.type": "JSON"}),
+                    values,
+                )
+        return batch
+
+    def _values(
+        self, places: pa.StructArray, scan: Scan, paths: Sequence[tuple[str, ...]]
+    ) -> list[pa.Array]:
+        """Returns, for each path, the JSON at every place, in the places' order."""
+        files = pc.struct_field(places, "file")
+        rows = pc.struct_field(places, "row")
+        valid = places.is_valid().to_numpy(zero_copy_only=False)
+        pieces: list[list[pa.Array]] = [[] for _ in paths]
+        order: list[Numbers] = []
+        named = files.to_pylist()
+        for file in dict.fromkeys(name for name, ok in zip(named, valid, strict=True) if ok):
+            at = np.array(
+                [i for i, name in enumerate(named) if valid[i] and name == file], np.int64
+            )
+            numbers = rows.take(pa.array(at)).to_numpy(zero_copy_only=False)
+            table = (
+                _memory_rows(scan, numbers, paths)
+                if file == ""
+                else self._file_rows(str(file), numbers, scan, paths)
+            )
+            for part, those in _by_patches(table, numbers, scan.patched.get(str(file)), scan):
+                for piece, path in zip(pieces, paths, strict=True):
+                    values = unshredded(part, path)
+                    if path == (ATTRIBUTES,) and MOVED_ATTRIBUTES in part.column_names:
+                        values = with_moved(values, part)
+                    piece.append(_without_null(values))
+                order.append(at[those])
+        missing = np.flatnonzero(~valid)
+        if len(missing):
+            order.append(missing)
+            for piece in pieces:
+                piece.append(pa.nulls(len(missing), pa.string()))
+        back = pa.array(np.argsort(np.concatenate(order)) if order else np.array([], np.int64))
+        return [
+            pa.concat_arrays(piece).take(back) if piece else pa.array([], pa.string())
+            for piece in pieces
+        ]
+
+    def _file_rows(
+        self, file: str, numbers: Numbers, scan: Scan, paths: Sequence[tuple[str, ...]]
+    ) -> pa.Table:
+        segment = self._segments.get(file)
+        if segment is None:
+            self._segments |= {each.uri: each for each in scan.segments}
+            segment = self._segments[file]
+        # Sorted, as a file's own columns are: one order whatever read them.
+        names = sorted(segment.leaf_columns)
+        if scan.table == SPANS.name:
+            names.append(MOVED_ATTRIBUTES)
+        columns = _wanted_columns(names, _ALL_FIXED, paths)
+        return self._files.read(file, numbers, [*columns, OVERFLOW])
+
+
+def _by_patches(
+    table: pa.Table, numbers: Numbers, patched: PatchedSegment | None, scan: Scan
+) -> Iterator[tuple[pa.Table, Numbers]]:
+    """Yields rows and their positions: those without patches, then those with, which have their leaves elsewhere."""
+    every = np.arange(len(numbers))
+    if patched is None:
+        yield table, every
+        return
+    rows = patched.overlay.rows
+    place = np.minimum(np.searchsorted(rows, numbers), len(rows) - 1)
+    changed = rows[place] == numbers
+    if not changed.all():
+        yield table.filter(pa.array(~changed)), every[~changed]
+    if changed.any():
+        new = patched.overlay.table.take(pa.array(place[changed]))
+        old = table.filter(pa.array(changed))
+        yield put_back(old, np.arange(len(old)), new, scan.patched_fields), every[changed]
+
+
+def _without_null(texts: pa.Array) -> pa.Array:
+    """Returns JSON texts with NULL for null: `path IS NULL` is true of both."""
+    return pc.if_else(pc.equal(texts, "null"), pa.scalar(None, pa.string()), texts)
+
+
+def _wanted_columns(
+    names: Sequence[str], fixed: Mapping[str, object], paths: Sequence[tuple[str, ...]]
+) -> list[str]:
+    """Returns the leaf columns at or below any of the paths, and `_overflow`.
+
+    Attributes want the columns that some of them moved to as well.
+    """
+    wanted = []
+    if (ATTRIBUTES,) in paths and MOVED_ATTRIBUTES in names:
+        paths = [*paths, *((column,) for column in MOVED_COLUMNS)]
+        wanted.append(MOVED_ATTRIBUTES)
+    for name in names:
+        if name == OVERFLOW:
+            wanted.append(name)
+        elif name not in fixed:
+            keys = tuple(parse_leaf_name(name)[0])
+            if any(keys[: len(path)] == path for path in paths):
+                wanted.append(name)
+    return wanted
+
+
+def _memory_rows(
+    scan: Scan,
+    numbers: Numbers,
+    paths: Sequence[tuple[str, ...]],
+) -> pa.Table:
+    first = 0
+    parts: list[pa.Table] = []
+    order: list[Numbers] = []
+    for chunk in scan.memtable:
+        at = np.flatnonzero((numbers >= first) & (numbers < first + chunk.num_rows))
+        if len(at):
+            columns = _wanted_columns(chunk.column_names, TABLES[scan.table].columns, paths)
+            parts.append(chunk.select(columns).take(pa.array(numbers[at] - first)))
+            order.append(at)
+        first += chunk.num_rows
+    table = pa.concat_tables(parts, promote_options="default")
+    return table.take(pa.array(np.argsort(np.concatenate(order))))
+
+
+_ALL_FIXED: dict[str, object] = {name: None for spec in TABLES.values() for name in spec.columns}

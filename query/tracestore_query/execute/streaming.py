@@ -1,0 +1,144 @@
+"""An answer's batches: objects rebuilt, types made plain, cut at the caps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from tracestore_query.answer.result import Notes
+from tracestore_query.execute.execution import Running
+from tracestore_query.execute.object_rebuild import Rebuilder
+from tracestore_query.plan.paging import Paging
+from tracestore_query.plan.plan import Rebuilt
+
+SLOW_S = 2.0
+"""Seconds of work from which on a query over all times gets a hint to name one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Is where an answer is cut: rows and bytes of Arrow data, None for no bound."""
+
+    max_rows: int | None = None
+    max_bytes: int | None = None
+
+
+class Stream:
+    """Is an answer on its way from the engine to a reader.
+
+    Args:
+        reader: the engine's batches.
+        rebuilder: of its objects, None where it has none.
+        schema: of the answer, without sort keys.
+        running: whose deadline bounds the time that the engine works on it; a slow reader costs none. It is told
+            where the answer was read to its end.
+        caps: where it is cut.
+        paging: how it is cut into pages, None where it is not.
+        notes: filled in while batches are read.
+        slow_hint: what to tell where the engine worked for `SLOW_S` and longer.
+    """
+
+    def __init__(
+        self,
+        reader: pa.RecordBatchReader,
+        rebuilder: Rebuilder | None,
+        schema: pa.Schema,
+        running: Running,
+        caps: Caps,
+        paging: Paging | None,
+        notes: Notes,
+        slow_hint: str | None,
+    ) -> None:
+        self._reader = reader
+        self._rebuilder = rebuilder
+        self._schema = schema
+        self._running = running
+        self._deadline = running.deadline
+        self._caps = caps
+        self._paging = paging
+        self._notes = notes
+        self._slow_hint = slow_hint
+        self._rows = 0
+        self._bytes = 0
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yields the answer's batches. Where it is cut, a warning says so."""
+        cut: str | None = None
+        while cut is None:
+            with self._deadline.running():
+                batch = next(self._reader, None)
+                if batch is None:
+                    self._running.ended = True
+                    break
+                table, cut = self._next(pa.Table.from_batches([batch]))
+            if cut is not None:
+                self._notes.warnings.append(f"the answer was cut after {cut}")
+            yield from table.to_batches()
+        if self._slow_hint is not None and self._deadline.used_s >= SLOW_S:
+            self._notes.warnings.append(self._slow_hint)
+
+    def _next(self, table: pa.Table) -> tuple[pa.Table, str | None]:
+        """Returns a batch as readers get it, and where it was cut."""
+        cut: str | None = None
+        caps = self._caps
+        if caps.max_rows is not None and self._rows + table.num_rows > caps.max_rows:
+            table = table.slice(0, caps.max_rows - self._rows)
+            cut = f"{caps.max_rows} rows; add a LIMIT, or page with a cursor"
+        keyed = table
+        if self._paging is not None:
+            table = table.select(range(table.num_columns - self._paging.keys))
+        if self._rebuilder is not None:
+            table = self._rebuilder.rebuild(table)
+        table = _plain(table, self._schema)
+        if caps.max_bytes is not None and self._bytes + table.nbytes > caps.max_bytes:
+            table = table.slice(0, _rows_within(table, caps.max_bytes - self._bytes))
+            cut = f"{caps.max_bytes} bytes; select fewer columns or rows"
+        self._rows += table.num_rows
+        self._bytes += table.nbytes
+        if self._paging is not None and table.num_rows:
+            limit = self._paging.limit
+            more = cut is not None or (limit is not None and self._rows >= limit)
+            last = keyed.slice(table.num_rows - 1, 1).combine_chunks().to_batches()[0]
+            self._notes.position = self._paging.cursor_after(last)
+            self._notes.cursor = self._notes.position if more else None
+        return table, cut
+
+
+def plain_schema(schema: pa.Schema, rebuilt: Sequence[Rebuilt]) -> pa.Schema:
+    """Returns a schema with JSON and rebuilt columns as the text they are."""
+    fields = list(schema)
+    for each in rebuilt:
+        fields[each.output] = pa.field(fields[each.output].name, pa.string())
+    return pa.schema(
+        [pa.field(field.name, _plain_type(field.type), field.nullable) for field in fields]
+    )
+
+
+def _rows_within(table: pa.Table, max_bytes: int) -> int:
+    """Returns how many of the first rows fit; at least the share that an even size would give."""
+    low, high = 0, table.num_rows
+    while low < high:
+        middle = (low + high + 1) // 2
+        if table.slice(0, middle).nbytes <= max_bytes:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _plain(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    arrays = [
+        column.cast(field.type) if column.type != field.type else column
+        for column, field in zip(table.columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _plain_type(arrow_type: pa.DataType) -> pa.DataType:
+    if isinstance(arrow_type, pa.BaseExtensionType):
+        return arrow_type.storage_type
+    if pa.types.is_list(arrow_type):
+        return pa.list_(_plain_type(arrow_type.value_type))
+    return arrow_type

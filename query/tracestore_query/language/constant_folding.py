@@ -1,0 +1,120 @@
+"""Constants of a query's WHERE, computed before it runs, so that segments can be left out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from tracestore_query.language import dialect
+from tracestore_query.language.parameters import value_of
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_NOT_CONSTANT = (exp.Column, exp.Query, exp.Dot, exp.AggFunc, exp.Window, exp.Placeholder)
+_NOW = (exp.CurrentTimestamp, exp.CurrentTimestampLTZ)
+_MOMENTS = frozenset(
+    {exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.DATE, exp.DType.TIMESTAMPLTZ}
+)
+# Units of one length; months and years are the engine's to add.
+_SECONDS = {
+    "MICROSECOND": 1e-6,
+    "MILLISECOND": 1e-3,
+    "SECOND": 1,
+    "MINUTE": 60,
+    "HOUR": 3600,
+    "DAY": 86400,
+    "WEEK": 604800,
+}
+
+
+class Constants:
+    """Computes constants. Asks the engine only for what it alone can compute, such as months.
+
+    Args:
+        cursor: gives a cursor of the engine.
+
+    Attributes:
+        of_moment: whether any constant may be another one the next time, as `now()` is.
+        of_values: whether any time comes from a parameter.
+    """
+
+    def __init__(self, cursor: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        self._cursor = cursor
+        self.of_moment = False
+        self.of_values = False
+
+    def value(self, node: exp.Expr, exact: bool) -> int | str | None:
+        """Returns a time as nanoseconds since 1970, or where `exact` a number or text as it is.
+
+        None where the expression is not constant or is none of these.
+        """
+        while isinstance(node, exp.Paren):
+            node = node.this
+        if exact:
+            found = _plain(node)
+            self.of_values |= isinstance(found, int) and not isinstance(node, exp.Literal)
+            return found if isinstance(found, int | str) else None
+        self.of_values |= node.find(exp.Placeholder, exp.Parameter) is not None
+        moment = _moment(node)
+        self.of_moment |= moment is None or node.find(*_NOW) is not None
+        if moment is not None:
+            return (moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000
+        return None if node.find(*_NOT_CONSTANT) else self._computed(node)
+
+    def _computed(self, node: exp.Expr) -> int | None:
+        text = dialect.generate(node)
+        cursor = self._cursor()
+        try:
+            rows = cursor.execute(f"SELECT epoch_us(CAST(({text}) AS TIMESTAMPTZ))").fetchall()
+        except duckdb.Error:
+            return None
+        finally:
+            cursor.close()
+        return None if rows[0][0] is None else int(rows[0][0]) * 1000
+
+
+def _plain(node: exp.Expr) -> Any:
+    """Returns the value of a literal or parameter."""
+    if not isinstance(node, exp.Literal):
+        return value_of(node)
+    text = str(node.this)
+    if node.is_string:
+        return text
+    return int(text) if text.isdigit() else None
+
+
+def _moment(node: exp.Expr) -> dt.datetime | None:
+    """Returns a time that needs no engine: a literal, a parameter, now, and these plus or minus an interval."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression, exp.Interval):
+        start, length = _moment(node.this), _length(node.expression)
+        if start is None or length is None:
+            return None
+        return start + length if isinstance(node, exp.Add) else start - length
+    if isinstance(node, _NOW):
+        return dt.datetime.now(dt.UTC)
+    if isinstance(node, exp.Cast) and node.to.this in _MOMENTS:
+        node = node.this
+    found = _plain(node)
+    if isinstance(found, str):
+        try:
+            found = dt.datetime.fromisoformat(found)
+        except ValueError:
+            return None
+    if not isinstance(found, dt.datetime):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+
+
+def _length(node: exp.Interval) -> dt.timedelta | None:
+    amount, unit = node.this, str(node.args.get("unit") or "").upper().removesuffix("S")
+    if not isinstance(amount, exp.Literal) or unit not in _SECONDS:
+        return None
+    try:
+        return dt.timedelta(seconds=float(str(amount.this)) * _SECONDS[unit])
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,117 @@
+"""What patches change of a snapshot's table: types of paths, rows of segments, rows in memory.
+
+Costs nothing for fields that no patch changes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from tracestore.store import TableSnapshot
+from tracestore.store.patches.rows import leaf_columns
+from tracestore.store.read.patched import overlay, patched_memtable, rows_between, whole_column
+from tracestore.variant import LEAF_TYPES, format_path, parse_leaf_name
+from tracestore.variant.moved import ATTRIBUTES
+from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
+from tracestore_query.plan.plan import PatchedSegment, Scan
+
+
+def field_of(path: str) -> str:
+    """Returns the field that a path's text begins with."""
+    return path.partition(".")[0]
+
+
+def has_leaf(segment: PatchedSegment, name: str) -> bool:
+    """Tells whether a patched row of a segment may have a leaf, by its column's name."""
+    return name in segment.overlay.table.schema.names
+
+
+class PatchedData:
+    """Is the patches of one table of a snapshot."""
+
+    def __init__(self, view: TableSnapshot) -> None:
+        self._view = view
+        self._fields = view.patches.fields
+        self._by_fields: dict[frozenset[str], dict[int, PatchedSegment]] = {}
+        self._leaves: dict[str, dict[str, set[str]]] = {}
+
+    def fields_of(self, scan: Scan) -> frozenset[str]:
+        """Returns the patched fields that a scan reads."""
+        if not self._fields:
+            return frozenset()
+        wanted = {field_of(path) for path, _ in (*scan.leaves, *scan.parts)}
+        wanted |= scan.objects.keys()
+        if ATTRIBUTES in scan.objects:
+            # Attributes that moved are rebuilt from where they are.
+            wanted |= set(MOVED_COLUMNS)
+        return self._fields & wanted
+
+    @functools.cached_property
+    def memtable(self) -> tuple[pa.Table, ...]:
+        """Returns the rows that are in no segment, patches merged."""
+        return patched_memtable(self._view)
+
+    def segments(self, fields: frozenset[str]) -> dict[int, PatchedSegment]:
+        """Returns the segments with rows whose fields are patched, by place in the snapshot."""
+        if not fields:
+            return {}
+        found = self._by_fields.get(fields)
+        if found is None:
+            found = self._by_fields[fields] = {}
+            for place, segment in enumerate(self._view.segments):
+                rows = overlay(self._view, segment, fields)
+                if rows is not None:
+                    whole = functools.partial(whole_column, self._view, segment, fields, rows)
+                    between = functools.partial(rows_between, self._view, segment)
+                    found[place] = PatchedSegment(rows, whole, between)
+        return found
+
+    def scanned(self, scan: Scan) -> dict[int, PatchedSegment]:
+        """Returns the segments with rows that patches change for a scan, by place in the snapshot."""
+        found = self.segments(scan.patched_fields)
+        if scan.trace_ids is None:
+            return found
+        narrowed = {}
+        for place, each in found.items():
+            rows = each.overlay.of_traces(scan.trace_ids)
+            if rows is not None:
+                narrowed[place] = replace(each, overlay=rows)
+        return narrowed
+
+    def tables(self, path: str) -> tuple[pa.Table, ...]:
+        """Returns rows in memory and patched rows of segments, with at least the leaves of a path's field."""
+        field = field_of(path)
+        if field not in self._fields:
+            return self._view.memtable
+        overlays = self.segments(frozenset({field})).values()
+        return (*self.memtable, *(each.overlay.table for each in overlays))
+
+    def types(self, path: str, known: Sequence[str]) -> Sequence[str]:
+        """Returns the leaf types of a path's values, given those that segments and memtables know."""
+        more = self._of_field(path).get(path)
+        if not more:
+            return known
+        return [name for name in LEAF_TYPES if name in more or name in known]
+
+    def below(self, path: str, known: Sequence[str]) -> Sequence[str]:
+        """Returns the paths under a path that have values, given those known."""
+        more = {each for each in self._of_field(path) if each.startswith(path + ".")}
+        return sorted({*known, *more}) if more else known
+
+    def _of_field(self, path: str) -> dict[str, set[str]]:
+        """Returns the types by path of the rows that patches of a path's field concern."""
+        field = field_of(path)
+        if field not in self._fields:
+            return {}
+        found = self._leaves.get(field)
+        if found is None:
+            found = self._leaves[field] = {}
+            for table in self.tables(field):
+                for name in leaf_columns(table.column_names, frozenset({field})):
+                    keys, leaf_type = parse_leaf_name(name)
+                    found.setdefault(format_path(keys), set()).add(leaf_type)
+        return found

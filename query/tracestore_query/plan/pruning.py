@@ -1,0 +1,145 @@
+"""What a query's WHERE says about time and traces: what no matching row can lie outside of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from tracestore.variant import TableSpec
+from tracestore_query.plan.plan import EVER
+from tracestore_query.tables.names import STORED, called, scanned_table
+
+META = "tracestore.bounds"
+"""The key of a table's bounds in its node's meta."""
+
+MAX_TRACE_IDS = 1000
+"""Traces named one by one; more are no point lookup."""
+
+_NS_PER_US = 1000
+_HEX = frozenset("0123456789abcdef")
+
+Evaluate = Callable[[exp.Expr, bool], int | str | None]
+"""Returns a constant as nanoseconds (or, if the flag says so, as the value it is), None where it is none."""
+
+TimeRange = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Is what matching rows of one table in a SELECT lie in; `trace_ids` None means any."""
+
+    time_range: TimeRange = EVER
+    trace_ids: frozenset[str] | None = None
+
+
+def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
+    """Notes the bounds of every stored table at its node; returns a range that covers each table's."""
+    found: dict[str, TimeRange] = {}
+    for select in tree.find_all(exp.Select):
+        tables = list(_tables(select))
+        where = select.args.get("where")
+        # An outer join keeps rows that WHERE's conjuncts judge as NULL only: bounds hold all the same
+        # for the side that is kept, so none are taken from a query that has one.
+        outer = any(join.side for join in select.args.get("joins") or ())
+        conditions = [] if where is None or outer else list(conjuncts(where.this))
+        for table, alias in tables:
+            name = scanned_table(table)
+            if name is None:
+                continue
+            bounds = _bounds(conditions, STORED[name], alias, len(tables), evaluate)
+            table.meta[META] = bounds
+            low, high = bounds.time_range
+            before = found.get(name, bounds.time_range)
+            found[name] = (min(before[0], low), max(before[1], high))
+    return found
+
+
+def _tables(select: exp.Select) -> Iterator[tuple[exp.Table, str]]:
+    from_ = select.args.get("from_")
+    sources = [from_.this] if from_ is not None else []
+    sources += [join.this for join in select.args.get("joins") or ()]
+    for source in list(sources):
+        sources += [join.this for join in source.args.get("joins") or ()]
+    for source in sources:
+        if isinstance(source, exp.Table):
+            yield source, (source.alias or called(source) or source.name).lower()
+
+
+def _bounds(
+    conditions: list[exp.Expr], spec: TableSpec, alias: str, sources: int, evaluate: Evaluate
+) -> Bounds:
+    low, high = EVER
+    trace_ids: frozenset[str] | None = None
+    for each in conditions:
+        for subject, kind, bound in comparisons(each):
+            if not isinstance(subject, exp.Column):
+                continue
+            if subject.table.lower() != alias if subject.table else sources != 1:
+                continue
+            name = subject.name.lower()
+            if name == "trace_id" and kind is exp.EQ:
+                values = _ids([bound], evaluate)
+                trace_ids = values if trace_ids is None or values is None else trace_ids & values
+            elif name in {spec.time_column, spec.time_ns_column}:
+                exact = name == spec.time_ns_column
+                low, high = _narrowed((low, high), kind, evaluate(bound, exact), exact=exact)
+        if isinstance(each, exp.In) and each.expressions and isinstance(each.this, exp.Column):
+            owner = each.this.table.lower()
+            if each.this.name.lower() == "trace_id" and (owner == alias or sources == 1):
+                trace_ids = _ids(each.expressions, evaluate)
+    return Bounds((low, max(low, high)), trace_ids)
+
+
+def _narrowed(
+    time_range: TimeRange, kind: type[exp.Expr], value: int | str | None, *, exact: bool
+) -> TimeRange:
+    low, high = time_range
+    if not isinstance(value, int):
+        return time_range
+    # A whole microsecond of nanoseconds shares one timestamp.
+    above = value + 1 if exact else value + _NS_PER_US
+    if kind in {exp.GT, exp.GTE, exp.EQ}:
+        low = max(low, value)
+    if kind in {exp.LT, exp.LTE, exp.EQ}:
+        high = min(high, above)
+    return low, high
+
+
+def _ids(values: list[exp.Expr], evaluate: Evaluate) -> frozenset[str] | None:
+    if len(values) > MAX_TRACE_IDS:
+        return None
+    ids = [evaluate(value, True) for value in values]
+    known = [value for value in ids if isinstance(value, str) and set(value) <= _HEX]
+    return frozenset(known) if len(known) == len(ids) else None
+
+
+_FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
+    exp.GT: exp.LT,
+    exp.GTE: exp.LTE,
+    exp.LT: exp.GT,
+    exp.LTE: exp.GTE,
+    exp.EQ: exp.EQ,
+}
+
+
+def comparisons(node: exp.Expr) -> Iterator[tuple[exp.Expr, type[exp.Expr], exp.Expr]]:
+    """Yields (subject, comparison, value) of a condition, both ways round."""
+    if isinstance(node, exp.Between):
+        yield node.this, exp.GTE, node.args["low"]
+        yield node.this, exp.LTE, node.args["high"]
+    elif isinstance(node, exp.GT | exp.GTE | exp.LT | exp.LTE | exp.EQ):
+        yield node.this, type(node), node.expression
+        yield node.expression, _FLIPPED[type(node)], node.this
+
+
+def conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
+    """Yields the conditions that all must hold for a condition to hold."""
+    if isinstance(node, exp.And):
+        yield from conjuncts(node.this)
+        yield from conjuncts(node.expression)
+    elif isinstance(node, exp.Paren):
+        yield from conjuncts(node.this)
+    else:
+        yield node

@@ -1,0 +1,172 @@
+"""The first or last rows by time, which is how segments are sorted: few segments hold them, at one end of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlglot import exp
+
+from tracestore.store import SegmentRef
+from tracestore.variant import TableSpec
+from tracestore_query.plan.plan import Ends
+from tracestore_query.plan.pruning import Evaluate, comparisons, conjuncts
+from tracestore_query.tables.names import STORED, called, scanned_table
+
+META: Final = "tracestore.ends"
+"""The key of a table's ends in its node's meta."""
+
+MAX_ROWS: Final = 10_000
+"""Rows wanted: more are better read from whole row groups."""
+
+MAX_CUT: Final = 8
+"""Segments of which only an end is read, each by a read of its own."""
+
+_NS_PER_US = 1000
+_KEEPING_LAST = frozenset({exp.GT, exp.GTE})
+_KEEPING_FIRST = frozenset({exp.LT, exp.LTE})
+
+
+def note_ends(tree: exp.Expr, evaluate: Evaluate) -> None:
+    """Notes at the node of a stored table which of its rows a SELECT can give, where its order and LIMIT tell.
+
+    It must give a row for each row of the one table it reads, and its WHERE may say no more than that time is
+    late enough, or early enough where the first rows are wanted.
+    """
+    for select in tree.find_all(exp.Select):
+        table = _only_table(select)
+        name = scanned_table(table) if table is not None else None
+        if table is None or name is None or called(table) is not None:
+            continue
+        ends = _ends(select, table, STORED[name], evaluate)
+        if ends is not None:
+            table.meta[META] = ends
+
+
+def needed_segments(segments: Sequence[SegmentRef], ends: Ends) -> set[str]:
+    """Returns the ids of the segments that can hold a wanted row; no file is asked for.
+
+    Later segments have at least as many rows as are wanted; what ends before all of those is not needed.
+    """
+    found = 0
+    bound: int | None = None
+    by_time = sorted(
+        segments, key=lambda each: -each.min_time_ns if ends.last else each.max_time_ns
+    )
+    for each in by_time:
+        found += each.rows
+        if found >= ends.rows:
+            bound = each.min_time_ns if ends.last else each.max_time_ns
+            break
+    if bound is None:
+        return {each.segment_id for each in segments}
+    # Times are compared as microseconds, which rows of other segments may share with the last one wanted.
+    first = bound - bound % _NS_PER_US
+    bound = first if ends.last else first + _NS_PER_US - 1
+    return {
+        each.segment_id
+        for each in segments
+        if (each.max_time_ns >= bound if ends.last else each.min_time_ns <= bound)
+    }
+
+
+def cuts(segments: Sequence[SegmentRef], ends: Ends) -> dict[str, tuple[int, int]]:
+    """Returns the half-open range of rows to read of each file that need not be read whole."""
+    if ends.ties:
+        return {}
+    larger = [each for each in segments if each.rows > ends.rows]
+    if len(larger) > MAX_CUT:
+        return {}
+    return {
+        each.uri: (each.rows - ends.rows, each.rows) if ends.last else (0, ends.rows)
+        for each in larger
+    }
+
+
+def _only_table(select: exp.Select) -> exp.Table | None:
+    from_ = select.args.get("from_")
+    table = from_.this if from_ is not None else None
+    others = any(select.args.get(key) for key in _MORE_THAN_ROWS)
+    if not isinstance(table, exp.Table) or others:
+        return None
+    return None if any(table.args.get(key) for key in ("joins", "sample", "pivots")) else table
+
+
+_MORE_THAN_ROWS = (
+    *("joins", "laterals", "group", "having", "qualify"),
+    *("distinct", "sample", "pivots", "windows"),
+)
+_OF_OTHER_ROWS = (exp.AggFunc, exp.Window, exp.Explode, exp.Unnest)
+
+
+def _ends(select: exp.Select, table: exp.Table, spec: TableSpec, evaluate: Evaluate) -> Ends | None:
+    order = select.args.get("order")
+    rows = _rows_wanted(select)
+    if order is None or rows is None or not all(map(_is_of_its_row, select.expressions)):
+        return None
+    alias = (table.alias or table.name).lower()
+    key = order.expressions[0]
+    if not isinstance(key, exp.Ordered) or not _is_time(key.this, alias, spec):
+        return None
+    name = key.this.name.lower()
+    if not key.this.table and any(_renames(each, name) for each in select.expressions):
+        return None
+    last = bool(key.args.get("desc"))
+    where = select.args.get("where")
+    keeping = _KEEPING_LAST if last else _KEEPING_FIRST
+    for each in conjuncts(where.this) if where is not None else ():
+        if not any(
+            kind in keeping
+            and _is_time(subject, alias, spec)
+            and isinstance(evaluate(bound, subject.name.lower() == spec.time_ns_column), int)
+            for subject, kind, bound in comparisons(each)
+            if not isinstance(each, exp.Between)
+        ):
+            return None
+    return Ends(rows, last, ties=len(order.expressions) > 1)
+
+
+def _rows_wanted(select: exp.Select) -> int | None:
+    """Returns LIMIT and OFFSET together, None where they are no plain numbers or many."""
+    wanted = 0
+    for clause in (select.args.get("limit"), select.args.get("offset")):
+        if clause is None:
+            continue
+        value = clause.expression
+        if any(found for key, found in clause.args.items() if key != "expression"):
+            return None  # a share of the rows
+        if not isinstance(value, exp.Literal) or not value.is_int:
+            return None
+        wanted += int(str(value.this))
+    limit = select.args.get("limit")
+    return wanted if isinstance(limit, exp.Limit) and 0 < wanted <= MAX_ROWS else None
+
+
+def _is_of_its_row(item: exp.Expr) -> bool:
+    """Tells whether an item of a select list gives one value a row, from that row alone."""
+    return not any(isinstance(each, _OF_OTHER_ROWS) or _is_unnest(each) for each in item.walk())
+
+
+def _is_unnest(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous) and str(node.this).lower() in _GENERATORS
+
+
+_GENERATORS = frozenset({"unnest", "generate_subscripts", "regexp_split_to_table"})
+
+
+def _is_time(node: exp.Expr, alias: str, spec: TableSpec) -> bool:
+    if not isinstance(node, exp.Column) or node.name.lower() not in {
+        spec.time_column,
+        spec.time_ns_column,
+    }:
+        return False
+    return not node.table or node.table.lower() == alias
+
+
+def _renames(item: exp.Expr, name: str) -> bool:
+    """Tells whether an item of a select list takes a column's name for something else."""
+    return any(
+        each.alias.lower() == name
+        and not (isinstance(each.this, exp.Column) and each.this.name.lower() == name)
+        for each in item.find_all(exp.Alias)
+    )

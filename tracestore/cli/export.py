@@ -1,0 +1,118 @@
+"""`tracestore export`: answers, datasets, experiments and whole traces as files."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from tracestore.cli.terminal import DEFAULT_DATA, DataOption, ProjectOption, UrlOption, err, opened
+from tracestore.embedded import Store
+from tracestore.exports import FORMATS, Progress, export
+
+QUERY_MEMORY = "300MB"
+"""Of the query that is exported from a folder: a wide sort beyond it uses the disk, so that the process stays
+below 1 GiB."""
+
+CASES = (
+    "name, trace_id, span_id, start_time, duration, status_code, input, output, expected, scores, metrics, "
+    "metadata, tags, error"
+)
+
+
+def export_rows(
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A .jsonl, .csv, .parquet or .arrow file, a folder of files, or s3://bucket/….",
+        ),
+    ],
+    sql: Annotated[
+        str | None, typer.Option("--sql", help="A query; with ORDER BY it can be resumed.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="A dataset's rows.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="The dataset's version or snapshot; default the newest.")
+    ] = None,
+    experiment: Annotated[str | None, typer.Option(help="An experiment's cases.")] = None,
+    whole_traces: Annotated[
+        bool,
+        typer.Option(
+            "--whole-traces", help="All spans of the traces that the query's trace_id names."
+        ),
+    ] = False,
+    format: Annotated[  # noqa: A002 - the option's name
+        str | None,
+        typer.Option(
+            help=f"{', '.join(FORMATS)}; default by the file's name. chat is for fine-tuning."
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it was stopped.")] = False,
+    data: DataOption = DEFAULT_DATA,
+    url: UrlOption = None,
+    project: ProjectOption = None,
+) -> None:
+    """Exports a query's answer, a dataset or an experiment: streamed, checked, and resumable."""
+    if sum(each is not None for each in (sql, dataset, experiment)) != 1:
+        raise typer.BadParameter("give one of --sql, --dataset and --experiment")
+    if whole_traces and dataset is not None:
+        raise typer.BadParameter("a dataset has no traces", param_hint="--whole-traces")
+    query = sql or _dataset_sql(dataset, version, project) or _experiment_sql(experiment, project)
+    if whole_traces:
+        query = _traces_sql(query)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with opened(data, url) as source, Bars(*columns, console=err, transient=True) as bars:
+        if isinstance(source, Store):
+            source.query_memory = QUERY_MEMORY
+        task = bars.add_task("exporting", total=None)
+
+        def show(progress: Progress) -> None:
+            bars.update(task, description=f"{progress.rows:,} rows, {progress.bytes / 1e6:,.1f} MB")
+
+        done = export(source, query, output, format=format, resume=resume, on_progress=show)
+    files = "" if len(done.files) == 1 else f" in {len(done.files)} files"
+    err.print(
+        f"wrote {output}: {done.rows:,} rows, {done.bytes:,} bytes{files}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if done.refused:
+        err.print(
+            f"[yellow]note:[/yellow] left out {done.refused:,} rows that are no conversation",
+            highlight=False,
+        )
+
+
+def _dataset_sql(name: str | None, version: str | None, project: str | None) -> str | None:
+    if name is None:
+        return None
+    wanted = "NULL" if version is None else version if version.isdigit() else _quoted(version)
+    owner = "" if project is None else f", {_quoted(project)}"
+    return (
+        "SELECT id, input, expected, metadata, tags, origin "  # noqa: S608 - names are quoted
+        f"FROM dataset({_quoted(name)}, {wanted}{owner}) ORDER BY created_ns"
+    )
+
+
+def _experiment_sql(name: str | None, project: str | None) -> str:
+    owner = "" if project is None else f", {_quoted(project)}"
+    return (
+        f"SELECT {CASES} FROM experiment({_quoted(name or '')}{owner}) "  # noqa: S608 - names are quoted
+        "WHERE is_root ORDER BY start_ns, trace_id, span_id"
+    )
+
+
+def _traces_sql(query: str) -> str:
+    """Returns every span of the traces that a query names, trace by trace."""
+    return (
+        f"SELECT * FROM spans WHERE trace_id IN (SELECT trace_id FROM ({query.rstrip().rstrip(';')})) "  # noqa: S608
+        "ORDER BY trace_id, start_ns, span_id"
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,35 @@
+"""`tracestore score`: one late score of one span."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from tracestore.cli.terminal import DEFAULT_DATA, DataOption, ProjectOption, UrlOption, err, opened
+
+
+def score(
+    trace_id: Annotated[str, typer.Argument(metavar="TRACE", help="The span's trace id.")],
+    span_id: Annotated[str, typer.Argument(metavar="SPAN", help="The span's id.")],
+    name: Annotated[str, typer.Argument(help="The score's name.")],
+    value: Annotated[str, typer.Argument(help="A number, true, false, or null to take it away.")],
+    comment: Annotated[str | None, typer.Option(help="Added to the span's comments.")] = None,
+    author: Annotated[str | None, typer.Option(help="Of the comment.")] = None,
+    data: DataOption = DEFAULT_DATA,
+    url: UrlOption = None,
+    project: ProjectOption = None,
+) -> None:
+    """Gives a span a score, whether it has come or not; every later query sees it."""
+    try:
+        given = json.loads(value)
+    except ValueError:
+        given = value
+    if not isinstance(given, int | float | bool | None):
+        raise typer.BadParameter(f"{value!r} is no number; give a number, true, false or null")
+    with opened(data, url) as source:
+        source.score(
+            (trace_id, span_id), name, given, comment=comment, author=author, project=project
+        )
+    err.print(f"scored {name} of span {span_id}", highlight=False)

@@ -1,0 +1,1 @@
+"""The transactional list of segments, paths, projects, datasets, patches and keys."""

@@ -1,0 +1,211 @@
+"""API keys: who may send, read or administer, and for which projects. Only hashes are kept.
+
+A key's text is `ts_<id>_<secret>`. The secret has 192 random bits, so one SHA-256 of it is enough: there is
+nothing to guess. The table is made at its first use; a catalog without it has no keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import secrets
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from tracestore.errors import CatalogError, UnknownKeyError
+from tracestore.store.catalog import database
+from tracestore.store.clock import Clock
+from tracestore.store.files import filenames
+
+SCOPES: Final = ("ingest", "read", "admin")
+
+REFRESH_SECONDS: Final = 2.0
+"""How long a server may go on honouring a key that another process revoked."""
+
+_PREFIX: Final = "ts"
+_ID_BYTES: Final = 6
+_SECRET_BYTES: Final = 24
+
+_KEYS: Final = sa.Table(
+    "tracestore_keys",
+    sa.MetaData(),
+    sa.Column("key_id", sa.String(16), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("projects", sa.Text),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Column("revoked_ns", sa.BigInteger),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """Is one key without its secret.
+
+    Attributes:
+        key_id: names the key in lists and logs.
+        name: what its maker called it.
+        scopes: of `ingest`, `read` and `admin`; admin includes the others.
+        projects: the projects it is bound to, None for all.
+        created_ns, revoked_ns: nanoseconds since 1970; revoked_ns is None for a live key.
+    """
+
+    key_id: str
+    name: str
+    scopes: frozenset[str]
+    projects: frozenset[str] | None
+    created_ns: int
+    revoked_ns: int | None
+
+    def allows(self, scope: str) -> bool:
+        """Tells whether the key may do what a scope names."""
+        return scope in self.scopes or "admin" in self.scopes
+
+
+class KeyRing:
+    """Holds the keys of one catalog. Thread-safe; any number of processes at once.
+
+    Args:
+        folder: the store's folder.
+        catalog_url: the catalog's database where it is not the folder's SQLite file.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self, folder: Path, catalog_url: str | None = None, clock: Clock | None = None
+    ) -> None:
+        self._clock = clock or Clock()
+        self._engine = database.make_engine(
+            catalog_url or folder / filenames.CATALOG, writable=True
+        )
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[str, ApiKey]] = {}
+        self._read_s: float | None = None
+        with self._begin() as connection:
+            _KEYS.create(connection, checkfirst=True)
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._engine.dispose()
+
+    def create(
+        self, name: str, scopes: Iterable[str], projects: Iterable[str] | None = None
+    ) -> tuple[ApiKey, str]:
+        """Makes a key and returns it with its text, which is never shown again.
+
+        Raises:
+            ValueError: where a scope is unknown, or there is none.
+        """
+        wanted = frozenset(scopes)
+        if not wanted or wanted - set(SCOPES):
+            raise ValueError(
+                f"cannot create key: want scopes out of {', '.join(SCOPES)}; got {sorted(wanted)}"
+            )
+        bound = None if projects is None else frozenset(projects)
+        key = ApiKey(secrets.token_hex(_ID_BYTES), name, wanted, bound, self._clock.now_ns(), None)
+        secret = secrets.token_urlsafe(_SECRET_BYTES)
+        row = {
+            "key_id": key.key_id,
+            "name": name,
+            "hash": _hash(secret),
+            "scopes": ",".join(sorted(wanted)),
+            "projects": None if bound is None else json.dumps(sorted(bound)),
+            "created_ns": key.created_ns,
+        }
+        with self._begin() as connection:
+            connection.execute(_KEYS.insert(), [row])
+        self._forget()
+        return key, f"{_PREFIX}_{key.key_id}_{secret}"
+
+    def list(self) -> list[ApiKey]:
+        """Returns every key, revoked ones too, oldest first."""
+        with self._begin() as connection:
+            rows = (
+                connection.execute(sa.select(_KEYS).order_by(_KEYS.c.created_ns)).mappings().all()
+            )
+        return [_key_of(row) for row in rows]
+
+    def revoke(self, key_id: str) -> None:
+        """Ends a key; other processes stop honouring it within REFRESH_SECONDS.
+
+        Raises:
+            UnknownKeyError: where no live key has the id.
+        """
+        where = (_KEYS.c.key_id == key_id) & _KEYS.c.revoked_ns.is_(None)
+        with self._begin() as connection:
+            ended = connection.execute(
+                _KEYS.update().where(where).values(revoked_ns=self._clock.now_ns())
+            )
+        if ended.rowcount == 0:
+            raise UnknownKeyError(
+                f"cannot revoke key {key_id!r}: no live key has this id; see `tracestore keys list`"
+            )
+        self._forget()
+
+    def check(self, text: str) -> ApiKey | None:
+        """Returns the live key whose text this is, None where there is none."""
+        prefix, _, rest = text.partition("_")
+        key_id, _, secret = rest.partition("_")
+        if prefix != _PREFIX or not secret:
+            return None
+        found = self._live().get(key_id)
+        if found is None or not hmac.compare_digest(found[0], _hash(secret)):
+            return None
+        return found[1]
+
+    @property
+    def empty(self) -> bool:
+        """Tells whether there is no live key at all."""
+        return not self._live()
+
+    def _live(self) -> dict[str, tuple[str, ApiKey]]:
+        now_s = self._clock.elapsed_s()
+        with self._lock:
+            if self._read_s is None or now_s - self._read_s >= REFRESH_SECONDS:
+                with self._begin() as connection:
+                    rows = (
+                        connection.execute(sa.select(_KEYS).where(_KEYS.c.revoked_ns.is_(None)))
+                        .mappings()
+                        .all()
+                    )
+                self._known = {row["key_id"]: (row["hash"], _key_of(row)) for row in rows}
+                self._read_s = now_s
+            return self._known
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._read_s = None
+
+    @contextlib.contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise CatalogError(f"cannot use the catalog's keys: {cause}") from error
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _key_of(row: sa.RowMapping) -> ApiKey:
+    projects = row["projects"]
+    return ApiKey(
+        key_id=row["key_id"],
+        name=row["name"],
+        scopes=frozenset(row["scopes"].split(",")),
+        projects=None if projects is None else frozenset(json.loads(projects)),
+        created_ns=row["created_ns"],
+        revoked_ns=row["revoked_ns"],
+    )

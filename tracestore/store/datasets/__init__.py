@@ -1,0 +1,1 @@
+"""Datasets and experiments: versioned rows, and runs over them."""

@@ -1,0 +1,324 @@
+"""Datasets: versioned rows. A write is one version: it is seen whole, or not at all.
+
+1. reserve a version number in the catalog        crash after: the number is not used again
+2. write the rows to the log and the memtable     crash after: rows of a version that nobody asks for
+3. sync the log
+4. commit the version in the catalog              crash after: the version is there
+Only then does the caller answer. A write that changes nothing makes no version.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tracestore.errors import DatasetError, UnknownDatasetError
+from tracestore.store.catalog.datasets import Dataset, DatasetCatalog, DatasetVersion
+from tracestore.store.core import Core
+from tracestore.store.datasets import dataset_rows
+from tracestore.store.datasets.dataset_heads import TABLE, HeadCache, Heads
+from tracestore.store.datasets.dataset_rows import DatasetRow
+from tracestore.store.rewrite import deletes, predicate
+from tracestore.store.wal.frames import Frame
+from tracestore.store.write import ingest, payloads
+
+_PAYLOAD_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of one frame: as for other rows, large enough to be cheap, small enough to be bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetReport:
+    """Is what a write did.
+
+    Attributes:
+        version: the newest version, made by this write where it changed anything.
+        rows: rows of the dataset now.
+        added, updated, deleted, unchanged: rows by what became of them.
+    """
+
+    version: int
+    rows: int
+    added: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+
+
+class Datasets:
+    """Writes, names and lists datasets. Thread-safe: one write at a time."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._catalog = DatasetCatalog(core.catalog)
+        self._lock = threading.Lock()
+        self._heads = HeadCache()
+        self._knowing = threading.RLock()
+        self._known: dict[tuple[str, str], Dataset] | None = None
+
+    # --- reading ---
+
+    def list(self, projects: Collection[str] | None = None) -> list[Dataset]:
+        """Returns the datasets of projects (None for all) in order of project and name."""
+        self._core.require_open()
+        if not self._core.writable:
+            return self._catalog.list(projects, flushed_only=True)
+        found = self._read_once().values()
+        return [each for each in found if projects is None or each.project in projects]
+
+    def get(self, name: str, project: str | None = None) -> Dataset:
+        """Returns one dataset; raises UnknownDatasetError naming those there are."""
+        project = project or "default"
+        if self._core.writable:
+            self._core.require_open()
+            kept = self._read_once().get((project, name))
+            if kept is not None:
+                return kept
+        found = self.list([project])
+        for each in found:
+            if each.name == name:
+                return each
+        known = ", ".join(each.name for each in found) or "none"
+        raise UnknownDatasetError(
+            f"cannot find dataset {name!r} in project {project!r}: there is {known}"
+        )
+
+    # --- writing ---
+
+    def add(
+        self, name: str, rows: Iterable[Mapping[str, Any]], *, project: str | None = None
+    ) -> DatasetReport:
+        """Adds rows; makes the dataset where there is none.
+
+        Args:
+            name: the dataset.
+            rows: dicts of `input` and, where there is one, `id`, `expected`, `metadata`, `tags`, `origin`.
+            project: its project.
+
+        A row whose id is known replaces that row; one that says the same changes nothing. A row without
+        an id is named after the span in its origin, else after its content. Raises DatasetError naming
+        the row at fault; nothing has changed then.
+        """
+        return self.add_rows(name, dataset_rows.rows_of(rows), project=project)
+
+    def add_rows(
+        self, name: str, rows: Iterable[DatasetRow], *, project: str | None = None
+    ) -> DatasetReport:
+        """Adds rows that are JSON text already."""
+        project = project or "default"
+        _check_names(name, project)
+        with self._lock:
+            dataset = self._made(name, project)
+            write = _Write(
+                self._core, self._catalog, dataset, self._heads.take(self._core, dataset)
+            )
+            report = write.add(rows)
+            self._committed(dataset, write.version)
+            self._heads.put(dataset.dataset_id, report.version, write.heads)
+            return report
+
+    def delete(self, name: str, ids: Iterable[str], *, project: str | None = None) -> DatasetReport:
+        """Deletes rows by id, from a new version on; raises UnknownDatasetError for an id that is not there."""
+        wanted = list(dict.fromkeys(str(each) for each in ids))
+        self._core.require_writable()
+        with self._lock:
+            dataset = self.get(name, project)
+            write = _Write(
+                self._core, self._catalog, dataset, self._heads.take(self._core, dataset)
+            )
+            missing = [row_id for row_id in wanted if row_id not in write.heads]
+            if missing:
+                raise UnknownDatasetError(
+                    f"cannot delete row {missing[0]!r}: dataset {name!r} has no such row"
+                )
+            report = write.delete(wanted)
+            self._committed(dataset, write.version)
+            self._heads.put(dataset.dataset_id, report.version, write.heads)
+            return report
+
+    def snapshot(
+        self,
+        name: str,
+        snapshot: str,
+        *,
+        version: int | None = None,
+        project: str | None = None,
+    ) -> int:
+        """Gives a version (default the newest) a name that stays with it, and returns the version."""
+        self._core.require_writable()
+        payloads.check_name(snapshot, "dataset snapshot")
+        with self._lock:
+            dataset = self.get(name, project)
+            number = dataset.at(version)
+            self._catalog.name_version(dataset, snapshot, number, self._core.clock.now_ns())
+            self.forget()
+            return number
+
+    def drop(self, name: str, *, project: str | None = None) -> int:
+        """Removes a dataset with every version for good; returns the stored revisions that went.
+
+        1. one transaction: the catalog forgets it and notes the delete    crash after: the next open goes on
+        2. its rows are deleted
+        """
+        core = self._core
+        core.require_writable()
+        with core.maintenance:
+            with self._lock:
+                dataset = self.get(name, project)
+                where = [("dataset_id", "=", dataset.dataset_id)]
+                wanted = predicate.make_predicate(None, dataset.project, where, [TABLE])
+                now_ns = core.clock.now_ns()
+                delete_id = core.ulids.make(now_ns)
+                self._catalog.drop(dataset.dataset_id, delete_id, wanted.encode(), now_ns)
+                self.forget()
+            return deletes.apply(core, delete_id, wanted).rows
+
+    def forget(self) -> None:
+        """Reads the catalog again when next asked: somebody else has changed it."""
+        with self._knowing:
+            self._known = None
+
+    def _read_once(self) -> dict[tuple[str, str], Dataset]:
+        """Returns all datasets by project and name. There is one writer, so that what it knows stays true."""
+        # Held while it is read: who changes the catalog forgets after it, and so forgets what was read before.
+        with self._knowing:
+            if self._known is None:
+                found = self._catalog.list(None)
+                self._known = {(each.project, each.name): each for each in found}
+            return self._known
+
+    def _committed(self, dataset: Dataset, version: DatasetVersion | None) -> None:
+        if version is not None:
+            grown = dataclasses.replace(dataset, versions=(*dataset.versions, version))
+            with self._knowing:
+                self._known = {**self._read_once(), (dataset.project, dataset.name): grown}
+
+    def _made(self, name: str, project: str) -> Dataset:
+        self._core.require_writable()
+        try:
+            return self.get(name, project)
+        except UnknownDatasetError:
+            now_ns = self._core.clock.now_ns()
+            self._catalog.create(self._core.ulids.make(now_ns), project, name, now_ns)
+            self.forget()
+            return self.get(name, project)
+
+
+class _Write:
+    """Is one write to one dataset: reserves a version when the first row changes, commits it at the end.
+
+    The caller holds the lock of writes.
+
+    Attributes:
+        heads: of the dataset, as the write changes them.
+        version: what was committed, None where nothing changed.
+    """
+
+    def __init__(self, core: Core, catalog: DatasetCatalog, dataset: Dataset, heads: Heads) -> None:
+        self._core = core
+        self._catalog = catalog
+        self._dataset = dataset
+        self.heads = heads
+        self.version: DatasetVersion | None = None
+        self._version = 0
+        newest = dataset.versions[-1].created_ns if dataset.versions else dataset.created_ns
+        # Times of revisions never repeat in a dataset, whatever the clock does: the latest one counts.
+        self._next_ns = max(core.clock.now_ns(), newest + 1)
+
+    def add(self, rows: Iterable[DatasetRow]) -> DatasetReport:
+        added = updated = unchanged = 0
+
+        def changed() -> Iterator[bytes]:
+            nonlocal added, updated, unchanged
+            for row in rows:
+                before = self.heads.get(row.row_id)
+                if before == row.digest:
+                    unchanged += 1
+                    continue
+                added += before is None
+                updated += before is not None
+                self.heads[row.row_id] = row.digest
+                yield row.line(self._dataset.dataset_id, self._reserved(), self._time())
+
+        self._write(changed())
+        return self._commit(added=added, updated=updated, unchanged=unchanged)
+
+    def delete(self, ids: Iterable[str]) -> DatasetReport:
+        deleted = 0
+
+        def gone() -> Iterator[bytes]:
+            nonlocal deleted
+            for row_id in ids:
+                del self.heads[row_id]
+                deleted += 1
+                line = DatasetRow(row_id, {}, 0).line(
+                    self._dataset.dataset_id, self._reserved(), self._time()
+                )
+                yield line[:-1] + b',"deleted":1}'
+
+        self._write(gone())
+        return self._commit(deleted=deleted)
+
+    def _reserved(self) -> int:
+        if not self._version:
+            self._version = self._catalog.reserve(self._dataset.dataset_id)
+        return self._version
+
+    def _time(self) -> int:
+        self._next_ns += 1
+        return self._next_ns
+
+    def _write(self, lines: Iterator[bytes]) -> None:
+        held: list[bytes] = []
+        size = 0
+        for line in lines:
+            if held and size + len(line) > _PAYLOAD_BYTES:
+                self._send(held)
+                held, size = [], 0
+            held.append(line)
+            size += len(line) + 1
+        if held:
+            self._send(held)
+
+    def _send(self, lines: list[bytes]) -> None:
+        frame = Frame(
+            kind="rows",
+            table=TABLE,
+            content_type="application/x-ndjson",
+            content_encoding="identity",
+            project=self._dataset.project,
+            experiment=None,
+            received_ns=self._core.clock.now_ns(),
+            payload=b"\n".join(lines),
+        )
+        parts = payloads.parts_of(frame, self._core.settings.max_payload_bytes)
+        report = ingest.write(self._core, frame, parts)
+        if report.rejected:
+            _, _, reason = report.rejected[0]
+            raise DatasetError(
+                f"cannot write to dataset {self._dataset.name!r}: a row was refused: {reason}"
+            )
+
+    def _commit(
+        self, *, added: int = 0, updated: int = 0, deleted: int = 0, unchanged: int = 0
+    ) -> DatasetReport:
+        dataset = self._dataset
+        if not self._version:
+            return DatasetReport(dataset.version, dataset.rows, unchanged=unchanged)
+        wal = self._core.require_writable()
+        # Also where durability is "async": the catalog must not name rows that a power cut can take.
+        wal.sync(wal.appended)
+        rows = dataset.rows + added - deleted
+        version = DatasetVersion(
+            self._version, self._next_ns, rows, added, updated, deleted, wal.sequence
+        )
+        self._catalog.commit(dataset.dataset_id, version)
+        self.version = version
+        return DatasetReport(self._version, rows, added, updated, deleted, unchanged)
+
+
+def _check_names(name: str, project: str) -> None:
+    payloads.check_name(name, "dataset")
+    payloads.check_name(project, "project")

@@ -1,0 +1,324 @@
+"""Where segment files live: a local folder, or an object store with a local cache of bounded size.
+
+Both give the reader a local path. A new file is written locally first; `publish` makes it durable
+under its place, and only then may the catalog name it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+from abc import ABC, abstractmethod
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from tracestore.errors import StoreFailedError, StoreMissingError
+from tracestore.store.files import filenames, filesystem
+
+_TIMEOUTS: Final = ("connect_timeout", "request_timeout")
+
+_COPY_BYTES: Final = 4 * 1024 * 1024
+
+
+class SegmentFiles(ABC):
+    """Keeps segment files by place (`<table>/<project>/<day>/<ulid>.parquet`)."""
+
+    @abstractmethod
+    def prepare(self, place: str) -> Path:
+        """Returns the local name that a new file is written to before `publish`."""
+
+    @abstractmethod
+    def publish(self, place: str, written: Path) -> None:
+        """Makes a written and synced file durable under its place."""
+
+    @abstractmethod
+    def local(self, place: str) -> Path:
+        """Returns a local path to read; raises StoreMissingError where the file is gone."""
+
+    def local_name(self, place: str) -> str:
+        """Returns the local path as text."""
+        return str(self.local(place))
+
+    @abstractmethod
+    def size(self, place: str) -> int | None:
+        """Returns a file's bytes, None where it is gone."""
+
+    @abstractmethod
+    def remove(self, place: str) -> None:
+        """Removes a file; a missing one is fine."""
+
+    @abstractmethod
+    def places(self) -> Iterator[str]:
+        """Yields the place of every file, and of leftovers of unfinished writes."""
+
+    @abstractmethod
+    def pin(self, place: str) -> None:
+        """Keeps a local copy until `unpin`, once for each call."""
+
+    @abstractmethod
+    def unpin(self, place: str) -> None:
+        """Takes one `pin` back."""
+
+
+class LocalFiles(SegmentFiles):
+    """Keeps segment files in a folder."""
+
+    def __init__(self, folder: Path, fs: filesystem.FileSystem) -> None:
+        self._folder = folder
+        self._fs = fs
+
+    def prepare(self, place: str) -> Path:
+        """Returns a name beside the file's own, so that the rename stays in one folder."""
+        path = self._folder / place
+        self._fs.make_folder(path.parent)
+        return filenames.temporary(path)
+
+    def publish(self, place: str, written: Path) -> None:
+        """Renames the file to its place and syncs the folder."""
+        path = self._folder / place
+        self._fs.rename(written, path)
+        # crash here: the file has its name or not; no catalog row -> recovery removes it
+        self._fs.sync_folder(path.parent)
+
+    def local(self, place: str) -> Path:
+        """Returns the file itself."""
+        return self._folder / place
+
+    def local_name(self, place: str) -> str:
+        """Returns the file itself; a query over 500 segments names them all, and making paths took 1 ms of it."""
+        return f"{self._folder}/{place}"
+
+    def size(self, place: str) -> int | None:
+        """Returns the file's bytes."""
+        return self._fs.size(self._folder / place)
+
+    def remove(self, place: str) -> None:
+        """Removes the file."""
+        self._fs.remove(self._folder / place)
+
+    def places(self) -> Iterator[str]:
+        """Yields every file below the folder."""
+        for path in self._fs.walk(self._folder):
+            yield path.relative_to(self._folder).as_posix()
+
+    def pin(self, place: str) -> None:
+        """Does nothing: files are kept by the store."""
+
+    def unpin(self, place: str) -> None:
+        """Does nothing."""
+
+
+class ObjectFiles(SegmentFiles):
+    """Keeps segment files in an object store (`pyarrow.fs`) and copies of some in a local folder.
+
+    The least recently used copies that nobody pins go when the cache exceeds its bound.
+    """
+
+    def __init__(self, url: str, cache: Path, fs: filesystem.FileSystem, cache_bytes: int) -> None:
+        self._remote, self._root = connect(url)
+        self._url = url
+        self._cache = cache
+        self._fs = fs
+        self._bound = cache_bytes
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, int] = OrderedDict()
+        self._pins: Counter[str] = Counter()
+        self._fetching: dict[str, threading.Lock] = {}
+        fs.make_folder(cache)
+        self._adopt()
+
+    @property
+    def cached_bytes(self) -> int:
+        """Returns the bytes of local copies."""
+        with self._lock:
+            return sum(self._held.values())
+
+    def prepare(self, place: str) -> Path:
+        """Returns a name in the cache."""
+        return filenames.temporary(self._copy(place))
+
+    def publish(self, place: str, written: Path) -> None:
+        """Uploads the file and keeps the local one as a copy."""
+        remote = self._name(place)
+        with self._remote_errors(f"cannot write {self._shown(place)}"):
+            if not isinstance(self._remote, pafs.S3FileSystem):
+                self._remote.create_dir(remote.rpartition("/")[0], recursive=True)
+            with written.open("rb") as source, self._remote.open_output_stream(remote) as sink:
+                while part := source.read(_COPY_BYTES):
+                    sink.write(part)
+        # crash here: the object exists, no catalog row names it -> recovery removes it
+        size = written.stat().st_size
+        self._fs.rename(written, self._copy(place))
+        self._note(place, size)
+
+    def local(self, place: str) -> Path:
+        """Returns the local copy, fetched if there is none."""
+        with self._lock:
+            if place in self._held:
+                self._held.move_to_end(place)
+                return self._copy(place)
+            fetching = self._fetching.setdefault(place, threading.Lock())
+        with fetching:
+            with self._lock:
+                if place in self._held:
+                    return self._copy(place)
+            size = self._fetch(place)
+            self._note(place, size)
+            with self._lock:
+                self._fetching.pop(place, None)
+        return self._copy(place)
+
+    def size(self, place: str) -> int | None:
+        """Returns the object's bytes."""
+        with self._remote_errors(f"cannot read {self._shown(place)}"):
+            info = self._remote.get_file_info(self._name(place))
+        return info.size if info.type == pafs.FileType.File else None
+
+    def remove(self, place: str) -> None:
+        """Removes the object and its copy."""
+        with self._lock:
+            self._held.pop(place, None)
+        self._fs.remove(self._copy(place))
+        if self.size(place) is None:
+            return
+        with self._remote_errors(f"cannot remove {self._shown(place)}"):
+            try:
+                self._remote.delete_file(self._name(place))
+            except OSError:
+                # Arrow then writes a marker for the emptied folder, which some servers refuse.
+                if self.size(place) is not None:
+                    raise
+
+    def places(self) -> Iterator[str]:
+        """Yields every object below the URL."""
+        selector = pafs.FileSelector(self._root, recursive=True, allow_not_found=True)
+        with self._remote_errors(f"cannot list {_shown_url(self._url)}"):
+            infos = self._remote.get_file_info(selector)
+        for info in infos:
+            if info.type == pafs.FileType.File:
+                yield info.path.removeprefix(self._root).lstrip("/")
+
+    def pin(self, place: str) -> None:
+        """Keeps the copy from being evicted."""
+        with self._lock:
+            self._pins[place] += 1
+
+    def unpin(self, place: str) -> None:
+        """Lets the copy go when nobody else pins it."""
+        with self._lock:
+            self._pins[place] -= 1
+            if self._pins[place] <= 0:
+                del self._pins[place]
+        self._evict()
+
+    def _copy(self, place: str) -> Path:
+        digest = hashlib.blake2b(place.rpartition("/")[0].encode(), digest_size=6).hexdigest()
+        return self._cache / f"{digest}-{place.rpartition('/')[2]}"
+
+    def _name(self, place: str) -> str:
+        return f"{self._root}/{place}"
+
+    def _shown(self, place: str) -> str:
+        return f"{_shown_url(self._url)}/{place}"
+
+    def _adopt(self) -> None:
+        # Copies of an earlier run cannot be told by place (names are hashed): start empty.
+        for name in self._fs.names(self._cache):
+            self._fs.remove(self._cache / name)
+
+    def _fetch(self, place: str) -> int:
+        target = self._copy(place)
+        partial = filenames.temporary(target)
+        self._fs.remove(partial)
+        try:
+            with self._remote_errors(f"cannot read {self._shown(place)}"):
+                sink = self._fs.create(partial)
+                try:
+                    with self._remote.open_input_stream(self._name(place)) as source:
+                        while part := source.read(_COPY_BYTES):
+                            sink.write(part)
+                finally:
+                    sink.close()
+        except BaseException:
+            self._fs.remove(partial)
+            raise
+        self._fs.rename(partial, target)
+        return target.stat().st_size
+
+    def _note(self, place: str, size: int) -> None:
+        with self._lock:
+            self._held[place] = size
+            self._held.move_to_end(place)
+        self._evict(keep=place)
+
+    def _evict(self, keep: str | None = None) -> None:
+        while True:
+            with self._lock:
+                if sum(self._held.values()) <= self._bound:
+                    return
+                victims = (place for place in self._held if place != keep and not self._pins[place])
+                victim = next(victims, None)
+                if victim is None:
+                    return
+                del self._held[victim]
+                # Under the lock: nobody may find a copy in the list that is being removed.
+                self._fs.remove(self._copy(victim))
+
+    @contextlib.contextmanager
+    def _remote_errors(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise StoreMissingError(
+                f"{what}: no such object; restore it or quarantine it"
+            ) from error
+        except (OSError, pa.ArrowException) as error:
+            if filesystem.is_full(error) if isinstance(error, OSError) else False:
+                raise
+            raise StoreFailedError(f"{what}: {error}") from error
+
+
+def connect(url: str) -> tuple[pafs.FileSystem, str]:
+    """Returns the file system of a URL and the path in it; raises StoreFailedError."""
+    try:
+        if url.startswith("s3://"):
+            return _connect_s3(url)
+        remote, root = pafs.FileSystem.from_uri(url)
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+        raise StoreFailedError(f"cannot open {_shown_url(url)}: {error}") from error
+    return remote, root.rstrip("/")
+
+
+def _connect_s3(url: str) -> tuple[pafs.FileSystem, str]:
+    """Connects to `s3://[key:secret@]bucket/prefix?region=&scheme=&endpoint_override=…`."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    if "endpoint_override" in options:
+        # Servers that speak S3 refuse the checksum trailers (no Content-Length) that Amazon's own
+        # takes; the SDK is told so by its environment only. Segments carry checksums of their own.
+        os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "WHEN_REQUIRED")
+    seconds = {name: float(options.pop(name)) for name in _TIMEOUTS if name in options}
+    remote = pafs.S3FileSystem(
+        access_key=unquote(parts.username) if parts.username else None,
+        secret_key=unquote(parts.password) if parts.password else None,
+        # Arrow's default is ten attempts; a flush that fails is tried again by its own caller.
+        retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=2),
+        **options,
+        **seconds,
+    )
+    return remote, f"{parts.hostname}{parts.path}".rstrip("/")
+
+
+def _shown_url(url: str) -> str:
+    """Returns a URL for messages: without user, password and options."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{place}{parts.path}".rstrip("/")

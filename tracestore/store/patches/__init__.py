@@ -1,0 +1,1 @@
+"""Late changes of spans, merged into what is read."""

@@ -1,0 +1,192 @@
+"""The patches that are in no segment yet: durable in the catalog, and in memory in the order they came.
+
+A list only grows; folding patches in makes a list of what is left. So (list, count) is a view that stays true.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tracestore.store.memory.recent_keys import Keys
+from tracestore.store.memory.span_keys import span_keys
+from tracestore.store.patches.rules import fields_of
+
+_TRACE_CHARACTERS: Final = 32
+_SPAN_CHARACTERS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Is one change of one span. `created_ns` is unique in a store and names it."""
+
+    created_ns: int
+    project: str
+    trace_id: str
+    span_id: str
+    change: Mapping[str, Any]
+    fields: frozenset[str]
+
+    @classmethod
+    def of(cls, created_ns: int, project: str, trace_id: str, span_id: str, text: str) -> Patch:
+        """Returns a patch with its change read from the text that is kept."""
+        change = json.loads(text)
+        return cls(created_ns, project, trace_id, span_id, change, fields_of(change))
+
+
+class KeyMaker:
+    """Makes 64-bit keys of spans that depend on nothing but the span's own ids."""
+
+    def __init__(self) -> None:
+        self._secret = secrets.token_bytes(16)
+        self._seed = int.from_bytes(self._secret[:8], "little")
+
+    def keys(self, trace_id: pa.Array, span_id: pa.Array) -> Keys:
+        """Returns a key a row."""
+        usual = pc.and_(
+            pc.equal(pc.binary_length(trace_id), _TRACE_CHARACTERS),
+            pc.equal(pc.binary_length(span_id), _SPAN_CHARACTERS),
+        ).fill_null(False)
+        mask = usual.to_numpy(zero_copy_only=False)
+        if mask.all():
+            return span_keys(trace_id, span_id, self._seed)
+        result = np.empty(len(trace_id), np.uint64)
+        result[mask] = span_keys(trace_id.filter(usual), span_id.filter(usual), self._seed)
+        for at in np.flatnonzero(~mask).tolist():
+            text = json.dumps([trace_id[at].as_py(), span_id[at].as_py()])
+            digest = hashlib.blake2b(text.encode(), key=self._secret, digest_size=8).digest()
+            result[at] = int.from_bytes(digest, "little")
+        return result
+
+
+class ProjectPatches:
+    """Is the patches of one project, oldest first, each with its span's key. Thread-safe: it only grows.
+
+    Attributes:
+        patches: the patches.
+        fields: those that some patch changes.
+    """
+
+    def __init__(self) -> None:
+        self.patches: list[Patch] = []
+        self.fields: frozenset[str] = frozenset()
+        self._lock = threading.Lock()
+        self._keys: list[Keys] = []
+
+    def add(self, patches: Sequence[Patch], keys: Keys) -> None:
+        """Adds newer patches."""
+        with self._lock:
+            self._keys.append(keys)
+            self.fields = self.fields.union(*(patch.fields for patch in patches))
+            self.patches += patches
+
+    def keys(self, start: int, stop: int) -> Keys:
+        """Returns the keys of patches [start, stop)."""
+        with self._lock:
+            if len(self._keys) > 1:
+                self._keys = [np.concatenate(self._keys)]
+            return self._keys[0][start:stop] if self._keys else np.empty(0, np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class PatchView:
+    """Is the patches of some projects as of one moment."""
+
+    lists: Mapping[str, tuple[ProjectPatches, int]]
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Returns the fields that some patch changes."""
+        return frozenset(name for each, _ in self.lists.values() for name in each.fields)
+
+    def is_same(self, other: PatchView) -> bool:
+        """Tells whether two views show the same patches."""
+        if self.lists.keys() != other.lists.keys():
+            return False
+        return all(
+            each is other.lists[name][0] and count == other.lists[name][1]
+            for name, (each, count) in self.lists.items()
+        )
+
+
+NONE: Final = PatchView({})
+
+
+class PatchLog:
+    """Holds what is not folded in. Not thread-safe: the store locks it.
+
+    Attributes:
+        key_maker: makes the keys of spans.
+        count: patches held.
+        last_ns: the time of the newest patch that was ever held.
+    """
+
+    def __init__(self) -> None:
+        self.key_maker = KeyMaker()
+        self.count = 0
+        self.last_ns = 0
+        self._lists: dict[str, ProjectPatches] = {}
+
+    def replace(self, patches: Iterable[Patch]) -> None:
+        """Takes what the catalog has in place of all that was known."""
+        self._lists = {}
+        self.count = self.last_ns = 0
+        self.add(sorted(patches, key=lambda patch: patch.created_ns))
+
+    def add(self, patches: Sequence[Patch]) -> None:
+        """Adds patches that the catalog has taken."""
+        by_project: dict[str, list[Patch]] = {}
+        for patch in patches:
+            by_project.setdefault(patch.project, []).append(patch)
+            self.last_ns = max(self.last_ns, patch.created_ns)
+        for project, members in by_project.items():
+            keys = self.key_maker.keys(
+                pa.array([each.trace_id for each in members], pa.string()),
+                pa.array([each.span_id for each in members], pa.string()),
+            )
+            self._lists.setdefault(project, ProjectPatches()).add(members, keys)
+        self.count += len(patches)
+
+    def remove(self, gone: Collection[int]) -> None:
+        """Drops patches by their times: they are folded in, or their spans are gone for good."""
+        if not gone:
+            return
+        gone = set(gone)
+        for project, each in list(self._lists.items()):
+            kept = [at for at, patch in enumerate(each.patches) if patch.created_ns not in gone]
+            if len(kept) == len(each.patches):
+                continue
+            self.count -= len(each.patches) - len(kept)
+            rest = ProjectPatches()
+            rest.add([each.patches[at] for at in kept], each.keys(0, len(each.patches))[kept])
+            self._lists[project] = rest
+            if not kept:
+                del self._lists[project]
+
+    def view(self, projects: Collection[str] | None) -> PatchView:
+        """Returns the patches of projects (None for all) as of now."""
+        return PatchView(
+            {
+                name: (each, len(each.patches))
+                for name, each in self._lists.items()
+                if projects is None or name in projects
+            }
+        )
+
+    def of_project(self, project: str) -> tuple[ProjectPatches, int] | None:
+        """Returns one project's patches as of now, None where it has none."""
+        each = self._lists.get(project)
+        return None if each is None else (each, len(each.patches))
+
+    def all(self) -> list[Patch]:
+        """Returns every patch, oldest first in each project."""
+        return [patch for each in self._lists.values() for patch in each.patches]

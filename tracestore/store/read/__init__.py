@@ -1,0 +1,1 @@
+"""What a query sees: snapshots, the leaves of their segments, patched columns."""

@@ -1,0 +1,22 @@
+"""Removes files of segments that left the catalog, once nobody reads them any more."""
+
+from __future__ import annotations
+
+from tracestore.store.core import Core
+from tracestore.store.files import filenames, leases
+
+
+def collect(core: Core) -> int:
+    """Removes what no snapshot of this process and no reader's lease holds; returns files removed."""
+    held_version = leases.oldest_version(core.folder / filenames.READERS_FOLDER)
+    removed: list[str] = []
+    for place, segment_id, version in core.catalog.garbage():
+        with core.lock:
+            pinned = core.pins.get(segment_id, 0) > 0
+        if pinned or (held_version is not None and held_version < version):
+            continue
+        core.segments.files.remove(place)
+        # crash here: the file is gone, the entry is not -> the next collection drops it
+        removed.append(place)
+    core.catalog.forget_garbage(removed)
+    return len(removed)

@@ -1,0 +1,186 @@
+"""Folds patches in: a rewrite of their rows takes them up, and the same transaction drops them from the log.
+
+A patch whose span is in more places than the rewrite takes (a copy that is not merged away yet) stays in the log,
+and is not merged into one of the copies: else it would be applied twice there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from tracestore.errors import CorruptionError, StoreMissingError
+from tracestore.store.catalog.segment_row import SegmentRow
+from tracestore.store.core import Core
+from tracestore.store.patches.log import Patch, ProjectPatches
+from tracestore.store.rewrite.predicate import Predicate
+
+FOLD_SHARE: Final = 0.01
+"""Patched rows of a segment, as a share, from which on it is written again at once: each costs a read more."""
+
+FOLD_AFTER_S: Final = 300.0
+"""Seconds that a patch waits, and that a segment rests, before fewer are worth it: most scores come in waves."""
+
+_TABLE: Final = "spans"
+
+
+class Folding:
+    """Is the patches that a rewrite of segments takes up, as of one moment.
+
+    Attributes:
+        gone: their times.
+    """
+
+    def __init__(self, core: Core, inputs: Sequence[SegmentRow]) -> None:
+        self.gone: frozenset[int] = frozenset()
+        self._by_segment: dict[str, dict[int, tuple[Patch, ...]]] = {}
+        if not inputs or inputs[0].table != _TABLE:
+            return
+        with core.lock:
+            found = core.patches.of_project(inputs[0].project)
+        if found is None:
+            return
+        for row in inputs:
+            self._by_segment[row.segment_id] = dict(_in_segment(core, row, found))
+        spans = {
+            (patch.trace_id, patch.span_id): patch.created_ns
+            for rows in self._by_segment.values()
+            for patches in rows.values()
+            for patch in patches
+        }
+        elsewhere = _elsewhere(core, inputs, list(spans))
+        gone: set[int] = set()
+        for rows in self._by_segment.values():
+            for number, patches in list(rows.items()):
+                if (patches[0].trace_id, patches[0].span_id) in elsewhere:
+                    del rows[number]
+                else:
+                    gone |= {patch.created_ns for patch in patches}
+        self.gone = frozenset(gone)
+
+    def of(self, row: SegmentRow) -> Mapping[int, tuple[Patch, ...]]:
+        """Returns a segment's patches by row number."""
+        return self._by_segment.get(row.segment_id, {})
+
+
+def next_fold(core: Core, *, full: bool) -> list[SegmentRow]:
+    """Returns the segment whose patches are most worth folding in, alone in a list; `full` takes any."""
+    with core.lock:
+        owners = dict(core.patches.view(None).lists)
+        rows = [row for row in core.index.rows() if row.table == _TABLE and row.project in owners]
+    now_ns = core.clock.now_ns()
+    best: list[SegmentRow] = []
+    most = 0
+    for row in rows:
+        try:
+            by_row = _in_segment(core, row, owners[row.project])
+        except (CorruptionError, StoreMissingError):
+            continue  # whoever merges or asks it reports it
+        worth = len(by_row) > most and (full or _is_due(row, by_row, now_ns))
+        # Copies elsewhere may leave nothing to fold.
+        if worth and Folding(core, [row]).gone:
+            best, most = [row], len(by_row)
+    return best
+
+
+def of_segments(core: Core, rows: Iterable[SegmentRow]) -> frozenset[int]:
+    """Returns the patches of the rows of segments that are to be dropped whole."""
+    gone: set[int] = set()
+    by_project: dict[str, list[SegmentRow]] = {}
+    for row in rows:
+        if row.table == _TABLE:
+            by_project.setdefault(row.project, []).append(row)
+    for members in by_project.values():
+        with contextlib.suppress(CorruptionError, StoreMissingError):
+            gone |= Folding(core, members).gone
+    return frozenset(gone)
+
+
+def of_predicate(core: Core, wanted: Predicate) -> frozenset[int]:
+    """Returns the patches that a delete means by their ids alone, those whose span never came included."""
+    names = {name for name, _, _ in wanted.conditions}
+    if _TABLE not in wanted.tables or not names <= {"project", "trace_id", "span_id"}:
+        return frozenset()
+    with core.lock:
+        patches = core.patches.all()
+    patches = [each for each in patches if wanted.project in (None, each.project)]
+    table = pa.table(
+        {
+            name: pa.array([getattr(each, name) for each in patches], pa.string())
+            for name in ("project", "trace_id", "span_id")
+        }
+    )
+    mask = wanted.mask(table)
+    return frozenset(patches[at].created_ns for at in np.flatnonzero(mask).tolist())
+
+
+def before(core: Core, project: str, cutoff_ns: int) -> frozenset[int]:
+    """Returns the patches of a project that are older than a time."""
+    with core.lock:
+        found = core.patches.of_project(project)
+        patches = list(found[0].patches) if found is not None else []
+    return frozenset(each.created_ns for each in patches if each.created_ns < cutoff_ns)
+
+
+def _is_due(row: SegmentRow, by_row: Mapping[int, tuple[Patch, ...]], now_ns: int) -> bool:
+    if len(by_row) >= row.rows * FOLD_SHARE:
+        return True
+    if not by_row or (now_ns - row.created_ns) / 1e9 < FOLD_AFTER_S:
+        return False
+    oldest = min(patches[0].created_ns for patches in by_row.values())
+    return (now_ns - oldest) / 1e9 >= FOLD_AFTER_S
+
+
+def _in_segment(
+    core: Core, row: SegmentRow, found: tuple[ProjectPatches, int]
+) -> Mapping[int, tuple[Patch, ...]]:
+    path = core.segments.files.local(row.place)
+    return core.patch_places.in_segment(row.segment_id, path, *found)
+
+
+def _elsewhere(
+    core: Core, inputs: Sequence[SegmentRow], spans: list[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Returns which spans have a copy outside of the segments that are rewritten.
+
+    A copy has the time of its original: only segments that overlap the inputs in time can hold one.
+    """
+    if not spans:
+        return set()
+    keys = core.patches.key_maker.keys(
+        pa.array([trace_id for trace_id, _ in spans], pa.string()),
+        pa.array([span_id for _, span_id in spans], pa.string()),
+    )
+    project = inputs[0].project
+    low = min(row.min_time_ns for row in inputs)
+    high = max(row.max_time_ns for row in inputs)
+    mine = {row.segment_id for row in inputs}
+    with core.lock:
+        others = [
+            row
+            for row in core.index.rows()
+            if row.table == _TABLE
+            and row.project == project
+            and row.segment_id not in mine
+            and row.min_time_ns <= high
+            and row.max_time_ns >= low
+        ]
+        memory = [
+            (memtable, memtable.visible)
+            for generation in (*core.frozen, core.generation)
+            for memtable in generation.memtables()
+            if memtable.table == _TABLE and memtable.project == project and memtable.visible
+        ]
+    found: set[int] = set()
+    for row in others:
+        with contextlib.suppress(CorruptionError, StoreMissingError):
+            path = core.segments.files.local(row.place)
+            found |= set(core.patch_places.find_in_segment(row.segment_id, path, keys)[0].tolist())
+    for memtable, stop in memory:
+        for chunk in memtable.read(stop):
+            found |= set(core.patch_places.rows_of_chunk(chunk, keys)[0].tolist())
+    return {spans[at] for at in found}

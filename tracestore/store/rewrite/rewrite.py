@@ -1,0 +1,217 @@
+"""Merges and filters segments: the one way that stored rows are written again.
+
+1. read the inputs and write the outputs (durable, unnamed)   crash after: recovery removes the outputs
+2. one catalog transaction names the outputs, drops the inputs, notes their files as garbage
+3. files go after their last reader                           crash after 2: the next open goes on
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tracestore import limits
+from tracestore.errors import CorruptionError, StoreMissingError
+from tracestore.segment.read import SegmentFile, file_crc
+from tracestore.segment.tables import SEGMENT_TABLES
+from tracestore.store.catalog.catalog import Change
+from tracestore.store.catalog.segment_row import NewSegment, SegmentRow
+from tracestore.store.core import Core
+from tracestore.store.patches.log import Patch
+from tracestore.store.patches.rows import with_changes
+from tracestore.store.rewrite import garbage
+from tracestore.store.rewrite.patch_folding import Folding
+from tracestore.store.segments import row_order
+from tracestore.variant import Shredder
+
+Times = npt.NDArray[np.int64]
+
+# Returns which rows of a table of stored columns are dropped.
+Drop = Callable[[pa.Table], npt.NDArray[np.bool_]]
+
+
+class DamagedInputError(Exception):
+    """Says which input of a rewrite cannot be read; the caller quarantines it and tries without."""
+
+    def __init__(self, row: SegmentRow, cause: CorruptionError | StoreMissingError) -> None:
+        super().__init__(str(cause))
+        self.row = row
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """Is the result of a rewrite that was committed."""
+
+    inputs: int
+    outputs: int
+    input_rows: int
+    output_rows: int
+    input_bytes: int
+    output_bytes: int
+
+
+def rewrite(
+    core: Core, inputs: Sequence[SegmentRow], drop: Drop | None = None, *, delete: str | None = None
+) -> Rewritten:
+    """Replaces segments of one table and project by as few as the bounds of memory allow.
+
+    Patches are merged into their rows and leave the log. Rows are sorted again, rows that `drop` names
+    and repeated spans left out, leaf columns chosen again. Outputs do not overlap in time. `delete` is
+    noted as finished in the same transaction.
+    The caller holds `core.maintenance`. Raises DamagedInputError; nothing has changed then.
+    """
+    for row in inputs:
+        _verify(core, row)
+    folding = _folding(core, inputs)
+    outputs: list[NewSegment] = []
+    try:
+        for low, high in time_slices(core, inputs):
+            outputs += _write_slice(core, inputs, low, high, drop, folding)
+        change = Change(
+            added=outputs,
+            removed=inputs,
+            finished_delete=delete,
+            now_ns=core.clock.now_ns(),
+            folded=folding.gone,
+        )
+        applied = core.catalog.commit(change)
+    except BaseException:
+        for output in outputs:
+            core.segments.discard(output)
+        raise
+    with core.lock:
+        core.index.apply(applied.added, [row.segment_id for row in inputs])
+        core.version = applied.version
+        core.patches.remove(folding.gone)
+    core.patch_places.forget([row.segment_id for row in inputs])
+    garbage.collect(core)
+    return Rewritten(
+        inputs=len(inputs),
+        outputs=len(outputs),
+        input_rows=sum(row.rows for row in inputs),
+        output_rows=sum(output.rows for output in outputs),
+        input_bytes=sum(row.bytes for row in inputs),
+        output_bytes=sum(output.bytes for output in outputs),
+    )
+
+
+def slices_of(core: Core, inputs: Sequence[SegmentRow]) -> int:
+    """Returns how many segments a rewrite makes of these, at most: as many as builders can hold."""
+    rows = sum(row.rows for row in inputs)
+    raw_bytes = sum(row.raw_bytes for row in inputs)
+    settings = core.settings
+    by_rows = -(-rows // settings.compaction_unit_rows)
+    by_bytes = -(-raw_bytes // settings.compaction_unit_bytes)
+    return max(by_rows, by_bytes, 1)
+
+
+def time_slices(core: Core, inputs: Sequence[SegmentRow]) -> list[tuple[int, int]]:
+    """Returns half-open time ranges that cover the inputs, each within the bounds of one builder.
+
+    Rows of one time are never parted, so that copies of a span meet.
+    """
+    slices = slices_of(core, inputs)
+    low = min(row.min_time_ns for row in inputs)
+    high = max(row.max_time_ns for row in inputs) + 1
+    if slices == 1:
+        return [(low, high)]
+    times = np.concatenate([_times(core, row) for row in inputs])
+    times.partition(cuts := [len(times) * number // slices for number in range(1, slices)])
+    bounds = sorted({low, high, *(int(times[cut]) for cut in cuts)})
+    return list(itertools.pairwise(bounds))
+
+
+def _times(core: Core, row: SegmentRow) -> Times:
+    with _reading(core, row) as file:
+        return file.times(SEGMENT_TABLES[row.table].time_ns_column)
+
+
+def _write_slice(
+    core: Core,
+    inputs: Sequence[SegmentRow],
+    low: int,
+    high: int,
+    drop: Drop | None,
+    folding: Folding,
+) -> list[NewSegment]:
+    spec = SEGMENT_TABLES[inputs[0].table]
+    shredder = Shredder(table=spec.name, max_paths=limits.MAX_NODES)
+    dropped: list[npt.NDArray[np.int64]] = []
+    for row in inputs:
+        if row.max_time_ns < low or row.min_time_ns >= high:
+            continue
+        with _reading(core, row) as file:
+            times = file.times(spec.time_ns_column)
+            start, stop = np.searchsorted(times, [low, high]).tolist()
+            for part in file.parts(start, stop, indexed=True):
+                for piece in _patched(part, start, folding.of(row)):
+                    first = shredder.rows
+                    shredder.append_table(piece)
+                    if drop is not None:
+                        dropped.append(np.flatnonzero(drop(piece)) + first)
+                start += len(part)
+    kept = np.arange(shredder.rows, dtype=np.int64)
+    if dropped:
+        kept = np.setdiff1d(kept, np.concatenate(dropped), assume_unique=True)
+    order = row_order.without_repeats(shredder, spec, row_order.sorted_rows(shredder, spec, kept))
+    if len(order) == 0:
+        return []
+    table, tail = shredder.finish(order=order, tail=True, dictionary=True)
+    return [core.segments.write(table, tail, spec, inputs[0].project)]
+
+
+def _patched(
+    part: pa.Table, start: int, by_row: Mapping[int, tuple[Patch, ...]]
+) -> Iterator[pa.Table]:
+    """Yields a part of a segment that begins at a row: rows as they are, then those with patches, merged."""
+    numbers = np.array(
+        [row for row in sorted(by_row) if start <= row < start + len(part)], np.int64
+    )
+    if len(numbers) == 0:
+        yield part
+        return
+    changes = [by_row[row] for row in numbers.tolist()]
+    fields = frozenset(name for patches in changes for patch in patches for name in patch.fields)
+    rest = np.ones(len(part), np.bool_)
+    rest[numbers - start] = False
+    yield part.filter(pa.array(rest))
+    yield with_changes(part, numbers - start, changes, fields)
+
+
+def _folding(core: Core, inputs: Sequence[SegmentRow]) -> Folding:
+    try:
+        return Folding(core, inputs)
+    except (CorruptionError, StoreMissingError) as error:
+        # Which of them is damaged is found by reading them one by one.
+        for row in inputs:
+            with _reading(core, row) as file:
+                file.columns(["trace_id", "span_id"])
+        raise DamagedInputError(inputs[0], error) from error
+
+
+def _verify(core: Core, row: SegmentRow) -> None:
+    """Raises DamagedInputError for a file that is not as it was written, before it is written again."""
+    try:
+        path = core.segments.files.local(row.place)
+        found = file_crc(path)
+    except (CorruptionError, StoreMissingError) as error:
+        raise DamagedInputError(row, error) from error
+    if found != row.crc:
+        raise DamagedInputError(row, CorruptionError(str(path), "file does not match its checksum"))
+
+
+@contextlib.contextmanager
+def _reading(core: Core, row: SegmentRow) -> Iterator[SegmentFile]:
+    try:
+        path = core.segments.files.local(row.place)
+        with SegmentFile(path) as file:
+            yield file
+    except (CorruptionError, StoreMissingError) as error:
+        raise DamagedInputError(row, error) from error

@@ -1,0 +1,1 @@
+"""The segments that the store holds: their index, their writer, their tails."""

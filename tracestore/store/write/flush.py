@@ -1,0 +1,193 @@
+"""From memtables to segments.
+
+1. freeze: no request is between its rows and its frame; the log is synced and goes on in a new file
+   crash after: recovery replays the old file and the new one
+2. write a segment for each memtable and day (segment_store.py numbers its own steps)
+   crash after: recovery removes the files and replays
+3. one catalog transaction adds the segments and moves the WAL mark
+   crash after: recovery removes the old log file
+4. readers get the segments in place of the memtables; the old log files are removed
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tracestore import limits
+from tracestore.errors import StorageFullError, StoreFailedError
+from tracestore.store.catalog.catalog import Change
+from tracestore.store.catalog.segment_row import NewSegment
+from tracestore.store.core import Core
+from tracestore.store.files import filenames
+from tracestore.store.memory.generation import Generation
+from tracestore.store.memory.memtable import Memtable
+from tracestore.store.segments import row_order
+
+_DAY: int = filenames.NS_PER_DAY
+
+
+def flush(core: Core) -> int:
+    """Writes everything in memory to segments; returns how many segments were written.
+
+    Raises StorageFullError or another OSError; the rows then stay in memory and in the log, and the
+    next flush tries again.
+    """
+    core.require_writable()
+    with core.flushing:
+        freeze(core)
+        written = 0
+        while core.frozen:
+            written += _write_oldest(core)
+        return written
+
+
+def freeze(core: Core) -> None:
+    """Sets the current generation aside for flushing, if it has rows or a log file worth replacing."""
+    wal = core.require_writable()
+    with core.gate.exclusive():
+        if core.generation.rows == 0 and wal.file_bytes < core.settings.wal_file_bytes:
+            return
+        next_sequence = wal.rotate()
+        with core.lock:
+            old = core.generation
+            for memtable in old.memtables():
+                memtable.publish(wal.synced)
+            old.next_sequence = next_sequence
+            core.frozen.append(old)
+            core.generation = Generation(core.clock.elapsed_s())
+            core.changed.notify_all()
+
+
+def is_due(core: Core) -> bool:
+    """Returns whether the current generation is large or old enough to be flushed."""
+    settings = core.settings
+    generation = core.generation
+    wal = core.wal
+    if wal is not None and wal.file_bytes >= settings.wal_file_bytes:
+        return True
+    if generation.rows == 0:
+        return False
+    age_s = core.clock.elapsed_s() - generation.born_s
+    return (
+        age_s >= settings.flush_seconds
+        or generation.rows >= settings.flush_rows
+        or generation.nbytes >= settings.flush_bytes
+    )
+
+
+def make_room(core: Core) -> None:
+    """Returns when there is room in memory for a request; waits for a flush where there is none.
+
+    Raises what the last flush raised where flushing does not work.
+    """
+    with core.lock:
+        while len(core.frozen) >= core.settings.max_frozen and is_due(core):
+            if core.flush_error is not None:
+                raise _blocked(core, core.flush_error)
+            if not core.settings.background:
+                break
+            core.require_writable()
+            core.changed.wait()
+
+
+def after_write(core: Core) -> None:
+    """Starts a flush where one is due: in the background, or here where there is none."""
+    if not is_due(core):
+        return
+    if core.settings.background:
+        with core.lock:
+            core.changed.notify_all()
+        return
+    try:
+        flush(core)
+    except OSError as error:
+        # The request itself is durable; the error meets the next request that finds no room.
+        core.flush_error = error
+
+
+def _blocked(core: Core, error: Exception) -> StoreFailedError | StorageFullError:
+    kind = StorageFullError if isinstance(error, StorageFullError) else StoreFailedError
+    return kind(f"cannot write store {core.folder}: memory is full and flushing fails: {error}")
+
+
+def _write_oldest(core: Core) -> int:
+    generation = core.frozen[0]
+    written: list[NewSegment] = []
+    try:
+        for memtable in generation.memtables():
+            written += write_memtable(core, memtable)
+        change = Change(
+            added=written, wal_mark=generation.next_sequence, now_ns=core.clock.now_ns()
+        )
+        applied = core.catalog.commit(change)
+    except BaseException as error:
+        for segment in written:
+            core.segments.discard(segment)
+        if isinstance(error, Exception):
+            core.flush_error = error
+        with core.lock:
+            core.changed.notify_all()
+        raise
+    with core.lock:
+        core.index.apply(applied.added, ())
+        core.version = applied.version
+        core.frozen.remove(generation)
+        core.flush_error = None
+        core.changed.notify_all()
+    core.patch_places.forget_memory()
+    remove_log_files(core, generation.next_sequence)
+    return len(written)
+
+
+def write_memtable(core: Core, memtable: Memtable) -> list[NewSegment]:
+    """Writes a frozen memtable's rows, one segment a day, and returns the segments."""
+    with memtable.lock:
+        shredder = memtable.shredder
+        kept = np.setdiff1d(
+            np.arange(shredder.rows, dtype=np.int64), memtable.hidden_rows(), assume_unique=True
+        )
+        rows = row_order.sorted_rows(shredder, memtable.spec, kept)
+        times = shredder.fixed_column(memtable.spec.time_ns_column).to_numpy()[rows]
+    written: list[NewSegment] = []
+    try:
+        for part in _days(rows, times):
+            # A snapshot waits for this lock only where it asks for rows nobody read before.
+            with memtable.lock:
+                table, tail = shredder.build(order=part, tail=True, dictionary=True)
+            written.append(core.segments.write(table, tail, memtable.spec, memtable.project))
+    except BaseException:
+        for segment in written:
+            core.segments.discard(segment)
+        raise
+    return written
+
+
+def remove_log_files(core: Core, mark: int) -> None:
+    """Removes log files before the mark; those that were damaged are kept under another name."""
+    folder = core.folder / filenames.WAL_FOLDER
+    damaged = {damage.path for damage in core.recovery.damages}
+    for name in core.fs.names(folder):
+        sequence = filenames.wal_sequence(name)
+        if sequence is None or sequence >= mark:
+            continue
+        path = folder / name
+        if str(path) in damaged:
+            core.fs.rename(path, filenames.damaged(path))
+        else:
+            core.fs.remove(path)
+
+
+def _days(rows: npt.NDArray[np.int64], times: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    """Returns rows (sorted by time) by UTC day; days beyond the bound share one part."""
+    if len(rows) == 0:
+        return []
+    days = times // _DAY
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(days)) + 1])
+    parts = np.split(rows, starts[1:])
+    if len(parts) <= limits.MAX_FLUSH_DAYS:
+        return parts
+    by_size = sorted(range(len(parts)), key=lambda number: len(parts[number]), reverse=True)
+    large = set(by_size[: limits.MAX_FLUSH_DAYS])
+    mixed = np.concatenate([part for number, part in enumerate(parts) if number not in large])
+    return [parts[number] for number in sorted(large)] + [mixed]

@@ -1,0 +1,94 @@
+"""How a frame's payload becomes rows: the one place that both ingest and replay go through."""
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+from tracestore import limits
+from tracestore.errors import LimitExceededError, UnsupportedPayloadError
+from tracestore.store.wal.frames import Frame
+from tracestore.store.write.decompress import decompress
+from tracestore.store.write.ingest import Part
+from tracestore.variant import Report, Shredder, json_projects, otlp_projects
+
+SIGNALS: Final = {"traces": "spans", "logs": "logs"}
+_SIGNAL_OF: Final = {table: signal for signal, table in SIGNALS.items()}
+_OTLP_TYPES: Final = ("application/x-protobuf", "application/json")
+
+
+def table_of(signal: str) -> str:
+    """Returns the table of an OTLP signal; raises UnsupportedPayloadError."""
+    if signal not in SIGNALS:
+        raise UnsupportedPayloadError(
+            f"cannot read payload: unexpected signal; got {signal!r}; want {', '.join(SIGNALS)}"
+        )
+    return SIGNALS[signal]
+
+
+def normal_content_type(content_type: str) -> str:
+    """Returns an OTLP content type without parameters; raises UnsupportedPayloadError."""
+    name = content_type.partition(";")[0].strip().lower()
+    name = {"application/protobuf": "application/x-protobuf"}.get(name, name)
+    if name not in _OTLP_TYPES:
+        raise UnsupportedPayloadError(
+            f"cannot read payload: unexpected content type; got {content_type!r}; want "
+            f"{' or '.join(_OTLP_TYPES)}"
+        )
+    return name
+
+
+def check_name(name: str | None, what: str) -> None:
+    """Raises LimitExceededError for a project or experiment name that is empty or too long."""
+    if name is None:
+        return
+    size = len(name.encode("utf-8", "surrogatepass"))
+    if not 1 <= size <= limits.MAX_NAME_BYTES:
+        raise LimitExceededError(
+            f"cannot write to {what} {name[:40]!r}: its name has {size} bytes; want 1 to "
+            f"{limits.MAX_NAME_BYTES}"
+        )
+
+
+def parts_of(frame: Frame, max_bytes: int) -> list[Part]:
+    """Returns the frame's rows by project, in order of project.
+
+    Raises PayloadError or LimitExceededError where the payload cannot be read at all.
+    """
+    payload = decompress(frame.payload, frame.content_encoding, max_bytes)
+    if frame.kind == "otlp":
+        signal = _SIGNAL_OF[frame.table]
+        projects = sorted(
+            otlp_projects(
+                payload, signal=signal, content_type=frame.content_type, default=frame.project
+            )
+        )
+        append = functools.partial(_append_otlp, frame, signal, payload)
+    else:
+        projects = sorted(json_projects(payload, table=frame.table, default=frame.project))
+        append = functools.partial(_append_rows, frame, payload)
+    for project in projects:
+        check_name(project, "project")
+    only = len(projects) > 1
+    return [Part(name, functools.partial(append, name if only else None)) for name in projects]
+
+
+def _append_otlp(
+    frame: Frame, signal: str, payload: bytes, only_project: str | None, shredder: Shredder
+) -> Report:
+    return shredder.append_otlp(
+        payload,
+        signal=signal,
+        content_type=frame.content_type,
+        project=frame.project,
+        experiment=frame.experiment,
+        only_project=only_project,
+    )
+
+
+def _append_rows(
+    frame: Frame, payload: bytes, only_project: str | None, shredder: Shredder
+) -> Report:
+    return shredder.append_json(
+        payload, project=frame.project, experiment=frame.experiment, only_project=only_project
+    )
