@@ -1,4 +1,4 @@
-"""DESIGN's numbers to reach, line by line, beside what the last runs measured."""
+"""The numbers to reach, line by line, beside what the last runs measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Runs = Mapping[str, list[Result]]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Is one line: what was wanted, and how it is read from the results; None where they have no such run."""
+    """One line: what was wanted, and how it is read from the results; None where they have no such run."""
 
     what: str
     wanted: str

@@ -14,7 +14,7 @@ from tracestore_query import Query, Result, SqlDatasets, SqlExperiments
 
 
 class Store(PlainStore):
-    """Is an open store that answers SQL. Thread-safe; a context manager.
+    """An open store that answers SQL. Thread-safe; a context manager.
 
     Attributes:
         query_memory: of all queries together, e.g. `512MB`; beyond it sorts and joins use the disk. Read when

@@ -31,7 +31,7 @@ def ids_of(span: Span) -> tuple[str, str]:
 
 
 class Feedback(ABC):
-    """Gives the verbs to what has `patch`."""
+    """The verbs of feedback, for a class that has `patch`."""
 
     @abstractmethod
     def patch(

@@ -31,12 +31,12 @@ _MAX_LENGTH_BYTES: Final = 10  # of a varint
 
 
 class ImportFileError(ValueError):
-    """Says that a file cannot be read as traces."""
+    """A file that cannot be read as traces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """Is what one request carries.
+    """The content of one request.
 
     Attributes:
         content_type: of an OTLP request, None for rows.
@@ -51,7 +51,7 @@ class Payload:
 
 @dataclass(slots=True)
 class Imported:
-    """Counts what an import did; rows sent to a server as OTLP are counted there, not here.
+    """The counts of an import; rows sent to a server as OTLP are counted there, not here.
 
     Attributes:
         failed: files that could not be read to their end.

@@ -31,7 +31,7 @@ _BUSY: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class ScorerError(ValueError):
-    """Says that a scorer cannot be called, or gave what is no score."""
+    """A scorer that cannot be called, or that gave what is no score."""
 
 
 def arguments_of(function: Callable[..., Any], known: tuple[str, ...] = ARGUMENTS) -> list[str]:
@@ -291,7 +291,7 @@ def llm_judge(
 
 
 class _BusyError(Exception):
-    """Says that an endpoint may answer later."""
+    """An endpoint that may answer later."""
 
 
 def _asked(

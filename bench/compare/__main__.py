@@ -35,7 +35,7 @@ ONCE_S = 5.0
 
 
 class Remote:
-    """Is a system in a process of its own."""
+    """A system in a process of its own."""
 
     def __init__(
         self, name: str, workload: str, folder: Path, trace: str, patience_s: float
@@ -88,7 +88,7 @@ class Remote:
 
 
 class Comparison:
-    """Runs one workload on several systems."""
+    """One workload, run on several systems."""
 
     def __init__(
         self, workload: str, rows: int, folder: Path, patience_s: float = PATIENCE_S

@@ -23,7 +23,7 @@ _EVENTS_ORDER = "(body.kind, body.commit.operation, body.commit.collection, body
 
 
 class ClickhouseJson(System):
-    """Is a MergeTree with JSON columns, read as typed subcolumns."""
+    """A MergeTree with JSON columns, read as typed subcolumns."""
 
     title = "clickhouse json"
     package = "chdb"

@@ -13,7 +13,7 @@ PARQUET = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
 
 
 class Duck(System):
-    """Is what the four share: rows come from the NDJSON file by `read_json` with all types declared."""
+    """The base of the four: rows come from the NDJSON file by `read_json` with all types declared."""
 
     package = "duckdb"
     settings = (
@@ -55,7 +55,7 @@ class Duck(System):
 
 
 class TypedParquet(Duck):
-    """Is what somebody gets who declares every column that will be asked for: the limit."""
+    """A Parquet file with every column that will be asked for declared beforehand: the upper limit."""
 
     title = "hand-typed parquet"
 
@@ -84,7 +84,7 @@ class TypedParquet(Duck):
 
 
 class JsonParquet(Duck):
-    """Is JSON kept as text."""
+    """A Parquet file with JSON as text."""
 
     title = "json text parquet"
 
@@ -105,7 +105,7 @@ class JsonParquet(Duck):
 
 
 class VariantParquet(Duck):
-    """Is a VARIANT column in Parquet, shredded as DuckDB does by itself."""
+    """A VARIANT column in Parquet, shredded as DuckDB does by itself."""
 
     title = "duckdb variant parquet"
 
@@ -133,7 +133,7 @@ class VariantParquet(Duck):
 
 
 class VariantTable(VariantParquet):
-    """Is a VARIANT column in DuckDB's own file."""
+    """A VARIANT column in DuckDB's own file."""
 
     title = "duckdb variant table"
 

@@ -12,7 +12,7 @@ from tracestore.variant import format_path
 
 
 class Tracestore(System):
-    """Is a store in a folder, every batch synced."""
+    """A store in a folder; every batch is synced."""
 
     title = "tracestore"
     package = "tracestore"

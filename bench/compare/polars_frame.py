@@ -16,7 +16,7 @@ Question = Callable[[Any, Any, Callable[[str], Any], str], Any]
 
 
 class PolarsNdjson(System):
-    """Is `scan_ndjson` with a schema that is inferred from all rows once, when it is opened."""
+    """A `scan_ndjson` whose schema is inferred from all rows once, when it is opened."""
 
     title = "polars ndjson"
     package = "polars"

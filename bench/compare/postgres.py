@@ -14,7 +14,7 @@ from store.servers import postgres  # tests/ has what starts one
 
 
 class PostgresJsonb(System):
-    """Is a table with JSONB columns, GIN indexes on them, and btrees on ids and times."""
+    """A table with JSONB columns, GIN indexes on them, and btrees on ids and times."""
 
     title = "postgresql jsonb"
     package = "psycopg"

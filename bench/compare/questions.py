@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Is a path of a workload: its variant column, keys, and the type somebody would declare."""
+    """A path of a workload: its variant column, its keys, and the type that somebody would declare."""
 
     variant: str
     keys: tuple[str, ...]
@@ -20,7 +20,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Is what a system must know of a workload.
+    """All that a system must know of a workload.
 
     Attributes:
         table: where tracestore keeps the rows.

@@ -15,7 +15,7 @@ _NAME = re.compile(r"\{(\w+)\}")
 
 
 class System(ABC):
-    """Is one system with one workload in a folder of its own.
+    """One system with one workload in a folder of its own.
 
     Attributes:
         title: its name in the report.

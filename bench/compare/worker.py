@@ -46,7 +46,7 @@ def system_of(name: str) -> type[System]:
 
 
 class Worker:
-    """Does what it is told."""
+    """The process that runs one system and obeys the comparison."""
 
     def __init__(self, system: System) -> None:
         self._system = system

@@ -80,7 +80,7 @@ def evolving(rng: random.Random, number: int) -> Row:
 
 
 class Conversations:
-    """Makes LLM spans: interleaved conversations, each turn with all messages before it."""
+    """A maker of LLM spans: interleaved conversations, each turn with all messages before it."""
 
     def __init__(self) -> None:
         self._histories: list[list[Row]] = [[] for _ in range(40)]

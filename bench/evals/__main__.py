@@ -77,7 +77,7 @@ def exported(source: str, output: Path, sql: str) -> dict[str, float]:
 
 
 class Questions:
-    """Asks a small question again and again while something else goes on."""
+    """A thread that asks a small question again and again while something else goes on."""
 
     def __init__(self, url: str) -> None:
         self.seconds: list[float] = []

@@ -16,7 +16,7 @@ BUSY = 503
 
 
 class Template:
-    """Is a request whose spans can be given new ids without encoding it anew."""
+    """A request whose spans can be given new ids without encoding it anew."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body

@@ -25,7 +25,7 @@ ORJSON_STACK = "orjson + flattening + pyarrow"
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Bodies to shred, and the Python way to do the same."""
+    """The bodies to shred, and the Python way to do the same."""
 
     name: str
     bodies: list[bytes]

@@ -28,7 +28,7 @@ MB = 1_000_000.0
 
 
 class Bench:
-    """Collects the results of one run."""
+    """The results of one run."""
 
     def __init__(self, folder: Path, *, quick: bool) -> None:
         self.folder = folder

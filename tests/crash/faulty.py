@@ -17,19 +17,19 @@ from tracestore.store.files.filesystem import FileSystem, WriteFile
 
 
 class PowerLossError(BaseException):
-    """Ends the process that is simulated; not an Exception, so that no code handles it."""
+    """The end of the simulated process; not an Exception, so that no code handles it."""
 
 
 @dataclass(slots=True)
 class Inode:
-    """Is a file's bytes, whatever its name."""
+    """The bytes of a file, whatever its name."""
 
     link: Path
     synced: int
 
 
 class FaultyFile(WriteFile):
-    """Counts its durable bytes and fails as its file system says."""
+    """A file that counts its durable bytes and fails as its file system says."""
 
     def __init__(self, file: WriteFile, owner: FaultyFs, inode: Inode) -> None:
         super().__init__(file.path, file._descriptor, file.size)
@@ -61,7 +61,7 @@ class FaultyFile(WriteFile):
 
 
 class FaultyFs(FileSystem):
-    """Is the file system of one simulated machine.
+    """The file system of one simulated machine.
 
     Attributes:
         die_at: number of the step at which power is lost; None for never.

@@ -14,7 +14,7 @@ from tracestore.store import Store
 
 
 class Journal:
-    """Knows which rows were sent, acknowledged and deleted."""
+    """The rows that were sent, acknowledged and deleted."""
 
     def __init__(self) -> None:
         self.sent: set[int] = set()

@@ -298,7 +298,7 @@ def test_an_eval_without_a_store_says_how_to_give_one(monkeypatch: pytest.Monkey
 
 
 class Flaky:
-    """Is a store that refuses requests as told."""
+    """A store that refuses requests as told."""
 
     def __init__(self, store: Store, refusals: int, status: int) -> None:
         self._store = store

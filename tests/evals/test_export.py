@@ -145,7 +145,7 @@ def test_a_folder_holds_the_answer_in_files_of_bounded_size(
 
 
 class StoppedError(Exception):
-    """Ends an export as a crash would."""
+    """The end of an export, as by a crash."""
 
 
 def stop_after(batches: int) -> Any:

@@ -117,7 +117,7 @@ def test_a_function_gets_the_arguments_that_it_declares() -> None:
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """Answers as told, and remembers what it was asked."""
+    """A server that answers as told, and remembers what it was asked."""
 
     answers: ClassVar[list[tuple[int, Any]]] = []
     asked: ClassVar[list[tuple[str, str | None, dict[str, Any]]]] = []

@@ -1,6 +1,6 @@
 """Shreds JSON values in plain Python: the twin that the native kernels are held against.
 
-Written from the rules (docs/format/paths.md), not from the kernels. A row becomes a dict from the
+Written from the rules (docs/format/shredding.md), not from the kernels. A row becomes a dict from the
 physical leaf name (`<path>:<type>`) to a canonical form of its value; canonical forms compare
 with `==` and tell 1 from 1.0, 0.0 from -0.0, and one NaN like another.
 """
@@ -34,7 +34,7 @@ sys.setrecursionlimit(max(sys.getrecursionlimit(), 8 * MAX_JSON_DEPTH))
 
 
 class BadValueError(ValueError):
-    """Says that a text is not one JSON value."""
+    """A text that is not one JSON value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,12 @@ _ERROR = 2
 
 
 class RefusedError(ValueError):
-    """Says that numbered keys make no array."""
+    """Numbered keys that make no array."""
 
 
 @dataclass(slots=True)
 class _Node:
-    """Is a place among numbered keys."""
+    """A place among numbered keys."""
 
     keys: int = 0
     value: Any = None
@@ -92,7 +92,7 @@ def _built(node: _Node, name: str, level: int, *, wrapped: bool) -> Any:
 
 @dataclass(slots=True)
 class _Claim:
-    """Is a value that tells a column, its precedence, and where it came from."""
+    """A value offered for a column, its precedence, and where it came from."""
 
     rank: int
     key: str
@@ -102,7 +102,7 @@ class _Claim:
 
 
 class Fields:
-    """Collects what a span's attributes and events tell."""
+    """The values that a span's attributes and events give its columns."""
 
     def __init__(self, span: Any) -> None:
         self.row: dict[str, Any] = {}

@@ -79,7 +79,7 @@ _HEX_FIELDS = ("traceId", "spanId", "parentSpanId")
 
 
 class RejectedError(ValueError):
-    """Says that one span or record is refused alone."""
+    """One span or record that is refused alone."""
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ def make_row(number: int, project: str, value: Any) -> dict[str, Any]:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Holds a store and the rows it should have, by project, trace and span."""
+    """A store and the rows it should have, by project, trace and span."""
 
     snapshots = Bundle("snapshots")
 

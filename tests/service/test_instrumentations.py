@@ -42,7 +42,7 @@ QUESTION = "Where is my late parcel?"
 
 
 class _Model(BaseHTTPRequestHandler):
-    """Answers every chat request with the same reply."""
+    """A model server that answers every chat request with the same reply."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))

@@ -31,7 +31,7 @@ BODY_TIMEOUT_S = 0.5
 
 
 class Sent(NamedTuple):
-    """Is one request and what must come of it: its status, and for 200 how many spans are refused."""
+    """One request and its outcome: the status, and for 200 how many spans are refused."""
 
     body: bytes
     headers: dict[str, str]

@@ -25,7 +25,7 @@ LETTERS = "IRTBDJL"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Is one test of a file.
+    """One test of a file.
 
     Attributes:
         place: `file:line`.

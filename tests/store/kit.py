@@ -22,7 +22,7 @@ DAY_NS = 86_400 * 10**9
 
 
 class FakeClock(Clock):
-    """Stands still until told."""
+    """A clock that stands still until told."""
 
     def __init__(self, now_ns: int = START_NS) -> None:
         self.wall_ns = now_ns

@@ -16,7 +16,7 @@ PATCHES_A_REQUEST = 5000
 
 
 class ClientError(Exception):
-    """Says what the server answered.
+    """An answer of the server that is an error.
 
     Attributes:
         status: the HTTP status.
@@ -32,7 +32,7 @@ class ClientError(Exception):
 
 
 class Answer:
-    """Is the answer of a query.
+    """The answer of a query.
 
     Attributes:
         columns: name and type of each column.
@@ -53,7 +53,7 @@ class Answer:
 
 
 class Client(Feedback):
-    """Talks to a server; a context manager.
+    """A connection to a server; a context manager.
 
     Args:
         url: the server's base URL, e.g. `http://127.0.0.1:4318`.

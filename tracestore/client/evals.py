@@ -17,7 +17,7 @@ PART_BYTES = 16 * 1024 * 1024
 
 
 class DatasetClient:
-    """Writes, names, lists and reads datasets of a server."""
+    """The datasets of a server: written, named, listed and read."""
 
     def __init__(self, send: Send, sql: Callable[..., Any]) -> None:
         self._send = send
@@ -113,7 +113,7 @@ class DatasetClient:
 
 
 class ExperimentClient:
-    """Records and lists experiments of a server."""
+    """The experiments of a server: recorded and listed."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

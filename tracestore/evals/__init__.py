@@ -44,7 +44,7 @@ _BUSY: Final = frozenset({429, 502, 503, 504})
 
 @dataclass(slots=True)
 class EvalResult:
-    """Is what an eval found.
+    """The result of an eval.
 
     Attributes:
         project, experiment: where its spans are.
@@ -71,7 +71,7 @@ class EvalResult:
 
 @dataclass(slots=True)
 class Surroundings:
-    """Is what evals use that name no store, and where their results are gathered."""
+    """All that evals use without naming a store, and the place where their results are gathered."""
 
     target: Any = None
     results: list[EvalResult] = field(default_factory=list)

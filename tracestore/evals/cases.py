@@ -9,12 +9,12 @@ from typing import Any, Final
 
 
 class EvalError(Exception):
-    """Says that an eval cannot be run as asked, or that its results could not all be stored."""
+    """An eval that cannot be run as asked, or whose results could not all be stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetRef:
-    """Names a dataset as of a version or snapshot (default the newest) as the data of an eval."""
+    """A dataset as of a version or snapshot (default the newest), used as the data of an eval."""
 
     name: str
     version: int | str | None = None
@@ -42,7 +42,7 @@ FIELDS: Final = frozenset({"id", "input", "expected", "metadata", "tags", "origi
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Is one thing to try, `trial` times over; trials count from 0."""
+    """One thing to try, `trial` times over; trials count from 0."""
 
     number: int
     trial: int
@@ -55,7 +55,7 @@ class Case:
 
 @dataclass(slots=True)
 class CaseResult:
-    """Is what became of one trial of a case.
+    """The outcome of one trial of a case.
 
     Attributes:
         case: what was tried.

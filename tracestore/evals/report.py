@@ -23,7 +23,7 @@ from tracestore.evals.cases import CaseResult
 
 @dataclass(frozen=True, slots=True)
 class ScoreSummary:
-    """Is one score in the mean, and against the base where there is one."""
+    """The mean of one score, and its difference from the base where there is one."""
 
     mean: float
     base: float | None = None
@@ -33,7 +33,7 @@ class ScoreSummary:
 
 
 class Bar:
-    """Counts cases that are done, and those that failed."""
+    """The counts of finished and failed cases, as a line on the terminal."""
 
     def __init__(self, progress: Progress, name: str, total: int | None) -> None:
         self._progress = progress

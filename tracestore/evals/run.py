@@ -29,7 +29,7 @@ RETRY_WAIT_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Is how cases are run.
+    """The way in which cases are run.
 
     Attributes:
         task: from input to output.
@@ -48,7 +48,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """Is what running gave: results in the order they came, and whether somebody stopped it."""
+    """The results of a run in the order they came, and whether somebody stopped it."""
 
     results: list[CaseResult] = field(default_factory=list)
     interrupted: bool = False
@@ -224,7 +224,7 @@ class _Runner:
 
 
 class _Spanned:
-    """Is a span that is current inside a `with`, and ends with it; an error that leaves it is noted."""
+    """A span that is current inside a `with`, and ends with it; an error that leaves it is noted."""
 
     def __init__(self, span: Span) -> None:
         self._span = span

@@ -61,7 +61,7 @@ def scoring() -> Iterator[None]:
 
 
 class Collector:
-    """Gathers the spans of traces and sends each trace when it is said to be done. Thread-safe.
+    """The spans of traces under way; each trace is sent when it is said to be done. Thread-safe.
 
     A thread of its own sends; errors are kept, and spans sent after one are tried all the same.
     """
@@ -141,7 +141,7 @@ _setup = threading.Lock()
 
 
 class _Router(SpanProcessor):
-    """Hands spans of a case's trace to its collector, marked where a scorer made them."""
+    """A span processor that hands spans of a case's trace to its collector, marked where a scorer made them."""
 
     def on_start(self, span: Span, parent_context: otel_context.Context | None = None) -> None:
         context = span.get_span_context()

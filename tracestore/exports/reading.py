@@ -18,11 +18,11 @@ Batch = tuple[pa.RecordBatch, str | None]
 
 
 class ExportError(Exception):
-    """Says that an export cannot be done or taken up as asked, or that its files are not what was written."""
+    """An export that cannot be done or taken up as asked, or whose files are not what was written."""
 
 
 class Rows:
-    """Reads a query's batches; a context manager.
+    """The batches of a query's answer; a context manager.
 
     Attributes:
         schema: of the rows; fields of JSON text say so in their metadata.
@@ -105,7 +105,7 @@ def _received(reader: Any) -> Iterator[Batch]:
 
 
 class _Chunks(io.RawIOBase):
-    """Is an iterator of bytes as a file."""
+    """An iterator of bytes as a file."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ STATE_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass(slots=True)
 class Progress:
-    """Is how far an export is; what is kept beside the output.
+    """The progress of an export, as it is kept beside the output.
 
     Attributes:
         digest: of the query and format: an export is taken up by the same only.
@@ -54,7 +54,7 @@ class Progress:
 
 
 class Target:
-    """Is where an export goes: a state beside it tells how far it is."""
+    """The destination of an export; a state file beside it tells how far the export is."""
 
     def __init__(self, files: pafs.FileSystem, state: str, kind: str) -> None:
         self.files = files
@@ -110,7 +110,7 @@ class Target:
 
 
 class File(Target):
-    """Is one file; lines can be gone on with where they are local."""
+    """One file. A local file of lines can be continued."""
 
     def __init__(self, files: pafs.FileSystem, place: str, kind: str) -> None:
         super().__init__(files, place + ".state", kind)
@@ -196,7 +196,7 @@ class File(Target):
 
 
 class Folder(Target):
-    """Is files of a bounded number of rows each; whole ones stay whatever happens."""
+    """A folder of files with a bounded number of rows each; a whole file stays whatever happens."""
 
     def __init__(self, files: pafs.FileSystem, place: str, kind: str, part_rows: int) -> None:
         super().__init__(files, f"{place}/_export.json", kind)
@@ -278,7 +278,7 @@ class Folder(Target):
 
 
 class _Counted:
-    """Counts the bytes of a sink."""
+    """A sink that counts its bytes."""
 
     def __init__(self, sink: Any, size: int) -> None:
         self._sink = sink

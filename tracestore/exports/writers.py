@@ -20,14 +20,14 @@ GROUP_BYTES: Final = 64 * 1024 * 1024
 
 
 class Sink(Protocol):
-    """Takes the bytes of a file."""
+    """A receiver of a file's bytes."""
 
     def write(self, data: bytes, /) -> Any:
         """Writes all of the bytes."""
 
 
 class Writer(Protocol):
-    """Writes rows to a sink.
+    """A writer of rows to a sink.
 
     Attributes:
         rows: written so far.
@@ -51,7 +51,7 @@ def _types(schema: pa.Schema) -> list[str]:
 
 
 class JsonLines:
-    """Writes one JSON object a line."""
+    """A writer of one JSON object a line."""
 
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
         self._sink = sink
@@ -68,7 +68,7 @@ class JsonLines:
 
 
 class ChatLines:
-    """Writes one conversation a line, of the columns `input` and `expected` or `output`."""
+    """A writer of one conversation a line, from the columns `input` and `expected` or `output`."""
 
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
         self._sink = sink
@@ -99,7 +99,7 @@ class ChatLines:
 
 
 class Csv:
-    """Writes CSV; lists and objects are JSON."""
+    """A writer of CSV; lists and objects are JSON."""
 
     def __init__(self, sink: Sink, schema: pa.Schema, *, header: bool = True) -> None:
         self._flat = formats.csv_schema(schema.remove_metadata())
@@ -119,7 +119,7 @@ class Csv:
 
 
 class Arrow:
-    """Writes an Arrow IPC stream."""
+    """A writer of an Arrow IPC stream."""
 
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
         self._schema = schema
@@ -137,7 +137,7 @@ class Arrow:
 
 
 class Parquet:
-    """Writes Parquet; batches are gathered to row groups that a reader can skip and scan well."""
+    """A writer of Parquet; batches are gathered to row groups that a reader can skip and scan well."""
 
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
         self._schema = schema
@@ -170,7 +170,7 @@ class Parquet:
 
 
 class _Held:
-    """Passes writes on and leaves closing to the sink's owner."""
+    """A sink that passes writes on and leaves closing to its owner."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
