@@ -13,7 +13,6 @@ import pyarrow as pa
 from sqlglot import exp
 
 from tracestore.store import Dataset, Store
-from tracestore.store.read.leaf_lookup import LeafCache
 from tracestore_query.answer.result import Notes, QueryStats, Result
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.binder import Binder
@@ -65,7 +64,6 @@ class Query:
     ) -> None:
         self._store = store
         self._engine = Engine([str(store.folder.resolve())], memory_limit, threads)
-        self._leaves = LeafCache()
         self._kept = PreparedQueries()
         # Dashboards ask the same again and again; parsing costs about a third of planning.
         self._checked = functools.lru_cache(maxsize=PARSED_TEXTS)(self._parsed)
@@ -190,7 +188,7 @@ class Query:
             datasets = self._store.datasets.list(projects)
         snapshot = held.snapshot = self._store.snapshot(names, projects, covering)
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
-        read = reader_of(snapshot, self._leaves, projects)
+        read = reader_of(snapshot)
         plan = Binder(Binding(read, catalog, datasets)).bind(tree)
         for rebuilt in plan.rebuilt:
             rebuilt.scan.objects[rebuilt.path[0]] = None

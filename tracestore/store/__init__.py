@@ -2,7 +2,8 @@
 
 from tracestore.store.catalog.api_keys import ApiKey, KeyRing
 from tracestore.store.catalog.datasets import Dataset, DatasetVersion
-from tracestore.store.catalog.path_ids import PathRow
+from tracestore.store.catalog.path_ids import Leaf, PathRow
+from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.check import CheckReport
 from tracestore.store.clock import Clock
 from tracestore.store.core import Fault
@@ -10,14 +11,22 @@ from tracestore.store.datasets.dataset_rows import DatasetRow, make_row
 from tracestore.store.datasets.datasets import DatasetReport, Datasets
 from tracestore.store.datasets.experiments import Experiment, Experiments
 from tracestore.store.files.filesystem import FileSystem
-from tracestore.store.read.snapshot import SegmentRef, Snapshot, TableSnapshot
+from tracestore.store.patches.log import NO_PATCHES, PatchView
+from tracestore.store.patches.rows import Overlay, leaf_columns, put_back
+from tracestore.store.read.leaf_lookup import LeafLookup
+from tracestore.store.read.segment_patches import SegmentPatches
+from tracestore.store.read.segment_ref import SegmentRef
+from tracestore.store.read.snapshot import Snapshot
+from tracestore.store.read.table_snapshot import TableSnapshot
 from tracestore.store.rewrite.compaction import CompactionReport
 from tracestore.store.rewrite.deletes import DeleteReport
+from tracestore.store.segments.leaf_arrays import Mask
 from tracestore.store.stats import StoreStats
 from tracestore.store.store import Store
 from tracestore.store.write.ingest_report import IngestReport
 
 __all__ = [
+    "NO_PATCHES",
     "ApiKey",
     "CheckReport",
     "Clock",
@@ -34,11 +43,20 @@ __all__ = [
     "FileSystem",
     "IngestReport",
     "KeyRing",
+    "Leaf",
+    "LeafLookup",
+    "Mask",
+    "Overlay",
+    "PatchView",
     "PathRow",
+    "SegmentPatches",
     "SegmentRef",
+    "SegmentRow",
     "Snapshot",
     "Store",
     "StoreStats",
     "TableSnapshot",
+    "leaf_columns",
     "make_row",
+    "put_back",
 ]

@@ -22,6 +22,7 @@ from tracestore.store.memory.recent_spans import RecentSpans
 from tracestore.store.patches.log import PatchLog
 from tracestore.store.patches.lookup import PatchPlaces
 from tracestore.store.segments.index import SegmentIndex
+from tracestore.store.segments.leaf_arrays import LeafArrays
 from tracestore.store.segments.tail_cache import TailCache
 from tracestore.store.segments.writer import SegmentStore
 from tracestore.store.settings import Settings
@@ -90,6 +91,7 @@ class Core:
             settings.recent_keys, settings.recent_seconds, settings.clock, self._recent_segments
         )
         self.tails = TailCache(catalog)
+        self.leaf_arrays = LeafArrays(self.tails)
         self.patching = threading.Lock()
         self.patches = PatchLog()
         self.patch_places = PatchPlaces(self.patches.key_maker)

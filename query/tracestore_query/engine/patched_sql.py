@@ -13,9 +13,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from tracestore.store import SegmentRef
-from tracestore_query.plan.patched_data import field_of, has_leaf
-from tracestore_query.plan.plan import EVER, Leaf, PatchedSegment, Scan
+from tracestore.store import SegmentPatches, SegmentRef
+from tracestore_query.plan.patched_data import field_of
+from tracestore_query.plan.plan import EVER, Leaf, Scan
 
 OVERFLOW: Final = "_overflow"
 
@@ -48,16 +48,16 @@ def beside(
     patched = scan.patched[segment.uri]
     for leaf, column in patched_leaves(scan):
         name = names[leaf]
-        if not has_leaf(patched, name) and name not in segment.leaf_columns:
+        if not patched.has_leaf(name) and name not in segment.leaf_columns:
             continue
-        whole = patched.whole(name)
+        whole = patched.column(name)
         if whole is None:
             return None
         found[column] = whole
     low, high = scan.time_range
     if scan.time_range == EVER or low <= segment.min_time_ns <= segment.max_time_ns < high:
         return Beside(found)
-    start, stop = patched.between(low, high)
+    start, stop = patched.rows_between(low, high)
     return Beside(
         {name: each.slice(start, stop - start) for name, each in found.items()}, (start, stop)
     )
@@ -105,7 +105,7 @@ def joined(
 
 
 def _rows(
-    uri: str, segment: PatchedSegment, columns: Sequence[tuple[str, str, pa.DataType]]
+    uri: str, segment: SegmentPatches, columns: Sequence[tuple[str, str, pa.DataType]]
 ) -> pa.Table:
     overlay = segment.overlay
     count = len(overlay.rows)

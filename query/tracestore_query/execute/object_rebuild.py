@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracestore.store import SegmentRef
-from tracestore.store.patches.rows import put_back
+from tracestore.store import SegmentPatches, SegmentRef, put_back
 from tracestore.variant import TABLES, parse_leaf_name
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
@@ -17,7 +16,7 @@ from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
 from tracestore_query.engine.duckdb import unshredded
 from tracestore_query.engine.moved_rows import with_moved
 from tracestore_query.execute.file_rows import FileRows, Numbers
-from tracestore_query.plan.plan import PatchedSegment, Rebuilt, Scan
+from tracestore_query.plan.plan import Rebuilt, Scan
 
 OVERFLOW = "_overflow"
 SPANS = TABLES["spans"]
@@ -106,7 +105,7 @@ class Rebuilder:
 
 
 def _by_patches(
-    table: pa.Table, numbers: Numbers, patched: PatchedSegment | None, scan: Scan
+    table: pa.Table, numbers: Numbers, patched: SegmentPatches | None, scan: Scan
 ) -> Iterator[tuple[pa.Table, Numbers]]:
     """Yields rows and their positions: those without patches, then those with, which have their leaves elsewhere."""
     every = np.arange(len(numbers))

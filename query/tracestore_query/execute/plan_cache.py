@@ -13,9 +13,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from tracestore.store import Snapshot
-from tracestore.store.catalog.segment_row import SegmentRow
-from tracestore.store.patches.log import NONE, PatchView
+from tracestore.store import NO_PATCHES, PatchView, SegmentRow, Snapshot
 from tracestore_query.execute.execution import Statement
 from tracestore_query.language.parameters import Parameters, values_again
 from tracestore_query.plan.plan import Plan
@@ -101,11 +99,11 @@ class PreparedQueries:
         if kept is None or kept.version != snapshot.version:
             return False
         for table, view in snapshot.tables.items():
-            _, rows, memory = view.parts()
+            rows = view.segment_rows
             before = kept.segments.get(table, ())
-            if memory or len(rows) != len(before):
+            if view.has_memory_rows or len(rows) != len(before):
                 return False
-            if not view.patches.is_same(kept.patches.get(table, NONE)):
+            if not view.patches.is_same(kept.patches.get(table, NO_PATCHES)):
                 return False
             if any(row is not old for row, old in zip(rows, before, strict=True)):
                 return False
@@ -117,10 +115,9 @@ class PreparedQueries:
         # Functions have one owner, the catalog changes without the segments, and memory is not ours to keep.
         if not prepared.lasting or plan.objects or plan.tables:
             return
-        parts = {table: view.parts() for table, view in snapshot.tables.items()}
-        if any(memory for _, _, memory in parts.values()):
+        if any(view.has_memory_rows for view in snapshot.tables.values()):
             return
-        segments = {table: rows for table, (_, rows, _) in parts.items()}
+        segments = {table: view.segment_rows for table, view in snapshot.tables.items()}
         patches = {table: view.patches for table, view in snapshot.tables.items()}
         gone = []
         with self._lock:

@@ -5,29 +5,20 @@ Costs nothing for fields that no patch changes.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pyarrow as pa
 
-from tracestore.store import TableSnapshot
-from tracestore.store.patches.rows import leaf_columns
-from tracestore.store.read.patched import overlay, patched_memtable, rows_between, whole_column
+from tracestore.store import SegmentPatches, TableSnapshot, leaf_columns
 from tracestore.variant import LEAF_TYPES, format_path, parse_leaf_name
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
-from tracestore_query.plan.plan import PatchedSegment, Scan
+from tracestore_query.plan.plan import Scan
 
 
 def field_of(path: str) -> str:
     """Returns the field that a path's text begins with."""
     return path.partition(".")[0]
-
-
-def has_leaf(segment: PatchedSegment, name: str) -> bool:
-    """Tells whether a patched row of a segment may have a leaf, by its column's name."""
-    return name in segment.overlay.table.schema.names
 
 
 class PatchedData:
@@ -36,7 +27,7 @@ class PatchedData:
     def __init__(self, view: TableSnapshot) -> None:
         self._view = view
         self._fields = view.patches.fields
-        self._by_fields: dict[frozenset[str], dict[int, PatchedSegment]] = {}
+        self._by_fields: dict[frozenset[str], dict[int, SegmentPatches]] = {}
         self._leaves: dict[str, dict[str, set[str]]] = {}
 
     def fields_of(self, scan: Scan) -> frozenset[str]:
@@ -50,12 +41,12 @@ class PatchedData:
             wanted |= set(MOVED_COLUMNS)
         return self._fields & wanted
 
-    @functools.cached_property
+    @property
     def memtable(self) -> tuple[pa.Table, ...]:
         """Returns the rows that are in no segment, patches merged."""
-        return patched_memtable(self._view)
+        return self._view.patched_memtable
 
-    def segments(self, fields: frozenset[str]) -> dict[int, PatchedSegment]:
+    def segments(self, fields: frozenset[str]) -> dict[int, SegmentPatches]:
         """Returns the segments with rows whose fields are patched, by place in the snapshot."""
         if not fields:
             return {}
@@ -63,23 +54,21 @@ class PatchedData:
         if found is None:
             found = self._by_fields[fields] = {}
             for place, segment in enumerate(self._view.segments):
-                rows = overlay(self._view, segment, fields)
-                if rows is not None:
-                    whole = functools.partial(whole_column, self._view, segment, fields, rows)
-                    between = functools.partial(rows_between, self._view, segment)
-                    found[place] = PatchedSegment(rows, whole, between)
+                patches = self._view.patches_of(segment, fields)
+                if patches is not None:
+                    found[place] = patches
         return found
 
-    def scanned(self, scan: Scan) -> dict[int, PatchedSegment]:
+    def scanned(self, scan: Scan) -> dict[int, SegmentPatches]:
         """Returns the segments with rows that patches change for a scan, by place in the snapshot."""
         found = self.segments(scan.patched_fields)
         if scan.trace_ids is None:
             return found
         narrowed = {}
         for place, each in found.items():
-            rows = each.overlay.of_traces(scan.trace_ids)
-            if rows is not None:
-                narrowed[place] = replace(each, overlay=rows)
+            of_traces = each.of_traces(scan.trace_ids)
+            if of_traces is not None:
+                narrowed[place] = of_traces
         return narrowed
 
     def tables(self, path: str) -> tuple[pa.Table, ...]:

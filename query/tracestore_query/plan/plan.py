@@ -6,14 +6,12 @@ over that scan's leaves. An engine turns scans into its own reads; `scan_sql` do
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 from sqlglot import exp
 
-from tracestore.store import SegmentRef
-from tracestore.store.patches.rows import Overlay
+from tracestore.store import SegmentPatches, SegmentRef
 
 EVER = (-(2**63), 2**63 - 1)
 """The time range that leaves nothing out."""
@@ -44,22 +42,6 @@ class FoundRows:
 
     path: str
     table: pa.Table
-
-
-@dataclass(frozen=True, slots=True)
-class PatchedSegment:
-    """Is the patched rows of a segment.
-
-    Attributes:
-        overlay: the rows, with all leaves of the fields that are wanted.
-        whole: gives a leaf's column over all rows of the segment, patches merged, by the column's name; None
-            where that would take more memory than it may.
-        between: gives the half-open range of the rows in a time range, in nanoseconds.
-    """
-
-    overlay: Overlay
-    whole: Callable[[str], pa.Array | None]
-    between: Callable[[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +106,7 @@ class Scan:
     trace_ids: frozenset[str] | None = None
     ends: Ends | None = None
     cuts: dict[str, tuple[int, int]] = field(default_factory=dict)
-    patched: dict[str, PatchedSegment] = field(default_factory=dict)
+    patched: dict[str, SegmentPatches] = field(default_factory=dict)
     patched_fields: frozenset[str] = frozenset()
 
     @property

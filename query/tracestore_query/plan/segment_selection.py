@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tracestore.store import SegmentRef, Snapshot, TableSnapshot
-from tracestore.store.read.leaf_lookup import LeafCache, LeafLookup, Mask
+from tracestore.store import Mask, SegmentRef, Snapshot, TableSnapshot
 from tracestore.variant import leaf_name, parse_path
 from tracestore_query.plan.null_leaves import only_null
-from tracestore_query.plan.patched_data import PatchedData, field_of, has_leaf
+from tracestore_query.plan.patched_data import PatchedData, field_of
 from tracestore_query.plan.plan import EVER, Leaf, Scan, TailGroup
 from tracestore_query.plan.top_n import cuts, needed_segments
 
@@ -26,10 +25,9 @@ def physical(leaf: Leaf) -> str:
 class TableReader:
     """Is one table of a snapshot as the binder and the planner see it."""
 
-    def __init__(self, view: TableSnapshot, lookup: LeafLookup, total: int) -> None:
+    def __init__(self, view: TableSnapshot) -> None:
         self._view = view
-        self._lookup = lookup
-        self._total = total
+        self._lookup = view.leaves
         self._null_only: dict[str, bool] = {}
         self._patches = PatchedData(view)
 
@@ -78,7 +76,7 @@ class TableReader:
             some = np.zeros(len(segments), np.bool_)
             for leaf in leaves:
                 some |= self._lookup.column_segments(leaf) | self._lookup.tail_segments(leaf)
-                some[[at for at, each in patched.items() if has_leaf(each, physical(leaf))]] = True
+                some[[at for at, each in patched.items() if each.has_leaf(physical(leaf))]] = True
             kept &= some
         if scan.ends is not None:
             within = [segments[place] for place in np.flatnonzero(kept).tolist()]
@@ -97,7 +95,7 @@ class TableReader:
             TailGroup(tuple(segments[place] for place in places), leaves, needed)
             for (leaves, needed), places in groups
         )
-        scan.pruned = self._total - int(kept.sum())
+        scan.pruned = self._view.total_segments - int(kept.sum())
         scan.memtable = self._patches.memtable if fields else self._view.memtable
 
     def _tail_groups(
@@ -135,14 +133,11 @@ class TableReader:
         return tuple(self._view.segments[place] for place in np.flatnonzero(mask))
 
 
-def reader_of(
-    snapshot: Snapshot, cache: LeafCache, projects: Collection[str] | None
-) -> Callable[[str], TableReader]:
+def reader_of(snapshot: Snapshot) -> Callable[[str], TableReader]:
     """Returns what gives a table's data; each table is looked at once, when first asked for."""
 
     @functools.cache
     def read(table: str) -> TableReader:
-        view = snapshot.tables[table]
-        return TableReader(view, cache.look_at(view), cache.total(view, projects))
+        return TableReader(snapshot.tables[table])
 
     return read

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from tracestore.segment.read import SegmentFile
 from tracestore.store.catalog.datasets import Dataset
 from tracestore.store.core import Core
-from tracestore.store.read.snapshot import TableSnapshot, take_snapshot
+from tracestore.store.read.snapshot import take_snapshot
+from tracestore.store.read.table_snapshot import TableSnapshot
 
 TABLE: Final = "dataset_rows"
 

@@ -118,7 +118,7 @@ class PatchView:
         )
 
 
-NONE: Final = PatchView({})
+NO_PATCHES: Final = PatchView({})
 
 
 class PatchLog:

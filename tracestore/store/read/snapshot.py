@@ -1,4 +1,4 @@
-"""A consistent view of the store: segments after pruning, memtable rows, and the type of every path."""
+"""A consistent view of the store: the segments that are left after pruning, and the rows in memory."""
 
 from __future__ import annotations
 
@@ -10,181 +10,20 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import pyarrow as pa
 
 from tracestore.errors import StoreClosedError, UnsupportedPayloadError
-from tracestore.segment.read import SegmentFile
 from tracestore.segment.tables import SEGMENT_TABLES
-from tracestore.store.catalog.path_ids import Leaf, OwnedPaths, column_of, types_by_path
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
-from tracestore.store.files import filenames
 from tracestore.store.files.leases import Lease
 from tracestore.store.memory.memtable import Memtable
-from tracestore.store.patches.log import NONE, PatchView
+from tracestore.store.patches.log import NO_PATCHES
+from tracestore.store.read.table_snapshot import TableSnapshot
 from tracestore.store.segments.index import SegmentGroup, TimeRange
 
 
-class SegmentRef:
-    """Names one segment to read. Times are nanoseconds since 1970, both included."""
-
-    def __init__(self, core: Core, row: SegmentRow) -> None:
-        # No more than this: a snapshot makes one for each of its segments, and few are asked anything.
-        self._core = core
-        self._row = row
-
-    def __repr__(self) -> str:
-        return f"SegmentRef({self._row.place!r}, rows={self.rows})"
-
-    @property
-    def segment_id(self) -> str:
-        """Returns the ULID in the file's name."""
-        return self._row.segment_id
-
-    @property
-    def table(self) -> str:
-        """Returns the table."""
-        return self._row.table
-
-    @property
-    def project(self) -> str:
-        """Returns the project."""
-        return self._row.project
-
-    @property
-    def rows(self) -> int:
-        """Returns how many rows it has."""
-        return self._row.rows
-
-    @property
-    def bytes(self) -> int:
-        """Returns the bytes of its file."""
-        return self._row.bytes
-
-    @property
-    def min_time_ns(self) -> int:
-        """Returns the time of its first row."""
-        return self._row.min_time_ns
-
-    @property
-    def max_time_ns(self) -> int:
-        """Returns the time of its last row."""
-        return self._row.max_time_ns
-
-    @property
-    def uri(self) -> str:
-        """Returns the local path of the segment file; fetches it from an object store if need be."""
-        return self._core.segments.files.local_name(self._row.place)
-
-    @property
-    def local_path(self) -> Path:
-        """Returns the same as a path."""
-        return self._core.segments.files.local(self._row.place)
-
-    @property
-    def tail_uri(self) -> str | None:
-        """Returns the local path of the tail sidecar, None where there is none."""
-        if self._row.tail_bytes is None:
-            return None
-        return self._core.segments.files.local_name(filenames.tail_key(self._row.place))
-
-    @functools.cached_property
-    def leaf_columns(self) -> frozenset[str]:
-        """Returns the names of the segment's leaf columns."""
-        leaves = self._paths().leaves
-        return frozenset(column_of(leaves[number]) for number in self._row.leaf_ids.tolist())
-
-    @functools.cached_property
-    def tail_paths(self) -> Mapping[str, frozenset[str]]:
-        """Returns the types in the tail by path text."""
-        if self._row.unlisted_paths:
-            return self._listed_by_file()
-        ids, _ = self._core.tails.get([self._row])[self.segment_id]
-        leaves = self._paths().leaves
-        found = types_by_path({leaves[number]: 1 for number in ids.tolist()})
-        return {path: frozenset(types) for path, types in found.items()}
-
-    def _paths(self) -> OwnedPaths:
-        return self._core.catalog.paths.of((self.table, self.project))
-
-    def _listed_by_file(self) -> dict[str, frozenset[str]]:
-        # The catalog's bound of paths left some out; the sidecar itself names all of them.
-        place = filenames.tail_key(self._row.place)
-        with SegmentFile(self._core.segments.files.local(place)) as file:
-            pairs = file.columns(["path", "type"]).group_by(["path", "type"]).aggregate([])
-        found: dict[str, set[str]] = {}
-        for path, kind in zip(pairs["path"].to_pylist(), pairs["type"].to_pylist(), strict=True):
-            found.setdefault(path, set()).add(kind)
-        return {path: frozenset(kinds) for path, kinds in found.items()}
-
-
-class TableSnapshot:
-    """Is one table of a snapshot. `patches` are in no segment yet; `patched_snapshot` merges them."""
-
-    def __init__(
-        self,
-        core: Core,
-        table: str,
-        rows: Sequence[SegmentRow],
-        memory: Sequence[tuple[Memtable, int]],
-        patches: PatchView,
-    ) -> None:
-        self._core = core
-        self._rows = tuple(rows)
-        self._memory = tuple(memory)
-        self.table = table
-        self.patches = patches
-        self.segments: tuple[SegmentRef, ...] = tuple(SegmentRef(core, row) for row in rows)
-
-    def parts(
-        self,
-    ) -> tuple[Core, tuple[SegmentRow, ...], tuple[tuple[Memtable, int], ...]]:
-        """Returns what it is made of, for other modules of the store: segments, and memtables with their marks."""
-        return self._core, self._rows, self._memory
-
-    @functools.cached_property
-    def memtable(self) -> tuple[pa.Table, ...]:
-        """Returns the rows that are in no segment yet, as shredded tables."""
-        tables: list[pa.Table] = []
-        for memtable, stop in self._memory:
-            tables += memtable.read(stop)
-        return tuple(tables)
-
-    @functools.cached_property
-    def leaf_types(self) -> Mapping[str, Mapping[str, int]]:
-        """Returns rows by type by path text, over the snapshot's segments and memtables.
-
-        Counts of a memtable may include a few rows that are not visible yet.
-        """
-        leaves: dict[Leaf, int] = {}
-        for project in {row.project for row in self._rows}:
-            owned = self._core.catalog.paths.of((self.table, project))
-            for number, rows in self._counts(project).items():
-                leaf = owned.leaves[number]
-                leaves[leaf] = leaves.get(leaf, 0) + rows
-        for memtable, stop in self._memory:
-            if stop:
-                for leaf, rows in memtable.leaf_counts().items():
-                    leaves[leaf] = leaves.get(leaf, 0) + rows
-        return types_by_path(leaves)
-
-    def _counts(self, project: str) -> dict[int, int]:
-        rows = [row for row in self._rows if row.project == project]
-        ids = [row.leaf_ids for row in rows]
-        counts = [row.leaf_rows for row in rows]
-        for tail_ids, tail_counts in self._core.tails.get(rows).values():
-            ids.append(tail_ids)
-            counts.append(tail_counts)
-        every = np.concatenate(ids)
-        if len(every) == 0:
-            return {}
-        totals = np.bincount(every, weights=np.concatenate(counts))
-        present = np.flatnonzero(totals)
-        return dict(zip(present.tolist(), totals[present].astype(np.int64).tolist(), strict=True))
-
-
 class Snapshot:
-    """Keeps the files of its segments until closed; a context manager.
+    """The store as of one moment; keeps the files of its segments until closed. A context manager.
 
     Attributes:
         tables: what to read, by table name.
@@ -252,7 +91,8 @@ def take_snapshot(
             table,
             view.chosen[table],
             view.memory[table],
-            view.patches if table == "spans" else NONE,
+            view.patches if table == "spans" else NO_PATCHES,
+            view.totals[table],
         )
         for table in tables
     }
@@ -260,7 +100,7 @@ def take_snapshot(
 
 
 class _View:
-    """Is what a snapshot would show, as of one moment; its segments are not pinned before `pin`."""
+    """What a snapshot would show, as of one moment; its segments are not pinned before `pin`."""
 
     def __init__(
         self,
@@ -280,6 +120,10 @@ class _View:
             self.version = core.version
             self.faults = tuple(core.faults)
             core.last_read_s = core.clock.elapsed_s()
+        self.totals = {
+            table: sum(len(group.rows) for group in by_project.values())
+            for table, by_project in groups.items()
+        }
         self.chosen: dict[str, list[SegmentRow]] = {}
         for table, found in groups.items():
             rows = [row for group in found.values() for row in group.in_range(time_range)]

@@ -1,0 +1,106 @@
+"""One segment of a snapshot: where its file is, and what it holds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+from tracestore.segment.read import SegmentFile
+from tracestore.store.catalog.path_ids import OwnedPaths, column_of, types_by_path
+from tracestore.store.catalog.segment_row import SegmentRow
+from tracestore.store.core import Core
+from tracestore.store.files import filenames
+
+
+class SegmentRef:
+    """A segment to read. Times are nanoseconds since 1970, both included."""
+
+    def __init__(self, core: Core, row: SegmentRow) -> None:
+        # No more than this: a snapshot makes one for each of its segments, and few are asked anything.
+        self._core = core
+        self.row = row
+
+    def __repr__(self) -> str:
+        return f"SegmentRef({self.row.place!r}, rows={self.rows})"
+
+    @property
+    def segment_id(self) -> str:
+        """Returns the ULID in the file's name."""
+        return self.row.segment_id
+
+    @property
+    def table(self) -> str:
+        """Returns the table."""
+        return self.row.table
+
+    @property
+    def project(self) -> str:
+        """Returns the project."""
+        return self.row.project
+
+    @property
+    def rows(self) -> int:
+        """Returns how many rows it has."""
+        return self.row.rows
+
+    @property
+    def bytes(self) -> int:
+        """Returns the bytes of its file."""
+        return self.row.bytes
+
+    @property
+    def min_time_ns(self) -> int:
+        """Returns the time of its first row."""
+        return self.row.min_time_ns
+
+    @property
+    def max_time_ns(self) -> int:
+        """Returns the time of its last row."""
+        return self.row.max_time_ns
+
+    @property
+    def uri(self) -> str:
+        """Returns the local path of the segment file; fetches it from an object store if need be."""
+        return self._core.segments.files.local_name(self.row.place)
+
+    @property
+    def local_path(self) -> Path:
+        """Returns the same as a path."""
+        return self._core.segments.files.local(self.row.place)
+
+    @property
+    def tail_uri(self) -> str | None:
+        """Returns the local path of the tail sidecar, None where there is none."""
+        if self.row.tail_bytes is None:
+            return None
+        return self._core.segments.files.local_name(filenames.tail_key(self.row.place))
+
+    @functools.cached_property
+    def leaf_columns(self) -> frozenset[str]:
+        """Returns the names of the segment's leaf columns."""
+        leaves = self._paths().leaves
+        return frozenset(column_of(leaves[number]) for number in self.row.leaf_ids.tolist())
+
+    @functools.cached_property
+    def tail_paths(self) -> Mapping[str, frozenset[str]]:
+        """Returns the types in the tail by path text."""
+        if self.row.unlisted_paths:
+            return self._listed_by_file()
+        ids, _ = self._core.tails.get([self.row])[self.segment_id]
+        leaves = self._paths().leaves
+        found = types_by_path({leaves[number]: 1 for number in ids.tolist()})
+        return {path: frozenset(types) for path, types in found.items()}
+
+    def _paths(self) -> OwnedPaths:
+        return self._core.catalog.paths.of((self.table, self.project))
+
+    def _listed_by_file(self) -> dict[str, frozenset[str]]:
+        # The catalog's bound of paths left some out; the sidecar itself names all of them.
+        place = filenames.tail_key(self.row.place)
+        with SegmentFile(self._core.segments.files.local(place)) as file:
+            pairs = file.columns(["path", "type"]).group_by(["path", "type"]).aggregate([])
+        found: dict[str, set[str]] = {}
+        for path, kind in zip(pairs["path"].to_pylist(), pairs["type"].to_pylist(), strict=True):
+            found.setdefault(path, set()).add(kind)
+        return {path: frozenset(kinds) for path, kinds in found.items()}

@@ -1,0 +1,117 @@
+"""One table of a snapshot: its segments, its rows in memory, the types of its paths, its patched rows."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from tracestore.store.catalog.path_ids import Leaf, types_by_path
+from tracestore.store.catalog.segment_row import SegmentRow
+from tracestore.store.core import Core
+from tracestore.store.memory.memtable import Memtable
+from tracestore.store.patches.log import PatchView
+from tracestore.store.read.leaf_lookup import LeafLookup, look_up_leaves
+from tracestore.store.read.segment_patches import SegmentPatches
+from tracestore.store.read.segment_ref import SegmentRef
+
+
+class TableSnapshot:
+    """One table of a snapshot.
+
+    Attributes:
+        table: the table's name.
+        segments: those that the snapshot reads.
+        segment_rows: what the catalog knows of them; the row of a segment is one object as long as it lives.
+        patches: changes of spans that are in no segment yet.
+        total_segments: how many segments the snapshot's projects have, those that pruning left out included.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        table: str,
+        rows: Sequence[SegmentRow],
+        memory: Sequence[tuple[Memtable, int]],
+        patches: PatchView,
+        total_segments: int,
+    ) -> None:
+        self._core = core
+        self._memory = tuple(memory)
+        self.table = table
+        self.patches = patches
+        self.total_segments = total_segments
+        self.segment_rows = tuple(rows)
+        self.segments: tuple[SegmentRef, ...] = tuple(SegmentRef(core, row) for row in rows)
+
+    @property
+    def has_memory_rows(self) -> bool:
+        """Returns whether some rows are in no segment yet."""
+        return bool(self._memory)
+
+    @functools.cached_property
+    def memtable(self) -> tuple[pa.Table, ...]:
+        """Returns the rows that are in no segment yet, as shredded tables, without patches."""
+        tables: list[pa.Table] = []
+        for memtable, stop in self._memory:
+            tables += memtable.read(stop)
+        return tuple(tables)
+
+    @functools.cached_property
+    def patched_memtable(self) -> tuple[pa.Table, ...]:
+        """Returns the rows that are in no segment yet, with the patches merged."""
+        if not self.patches.lists:
+            return self.memtable
+        tables: list[pa.Table] = []
+        for memtable, stop in self._memory:
+            project_patches = self.patches.lists.get(memtable.project)
+            chunks = memtable.read(stop)
+            if project_patches is not None:
+                lookup = self._core.patch_places
+                chunks = [lookup.patched_chunk(chunk, *project_patches) for chunk in chunks]
+            tables += chunks
+        return tuple(tables)
+
+    def patches_of(self, segment: SegmentRef, fields: frozenset[str]) -> SegmentPatches | None:
+        """Returns the patched rows of a segment, None where no patch changes one of the fields there."""
+        return SegmentPatches.of(self._core, self.patches, segment, fields)
+
+    @functools.cached_property
+    def leaves(self) -> LeafLookup:
+        """Returns which segments hold a leaf. Costs little for each path that is asked for."""
+        memtables = [memtable for memtable, _ in self._memory]
+        return look_up_leaves(self._core, self.table, self.segments, memtables)
+
+    @functools.cached_property
+    def leaf_types(self) -> Mapping[str, Mapping[str, int]]:
+        """Returns rows by type by path text, over the snapshot's segments and memtables.
+
+        Counts of a memtable may include a few rows that are not visible yet.
+        """
+        leaves: dict[Leaf, int] = {}
+        for project in {row.project for row in self.segment_rows}:
+            owned = self._core.catalog.paths.of((self.table, project))
+            for number, rows in self._counts(project).items():
+                leaf = owned.leaves[number]
+                leaves[leaf] = leaves.get(leaf, 0) + rows
+        for memtable, stop in self._memory:
+            if stop:
+                for leaf, rows in memtable.leaf_counts().items():
+                    leaves[leaf] = leaves.get(leaf, 0) + rows
+        return types_by_path(leaves)
+
+    def _counts(self, project: str) -> dict[int, int]:
+        rows = [row for row in self.segment_rows if row.project == project]
+        ids = [row.leaf_ids for row in rows]
+        counts = [row.leaf_rows for row in rows]
+        for tail_ids, tail_counts in self._core.tails.get(rows).values():
+            ids.append(tail_ids)
+            counts.append(tail_counts)
+        every = np.concatenate(ids)
+        if len(every) == 0:
+            return {}
+        totals = np.bincount(every, weights=np.concatenate(counts))
+        present = np.flatnonzero(totals)
+        return dict(zip(present.tolist(), totals[present].astype(np.int64).tolist(), strict=True))
