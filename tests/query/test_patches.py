@@ -206,9 +206,13 @@ def test_a_kept_plan_does_not_outlive_a_patch(tmp_path: Path) -> None:
     ("name", "value"),
     [
         ("tracestore_query.engine.scan_sql.MAX_BESIDE", 1),
-        ("tracestore.store.patches.lookup.MAX_COLUMN_BYTES", 0),
+        ("tracestore.store.patches.merged.MAX_COLUMN_BYTES", 0),
         ("tracestore.store.patches.lookup.MAX_KEY_BYTES", 0),
-        ("tracestore.store.patches.lookup.MAX_OVERLAYS", 0),
+        ("tracestore.store.patches.lookup.MAX_PATCHED_ROWS", 0),
+        ("tracestore.store.patches.lookup.MAX_CHUNKS", 0),
+        ("tracestore.store.patches.merged.MAX_TIME_BYTES", 0),
+        ("tracestore.store.patches.merged.MAX_CHUNKS", 0),
+        ("tracestore.store.patches.merged.MAX_OVERLAY_BYTES", 0),
     ],
 )
 def test_bounds_of_memory_change_no_answer(

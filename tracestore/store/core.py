@@ -7,7 +7,7 @@ WAL's locks, `lock`. `lock` is held for moments only and never while a file is r
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from tracestore.store.memory.generation import Generation
 from tracestore.store.memory.ingest_gate import Gate
 from tracestore.store.memory.recent_spans import RecentSpans
 from tracestore.store.patches.log import PatchLog
-from tracestore.store.patches.lookup import PatchPlaces
+from tracestore.store.patches.lookup import PatchLookup
+from tracestore.store.patches.merged import MergedRows
 from tracestore.store.segments.index import SegmentIndex
 from tracestore.store.segments.leaf_arrays import LeafArrays
 from tracestore.store.segments.tail_cache import TailCache
@@ -57,7 +58,8 @@ class Core:
         generation: the memtables that take rows.
         frozen: generations being flushed, oldest first.
         patches: changes of spans that are not folded in yet; `patching` is held while some are added.
-        patch_places: which rows they change.
+        patch_lookup: which rows they change.
+        merged: those rows with their patches.
         pins: open snapshots by segment id; the files of pinned segments are kept.
         changed: notified when a flush ends or work arrives; its lock is `lock`.
     """
@@ -94,7 +96,8 @@ class Core:
         self.leaf_arrays = LeafArrays(self.tails)
         self.patching = threading.Lock()
         self.patches = PatchLog()
-        self.patch_places = PatchPlaces(self.patches.key_maker)
+        self.patch_lookup = PatchLookup(self.patches.key_maker)
+        self.merged = MergedRows(self.patch_lookup)
         self.pins: dict[str, int] = {}
         self.faults: list[Fault] = []
         self.quarantined: dict[str, SegmentRow] = {}
@@ -128,6 +131,16 @@ class Core:
             self.index.apply((), [row.segment_id])
             self.quarantined[row.segment_id] = row
             self.faults.append(Fault(row.place, f"quarantined: {what}"))
+
+    def forget_segments(self, segment_ids: Collection[str]) -> None:
+        """Drops what is cached of segments that are gone."""
+        self.patch_lookup.forget(segment_ids)
+        self.merged.forget(segment_ids)
+
+    def forget_memory(self) -> None:
+        """Drops what is cached of memtables: one of them has become segments."""
+        self.patch_lookup.forget_memory()
+        self.merged.forget_memory()
 
     def _recent_segments(self) -> Iterator[tuple[str, Path, int]]:
         since_ns = self.clock.now_ns() - int(self.settings.recent_seconds * 1e9)

@@ -1,6 +1,6 @@
 """The patches that are in no segment yet: durable in the catalog, and in memory in the order they came.
 
-A list only grows; folding patches in makes a list of what is left. So (list, count) is a view that stays true.
+A project's list only grows; folding patches in makes a list of what is left. So its first patches stay the same.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SPAN_CHARACTERS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Is one change of one span. `created_ns` is unique in a store and names it."""
+    """One change of one span. `created_ns` is unique in a store and names it."""
 
     created_ns: int
     project: str
@@ -44,7 +44,7 @@ class Patch:
 
 
 class KeyMaker:
-    """Makes 64-bit keys of spans that depend on nothing but the span's own ids."""
+    """A maker of 64-bit keys of spans, which depend on nothing but the span's own ids."""
 
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(16)
@@ -69,7 +69,7 @@ class KeyMaker:
 
 
 class ProjectPatches:
-    """Is the patches of one project, oldest first, each with its span's key. Thread-safe: it only grows.
+    """The patches of one project, oldest first, each with its span's key. Thread-safe: it only grows.
 
     Attributes:
         patches: the patches.
@@ -98,31 +98,52 @@ class ProjectPatches:
 
 
 @dataclass(frozen=True, slots=True)
-class PatchView:
-    """Is the patches of some projects as of one moment."""
+class PatchPrefix:
+    """The first `count` patches of a project: what a moment saw of a list that only grows."""
 
-    lists: Mapping[str, tuple[ProjectPatches, int]]
+    owner: ProjectPatches
+    count: int
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Returns the fields that some patch changes; those of newer patches may be among them."""
+        return self.owner.fields
+
+    def keys(self, start: int = 0) -> Keys:
+        """Returns the keys of the patches from a position on."""
+        return self.owner.keys(start, self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class PatchView:
+    """The patches of some projects as of one moment."""
+
+    by_project: Mapping[str, PatchPrefix]
 
     @property
     def fields(self) -> frozenset[str]:
         """Returns the fields that some patch changes."""
-        return frozenset(name for each, _ in self.lists.values() for name in each.fields)
+        return frozenset(name for patches in self.by_project.values() for name in patches.fields)
 
     def is_same(self, other: PatchView) -> bool:
-        """Tells whether two views show the same patches."""
-        if self.lists.keys() != other.lists.keys():
+        """Returns whether two views show the same patches."""
+        if self.by_project.keys() != other.by_project.keys():
             return False
         return all(
-            each is other.lists[name][0] and count == other.lists[name][1]
-            for name, (each, count) in self.lists.items()
+            patches.owner is other.by_project[project].owner
+            and patches.count == other.by_project[project].count
+            for project, patches in self.by_project.items()
         )
 
+
+PatchesByRow = Mapping[int, tuple[Patch, ...]]
+"""The patches of a table's rows by row number, oldest first."""
 
 NO_PATCHES: Final = PatchView({})
 
 
 class PatchLog:
-    """Holds what is not folded in. Not thread-safe: the store locks it.
+    """The patches that are not folded in. Not thread-safe: the store locks it.
 
     Attributes:
         key_maker: makes the keys of spans.
@@ -134,11 +155,11 @@ class PatchLog:
         self.key_maker = KeyMaker()
         self.count = 0
         self.last_ns = 0
-        self._lists: dict[str, ProjectPatches] = {}
+        self._by_project: dict[str, ProjectPatches] = {}
 
     def replace(self, patches: Iterable[Patch]) -> None:
         """Takes what the catalog has in place of all that was known."""
-        self._lists = {}
+        self._by_project = {}
         self.count = self.last_ns = 0
         self.add(sorted(patches, key=lambda patch: patch.created_ns))
 
@@ -150,10 +171,10 @@ class PatchLog:
             self.last_ns = max(self.last_ns, patch.created_ns)
         for project, members in by_project.items():
             keys = self.key_maker.keys(
-                pa.array([each.trace_id for each in members], pa.string()),
-                pa.array([each.span_id for each in members], pa.string()),
+                pa.array([patch.trace_id for patch in members], pa.string()),
+                pa.array([patch.span_id for patch in members], pa.string()),
             )
-            self._lists.setdefault(project, ProjectPatches()).add(members, keys)
+            self._by_project.setdefault(project, ProjectPatches()).add(members, keys)
         self.count += len(patches)
 
     def remove(self, gone: Collection[int]) -> None:
@@ -161,32 +182,33 @@ class PatchLog:
         if not gone:
             return
         gone = set(gone)
-        for project, each in list(self._lists.items()):
-            kept = [at for at, patch in enumerate(each.patches) if patch.created_ns not in gone]
-            if len(kept) == len(each.patches):
+        for project, owner in list(self._by_project.items()):
+            count = len(owner.patches)
+            left = [at for at, patch in enumerate(owner.patches) if patch.created_ns not in gone]
+            if len(left) == count:
                 continue
-            self.count -= len(each.patches) - len(kept)
+            self.count -= count - len(left)
             rest = ProjectPatches()
-            rest.add([each.patches[at] for at in kept], each.keys(0, len(each.patches))[kept])
-            self._lists[project] = rest
-            if not kept:
-                del self._lists[project]
+            rest.add([owner.patches[at] for at in left], owner.keys(0, count)[left])
+            self._by_project[project] = rest
+            if not left:
+                del self._by_project[project]
 
     def view(self, projects: Collection[str] | None) -> PatchView:
         """Returns the patches of projects (None for all) as of now."""
         return PatchView(
             {
-                name: (each, len(each.patches))
-                for name, each in self._lists.items()
-                if projects is None or name in projects
+                project: PatchPrefix(owner, len(owner.patches))
+                for project, owner in self._by_project.items()
+                if projects is None or project in projects
             }
         )
 
-    def of_project(self, project: str) -> tuple[ProjectPatches, int] | None:
+    def of_project(self, project: str) -> PatchPrefix | None:
         """Returns one project's patches as of now, None where it has none."""
-        each = self._lists.get(project)
-        return None if each is None else (each, len(each.patches))
+        owner = self._by_project.get(project)
+        return None if owner is None else PatchPrefix(owner, len(owner.patches))
 
     def all(self) -> list[Patch]:
         """Returns every patch, oldest first in each project."""
-        return [patch for each in self._lists.values() for patch in each.patches]
+        return [patch for owner in self._by_project.values() for patch in owner.patches]

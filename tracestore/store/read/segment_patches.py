@@ -34,14 +34,14 @@ class SegmentPatches:
         cls, core: Core, patches: PatchView, segment: SegmentRef, fields: frozenset[str]
     ) -> SegmentPatches | None:
         """Returns the patched rows of a segment, None where no patch changes one of the fields."""
-        project_patches = patches.lists.get(segment.project)
-        if project_patches is None or not project_patches[0].fields & fields:
+        project_patches = patches.by_project.get(segment.project)
+        if project_patches is None or not project_patches.fields & fields:
             return None
         path = segment.local_path
-        by_row = core.patch_places.in_segment(segment.segment_id, path, *project_patches)
+        by_row = core.patch_lookup.patches_by_row(segment.segment_id, path, project_patches)
         if not by_row:
             return None
-        overlay = core.patch_places.overlay(
+        overlay = core.merged.overlay(
             segment.segment_id, path, segment.leaf_columns, by_row, fields
         )
         return None if overlay is None else cls(segment, fields, overlay, core)
@@ -56,14 +56,14 @@ class SegmentPatches:
         None where the column is larger than what is kept of all columns together. The leaf must have a column
         in the segment or in the overlay; a leaf of the tail has none.
         """
-        return self._core.patch_places.whole_column(
+        return self._core.merged.column(
             self.segment.segment_id, self.segment.local_path, self.fields, self.overlay, name
         )
 
     def rows_between(self, start_ns: int, stop_ns: int) -> tuple[int, int]:
         """Returns the half-open range of the segment's rows whose time is in [start_ns, stop_ns)."""
         time_column = SEGMENT_TABLES[self.segment.table].time_ns_column
-        return self._core.patch_places.rows_between(
+        return self._core.merged.rows_between(
             self.segment.segment_id, self.segment.local_path, time_column, start_ns, stop_ns
         )
 

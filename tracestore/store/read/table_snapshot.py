@@ -62,15 +62,14 @@ class TableSnapshot:
     @functools.cached_property
     def patched_memtable(self) -> tuple[pa.Table, ...]:
         """Returns the rows that are in no segment yet, with the patches merged."""
-        if not self.patches.lists:
+        if not self.patches.by_project:
             return self.memtable
         tables: list[pa.Table] = []
         for memtable, stop in self._memory:
-            project_patches = self.patches.lists.get(memtable.project)
+            patches = self.patches.by_project.get(memtable.project)
             chunks = memtable.read(stop)
-            if project_patches is not None:
-                lookup = self._core.patch_places
-                chunks = [lookup.patched_chunk(chunk, *project_patches) for chunk in chunks]
+            if patches is not None:
+                chunks = [self._core.merged.chunk(chunk, patches) for chunk in chunks]
             tables += chunks
         return tuple(tables)
 

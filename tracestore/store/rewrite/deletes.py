@@ -115,5 +115,5 @@ def drop_whole(core: Core, rows: list[SegmentRow]) -> None:
         core.index.apply((), [row.segment_id for row in rows])
         core.version = applied.version
         core.patches.remove(gone)
-    core.patch_places.forget([row.segment_id for row in rows])
+    core.forget_segments([row.segment_id for row in rows])
     garbage.collect(core)

@@ -7,7 +7,7 @@ and is not merged into one of the copies: else it would be applied twice there.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,7 @@ import pyarrow as pa
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
-from tracestore.store.patches.log import Patch, ProjectPatches
+from tracestore.store.patches.log import Patch, PatchesByRow, PatchPrefix
 from tracestore.store.rewrite.predicate import Predicate
 
 FOLD_SHARE: Final = 0.01
@@ -41,28 +41,28 @@ class Folding:
         if not inputs or inputs[0].table != _TABLE:
             return
         with core.lock:
-            found = core.patches.of_project(inputs[0].project)
-        if found is None:
+            patches = core.patches.of_project(inputs[0].project)
+        if patches is None:
             return
         for row in inputs:
-            self._by_segment[row.segment_id] = dict(_in_segment(core, row, found))
+            self._by_segment[row.segment_id] = dict(_patches_by_row(core, row, patches))
         spans = {
             (patch.trace_id, patch.span_id): patch.created_ns
             for rows in self._by_segment.values()
-            for patches in rows.values()
-            for patch in patches
+            for row_patches in rows.values()
+            for patch in row_patches
         }
         elsewhere = _elsewhere(core, inputs, list(spans))
         gone: set[int] = set()
         for rows in self._by_segment.values():
-            for number, patches in list(rows.items()):
-                if (patches[0].trace_id, patches[0].span_id) in elsewhere:
+            for number, row_patches in list(rows.items()):
+                if (row_patches[0].trace_id, row_patches[0].span_id) in elsewhere:
                     del rows[number]
                 else:
-                    gone |= {patch.created_ns for patch in patches}
+                    gone |= {patch.created_ns for patch in row_patches}
         self.gone = frozenset(gone)
 
-    def of(self, row: SegmentRow) -> Mapping[int, tuple[Patch, ...]]:
+    def of(self, row: SegmentRow) -> PatchesByRow:
         """Returns a segment's patches by row number."""
         return self._by_segment.get(row.segment_id, {})
 
@@ -70,14 +70,14 @@ class Folding:
 def next_fold(core: Core, *, full: bool) -> list[SegmentRow]:
     """Returns the segment whose patches are most worth folding in, alone in a list; `full` takes any."""
     with core.lock:
-        owners = dict(core.patches.view(None).lists)
+        owners = dict(core.patches.view(None).by_project)
         rows = [row for row in core.index.rows() if row.table == _TABLE and row.project in owners]
     now_ns = core.clock.now_ns()
     best: list[SegmentRow] = []
     most = 0
     for row in rows:
         try:
-            by_row = _in_segment(core, row, owners[row.project])
+            by_row = _patches_by_row(core, row, owners[row.project])
         except (CorruptionError, StoreMissingError):
             continue  # whoever merges or asks it reports it
         worth = len(by_row) > most and (full or _is_due(row, by_row, now_ns))
@@ -121,12 +121,12 @@ def of_predicate(core: Core, wanted: Predicate) -> frozenset[int]:
 def before(core: Core, project: str, cutoff_ns: int) -> frozenset[int]:
     """Returns the patches of a project that are older than a time."""
     with core.lock:
-        found = core.patches.of_project(project)
-        patches = list(found[0].patches) if found is not None else []
-    return frozenset(each.created_ns for each in patches if each.created_ns < cutoff_ns)
+        known = core.patches.of_project(project)
+        patches = list(known.owner.patches) if known is not None else []
+    return frozenset(patch.created_ns for patch in patches if patch.created_ns < cutoff_ns)
 
 
-def _is_due(row: SegmentRow, by_row: Mapping[int, tuple[Patch, ...]], now_ns: int) -> bool:
+def _is_due(row: SegmentRow, by_row: PatchesByRow, now_ns: int) -> bool:
     if len(by_row) >= row.rows * FOLD_SHARE:
         return True
     if not by_row or (now_ns - row.created_ns) / 1e9 < FOLD_AFTER_S:
@@ -135,11 +135,9 @@ def _is_due(row: SegmentRow, by_row: Mapping[int, tuple[Patch, ...]], now_ns: in
     return (now_ns - oldest) / 1e9 >= FOLD_AFTER_S
 
 
-def _in_segment(
-    core: Core, row: SegmentRow, found: tuple[ProjectPatches, int]
-) -> Mapping[int, tuple[Patch, ...]]:
+def _patches_by_row(core: Core, row: SegmentRow, patches: PatchPrefix) -> PatchesByRow:
     path = core.segments.files.local(row.place)
-    return core.patch_places.in_segment(row.segment_id, path, *found)
+    return core.patch_lookup.patches_by_row(row.segment_id, path, patches)
 
 
 def _elsewhere(
@@ -175,12 +173,14 @@ def _elsewhere(
             for memtable in generation.memtables()
             if memtable.table == _TABLE and memtable.project == project and memtable.visible
         ]
-    found: set[int] = set()
+    positions: set[int] = set()
     for row in others:
         with contextlib.suppress(CorruptionError, StoreMissingError):
             path = core.segments.files.local(row.place)
-            found |= set(core.patch_places.find_in_segment(row.segment_id, path, keys)[0].tolist())
+            positions |= set(
+                core.patch_lookup.find_in_segment(row.segment_id, path, keys)[0].tolist()
+            )
     for memtable, stop in memory:
         for chunk in memtable.read(stop):
-            found |= set(core.patch_places.rows_of_chunk(chunk, keys)[0].tolist())
-    return {spans[at] for at in found}
+            positions |= set(core.patch_lookup.find_in_chunk(chunk, keys)[0].tolist())
+    return {spans[position] for position in positions}

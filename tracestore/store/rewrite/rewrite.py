@@ -90,7 +90,7 @@ def rewrite(
         core.index.apply(applied.added, [row.segment_id for row in inputs])
         core.version = applied.version
         core.patches.remove(folding.gone)
-    core.patch_places.forget([row.segment_id for row in inputs])
+    core.forget_segments([row.segment_id for row in inputs])
     garbage.collect(core)
     return Rewritten(
         inputs=len(inputs),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,14 +9,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from tracestore.store.bounded_cache import BoundedCache
 from tracestore.store.catalog.path_ids import OwnedPaths, Owner
 from tracestore.store.catalog.segment_row import Ids, SegmentRow
 from tracestore.store.segments.tail_cache import TailCache
 
 Mask = npt.NDArray[np.bool_]
 
-# Sets of segments whose arrays are kept: a few dashboards' worth of time ranges.
-_MAX_SETS: Final = 64
+# Bytes of ids kept, 4 a path and segment: a few dashboards' worth of time ranges over 5,000 segments.
+_MAX_ID_BYTES: Final = 256 * 1024 * 1024
+
+# Sorted path names kept, a reference each.
+_MAX_NAMES: Final = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ class PathIds:
         ends = np.cumsum([len(each) for each in ids_by_segment], dtype=np.int64)
         return cls(ids, ends, present)
 
+    @property
+    def nbytes(self) -> int:
+        """Returns the bytes that the arrays take."""
+        return self.ids.nbytes + self.ends.nbytes + self.present.nbytes
+
     def has(self, path_id: int) -> bool:
         """Returns whether some segment has an id."""
         return path_id < len(self.present) and bool(self.present[path_id])
@@ -54,41 +61,33 @@ class LeafArrays:
 
     def __init__(self, tails: TailCache) -> None:
         self._tails = tails
-        self._lock = threading.Lock()
-        self._sets: OrderedDict[tuple[Owner, tuple[str, ...]], tuple[PathIds, PathIds]] = (
-            OrderedDict()
+        self._sets: BoundedCache[tuple[Owner, tuple[str, ...]], tuple[PathIds, PathIds]] = (
+            BoundedCache(_MAX_ID_BYTES, lambda arrays: arrays[0].nbytes + arrays[1].nbytes)
         )
-        self._names: dict[Owner, tuple[tuple[int, int, int], list[str]]] = {}
+        self._names: BoundedCache[Owner, tuple[tuple[int, int, int], list[str]]] = BoundedCache(
+            _MAX_NAMES, lambda cached: 1 + len(cached[1])
+        )
 
     def of_segments(self, owner: Owner, rows: Sequence[SegmentRow]) -> tuple[PathIds, PathIds]:
         """Returns the ids of the leaf columns and of the tails of a project's segments."""
-        key = (owner, tuple(row.segment_id for row in rows))
-        with self._lock:
-            cached = self._sets.get(key)
-            if cached is not None:
-                self._sets.move_to_end(key)
-                return cached
-        tails = self._tails.get(rows)
-        arrays = (
-            PathIds.of([row.leaf_ids for row in rows]),
-            PathIds.of([tails[row.segment_id][0] for row in rows]),
-        )
-        with self._lock:
-            self._sets[key] = arrays
-            while len(self._sets) > _MAX_SETS:
-                self._sets.popitem(last=False)
-        return arrays
+
+        def read() -> tuple[PathIds, PathIds]:
+            tails = self._tails.get(rows)
+            return (
+                PathIds.of([row.leaf_ids for row in rows]),
+                PathIds.of([tails[row.segment_id][0] for row in rows]),
+            )
+
+        return self._sets.get_or_make((owner, tuple(row.segment_id for row in rows)), read)
 
     def sorted_names(self, owner: Owner, paths: OwnedPaths) -> list[str]:
         """Returns the path names of a project, sorted."""
         # Ids only grow: the last one tells whether there are new paths.
         path_ids = list(paths.leaves)
         state = (id(paths), len(path_ids), path_ids[-1] if path_ids else 0)
-        with self._lock:
-            cached = self._names.get(owner)
-            if cached is not None and cached[0] == state:
-                return cached[1]
-        names = sorted({path for path, _ in list(paths.leaves.values())})
-        with self._lock:
-            self._names[owner] = (state, names)
+        _, names = self._names.get_or_renew(
+            owner,
+            lambda cached: cached[0] == state,
+            lambda _: (state, sorted({path for path, _ in list(paths.leaves.values())})),
+        )
         return names

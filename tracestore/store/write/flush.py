@@ -135,7 +135,7 @@ def _write_oldest(core: Core) -> int:
         core.frozen.remove(generation)
         core.flush_error = None
         core.changed.notify_all()
-    core.patch_places.forget_memory()
+    core.forget_memory()
     remove_log_files(core, generation.next_sequence)
     return len(written)
 
