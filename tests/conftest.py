@@ -1,15 +1,43 @@
-"""Sets up what all tests share: hypothesis profiles.
+"""Sets up what all tests share: hypothesis profiles, and that no process outlives the tests that started it.
 
 HYPOTHESIS_PROFILE=long looks harder (nightly); the default is quick enough for every run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("default", _COMMON, max_examples=60)
 settings.register_profile("long", _COMMON, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def child_processes() -> dict[int, str]:
+    """Returns the processes that this one started and has not waited for, with their commands.
+
+    Python's own helper of shared memory lives as long as its interpreter and is left out. Empty on
+    systems without /proc.
+    """
+    found = {}
+    for children in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for pid in children.read_text().split():
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if "resource_tracker" not in command:
+                    found[int(pid)] = command
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_process_outlives_its_module() -> Iterator[None]:
+    before = child_processes()
+    yield
+    left = {pid: text for pid, text in child_processes().items() if pid not in before}
+    assert left == {}, "a test started a process and did not end it or wait for it"

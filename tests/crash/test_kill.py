@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from crash.killed import SPANS_PER_REQUEST
+from data import processes
 from store.kit import open_store, span_ids
 
 KILLS = int(os.environ.get("TRACESTORE_KILLS", "60"))
@@ -28,16 +29,15 @@ KILLS_PER_FOLDER = 5
 def server() -> Iterator[subprocess.Popen[bytes]]:
     tests = Path(__file__).resolve().parents[1]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), *sys.path])}
-    with subprocess.Popen(
+    with processes.running(
         [sys.executable, "-m", "crash.killed"],
+        text=False,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
         bufsize=0,
     ) as process:
         yield process
-        assert process.stdin is not None
-        process.stdin.close()
 
 
 def run_and_kill(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from opentelemetry import trace
 from typer.testing import CliRunner
 
 import tracestore
+from data import processes
 from tracestore import Eval, Store, dataset, scorers
 from tracestore.cli.commands import app
 from tracestore.client import Client, ClientError
@@ -212,14 +212,14 @@ def test_as_many_cases_as_asked_for_are_under_way_at_once(store: Store, kind: st
     waiting: list[asyncio.Event] = []
 
     def blocks(value: int) -> None:  # noqa: ARG001
-        together.wait(30)
+        together.wait(processes.HANG_S)
 
     async def waits(value: int) -> None:  # noqa: ARG001
         waiting.append(asyncio.Event())
         if len(waiting) == 4:
             for each in waiting:
                 each.set()
-        await asyncio.wait_for(waiting[-1].wait(), 30)
+        await asyncio.wait_for(waiting[-1].wait(), processes.HANG_S)
 
     data = [{"input": n} for n in range(4)]
     result = run(store, waits if kind == "async" else blocks, data=data, concurrency=4)
@@ -373,13 +373,8 @@ with tracestore.open(sys.argv[1]) as store:
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", INTERRUPTED, str(tmp_path / "store")],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    command = [sys.executable, "-P", "-c", INTERRUPTED, str(tmp_path / "store")]
+    done = processes.run(command, check=True)
     assert "INTERRUPTED True 5 [{'n': 5}]" in done.stdout
 
 

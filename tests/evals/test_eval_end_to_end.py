@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from data import shared
+from data import processes, shared
 from tracestore import Eval, dataset, scorers
 from tracestore.cli.commands import app
 from tracestore.client import Client
@@ -31,27 +28,10 @@ QUESTIONS = 40
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Gives a server in another process that holds production traces of a question answerer."""
     data = tmp_path_factory.mktemp("loop") / "store"
-    code = "from tracestore.cli import main; main()"
-    arguments = ["serve", "--data", str(data), "--port", "0", "--grpc-port", "-1"]
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", code, *arguments],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stderr is not None
-    found = None
-    for line in process.stderr:
-        found = found or re.search(r"http://127\.0\.0\.1:\d+", line)
-        if "SQL" in line and found:
-            break
-    assert found is not None
-    with Client(found.group()) as client:
-        client.insert("spans", production(), project="shop")
-    yield found.group()
-    process.terminate()
-    process.stderr.close()
-    process.wait(30)
+    with processes.serving(data, "--grpc-port", "-1") as server:
+        with Client(server.url) as client:
+            client.insert("spans", production(), project="shop")
+        yield server.url
 
 
 @functools.cache

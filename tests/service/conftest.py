@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from data import processes
 from tracestore.server import Server, ServerSettings
 
 
@@ -19,5 +20,5 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def http(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=processes.HANG_S) as client:
         yield client

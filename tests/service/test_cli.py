@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from data import processes
 from tracestore.demo import run_demo
-
-TRACESTORE = [sys.executable, "-c", "from tracestore.cli import main; main()"]
 
 
 def run(*arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*TRACESTORE, *arguments], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = processes.run([*processes.TRACESTORE, *arguments])
     assert (done.returncode == 0) is ok, done.stderr + done.stdout
     return done
 
@@ -86,27 +81,10 @@ def test_help_teaches() -> None:
 
 def test_serve_ends_on_sigterm_and_keeps_what_it_took(tmp_path: Path) -> None:
     data = str(tmp_path / "store")
-    server = subprocess.Popen(
-        [*TRACESTORE, "serve", "--data", data, "--port", "0", "--grpc-port", "-1"],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stderr is not None
-        url = ""
-        for line in server.stderr:
-            if "api/query" in line:
-                url = line.split()[1].removesuffix("/api/query")
-                break
-        source = Path(__file__).parent.parent / "data" / "agent_trace.json"
-        run("import", str(source), "--url", url)
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=60) == 0
-    finally:
-        if server.poll() is None:
-            server.kill()
-        if server.stderr is not None:
-            server.stderr.close()
+    source = Path(__file__).parent.parent / "data" / "agent_trace.json"
+    with processes.serving(Path(data), "--grpc-port", "-1") as server:
+        run("import", str(source), "--url", server.url)
+        assert server.stop() == 0
     answer = run("query", "SELECT count(*) AS n FROM spans", "--data", data, "--format", "json")
     assert json.loads(answer.stdout)[0]["n"] > 0
 

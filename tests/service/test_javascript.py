@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
 
+from data import processes
 from tracestore.server import Server
 
 SOURCE = Path(__file__).parent / "javascript"
@@ -24,9 +24,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if file.is_file():
             shutil.copy(file, folder)
     install = [npm, "install", "--no-audit", "--no-fund", "--silent"]
-    done = subprocess.run(
-        install, cwd=folder, capture_output=True, text=True, timeout=240, check=False
-    )
+    done = processes.run(install, cwd=folder)
     if done.returncode != 0:
         pytest.skip(f"npm could not install the exporters: {done.stderr[-300:]}")
     return folder / "send.mjs"
@@ -38,8 +36,7 @@ def test_every_span_of_the_javascript_sdk_arrives_once(
 ) -> None:
     url = f"http://127.0.0.1:{server.grpc_port}" if kind == "grpc" else f"{server.url}/v1/traces"
     command = ["node", str(program), kind, url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
+    processes.run(command, check=True)
     sql = "SELECT name, status_code, attributes, events[0].name AS event FROM spans ORDER BY name"
     rows = http.post("/api/query", json={"sql": sql}).json()["rows"]
     assert [row[0] for row in rows] == ["child", "root"]

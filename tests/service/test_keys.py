@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import tracestore
+from data import processes
 from tracestore.errors import UnknownKeyError
 from tracestore.server import OpenAddressError, Server, ServerSettings
 from tracestore.store import KeyRing
@@ -183,7 +184,7 @@ def test_grpc_asks_for_the_same_keys(guarded: Server, ring: KeyRing) -> None:
     with grpc.insecure_channel(address) as channel:
         export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
         with pytest.raises(grpc.RpcError) as refused:
-            export(span(), timeout=10)
+            export(span(), timeout=processes.HANG_S)
     assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from data import payloads
+from data import payloads, processes
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.server import Server, ServerSettings
 
@@ -264,7 +264,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def http(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=processes.HANG_S) as client:
         yield client
 
 
@@ -311,7 +311,9 @@ def test_what_was_refused_is_not_there(http: httpx.Client) -> None:
 
 def raw(server: Server, data: bytes) -> bytes:
     """Returns the first bytes that answer what is written to a connection, which is then left alone."""
-    with socket.create_connection(("127.0.0.1", server.http_port), timeout=30) as connection:
+    with socket.create_connection(
+        ("127.0.0.1", server.http_port), timeout=processes.HANG_S
+    ) as connection:
         connection.sendall(data)
         return connection.recv(65536)
 
@@ -344,7 +346,9 @@ def test_broken_connections_are_answered(server: Server, http: httpx.Client, nam
 
 def test_clients_that_go_away_leave_nothing(server: Server, http: httpx.Client) -> None:
     for part in (HEAD, HEAD + b"Content-Length: 500\r\n\r\n" + VALID[:20]):
-        with socket.create_connection(("127.0.0.1", server.http_port), timeout=30) as connection:
+        with socket.create_connection(
+            ("127.0.0.1", server.http_port), timeout=processes.HANG_S
+        ) as connection:
             connection.sendall(part)
     is_healthy(http)
     assert server.admission.bytes_in_flight == 0
@@ -372,9 +376,9 @@ def test_malformed_calls_get_their_code(
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}", options=options) as channel:
         call = channel.unary_unary(path)
         with pytest.raises(grpc.RpcError) as caught:
-            call(body, timeout=60)
+            call(body, timeout=processes.HANG_S)
         assert caught.value.code() == code
         trailers = dict(caught.value.trailing_metadata() or ())
         assert "google.rpc.retryinfo-bin" not in trailers
-        assert channel.unary_unary(SERVICE)(VALID, timeout=60) == b""
+        assert channel.unary_unary(SERVICE)(VALID, timeout=processes.HANG_S) == b""
     is_healthy(http)

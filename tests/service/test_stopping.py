@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import tracestore
+from data import processes
 
 SENDERS = 4
 SPANS = 50
@@ -31,7 +29,7 @@ def body(sender: int, number: int) -> bytes:
 
 
 def send_http(url: str, sender: int, acknowledged: list[int], enough: threading.Event) -> None:
-    with httpx.Client(base_url=url, timeout=60) as http:
+    with httpx.Client(base_url=url, timeout=processes.HANG_S) as http:
         headers = {"content-type": "application/x-protobuf"}
         for number in range(100_000):
             try:
@@ -50,7 +48,7 @@ def send_grpc(address: str, sender: int, acknowledged: list[int], enough: thread
         call = channel.unary_unary(EXPORT)
         for number in range(100_000):
             try:
-                call(body(sender, number), timeout=60)
+                call(body(sender, number), timeout=processes.HANG_S)
             except grpc.RpcError:
                 return
             acknowledged[sender] = number + 1
@@ -60,44 +58,31 @@ def send_grpc(address: str, sender: int, acknowledged: list[int], enough: thread
 
 def test_sigterm_during_load_loses_nothing_acknowledged(tmp_path: Path) -> None:
     folder = tmp_path / "store"
-    command = [sys.executable, "-c", "from tracestore.cli import main; main()", "serve"]
-    server = subprocess.Popen(
-        [*command, "--data", str(folder), "--port", "0", "--grpc-port", "0"],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stderr is not None
-        url = address = ""
-        for line in server.stderr:
-            if "OTLP over gRPC" in line:
-                address = line.split()[-1]
-            if "/v1/traces" in line:
-                url = line.split()[-2].removesuffix("/v1/traces,")
-            if "api/query" in line:
-                break
-        acknowledged = [0] * SENDERS
-        enough = threading.Event()
+    acknowledged = [0] * SENDERS
+    enough = threading.Event()
+    with processes.serving(folder, "--grpc-port", "0") as server:
         threads = [
             threading.Thread(
                 target=send_grpc if sender % 2 else send_http,
-                args=(address if sender % 2 else url, sender, acknowledged, enough),
+                args=(
+                    server.grpc_address if sender % 2 else server.url,
+                    sender,
+                    acknowledged,
+                    enough,
+                ),
             )
             for sender in range(SENDERS)
         ]
         for thread in threads:
             thread.start()
-        assert enough.wait(60)
-        server.send_signal(signal.SIGTERM)
-        for thread in threads:
-            thread.join(60)
-        assert server.wait(60) == 0
-    finally:
-        if server.poll() is None:
-            server.kill()
-        server.wait()
-        if server.stderr is not None:
-            server.stderr.close()
+        try:
+            assert enough.wait(processes.HANG_S)
+            assert server.stop() == 0
+        finally:
+            # Senders end once nobody answers.
+            processes.end(server.process)
+            for thread in threads:
+                thread.join()
     with tracestore.open(folder) as store:
         for sender in range(SENDERS):
             row = store.sql(

@@ -13,8 +13,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from data import processes
 
 
 def free_port() -> int:
@@ -40,7 +43,7 @@ def postgres() -> Iterator[str]:
     """Runs a cluster and yields its URL; as user postgres where the tests run as root."""
     programs = postgres_programs()
     folder = Path(tempfile.mkdtemp(prefix="tracestore-pg-"))
-    user: dict[str, object] = {}
+    user: dict[str, Any] = {}
     if os.getuid() == 0:
         try:
             account = pwd.getpwnam("postgres")
@@ -52,18 +55,19 @@ def postgres() -> Iterator[str]:
     data = folder / "data"
 
     def run(*command: str) -> None:
-        subprocess.run(command, check=True, capture_output=True, cwd=folder, **user)  # type: ignore[call-overload]
+        processes.run(command, check=True, cwd=folder, **user)
 
-    run(str(programs / "initdb"), "-D", str(data), "-U", "tracestore", "-A", "trust", "--no-sync")
     options = (
         f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
     )
-    control = str(programs / "pg_ctl")
-    run(control, "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-t", f"{processes.HANG_S:.0f}"]
     try:
+        run(str(programs / "initdb"), "-D", str(data), "-U", "tracestore", "-A", "trust", "-N")
+        run(*control, "-l", str(folder / "log"), "-o", options, "start")
         yield f"postgresql://tracestore@127.0.0.1:{port}/postgres"
     finally:
-        run(control, "-D", str(data), "-m", "immediate", "stop")
+        if (data / "postmaster.pid").exists():
+            run(*control, "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -87,23 +91,17 @@ def s3(folder: Path) -> Iterator[str]:
         "--auth-key", "key,secret", "--vfs-cache-mode", "off", "--dir-cache-time", "1ms", str(folder),
     ]  # fmt: skip
     environment = {**os.environ, "RCLONE_CONFIG": os.devnull}
-    server = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
-    )
-    try:
+    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with processes.running(command, env=environment, **pipes) as server:
         _wait_for(port, server)
         yield f"s3://key:secret@bucket/store?scheme=http&endpoint_override=127.0.0.1:{port}&region=x"
-    finally:
-        server.terminate()
-        server.wait()
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+def _wait_for(port: int, server: subprocess.Popen[Any]) -> None:
+    deadline = time.monotonic() + processes.HANG_S
     while time.monotonic() < deadline:
         assert server.poll() is None, "the server ended"
         with socket.socket() as probe:
-            probe.settimeout(1)
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         os.sched_yield()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from data import processes
 from store.kit import expected_ids, open_store, read_rows, segment_files, span, span_ids
 from tracestore.errors import (
     CorruptionError,
@@ -39,7 +39,7 @@ def test_the_lock_of_a_dead_process_is_free(tmp_path: Path) -> None:
         "import os, sys; from tracestore.store import Store;"
         "s = Store.open(sys.argv[1], background=False); s.insert('spans', [{'name': 'x'}]); os._exit(1)"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    processes.run([sys.executable, "-c", code, str(tmp_path)])
     assert json.loads((tmp_path / "LOCK").read_text())["pid"] != os.getpid()
     with open_store(tmp_path) as store:
         assert len(read_rows(store)) == 1

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 import tracestore
+from data import processes
 from store.kit import DAY_NS, START_NS, FakeClock, log, span
 from tracestore import Store
 from tracestore.errors import PatchError, ReadOnlyError, StorageFullError
@@ -311,7 +312,7 @@ def test_a_killed_writer_keeps_every_acknowledged_patch_once(
     tests = Path(__file__).resolve().parents[1]
     command = [sys.executable, "-P", "-c", KILLED, str(tmp_path / "store"), str(tests)]
     last = -1
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    with processes.running(command, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         while last < acknowledged:
             last = int(child.stdout.readline())

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import zstandard
 
+from data import processes
 from store.kit import (
     FakeClock,
     expected_ids,
@@ -285,7 +286,7 @@ def test_background_work_that_is_due_ends_without_a_word_when_the_store_closes(
     maintenance = Maintenance(store._core)
     maintenance.start()
     flushing = maintenance._threads[0]
-    flushing.join(timeout=10)
+    flushing.join(timeout=processes.HANG_S)
     ended = not flushing.is_alive()
     maintenance.stop()
     assert ended
@@ -298,5 +299,7 @@ def test_the_background_flushes_what_is_due(tmp_path: Path) -> None:
             store.insert("spans", [span(number * 10 + i) for i in range(10)])
         core = store._core
         with core.lock:
-            assert core.changed.wait_for(lambda: core.index.rows() and not core.frozen, timeout=30)
+            assert core.changed.wait_for(
+                lambda: core.index.rows() and not core.frozen, timeout=processes.HANG_S
+            )
         assert span_ids(store) == expected_ids(range(400))

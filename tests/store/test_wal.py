@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data import processes
 from tracestore.errors import FormatVersionError
 from tracestore.store.files import filenames
 from tracestore.store.files.filesystem import FileSystem
@@ -126,7 +127,7 @@ def test_waiting_requests_share_a_sync(tmp_path: Path) -> None:
             def sync() -> None:
                 if file.size > 32:
                     entered.set()
-                    assert go_on.wait(30)
+                    assert go_on.wait(processes.HANG_S)
                 plain()
 
             file.sync = sync  # type: ignore[method-assign]
@@ -135,7 +136,7 @@ def test_waiting_requests_share_a_sync(tmp_path: Path) -> None:
     wal = Wal(tmp_path, 1, SlowFs())
     first = threading.Thread(target=wal.sync, args=(wal.append(frame(1)),))
     first.start()
-    assert entered.wait(30)
+    assert entered.wait(processes.HANG_S)
     others = [threading.Thread(target=wal.sync, args=(wal.append(frame(n)),)) for n in range(2, 30)]
     for thread in others:
         thread.start()

@@ -61,7 +61,15 @@ def hold_writer_lock(engine: sa.Engine, name: str) -> Iterator[None]:
             raise StoreLockedError(
                 f"cannot open catalog {name}: another writer holds it; stop it or open with mode='r'"
             )
-        yield
+        try:
+            yield
+        finally:
+            # Given back at once: the server ends a closed connection when it gets to it, and the
+            # next writer would find the lock still held.
+            with contextlib.suppress(SQLAlchemyError):
+                connection.execute(
+                    sa.select(sa.func.pg_advisory_unlock(sa.literal(_ADVISORY_KEY, sa.BigInteger)))
+                )
 
 
 def _parse(url: str) -> sa.URL:
