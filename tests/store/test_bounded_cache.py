@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data import processes
 from tracestore.store.bounded_cache import BoundedCache
 
 STEPS = st.lists(
@@ -47,7 +48,7 @@ def test_it_holds_the_newest_values_that_fit_and_nothing_beyond_its_bound(
 
 def test_a_value_that_is_asked_for_by_many_at_once_is_made_once() -> None:
     cache: BoundedCache[str, object] = BoundedCache(8)
-    started = threading.Barrier(6, timeout=60)
+    started = threading.Barrier(6, timeout=processes.HANG_S)
     made: list[object] = []
     got: list[object] = []
 
