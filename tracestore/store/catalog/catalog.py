@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracestore import limits
 from tracestore.errors import CatalogError
-from tracestore.store.catalog import database, packing, patch_table, schema
+from tracestore.store.catalog import database, packing, schema
 from tracestore.store.catalog.path_ids import Owner, PathRow, PathTable, leaf_of
 from tracestore.store.catalog.path_ledger import PathLedger
 from tracestore.store.catalog.schema import (
@@ -29,6 +29,7 @@ from tracestore.store.catalog.schema import (
     EXPERIMENTS,
     GARBAGE,
     META,
+    PATCHES,
     PATHS,
     PROJECTS,
     SEGMENTS,
@@ -134,7 +135,7 @@ class Catalog:
                 self._remove(connection, change.removed, version, ledger)
                 ledger.write(connection, change.now_ns)
                 _note_projects(connection, change)
-                patch_table.delete_in(connection, change.folded)
+                _delete_patches(connection, change.folded)
                 if change.wal_mark is not None:
                     _set_meta(connection, "wal_mark", str(change.wal_mark))
                 if change.finished_delete is not None:
@@ -336,6 +337,13 @@ def _tails(connection: sa.Connection, segment_ids: Sequence[str]) -> dict[str, t
             ids = packing.unpack_compressed(row.tail_ids)
             result[row.segment_id] = (ids, packing.unpack_compressed(row.tail_rows))
     return result
+
+
+def _delete_patches(connection: sa.Connection, created_ns: Collection[int]) -> None:
+    times = sorted(created_ns)
+    for start in range(0, len(times), _BATCH):
+        batch = times[start : start + _BATCH]
+        connection.execute(PATCHES.delete().where(PATCHES.c.created_ns.in_(batch)))
 
 
 def _note_projects(connection: sa.Connection, change: Change) -> None:

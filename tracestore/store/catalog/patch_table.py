@@ -1,18 +1,14 @@
-"""Patches in the catalog: a row each until it is folded in."""
+"""Patches in the catalog: a row each until it is folded in, which the change of segments deletes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
+from tracestore.store.catalog.catalog import Catalog
 from tracestore.store.catalog.schema import PATCHES
-
-if TYPE_CHECKING:
-    from tracestore.store.catalog.catalog import Catalog
-
-_BATCH: Final = 500  # identifiers in one IN list, below SQLite's and PostgreSQL's bounds
 
 
 def read(catalog: Catalog) -> list[tuple[int, str, str, str, str]]:
@@ -41,11 +37,3 @@ def insert(catalog: Catalog, values: Sequence[Mapping[str, Any]]) -> None:
     """Adds patches in one transaction; they are durable on return."""
     with catalog.writing() as connection:
         connection.execute(PATCHES.insert(), list(values))
-
-
-def delete_in(connection: sa.Connection, gone: Collection[int]) -> None:
-    """Deletes patches by their times inside a transaction of the catalog."""
-    times = sorted(gone)
-    for start in range(0, len(times), _BATCH):
-        batch = times[start : start + _BATCH]
-        connection.execute(PATCHES.delete().where(PATCHES.c.created_ns.in_(batch)))
