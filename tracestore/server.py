@@ -8,15 +8,16 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import grpc
 import pyarrow as pa
 import structlog
 import uvicorn
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -24,6 +25,14 @@ from pydantic_settings import (
 
 from tracestore.embedded import Store
 from tracestore.serving.application import make_app
+from tracestore.serving.browsers import BrowserRules
+from tracestore.serving.connections import (
+    KEEP_ALIVE_S,
+    MAX_HEADER_BYTES,
+    file_bound,
+    protocol_class,
+    raise_file_limit,
+)
 from tracestore.serving.gate import Gate
 from tracestore.serving.logs import LogFormat, LogLevel, configure_logs
 from tracestore.serving.self_tracing import SelfTracing
@@ -37,8 +46,17 @@ GRACE_S = 10.0
 """Seconds that requests under way have when the server is asked to stop."""
 
 
+def _split(given: object) -> object:
+    """Returns a list of names from the text that an environment variable holds."""
+    return [each.strip() for each in given.split(",")] if isinstance(given, str) else given
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Names, in an environment variable parted by commas."""
+
+
 class ServerSettings(BaseSettings):
-    """Holds what `tracestore serve` may be told; environment variables are `TRACESTORE_…`."""
+    """What `tracestore serve` may be told; environment variables are `TRACESTORE_…`."""
 
     model_config = SettingsConfigDict(
         env_prefix="TRACESTORE_", toml_file="tracestore.toml", extra="ignore"
@@ -66,6 +84,19 @@ class ServerSettings(BaseSettings):
     self_trace: bool = Field(
         default=False, description="Whether the server stores spans of its own requests."
     )
+    allowed_hosts: Names = Field(
+        default=(), description="Further names of the server, where nobody is asked for a key."
+    )
+    cors_origins: Names = Field(
+        default=(),
+        description="Origins whose pages may send and ask, e.g. https://app.example.com.",
+    )
+    max_connections: int = Field(
+        default=1024, ge=1, description="HTTP connections at once; idle ones go first."
+    )
+    header_timeout_s: float = Field(
+        default=10.0, gt=0, description="Seconds in which a request's headers must come."
+    )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen on other addresses than loopback though nobody is asked for a key.",
@@ -90,7 +121,7 @@ class OpenAddressError(ValueError):
 
 
 class Server:
-    """Is a running server; a context manager that starts and stops it.
+    """A running server; a context manager that starts and stops it.
 
     Attributes:
         http_port, grpc_port: the ports it listens on; grpc_port is None where gRPC is off.
@@ -124,10 +155,22 @@ class Server:
                 self.store,
                 self.admission,
                 self.gate,
+                BrowserRules(
+                    open_to_all=not self.gate.closed,
+                    loopback=_is_local(settings.host),
+                    allowed_hosts=settings.allowed_hosts,
+                    cors_origins=settings.cors_origins,
+                ),
                 body_timeout_s=settings.body_timeout_s,
+                cors_origins=settings.cors_origins,
                 log_all=settings.log_level == "debug",
                 tracer=self._traces.tracer if self._traces is not None else None,
             ),
+            http=protocol_class(file_bound(settings.max_connections), settings.header_timeout_s),
+            ws="none",
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            server_header=False,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=int(GRACE_S),
@@ -136,6 +179,10 @@ class Server:
         self._uvicorn = uvicorn.Server(config)
 
     def _check_keys(self) -> None:
+        if not self.gate.closed and "*" in self.settings.cors_origins:
+            raise OpenAddressError(
+                "cannot serve pages of every origin: nobody is asked for a key; list the origins in cors_origins"
+            )
         if self.gate.closed and self.keys.empty:
             data = self.settings.data
             raise OpenAddressError(
@@ -184,6 +231,7 @@ class Server:
 def run(settings: ServerSettings, ready: Any = None) -> None:
     """Serves until SIGTERM or SIGINT; `ready` is called with the server once it takes requests."""
     configure_logs(settings.log_level, settings.log_format)
+    raise_file_limit()
     # Arrow's own allocators keep what each thread once needed; of this one, what is unused goes back after
     # every flush and merge: 880 to 950 MB after a minute of 100,000 spans a second, else 1,124 (bench/service).
     pa.set_memory_pool(pa.system_memory_pool())
@@ -200,8 +248,11 @@ def _keys_required(settings: ServerSettings) -> bool:
     """Tells whether requests need a key: as told, else wherever others than this machine can reach us."""
     if settings.require_keys is not None:
         return settings.require_keys
-    local = all(ipaddress.ip_address(address).is_loopback for address in _addresses(settings.host))
-    return not local and not settings.allow_unauthenticated
+    return not _is_local(settings.host) and not settings.allow_unauthenticated
+
+
+def _is_local(host: str) -> bool:
+    return all(ipaddress.ip_address(address).is_loopback for address in _addresses(host))
 
 
 def _addresses(host: str) -> Iterator[str]:

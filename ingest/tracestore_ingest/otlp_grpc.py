@@ -68,11 +68,11 @@ def grpc_server(
 
 def _export(store: Store, admission: Admission, signal: str, authenticate: Authenticate) -> Handler:
     def export(body: bytes, context: grpc.ServicerContext) -> bytes:
-        if signal == "metrics":
-            return otlp_answers.success(Outcome(0, METRICS_MESSAGE), signal, PROTOBUF)
         headers = {str(key): str(value) for key, value in context.invocation_metadata()}
         try:
             projects = authenticate(headers)
+            if signal == "metrics":
+                return otlp_answers.success(Outcome(0, METRICS_MESSAGE), signal, PROTOBUF)
             route = bound_route(route_of(headers), projects)
             check_payload(body, signal, PROTOBUF, None, route, projects)
             with admission.hold(len(body)):

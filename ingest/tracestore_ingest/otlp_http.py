@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -78,7 +79,8 @@ async def _export(request: Request, store: Store, admission: Admission, signal: 
     try:
         route = bound_route(route_of(request.headers), projects)
         body = await _body(request)
-        with admission.hold(_held_bytes(body, encoding)):
+        # The body itself was counted as it came.
+        with admission.hold(_held_bytes(body, encoding) - len(body)):
             if projects is not None:
                 await run_in_threadpool(
                     check_payload, body, signal, declared, encoding, route, projects
@@ -137,6 +139,19 @@ def unauthenticated(path: str, content_type: str, message: str, *, known: bool) 
         headers,
         media_type=kind,
     )
+
+
+_CODE_OF: Final = {404: 12, 405: 12, 408: 4, 413: 8, 503: 14}
+"""gRPC codes of refusals that come before a route has read the body."""
+
+
+def refused(
+    request: Request, status: int, message: str, headers: Mapping[str, str] | None
+) -> Response:
+    """Returns a refusal of a request in the request's own encoding."""
+    kind = _answer_type(request)
+    body = otlp_answers.failure(_CODE_OF.get(status, 3), message, kind)
+    return Response(body, status, headers, media_type=kind)
 
 
 def _answer_type(request: Request) -> str:

@@ -195,3 +195,11 @@ def test_beyond_this_machine_a_server_wants_keys(folder: Path, ring: KeyRing) ->
     ring.create("first", ["ingest"])
     with Server(open_to_all) as server:
         assert server.gate.closed
+
+
+def test_metrics_over_grpc_need_a_key_like_the_rest(guarded: Server) -> None:
+    path = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+    with grpc.insecure_channel(f"127.0.0.1:{guarded.grpc_port}") as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(path)(b"", timeout=processes.HANG_S)
+        assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED

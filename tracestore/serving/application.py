@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
 from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from tracestore.embedded import Store
+from tracestore.serving.browsers import BrowserRules
 from tracestore.serving.gate import Gate
-from tracestore.serving.request_frame import App, RequestFrame, SlowBodyError, problem_answer
+from tracestore.serving.problems import RefusedError, problem_answer
+from tracestore.serving.request_frame import REQUEST_ID, App, RequestFrame
+from tracestore.serving.routes_page import STYLE, STYLE_PATH, routes_page
 from tracestore_ingest.admission import Admission
-from tracestore_ingest.otlp_http import otlp_router
+from tracestore_ingest.otlp_http import otlp_router, refused
 from tracestore_query.api.answers import Problem
 from tracestore_query.api.datasets import datasets_router
 from tracestore_query.api.experiments import experiments_router
@@ -33,8 +39,10 @@ def make_app(
     store: Store,
     admission: Admission,
     gate: Gate,
+    browsers: BrowserRules,
     *,
     body_timeout_s: float,
+    cors_origins: Collection[str] = (),
     log_all: bool = False,
     tracer: Tracer | None = None,
 ) -> App:
@@ -44,7 +52,9 @@ def make_app(
         store: what it writes and asks.
         admission: bounds the bytes under way.
         gate: asks for keys.
+        browsers: the rules for requests of web pages.
         body_timeout_s: seconds in which a request's body must come.
+        cors_origins: origins whose pages may send requests and read answers.
         log_all: whether every answer is logged, and not only those that failed.
         tracer: makes a span of each request, None for none.
     """
@@ -52,6 +62,10 @@ def make_app(
         title="tracestore",
         description="OTLP in, SQL out. OTLP itself is served at /v1/traces and /v1/logs.",
         lifespan=_no_lifespan,
+        # Its own pages load scripts from elsewhere, and a redirect names the host that a request gave.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     registry, requests = _metrics(store, admission)
 
@@ -71,19 +85,27 @@ def make_app(
         """Gives counters and gauges in Prometheus' text format."""
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
+    @app.get("/docs", include_in_schema=False)
+    async def documentation() -> Response:
+        return HTMLResponse(routes_page(app.openapi()))
+
+    @app.get(STYLE_PATH, include_in_schema=False)
+    async def style() -> Response:
+        return Response(STYLE, media_type="text/css")
+
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        found = [
+        problems = [
             {"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]}
             for each in error.errors()
         ]
-        first = found[0]
+        first = problems[0]
         where = ".".join(str(part) for part in first["loc"])
-        return problem_answer(422, "Not valid", f"{where}: {first['msg']}", errors=found)
+        return problem_answer(422, "Not valid", f"{where}: {first['msg']}", errors=problems)
 
-    @app.exception_handler(SlowBodyError)
-    async def slow(_: Request, error: SlowBodyError) -> Response:
-        return problem_answer(408, "Too slow", str(error))
+    @app.exception_handler(HTTPException)
+    async def refuse(request: Request, error: HTTPException) -> Response:
+        return _refused(request, error)
 
     @app.exception_handler(Exception)
     async def failed(request: Request, _: Exception) -> Response:
@@ -100,7 +122,38 @@ def make_app(
     app.include_router(experiments_router(store.experiments))
     app.include_router(patches_router(store.patch))
     app.openapi = functools.partial(_document, app)  # type: ignore[method-assign]
-    return RequestFrame(app, gate, requests, body_timeout_s, log_all=log_all, tracer=tracer)
+    framed: App = RequestFrame(
+        app, gate, browsers, admission, requests, body_timeout_s, log_all=log_all, tracer=tracer
+    )
+    if not cors_origins:
+        return framed
+    return CORSMiddleware(
+        framed,
+        allow_origins=cors_origins,
+        allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+        allow_headers=("*",),
+        allow_private_network=True,
+        expose_headers=("Retry-After", REQUEST_ID),
+    )
+
+
+_OTLP_KINDS: Final = ("application/x-protobuf", "application/json")
+
+
+def _refused(request: Request, error: HTTPException) -> Response:
+    """Returns the answer where no route has one; exporters get it in the form that they log."""
+    if isinstance(error, RefusedError):
+        if request.url.path.startswith("/v1/"):
+            return refused(request, error.status_code, error.detail, error.headers)
+        return error.answer()
+    detail, hint = str(error.detail), None
+    if request.method == "POST" and error.status_code in {404, 405}:
+        hint = "OTLP over HTTP is POST /v1/traces and POST /v1/logs, SQL is POST /api/query"
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind in _OTLP_KINDS and not request.url.path.startswith("/api/"):
+            text = f"nothing takes data at {request.url.path}; {hint}"
+            return refused(request, error.status_code, text, error.headers)
+    return problem_answer(error.status_code, detail, detail, headers=error.headers, hint=hint)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

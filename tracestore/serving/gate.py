@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse
 
 from tracestore.errors import ProjectForbiddenError
+from tracestore.serving.problems import problem_answer
 from tracestore.store import ApiKey, KeyRing
 from tracestore_ingest.key_projects import Projects, Unauthenticated
 from tracestore_ingest.otlp_http import unauthenticated
@@ -58,12 +58,14 @@ class Gate:
         missing = [scope for scope in scopes if key is None or not key.allows(scope)]
         if not missing and key is not None:
             request.state.projects = key.projects
+            request.state.key_id = key.key_id
             return None
         message = MISSING if key is None else f"this key has no scope {missing[0]!r}"
         if path.startswith("/v1/"):
             declared = request.headers.get("content-type", "")
             return unauthenticated(path, declared, message, known=key is not None)
-        return _problem(401 if key is None else 403, message)
+        status, challenge = (401, {"WWW-Authenticate": "Bearer"}) if key is None else (403, None)
+        return problem_answer(status, "Not allowed", message, headers=challenge)
 
     def admit_grpc(self, metadata: Mapping[str, str]) -> Projects:
         """Returns the projects that a call may write to, None for all.
@@ -85,15 +87,3 @@ class Gate:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         text = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         return self._keys.check(text) if self._keys is not None and text else None
-
-
-def _problem(status: int, detail: str) -> Response:
-    body = {
-        "type": "about:blank",
-        "title": "Not allowed",
-        "status": status,
-        "detail": detail,
-        "hint": None,
-    }
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")

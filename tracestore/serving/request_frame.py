@@ -1,11 +1,10 @@
-"""What surrounds every HTTP request: an id, the key, bounds on its body, a count, a line of the log, a span.
+"""What surrounds every HTTP request: an id, who may ask, bounds on its body, a count, a line of the log, a span.
 
 Plain ASGI: one function call around the application, so that the smallest query stays small.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 import time
@@ -17,34 +16,34 @@ import structlog
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from prometheus_client import Counter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from tracestore.serving import bodies
+from tracestore.serving.bodies import CountedBody, Receive
+from tracestore.serving.browsers import SECURITY_HEADERS, BrowserRules
+from tracestore.serving.connections import MAX_HEADERS
 from tracestore.serving.gate import Gate
+from tracestore.serving.problems import problem_answer
+from tracestore_ingest.admission import Admission
 
 log = structlog.get_logger("tracestore.http")
 
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-
-MAX_QUERY_BYTES: Final = 4 * 1024 * 1024
-"""A million characters of SQL and its parameters; longer bodies are refused before they are read."""
 
 REQUEST_ID: Final = "x-request-id"
 _USABLE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-class SlowBodyError(Exception):
-    """Says that a request's body did not come in time."""
-
-
 class RequestFrame:
-    """Wraps the application.
+    """The frame around the application.
 
     Args:
         app: the application inside.
         gate: asks for keys.
+        browsers: the rules for requests of web pages.
+        admission: counts bytes of bodies as they come.
         requests: counts answers, by route and status.
         body_timeout_s: seconds in which a request's whole body must come.
         log_all: whether every answer is logged, and not only those that failed.
@@ -55,6 +54,8 @@ class RequestFrame:
         self,
         app: App,
         gate: Gate,
+        browsers: BrowserRules,
+        admission: Admission,
         requests: Counter,
         body_timeout_s: float,
         *,
@@ -64,6 +65,8 @@ class RequestFrame:
         self._app = app
         self._log_all = log_all
         self._gate = gate
+        self._browsers = browsers
+        self._admission = admission
         self._requests = requests
         self._body_timeout_s = body_timeout_s
         self._tracer = tracer
@@ -73,6 +76,7 @@ class RequestFrame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        _drop_last_slash(scope)
         request = Request(scope)
         request_id = request.state.request_id = _request_id(request)
         started = time.perf_counter()
@@ -84,17 +88,18 @@ class RequestFrame:
                 status = message["status"]
                 message["headers"] = [
                     *message.get("headers", []),
+                    *SECURITY_HEADERS,
                     (REQUEST_ID.encode(), request_id.encode()),
                 ]
             await send(message)
 
         with self._span(request) as span:
             try:
-                refusal = _bad_length(request) or self._gate.admit_http(request)
+                refusal = self._refusal(request)
                 if refusal is not None:
                     await refusal(scope, receive, sending)
                 else:
-                    await self._app(scope, self._bounded(receive), sending)
+                    await self._answer(request, receive, sending)
             except Exception:
                 # The application has answered.
                 log.exception("failed", request_id=request_id, path=request.url.path)
@@ -117,27 +122,23 @@ class RequestFrame:
                         ms=milliseconds,
                     )
 
-    def _bounded(self, receive: Receive) -> Receive:
-        """Returns what gives the body's parts, as long as they come in time."""
-        deadline = asyncio.get_running_loop().time() + self._body_timeout_s
-        whole = False
+    def _refusal(self, request: Request) -> Response | None:
+        """Returns why a request is not answered, as far as its headers tell."""
+        headers = request.headers
+        if len(headers) > MAX_HEADERS:
+            detail = f"a request has at most {MAX_HEADERS} headers"
+            return problem_answer(431, "Too many headers", detail)
+        path = request.url.path
+        return (
+            self._browsers.refusal(request.method, path, headers)
+            or self._gate.admit_http(request)
+            or bodies.refusal(path, headers)
+        )
 
-        async def receiving() -> Message:
-            nonlocal whole
-            if whole:
-                # Waits for the client to go away, which may take as long as the answer does.
-                return await receive()
-            try:
-                async with asyncio.timeout_at(deadline):
-                    message = await receive()
-            except TimeoutError:
-                raise SlowBodyError(
-                    f"the request's body did not come within {self._body_timeout_s:g} s"
-                ) from None
-            whole = not message.get("more_body", False)
-            return message
-
-        return receiving
+    async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
+        with self._admission.arrival(_caller(request)) as arrival:
+            body = CountedBody(receive, request.url.path, arrival, self._body_timeout_s)
+            await self._app(request.scope, body.receive, send)
 
     def _span(self, request: Request) -> Any:
         if self._tracer is None:
@@ -163,28 +164,18 @@ def _request_id(request: Request) -> str:
     return given if _USABLE_ID.fullmatch(given) else secrets.token_hex(8)
 
 
-def _bad_length(request: Request) -> Response | None:
-    """Refuses a query whose body does not say its length, or says too much."""
-    if request.url.path != "/api/query" or request.method != "POST":
-        return None
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) <= MAX_QUERY_BYTES:
-        return None
-    detail = f"a query's body must say its length and have at most {MAX_QUERY_BYTES} bytes"
-    return problem_answer(413 if length else 411, "Bad length", detail)
+def _drop_last_slash(scope: MutableMapping[str, Any]) -> None:
+    """Serves a path with a slash at its end as the one without: senders take a redirect for success."""
+    path = scope["path"]
+    if len(path) > 1 and path.endswith("/"):
+        scope["path"] = path.rstrip("/") or "/"
+        scope["raw_path"] = scope["raw_path"].rstrip(b"/") or b"/"
 
 
-def problem_answer(status: int, title: str, detail: str, **more: Any) -> Response:
-    """Returns a problem document as an answer."""
-    body = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "hint": None,
-        **more,
-    }
-    return JSONResponse(body, status, media_type="application/problem+json")
+def _caller(request: Request) -> str:
+    """Returns who sends: the key where there is one, else the address."""
+    key: str | None = getattr(request.state, "key_id", None)
+    return key or (request.client.host if request.client is not None else "")
 
 
 def _route(scope: MutableMapping[str, Any]) -> str:

@@ -1,0 +1,152 @@
+"""Connections: how many there may be, how long headers may take, and for how long a peer may not listen.
+
+Uvicorn bounds the size of headers and the time between requests; the rest is here, on its own protocol class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from typing import Any, ClassVar, Final
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+KEEP_ALIVE_S: Final = 65
+"""Seconds between requests: exporters send every five, and scrapers once a minute."""
+
+LINGER_S: Final = 10.0
+"""Seconds for which the body of a refused request is read on and dropped: a sender that is cut off at once may
+never see the answer."""
+
+MAX_WRITE_STALL_S: Final = 120.0
+"""Seconds in which a peer must read something of an answer; until then it holds a query."""
+
+MAX_HEADER_BYTES: Final = 64 * 1024
+"""Bytes of a request's line and headers, and of what is read ahead of a body."""
+
+MAX_HEADERS: Final = 100
+"""Headers of a request; proxies and browsers send some thirty."""
+
+
+def file_bound(wanted: int) -> int:
+    """Returns how many connections there may be: as wanted, and at most half of the files the process may open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft // 2))
+
+
+def raise_file_limit() -> None:
+    """Takes as many open files as the system lets this process have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class Connection(H11Protocol):
+    """One connection of a server.
+
+    Attributes:
+        max_connections: connections at once.
+        header_timeout_s: seconds in which the headers of a request must come.
+        waiting: connections of the same server that no request is under way on, the longest first.
+    """
+
+    max_connections: ClassVar[int]
+    header_timeout_s: ClassVar[float]
+    waiting: ClassVar[dict[Connection, None]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._timer: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn
+        """Takes a connection; closes another where there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            oldest = next(iter(self.waiting), self)
+            self.waiting.pop(oldest, None)
+            oldest.transport.abort()
+            if oldest is self:
+                return
+        self._wait(self.header_timeout_s)
+
+    def data_received(self, data: bytes) -> None:
+        """Takes bytes; the time for headers runs from their first byte on, not from the last."""
+        super().data_received(data)
+        if not self._is_waiting():
+            self._go_on()
+        elif self not in self.waiting or self._timer is None:
+            self._wait(self.header_timeout_s)
+
+    def on_response_complete(self) -> None:
+        """Waits for the next request, or drops what is left of one that was refused."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if self.conn.their_state is h11.SEND_BODY:
+            self._start_timer(LINGER_S)
+        elif self._is_waiting():
+            # Uvicorn's own timer closes an idle connection; ours begins with the next byte.
+            self._stop_timer()
+            self.waiting.pop(self, None)
+            self.waiting[self] = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forgets the connection."""
+        self._stop_timer()
+        self.resume_writing()
+        self.waiting.pop(self, None)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Waits for a peer that does not read, for so long."""
+        super().pause_writing()
+        self._stall = self.loop.call_later(MAX_WRITE_STALL_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Goes on writing."""
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        super().resume_writing()
+
+    def _is_waiting(self) -> bool:
+        return self._is_answered() and self.conn.their_state is h11.IDLE
+
+    def _wait(self, seconds: float) -> None:
+        self.waiting[self] = None
+        self._start_timer(seconds)
+
+    def _go_on(self) -> None:
+        self.waiting.pop(self, None)
+        if self.conn.their_state is not h11.SEND_BODY or not self._is_answered():
+            self._stop_timer()
+
+    def _is_answered(self) -> bool:
+        # There is no cycle before the first request.
+        return getattr(self.cycle, "response_complete", True)
+
+    def _start_timer(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(seconds, self.transport.abort)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def protocol_class(max_connections: int, header_timeout_s: float) -> type[Connection]:
+    """Returns the protocol of one server's connections.
+
+    Args:
+        max_connections: at once. Beyond it the one that has waited longest for a request is closed, and where
+            all are busy, the new one.
+        header_timeout_s: seconds in which the headers of a request must come.
+    """
+    bounds = {
+        "max_connections": max_connections,
+        "header_timeout_s": header_timeout_s,
+        "waiting": {},
+    }
+    return type("BoundConnection", (Connection,), bounds)
