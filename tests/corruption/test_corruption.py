@@ -7,16 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from store.kit import (
-    DAY_NS,
-    START_NS,
-    expected_ids,
-    open_store,
-    otlp_traces,
-    segment_files,
-    span,
-    span_ids,
-)
+from data.stores import DAY_NS, START_NS, span
+from store.kit import expected_ids, open_store, otlp_traces, segment_files, span_ids
 from tracestore.errors import CorruptionError, FormatVersionError, TraceStoreError
 from tracestore.segment.read import SegmentFile, file_crc
 from tracestore.store import Store

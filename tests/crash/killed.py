@@ -10,7 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
-from store.kit import otlp_traces, span
+from data.stores import span
+from store.kit import otlp_traces
 from tracestore.store import Store
 
 SPANS_PER_REQUEST = 10

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from crash.faulty import FaultyFs
-from store.kit import FakeClock, expected_ids, open_store, otlp_traces, span, span_ids
+from data.stores import span
+from store.kit import FakeClock, expected_ids, open_store, otlp_traces, span_ids
 from tracestore.errors import StorageFullError, StoreFailedError, SyncFailedError
 from tracestore.store import Store
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from crash.faulty import FaultyFs, PowerLossError
-from store.kit import FakeClock, open_store, otlp_traces, read_rows, span, span_ids
+from data.stores import span
+from store.kit import FakeClock, open_store, otlp_traces, read_rows, span_ids
 from tracestore.store import Store
 
 

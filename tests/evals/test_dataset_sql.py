@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tracestore
+from data.stores import STATES, in_state
 from tracestore import Store
 from tracestore.errors import DatasetError, QueryError, UnknownDatasetError
 from tracestore.variant import input_key
 
-STATES = ["in memory", "in segments", "in both"]
+STATES_AND_BOTH = (*STATES, "in both")
 
 
-@pytest.fixture(params=STATES)
+@pytest.fixture(params=STATES_AND_BOTH)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Gives a store whose dataset `d` has four versions: add, update and add, delete, add."""
     with tracestore.open(tmp_path, background=False) as opened:
-        opened.datasets.add(
-            "d",
-            [
-                {"id": "a", "input": {"q": "one"}, "expected": 1, "metadata": {"kind": "x"}},
-                {"id": "b", "input": {"q": "two"}, "expected": "2", "tags": ["t"]},
-            ],
-        )
-        changed = {"id": "a", "input": {"q": "one"}, "expected": 11, "metadata": {"kind": "x"}}
-        opened.datasets.add("d", [changed, {"id": "c", "input": {"q": ["three"]}}])
+        first: list[dict[str, Any]] = [
+            {"id": "a", "input": {"q": "one"}, "expected": 1, "metadata": {"kind": "x"}},
+            {"id": "b", "input": {"q": "two"}, "expected": "2", "tags": ["t"]},
+        ]
+        changed: dict[str, Any] = {
+            "id": "a",
+            "input": {"q": "one"},
+            "expected": 11,
+            "metadata": {"kind": "x"},
+        }
+        writes: list[Callable[[], object]] = [
+            lambda: opened.datasets.add("d", first),
+            lambda: opened.datasets.add("d", [changed, {"id": "c", "input": {"q": ["three"]}}]),
+            lambda: opened.datasets.delete("d", ["b"]),
+            lambda: opened.datasets.add("d", [{"id": "e", "input": "plain"}]),
+        ]
         if request.param == "in both":
-            opened.flush()
-        opened.datasets.delete("d", ["b"])
-        opened.datasets.add("d", [{"id": "e", "input": "plain"}])
-        if request.param == "in segments":
-            opened.flush()
+            in_state(opened, "one segment", writes[:2])
+            in_state(opened, "memtable", writes[2:])
+        else:
+            in_state(opened, request.param, writes)
         yield opened
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import tracestore
+from data.stores import span
 from golden.write_store import VERSION, write
-from store.kit import FakeClock, open_store, read_rows, segment_files, span
+from store.kit import FakeClock, open_store, read_rows, segment_files
 from tracestore.segment.footer import FORMAT
 from tracestore.segment.inspect import describe
 from tracestore.store.files import filenames

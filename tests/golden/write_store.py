@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from store.kit import DAY_NS, FakeClock, log, open_store, otlp_traces, read_rows, span
+from data.stores import DAY_NS, log, span
+from store.kit import FakeClock, open_store, otlp_traces, read_rows
 
 VERSION = "v1"
 HERE = Path(__file__).resolve().parent

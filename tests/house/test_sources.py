@@ -113,3 +113,14 @@ def test_each_layer_of_the_contract_is_a_module_or_marked_optional() -> None:
         if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem != "__init__"
     }
     assert present <= named
+
+
+def test_what_tests_share_is_defined_once() -> None:
+    shared = ROOT / "tests" / "data" / "stores.py"
+    pattern = re.compile(r"^(?:def )?(\w+)(?:\(| = )", re.MULTILINE)
+    names = {"span", "log", "ndjson", "in_state", "STATES"}
+    assert names <= set(pattern.findall(shared.read_text()))
+    for path in PYTHON:
+        if ROOT / "tests" in path.parents and path != shared:
+            again = names & set(pattern.findall(path.read_text()))
+            assert again == set(), f"{path.name} defines {again}; use data.stores"

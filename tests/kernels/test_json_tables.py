@@ -17,7 +17,7 @@ SPAN_ID = "eee19b7ec3c1b174"
 START_NS = 1_544_712_660_123_456_789
 
 
-def span(**fields: Any) -> dict[str, Any]:
+def minimal(**fields: Any) -> dict[str, Any]:
     return {"trace_id": TRACE_ID, "span_id": SPAN_ID, "name": "n", "start_ns": START_NS, **fields}
 
 
@@ -36,7 +36,7 @@ def rejected(*rows: Any, table: str = "spans") -> list[int]:
 
 
 def test_columns_and_variants_are_told_apart() -> None:
-    table = shred(span(kind="CLIENT", attributes={"a": 1}, input={"q": "x"}, scores={"s": 0.5}))
+    table = shred(minimal(kind="CLIENT", attributes={"a": 1}, input={"q": "x"}, scores={"s": 0.5}))
     assert table.column("kind").to_pylist() == ["CLIENT"]
     assert observed.rows(table) == [
         {
@@ -48,29 +48,34 @@ def test_columns_and_variants_are_told_apart() -> None:
 
 
 def test_times_are_nanoseconds_or_iso_text() -> None:
-    by_text = span(start_time="2018-12-13T14:51:00.123456789Z", duration_ns=1000)
+    by_text = minimal(start_time="2018-12-13T14:51:00.123456789Z", duration_ns=1000)
     del by_text["start_ns"]
     shifted = {**by_text, "start_time": "2018-12-13T15:51:00.123456789+01:00"}
-    table = shred(span(duration_ns=1000), by_text, shifted)
+    table = shred(minimal(duration_ns=1000), by_text, shifted)
     assert table.column("start_ns").to_pylist() == [START_NS] * 3
     assert table.column("duration_ns").to_pylist() == [1000] * 3
     assert table.column("start_time").cast(pa.int64()).to_pylist() == [START_NS // 1000] * 3
 
 
 def test_end_time_gives_the_duration() -> None:
-    table = shred(span(end_time="2018-12-13T14:51:01.123456789Z"))
+    table = shred(minimal(end_time="2018-12-13T14:51:01.123456789Z"))
     assert table.column("duration_ns").to_pylist() == [10**9]
     assert table.column("duration").to_pylist() == [1.0]
 
 
 def test_a_span_without_end_has_no_duration() -> None:
-    table = shred(span())
+    table = shred(minimal())
     for name in ("end_time", "duration_ns", "duration"):
         assert table.column(name).to_pylist() == [None]
 
 
 def test_input_key_is_that_of_the_input_and_null_without_one() -> None:
-    rows = [span(input={"a": 1, "b": 2}), span(input={"b": 2, "a": 1}), span(input="x"), span()]
+    rows = [
+        minimal(input={"a": 1, "b": 2}),
+        minimal(input={"b": 2, "a": 1}),
+        minimal(input="x"),
+        minimal(),
+    ]
     found = shred(*rows).column("input_key").to_pylist()
     assert found[0] == found[1] == input_key(b'{"a":1,"b":2}')
     assert found[2] == input_key(b'"x"')
@@ -78,30 +83,32 @@ def test_input_key_is_that_of_the_input_and_null_without_one() -> None:
 
 
 def test_a_span_without_parent_is_a_root() -> None:
-    table = shred(span(), span(parent_span_id="00000000000000aa"), span(parent_span_id=None))
+    table = shred(
+        minimal(), minimal(parent_span_id="00000000000000aa"), minimal(parent_span_id=None)
+    )
     assert table.column("is_root").to_pylist() == [True, False, True]
 
 
 def test_rows_without_good_ids_are_refused_alone() -> None:
     bad = [
-        span(trace_id=None),
-        span(trace_id="12"),
-        span(trace_id="0" * 32),
-        span(trace_id="z" * 32),
-        span(span_id=""),
-        span(span_id=5),
-        span(parent_span_id="1"),
+        minimal(trace_id=None),
+        minimal(trace_id="12"),
+        minimal(trace_id="0" * 32),
+        minimal(trace_id="z" * 32),
+        minimal(span_id=""),
+        minimal(span_id=5),
+        minimal(parent_span_id="1"),
     ]
-    assert rejected(span(), *bad, span()) == [1, 2, 3, 4, 5, 6, 7]
+    assert rejected(minimal(), *bad, minimal()) == [1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize("row", [1, [], None, "text", {}])
 def test_a_row_that_is_no_span_is_refused(row: Any) -> None:
-    assert rejected(row, span()) == [0]
+    assert rejected(row, minimal()) == [0]
 
 
 def test_projects_come_from_the_row_or_from_the_call() -> None:
-    rows = [span(project="own", experiment="e"), span()]
+    rows = [minimal(project="own", experiment="e"), minimal()]
     table = shred(*rows, project="given", experiment="g")
     assert table.column("project").to_pylist() == ["own", "given"]
     assert table.column("experiment").to_pylist() == ["e", "g"]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import tracestore
-from store.kit import span
+from data.stores import span
 from tracestore import Store
 
 SPANS = 6

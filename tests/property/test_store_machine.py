@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from store.kit import DAY_NS, START_NS, FakeClock, flat_rows, open_store, tables_of
+from data.stores import DAY_NS, START_NS
+from store.kit import FakeClock, flat_rows, open_store, tables_of
 from tracestore.store import Snapshot
 
 PROJECTS = st.sampled_from(["a", "b"])

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sql import sql_rows, sql_states
+from data import stores
+from sql import sql_rows
 from tracestore import Store
 
 
@@ -14,6 +15,6 @@ from tracestore import Store
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Gives a store of many small segments; nobody writes to it."""
     rows = {"spans": sql_rows.spans(), "logs": sql_rows.logs()}
-    store = sql_states.build(tmp_path_factory.mktemp("many") / "store", "many segments", rows)
+    store = stores.build(tmp_path_factory.mktemp("many") / "store", "many segments", rows)
     yield store
     store.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import tracestore
 from data import payloads
+from data.stores import STATES, in_state
 from tracestore import Store
 from tracestore_query.bind.moved_paths import moved_path
 from tracestore_query.language.path_syntax import Step
@@ -47,20 +48,18 @@ def request() -> bytes:
     return body
 
 
-@pytest.fixture(params=["memory", "segment", "compacted"], scope="module")
+@pytest.fixture(params=STATES, scope="module")
 def store(
     request_: bytes, request: pytest.FixtureRequest, tmp_path_factory: Any
 ) -> Iterator[Store]:
     with tracestore.open(tmp_path_factory.mktemp("moved") / "store", background=False) as opened:
-        if request.param == "compacted":
-            # The plain spans first, in a segment of their own: no column that moved is there.
-            opened.insert("spans", [{"name": "old", "attributes": {"n": -1}}])
-            opened.flush()
-        opened.ingest_otlp(request_, "traces")
-        if request.param != "memory":
-            opened.flush()
-        if request.param == "compacted":
-            opened.compact(full=True)
+        writes: list[Callable[[], object]] = [lambda: opened.ingest_otlp(request_, "traces")]
+        if request.param != "memtable":
+            # A plain span comes first: where it has a segment of its own, no moved column is there.
+            plain = {"name": "old", "attributes": {"n": -1}}
+            writes.insert(0, lambda: opened.insert("spans", [plain]))
+        in_state(opened, request.param, writes)
+        if request.param != "memtable":
             opened.delete(where=[("name", "=", "old")])
         yield opened
 

@@ -10,26 +10,26 @@ from typing import Any
 import pytest
 
 import tracestore
+from data.stores import START_NS, span
 from tracestore import Store
 
-START = 1_790_000_000_000_000_000
 SPREAD = 3_000
 EVERYWHERE = "(duration_ns > 0 OR true)"
 """A condition that every row meets, and that no plan looks into."""
 
 
-def span(rng: random.Random, number: int, low: int) -> dict[str, Any]:
+def drawn(rng: random.Random, number: int, low: int) -> dict[str, Any]:
     attributes: dict[str, Any] = {"n": number, "tags": ["a", "b"][: number % 3]}
     if number % 97 == 0:
         attributes["rare"] = {"needle": number}
-    return {
-        "trace_id": f"{number % 50 + 1:032x}",
-        "span_id": f"{number + 1:016x}",
-        "name": f"op{number % 3}",
-        "start_ns": START + (low + rng.randrange(SPREAD)) // 10 * 10_000,
-        "duration_ns": number % 11,
-        "attributes": attributes,
-    }
+    return span(
+        number,
+        trace_id=f"{number % 50 + 1:032x}",
+        name=f"op{number % 3}",
+        start_ns=START_NS + (low + rng.randrange(SPREAD)) // 10 * 10_000,
+        duration_ns=number % 11,
+        attributes=attributes,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with tracestore.open(tmp_path_factory.mktemp("ends"), background=False) as opened:
         number = 0
         for part in range(9):
-            rows = [span(rng, number + i, part * 1_000) for i in range(300)]
+            rows = [drawn(rng, number + i, part * 1_000) for i in range(300)]
             opened.insert("spans", rows)
             number += len(rows)
             if part < 8:
@@ -103,7 +103,7 @@ def test_segments_that_are_not_needed_are_not_fetched(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"background": False, "segments_url": bucket.as_uri()}
     with tracestore.open(tmp_path / "store", **settings) as opened:
         for part in range(5):
-            rows = [span(random.Random(part), part * 20 + i, part * 9_000) for i in range(20)]
+            rows = [drawn(random.Random(part), part * 20 + i, part * 9_000) for i in range(20)]
             opened.insert("spans", rows)
             opened.flush()
     cache = tmp_path / "store" / "cache"
@@ -125,7 +125,7 @@ def test_times_within_one_microsecond_are_ties(tmp_path: Path, order: str) -> No
                 {
                     "trace_id": "a" * 32,
                     "span_id": f"{(part * 7 + i * 5) % 31 + 1:016x}",
-                    "start_ns": START + part * 200 + i * 20,
+                    "start_ns": START_NS + part * 200 + i * 20,
                 }
                 for i in range(6)
             ]
@@ -141,9 +141,9 @@ def test_times_within_one_microsecond_are_ties(tmp_path: Path, order: str) -> No
 @pytest.mark.parametrize(
     ("where", "order"),
     [
-        (f"start_ns >= {START + 4_000_000}", "DESC"),
-        (f"start_ns > {START + 7_500_000} AND start_time >= '2026-09-21'", "DESC"),
-        (f"{START + 2_000_000} > start_ns", "ASC"),
+        (f"start_ns >= {START_NS + 4_000_000}", "DESC"),
+        (f"start_ns > {START_NS + 7_500_000} AND start_time >= '2026-09-21'", "DESC"),
+        (f"{START_NS + 2_000_000} > start_ns", "ASC"),
     ],
 )
 def test_times_that_the_end_lies_in(store: Store, where: str, order: str) -> None:
@@ -188,5 +188,5 @@ def test_what_needs_other_rows_reads_them(store: Store, sql: str) -> None:
 
 def test_a_late_row_in_memory_is_the_last_one(store: Store) -> None:
     sql = "SELECT name FROM spans ORDER BY start_ns DESC LIMIT 1"
-    store.insert("spans", [{**span(random.Random(1), 9_999, 50_000), "name": "late"}])
+    store.insert("spans", [{**drawn(random.Random(1), 9_999, 50_000), "name": "late"}])
     assert store.sql(sql).rows() == [{"name": "late"}]

@@ -10,25 +10,25 @@ from typing import Any
 import pytest
 
 import tracestore
+from data.stores import START_NS, STATES, span
 from tracestore import Store
 
-START = 1_790_000_000_000_000_000
 COUNT = 60
-STATES = ("memory", "segment", "many segments", "compacted", "folded", "mixed")
+STATES_OF_PATCHES = (*STATES, "folded", "mixed")
 
 
-def span(number: int, **more: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "trace_id": f"{number // 3 + 1:032x}",
-        "span_id": f"{number + 1:016x}",
-        "name": f"op{number % 3}",
-        "start_ns": START + number * 1_000_000,
-        "attributes": {"n": number, "model": f"m{number % 2}", "metadata": '{"from": "attribute"}'},
-        "input": {"question": f"q{number % 10}"},
-        "scores": {"quality": number / 100},
-        "metadata": {"category": f"c{number % 4}", f"rare{number}": number},
+def scored(number: int, **more: Any) -> dict[str, Any]:
+    attributes = {"n": number, "model": f"m{number % 2}", "metadata": '{"from": "attribute"}'}
+    row = span(
+        number,
+        trace_id=f"{number // 3 + 1:032x}",
+        name=f"op{number % 3}",
+        attributes=attributes,
+        input={"question": f"q{number % 10}"},
+        scores={"quality": number / 100},
+        metadata={"category": f"c{number % 4}", f"rare{number}": number},
         **more,
-    }
+    )
     if number % 3:
         row["parent_span_id"] = f"{number - number % 3 + 1:016x}"
     if number >= 30:
@@ -85,7 +85,7 @@ QUERIES = (
     "SELECT attributes.metadata AS a FROM spans WHERE attributes.n IN (12, 13, 20) ORDER BY span_id",
     (
         "SELECT span_id, scores.quality AS q FROM spans "
-        f"WHERE start_ns >= {START + 3_000_000} AND start_ns < {START + 9_000_000} ORDER BY 1"
+        f"WHERE start_ns >= {START_NS + 3_000_000} AND start_ns < {START_NS + 9_000_000} ORDER BY 1"
     ),
     (
         "SELECT span_id, scores.quality AS q, scores FROM spans "
@@ -109,7 +109,7 @@ def plainly(value: Any) -> Any:
 
 def as_patched() -> list[dict[str, Any]]:
     """Returns the spans as they are after all patches, written down by hand."""
-    rows = {number: span(number) for number in range(COUNT)}
+    rows = {number: scored(number) for number in range(COUNT)}
     rows[3]["scores"] = {"quality": 0.99, "late": True}
     rows[5]["scores"] = {}
     rows[8]["scores"] = {"quality": True}
@@ -141,17 +141,17 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def patch(store: Store, number: int, change: dict[str, Any]) -> None:
-    row = span(number)
+    row = scored(number)
     store.patch({"trace_id": row["trace_id"], "span_id": row["span_id"], **change})
 
 
-@pytest.fixture(scope="module", params=STATES)
+@pytest.fixture(scope="module", params=STATES_OF_PATCHES)
 def patched(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Store]:
     state = request.param
     with tracestore.open(tmp_path_factory.mktemp("patched"), background=False) as store:
-        rows = [span(number) for number in range(COUNT)]
+        rows = [scored(number) for number in range(COUNT)]
         early = PATCHES[::2] if state in {"many segments", "mixed"} else []
         for number, change in early[:5]:
             patch(store, number, change)
@@ -159,7 +159,7 @@ def patched(
         size = COUNT // pieces
         for start in range(0, COUNT, size):
             store.insert("spans", rows[start : start + size])
-            if state != "memory" and not (state == "mixed" and start >= COUNT - 2 * size):
+            if state != "memtable" and not (state == "mixed" and start >= COUNT - 2 * size):
                 store.flush()
         if state == "compacted":
             store.compact(full=True)
@@ -189,7 +189,7 @@ def test_answers_are_those_of_spans_that_came_so(patched: Store, wanted: Store, 
 
 def test_a_kept_plan_does_not_outlive_a_patch(tmp_path: Path) -> None:
     with tracestore.open(tmp_path, background=False) as store:
-        store.insert("spans", [span(n) for n in range(10)])
+        store.insert("spans", [scored(n) for n in range(10)])
         store.flush()
         sql = "SELECT sum(scores.quality) AS s, count(scores.new) AS n FROM spans"
         assert store.sql(sql).rows()[0]["n"] == 0
@@ -221,7 +221,7 @@ def test_bounds_of_memory_change_no_answer(
     monkeypatch.setattr(name, value)
     with tracestore.open(tmp_path, background=False) as store:
         for start in range(0, COUNT, 15):
-            store.insert("spans", [span(n) for n in range(start, start + 15)])
+            store.insert("spans", [scored(n) for n in range(start, start + 15)])
             store.flush()
         for number, change in PATCHES:
             patch(store, number, change)
@@ -240,14 +240,14 @@ def test_experiments_are_compared_by_their_patched_scores(patched: Store, wanted
 def test_rows_of_one_segment_only_match_through_patches(tmp_path: Path) -> None:
     with tracestore.open(tmp_path, background=False) as store:
         for number in range(3):
-            store.insert("spans", [span(number)])
+            store.insert("spans", [scored(number)])
             store.flush()
         sql = "SELECT span_id FROM spans WHERE scores.fresh > 0.5"
         assert store.sql(sql).rows() == []
         patch(store, 1, {"scores": {"fresh": 0.7}})
         result = store.sql(sql)
         assert result.stats.segments_read == 1
-        assert result.rows() == [{"span_id": span(1)["span_id"]}]
+        assert result.rows() == [{"span_id": scored(1)["span_id"]}]
 
 
 def test_rows_of_many_row_groups_keep_their_values(
@@ -261,7 +261,7 @@ def test_rows_of_many_row_groups_keep_their_values(
             "spans",
             b"\n".join(
                 b'{"trace_id": "%032x", "span_id": "%016x", "name": "n%d", "start_ns": %d, "scores": {"a": %d}}'
-                % (n + 1, n + 1, n % 7, START + n, n)
+                % (n + 1, n + 1, n % 7, START_NS + n, n)
                 for n in range(count)
             ),
         )
@@ -271,17 +271,17 @@ def test_rows_of_many_row_groups_keep_their_values(
             {"trace_id": f"{n + 1:032x}", "span_id": f"{n + 1:016x}", "scores": {"a": -n, "b": n}}
             for n in changed
         )
-        held = f"abs(scores.a) = start_ns - {START}"
+        held = f"abs(scores.a) = start_ns - {START_NS}"
         for where in (
             "true",
-            f"start_ns >= {START + 10_001} AND start_ns < {START + 30_007}",
+            f"start_ns >= {START_NS + 10_001} AND start_ns < {START_NS + 30_007}",
             "name = 'n3'",
-            f"start_ns = {START + 100}",
+            f"start_ns = {START_NS + 100}",
         ):
             sql = (
                 f"SELECT count(*) AS n, count(*) FILTER (WHERE {held}) AS held,"
                 " count(*) FILTER (WHERE scores.a < 0) AS low, count(scores.b) AS b,"
-                f" count(*) FILTER (WHERE scores.b = start_ns - {START}) AS right"
+                f" count(*) FILTER (WHERE scores.b = start_ns - {START_NS}) AS right"
                 f" FROM spans WHERE {where}"
             )
             before = store.sql(sql).rows()[0]

@@ -10,22 +10,21 @@ from typing import Any
 import pytest
 
 import tracestore
+from data.stores import START_NS, span
 from tracestore import Store
 from tracestore_query import query
 
-START = 1_790_000_000_000_000_000
 HOUR = 3_600_000_000_000
 
 
-def span(number: int, **attributes: Any) -> dict[str, Any]:
-    return {
-        "trace_id": f"{number + 1:032x}",
-        "span_id": f"{number + 1:016x}",
-        "name": f"op-{number % 3}",
-        "kind": "CLIENT",
-        "start_ns": START + number * 1_000_000,
-        "attributes": {"n": number, "word": f"w{number % 5}", **attributes},
-    }
+def with_attributes(number: int, **attributes: Any) -> dict[str, Any]:
+    return span(
+        number,
+        trace_id=f"{number + 1:032x}",
+        name=f"op-{number % 3}",
+        kind="CLIENT",
+        attributes={"n": number, "word": f"w{number % 5}", **attributes},
+    )
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def parquet_scans(profile: str) -> list[str]:
 
 
 def test_filters_and_columns_reach_the_files(store: Store) -> None:
-    store.insert("spans", [span(i) for i in range(500)])
+    store.insert("spans", [with_attributes(i) for i in range(500)])
     store.flush()
     found = plan(
         store, "SELECT attributes.word FROM spans WHERE attributes.n > 480 AND kind = 'CLIENT'"
@@ -65,7 +64,7 @@ def test_filters_and_columns_reach_the_files(store: Store) -> None:
 
 def test_a_limit_stops_the_scan(store: Store) -> None:
     for start in range(0, 4000, 400):
-        store.insert("spans", [span(i) for i in range(start, start + 400)])
+        store.insert("spans", [with_attributes(i) for i in range(start, start + 400)])
         store.flush()
     found = plan(store, "SELECT attributes.word FROM spans LIMIT 3")
     assert "Streaming Limit" in found["profile"][0]
@@ -74,7 +73,7 @@ def test_a_limit_stops_the_scan(store: Store) -> None:
 
 
 def test_the_top_rows_are_found_before_their_objects_are_read(store: Store) -> None:
-    store.insert("spans", [span(i, deep={"a": i, "b": [i]}) for i in range(500)])
+    store.insert("spans", [with_attributes(i, deep={"a": i, "b": [i]}) for i in range(500)])
     store.flush()
     sql = "SELECT attributes FROM spans ORDER BY start_ns DESC LIMIT 2"
     found = plan(store, sql)
@@ -86,7 +85,7 @@ def test_the_top_rows_are_found_before_their_objects_are_read(store: Store) -> N
 
 
 def test_an_object_inside_the_query_is_told(store: Store) -> None:
-    store.insert("spans", [span(i) for i in range(50)])
+    store.insert("spans", [with_attributes(i) for i in range(50)])
     store.flush()
     assert "overflow" in plan(store, "SELECT DISTINCT attributes FROM spans")
 
@@ -115,7 +114,7 @@ def test_an_object_inside_the_query_is_told(store: Store) -> None:
 def test_segments_are_pruned(where: str, read: int, store: Store) -> None:
     for hour in range(4):
         rows = [
-            {**span(i, **{f"only_{hour}": 1}), "start_ns": START + hour * HOUR + i}
+            {**with_attributes(i, **{f"only_{hour}": 1}), "start_ns": START_NS + hour * HOUR + i}
             for i in range(hour * 50, hour * 50 + 50)
         ]
         store.insert("spans", rows)
@@ -134,7 +133,7 @@ def test_segments_are_pruned(where: str, read: int, store: Store) -> None:
 def test_each_scan_of_a_query_has_its_own_time_range(store: Store) -> None:
     for hour in range(4):
         numbers = range(hour * 20, hour * 20 + 20)
-        rows = [{**span(i), "start_ns": START + hour * HOUR + i} for i in numbers]
+        rows = [{**with_attributes(i), "start_ns": START_NS + hour * HOUR + i} for i in numbers]
         store.insert("spans", rows)
         store.flush()
     result = store.sql(
@@ -146,13 +145,13 @@ def test_each_scan_of_a_query_has_its_own_time_range(store: Store) -> None:
 
 
 def test_one_odd_row_changes_no_other_path(store: Store) -> None:
-    store.insert("spans", [span(i, other=i % 7) for i in range(400)])
+    store.insert("spans", [with_attributes(i, other=i % 7) for i in range(400)])
     store.flush()
     sql = "SELECT attributes.other, count(*) FROM spans WHERE attributes.n > 10 GROUP BY 1"
     before = plan(store, sql)
-    odd = span(1000, other=1)
+    odd = with_attributes(1000, other=1)
     odd["attributes"]["word"] = 5
-    store.insert("spans", [odd, *(span(i, other=i % 7) for i in range(400, 800))])
+    store.insert("spans", [odd, *(with_attributes(i, other=i % 7) for i in range(400, 800))])
     store.flush()
     after = plan(store, sql)
     assert after["leaf columns"] == before["leaf columns"]
@@ -166,7 +165,7 @@ def test_one_odd_row_changes_no_other_path(store: Store) -> None:
 
 
 def test_rows_of_a_tail_path_are_found_in_the_sidecar(store: Store) -> None:
-    store.insert("spans", [span(i, **{f"rare_{i}": i}) for i in range(400)])
+    store.insert("spans", [with_attributes(i, **{f"rare_{i}": i}) for i in range(400)])
     store.flush()
     sql = "SELECT name, attributes.rare_77 AS v FROM spans WHERE attributes.rare_77 = 77"
     [scan] = parquet_scans(plan(store, sql)["profile"][0])
@@ -187,7 +186,8 @@ def test_a_tail_path_that_many_rows_have_is_joined(
     monkeypatch.setattr(query, "MAX_FOUND_ROWS", 3)
     # Other paths in the tail: where there is one alone, the reader need not look at its name.
     rows = [
-        span(i, **({"mixed": i} if i % 9 == 0 and i < 99 else {f"rare_{i}": i})) for i in range(400)
+        with_attributes(i, **({"mixed": i} if i % 9 == 0 and i < 99 else {f"rare_{i}": i}))
+        for i in range(400)
     ]
     store.insert("spans", rows)
     store.flush()
@@ -199,17 +199,21 @@ def test_a_tail_path_that_many_rows_have_is_joined(
 
 def test_tails_columns_and_memory_are_one_path(store: Store) -> None:
     # A column in the first segment, in the tail of two others with other types, in memory in a fourth.
-    store.insert("spans", [span(i, mix=i) for i in range(100)])
+    store.insert("spans", [with_attributes(i, mix=i) for i in range(100)])
     store.flush()
     store.insert(
-        "spans", [span(i, **({"mix": f"t{i}"} if i == 150 else {})) for i in range(100, 200)]
+        "spans",
+        [with_attributes(i, **({"mix": f"t{i}"} if i == 150 else {})) for i in range(100, 200)],
     )
     store.flush()
     store.insert(
-        "spans", [span(i, **({"mix": {"in": i}} if i == 250 else {})) for i in range(200, 300)]
+        "spans",
+        [with_attributes(i, **({"mix": {"in": i}} if i == 250 else {})) for i in range(200, 300)],
     )
     store.flush()
-    store.insert("spans", [span(i, **({"mix": 0.5} if i == 350 else {})) for i in range(300, 400)])
+    store.insert(
+        "spans", [with_attributes(i, **({"mix": 0.5} if i == 350 else {})) for i in range(300, 400)]
+    )
     assert store.sql(
         "SELECT count(attributes.mix) AS n, sum(attributes.mix) AS s, "
         "count(*) FILTER (attributes.mix = 't150') AS t, max(attributes.mix.in) AS i FROM spans"
@@ -222,7 +226,7 @@ def test_tails_columns_and_memory_are_one_path(store: Store) -> None:
 
 
 def test_functions_of_a_query_are_gone_after_it(store: Store) -> None:
-    store.insert("spans", [span(i) for i in range(5)])
+    store.insert("spans", [with_attributes(i) for i in range(5)])
     for _ in range(3):
         store.sql("SELECT DISTINCT attributes FROM spans").rows()
     cursor = store.query._engine.cursor()
@@ -233,7 +237,7 @@ def test_functions_of_a_query_are_gone_after_it(store: Store) -> None:
 
 
 def test_times_are_utc_wherever_the_process_is(store: Store) -> None:
-    store.insert("spans", [span(0)])
+    store.insert("spans", [with_attributes(0)])
     assert store.sql("SELECT start_time::VARCHAR AS t FROM spans").rows() == [
         {"t": "2026-09-21 14:13:20+00"}
     ]

@@ -10,29 +10,25 @@ from typing import Any
 import pytest
 
 import tracestore
+from data.stores import START_NS, span
 from tracestore import Store
 from tracestore_query import Query, QueryParameterError
 from tracestore_query.execute.plan_cache import MAX_PREPARED, PreparedQueries
 
-START = 1_790_000_000_000_000_000
 COUNT = "SELECT count(*) AS n, count(attributes.word) AS words FROM spans"
 
 
-def span(number: int, **more: Any) -> dict[str, Any]:
-    return {
-        "trace_id": f"{number + 1:032x}",
-        "span_id": f"{number + 1:016x}",
-        "name": "op",
-        "start_ns": START + number * 1_000_000,
-        "attributes": {"n": number, "word": f"w{number % 5}"},
-        **more,
-    }
+def worded(number: int, **more: Any) -> dict[str, Any]:
+    attributes = {"n": number, "word": f"w{number % 5}"}
+    return span(
+        number, **{"trace_id": f"{number + 1:032x}", "name": "op", "attributes": attributes, **more}
+    )
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with tracestore.open(tmp_path / "store", background=False) as opened:
-        opened.insert("spans", [span(i) for i in range(100)])
+        opened.insert("spans", [worded(i) for i in range(100)])
         opened.flush()
         yield opened
 
@@ -60,7 +56,7 @@ def test_the_plan_of_a_repeated_text_is_used_again(store: Store, bound: list[obj
 def test_new_rows_segments_and_types_are_seen(store: Store) -> None:
     sql = "SELECT sum(attributes.word + 0) AS s, count(*) AS n FROM spans"
     assert store.sql(sql).rows() == [{"s": None, "n": 100}]
-    store.insert("spans", [span(100, attributes={"word": 7})])
+    store.insert("spans", [worded(100, attributes={"word": 7})])
     assert store.sql(sql).rows() == [{"s": 7, "n": 101}]
     assert store.sql(sql).rows() == [{"s": 7, "n": 101}]
     store.flush()
@@ -71,9 +67,9 @@ def test_new_rows_segments_and_types_are_seen(store: Store) -> None:
 
 
 def test_a_segment_outside_of_the_time_range_counts_as_pruned(store: Store) -> None:
-    sql = f"{COUNT} WHERE start_ns < {START + 10_000_000}"
+    sql = f"{COUNT} WHERE start_ns < {START_NS + 10_000_000}"
     assert store.sql(sql).stats.segments_pruned == 0
-    store.insert("spans", [span(10**6)])
+    store.insert("spans", [worded(10**6)])
     store.flush()
     assert store.sql(sql).stats.segments_pruned == 1
 
@@ -107,9 +103,9 @@ def test_other_values_of_a_type_share_a_plan(store: Store, bound: list[object]) 
 
 
 def test_a_time_from_a_parameter_has_a_plan_of_its_own(store: Store) -> None:
-    store.insert("spans", [span(10**6)])
+    store.insert("spans", [worded(10**6)])
     store.flush()
-    for low, rows, read in ((START, 101, 2), (START + 10**12, 1, 1), (START, 101, 2)):
+    for low, rows, read in ((START_NS, 101, 2), (START_NS + 10**12, 1, 1), (START_NS, 101, 2)):
         result = store.sql(f"{COUNT} WHERE start_ns >= $low", {"low": low})
         assert result.rows()[0]["n"] == rows
         assert result.stats.segments_read == read
@@ -127,7 +123,7 @@ def test_a_query_about_now_is_planned_each_time(store: Store, bound: list[Any]) 
 
 
 def test_whole_objects_and_rows_of_tails_come_from_a_kept_plan(store: Store) -> None:
-    store.insert("spans", [span(200, attributes={"rare": {"needle": 5}})])
+    store.insert("spans", [worded(200, attributes={"rare": {"needle": 5}})])
     store.flush()
     store.compact(full=True)
     whole = "SELECT attributes FROM spans WHERE attributes.rare.needle > 1"

@@ -12,7 +12,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 import tracestore
-from sql import sql_states
+from data import stores
 
 KEYS = ("a", "b", "a.b", "x y", "A", "")
 MISSING = object()
@@ -104,7 +104,7 @@ def same_kind(value: Any, other: Any) -> bool:
         min_size=1,
         max_size=4,
     ),
-    state=st.sampled_from(sql_states.STATES),
+    state=st.sampled_from(stores.STATES),
 )
 def test_predicates_on_conflicting_types(
     rows: list[dict[str, Any]], asked: list[tuple[list[str], str, Any]], state: str
@@ -115,7 +115,7 @@ def test_predicates_on_conflicting_types(
     ]
     with (
         TemporaryDirectory() as folder,
-        sql_states.build(Path(folder) / "store", state, {"spans": spans}, pieces=3) as store,
+        stores.build(Path(folder) / "store", state, {"spans": spans}, pieces=3) as store,
     ):
         for keys, compare, constant in asked:
             chain = "attributes" + "".join(f"[{quoted(key)}]" for key in keys)
@@ -161,9 +161,7 @@ def test_a_dotted_path_finds_flat_keys_and_nested_objects_alike(
     ]
     with (
         TemporaryDirectory() as folder,
-        sql_states.build(
-            Path(folder) / "store", "many segments", {"spans": spans}, pieces=3
-        ) as store,
+        stores.build(Path(folder) / "store", "many segments", {"spans": spans}, pieces=3) as store,
     ):
         for kind, matches in (
             ("number", is_number),

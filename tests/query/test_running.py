@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sql import sql_rows, sql_states
+from data import stores
+from sql import sql_rows
 from tracestore import Store
 from tracestore_query import (
     Query,
@@ -193,7 +194,7 @@ def test_a_parameter_without_value_is_a_typed_error(
 
 def test_a_store_opened_for_reading_answers(tmp_path: Path) -> None:
     rows = {"spans": sql_rows.spans()[:50]}
-    with sql_states.build(tmp_path / "store", "one segment", rows) as store:
+    with stores.build(tmp_path / "store", "one segment", rows) as store:
         store.sql("SELECT 1").rows()
     import tracestore
 

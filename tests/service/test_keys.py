@@ -43,7 +43,7 @@ def guarded(folder: Path, ring: KeyRing) -> Iterator[Server]:
         yield server
 
 
-def span(project: str | None = None, number: int = 1) -> bytes:
+def otlp_body(project: str | None = None, number: int = 1) -> bytes:
     request = ExportTraceServiceRequest()
     group = request.resource_spans.add()
     if project is not None:
@@ -89,7 +89,7 @@ def test_unknown_scopes_are_refused(ring: KeyRing) -> None:
 def test_without_a_key_nothing_is_sent_or_read(guarded: Server) -> None:
     with httpx.Client(base_url=guarded.url) as http:
         for headers in ({}, bearer("ts_0_0"), {"authorization": "Basic eDp5"}):
-            sent = http.post("/v1/traces", content=span(), headers={**PROTOBUF, **headers})
+            sent = http.post("/v1/traces", content=otlp_body(), headers={**PROTOBUF, **headers})
             assert (sent.status_code, sent.headers["www-authenticate"]) == (401, "Bearer")
             assert http.post("/api/query", json=COUNT, headers=headers).status_code == 401
         assert http.get("/healthz").status_code == 200
@@ -102,11 +102,11 @@ def test_scopes_part_senders_from_readers(guarded: Server, ring: KeyRing) -> Non
         # The server reads the keys anew once what it knows is too old.
         guarded.keys._forget()
         assert (
-            http.post("/v1/traces", content=span(), headers={**PROTOBUF, **sender}).status_code
+            http.post("/v1/traces", content=otlp_body(), headers={**PROTOBUF, **sender}).status_code
             == 200
         )
         assert (
-            http.post("/v1/traces", content=span(), headers={**PROTOBUF, **reader}).status_code
+            http.post("/v1/traces", content=otlp_body(), headers={**PROTOBUF, **reader}).status_code
             == 403
         )
         assert http.post("/api/query", json=COUNT, headers=sender).status_code == 403
@@ -125,11 +125,11 @@ def test_a_bound_key_writes_and_reads_its_projects_only(guarded: Server, ring: K
                 "/v1/traces", content=body, headers={**PROTOBUF, **key, **route}
             ).status_code
 
-        assert send(span(number=1), shop) == 200
-        assert send(span("shop", 2), shop) == 200
-        assert send(span("bakery", 3), shop) == 403
-        assert send(span(number=4), shop, "bakery") == 403
-        assert send(span("bakery", 5), admin) == 200
+        assert send(otlp_body(number=1), shop) == 200
+        assert send(otlp_body("shop", 2), shop) == 200
+        assert send(otlp_body("bakery", 3), shop) == 403
+        assert send(otlp_body(number=4), shop, "bakery") == 403
+        assert send(otlp_body("bakery", 5), admin) == 200
         rows = (
             '{"trace_id":"'
             + "1" * 32
@@ -184,7 +184,7 @@ def test_grpc_asks_for_the_same_keys(guarded: Server, ring: KeyRing) -> None:
     with grpc.insecure_channel(address) as channel:
         export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
         with pytest.raises(grpc.RpcError) as refused:
-            export(span(), timeout=processes.HANG_S)
+            export(otlp_body(), timeout=processes.HANG_S)
     assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 

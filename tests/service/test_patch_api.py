@@ -37,12 +37,12 @@ def client(server: Server) -> Iterator[Client]:
         yield made
 
 
-def span(number: int) -> dict[str, Any]:
+def ids(number: int) -> dict[str, Any]:
     return {"trace_id": TRACE, "span_id": f"{number + 1:016x}"}
 
 
 def test_a_client_has_the_verbs_of_a_store(client: Client) -> None:
-    client.insert("spans", [span(0), span(1)])
+    client.insert("spans", [ids(0), ids(1)])
     (row, _) = client.sql(f"SELECT * FROM spans WHERE trace_id = '{TRACE}' ORDER BY span_id").rows()
     client.score(row, "good", 0.5)
     client.score((TRACE, row["span_id"].upper()), "good", True, comment="really", author="ann")
@@ -57,11 +57,11 @@ def test_a_client_has_the_verbs_of_a_store(client: Client) -> None:
     assert texts == [("really", "ann"), ("once more", None)]
     client.score(row, "good", None)
     client.expected(row, None)
-    client.patch({**span(0), "_object_delete": [["metadata"]], "tags": None})
+    client.patch({**ids(0), "_object_delete": [["metadata"]], "tags": None})
     assert client.sql(SQL).rows() == [
         {"scores": {}, "tags": None, "expected": None, "metadata": None}
     ]
-    assert client.patch({**span(1), "scores": {"n": 1}} for _ in range(6000)) == 6000
+    assert client.patch({**ids(1), "scores": {"n": 1}} for _ in range(6000)) == 6000
     kinds = "SELECT typeof(scores.n) AS t FROM spans WHERE scores.n = 1"
     assert client.sql(kinds).rows() == [{"t": "int64"}]
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_patched_says_so(
     client: Client, patch: dict[str, Any], status: int, words: str
 ) -> None:
     with pytest.raises(ClientError, match=words) as raised:
-        client.patch({**span(0), **patch})
+        client.patch({**ids(0), **patch})
     assert raised.value.status == status
 
 
@@ -107,32 +107,32 @@ def test_keys_bound_to_projects_patch_only_those(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     with tracestore.open(folder) as store:
         for project in ("mine", "other"):
-            store.insert("spans", [span(0)], project=project)
+            store.insert("spans", [ids(0)], project=project)
     ring = KeyRing(folder)
     _, sends = ring.create("sends", ["ingest"], ["mine"])
     _, reads = ring.create("reads", ["read"], ["mine"])
     settings = ServerSettings(data=folder, port=0, grpc_port=-1, require_keys=True)
     with Server(settings) as server:
         with Client(server.url, sends) as sender, Client(server.url, reads) as reader:
-            sender.score(span(0), "a", 1)
+            sender.score(ids(0), "a", 1)
             with pytest.raises(ClientError, match="not bound") as raised:
-                sender.score(span(0), "a", 2, project="other")
+                sender.score(ids(0), "a", 2, project="other")
             assert raised.value.status == 403
             with pytest.raises(ClientError, match="scope 'ingest'"):
-                reader.score(span(0), "a", 3)
+                reader.score(ids(0), "a", 3)
             sql = "SELECT project, scores.a AS a FROM spans"
             assert reader.sql(sql).rows() == [{"project": "mine", "a": 1}]
         with Client(server.url) as nobody, pytest.raises(ClientError, match="API key"):
-            nobody.score(span(0), "a", 1)
+            nobody.score(ids(0), "a", 1)
 
 
 def test_the_command_line_gives_scores(tmp_path: Path) -> None:
     data = str(tmp_path / "store")
     with tracestore.open(data) as store:
-        store.insert("spans", [span(0)])
+        store.insert("spans", [ids(0)])
     where = ["--data", data]
     for value, message in (("0.25", "scored"), ("high", "no number"), ("[1]", "no number")):
-        done = CliRunner().invoke(app, ["score", TRACE, span(0)["span_id"], "q", value, *where])
+        done = CliRunner().invoke(app, ["score", TRACE, ids(0)["span_id"], "q", value, *where])
         assert (done.exit_code == 0, message in done.output) == (message == "scored", True)
     with tracestore.open(data) as store:
         assert store.sql("SELECT scores.q AS q FROM spans").rows() == [{"q": 0.25}]

@@ -14,7 +14,8 @@ import duckdb
 import pytest
 
 import tracestore_query
-from sql import sql_rows, sql_states, sqllogic
+from data.stores import STATES, build
+from sql import oracle, sql_rows, sqllogic
 from sql.sqllogic import Record
 from tracestore import Store
 from tracestore.errors import QueryError
@@ -36,10 +37,7 @@ _LETTER = (
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store]]:
     rows = {"spans": sql_rows.spans(), "logs": sql_rows.logs()}
-    made = {
-        state: sql_states.build(tmp_path_factory.mktemp("sql") / "store", state, rows)
-        for state in sql_states.STATES
-    }
+    made = {state: build(tmp_path_factory.mktemp("sql") / "store", state, rows) for state in STATES}
     yield made
     for store in made.values():
         store.close()
@@ -47,7 +45,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store
 
 @pytest.fixture(scope="session")
 def plain() -> duckdb.DuckDBPyConnection:
-    return sql_states.oracle({"spans": sql_rows.spans(), "logs": sql_rows.logs()})
+    return oracle.oracle({"spans": sql_rows.spans(), "logs": sql_rows.logs()})
 
 
 def test_the_states_are_what_they_are_called(stores: dict[str, Store]) -> None:

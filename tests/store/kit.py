@@ -12,13 +12,11 @@ import pyarrow as pa
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from data.stores import START_NS
 from tracestore.segment.read import SegmentFile
 from tracestore.segment.tables import OVERFLOW, SEGMENT_TABLES
 from tracestore.store import Clock, Snapshot, Store
 from tracestore.variant import TABLES
-
-START_NS = 1_790_000_000_000_000_000
-DAY_NS = 86_400 * 10**9
 
 
 class FakeClock(Clock):
@@ -42,24 +40,6 @@ class FakeClock(Clock):
 def open_store(folder: Path, **settings: Any) -> Store:
     """Opens a store without threads of its own, so that tests decide what happens when."""
     return Store.open(folder, **{"background": False, **settings})
-
-
-def span(number: int, **more: Any) -> dict[str, Any]:
-    """Returns a span whose ids and time follow from its number."""
-    return {
-        "trace_id": f"{number // 4 + 1:032x}",
-        "span_id": f"{number + 1:016x}",
-        "name": f"op-{number % 7}",
-        "start_ns": START_NS + number * 1_000_000,
-        "duration_ns": 1000 + number,
-        "attributes": {"number": number, "model": f"m{number % 3}"},
-        **more,
-    }
-
-
-def log(number: int, **more: Any) -> dict[str, Any]:
-    """Returns a log record whose time follows from its number."""
-    return {"time_ns": START_NS + number * 1_000_000, "body": f"line {number}", **more}
 
 
 def otlp_traces(rows: Iterable[dict[str, Any]], project: str | None = None) -> bytes:

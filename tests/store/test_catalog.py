@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from data.stores import span
 from store import servers
-from store.kit import FakeClock, expected_ids, open_store, segment_files, span, span_ids
+from store.kit import FakeClock, expected_ids, open_store, segment_files, span_ids
 from tracestore import limits
 from tracestore.errors import CatalogError, FormatVersionError, StoreLockedError
 from tracestore.store import Store

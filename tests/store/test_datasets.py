@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import tracestore
-from store.kit import DAY_NS, FakeClock, open_store, segment_files, span
+from data.stores import DAY_NS, span
+from store.kit import FakeClock, open_store, segment_files
 from tracestore.errors import (
     DatasetError,
     LimitExceededError,

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from store.kit import (
-    DAY_NS,
-    START_NS,
-    expected_ids,
-    open_store,
-    read_rows,
-    segment_files,
-    span,
-    span_ids,
-)
+from data.stores import DAY_NS, START_NS, span
+from store.kit import expected_ids, open_store, read_rows, segment_files, span_ids
 from tracestore import limits
 
 

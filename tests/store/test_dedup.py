@@ -9,7 +9,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.kit import FakeClock, expected_ids, open_store, otlp_many, otlp_traces, span, span_ids
+from data.stores import span
+from store.kit import FakeClock, expected_ids, open_store, otlp_many, otlp_traces, span_ids
 from tracestore.store.memory.recent_keys import KeyTable, RecentKeys, make_valid
 from tracestore.store.memory.span_keys import span_keys
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from store.kit import open_store, segment_files, span
+from data.stores import span
+from store.kit import open_store, segment_files
 from tracestore import limits
 from tracestore.segment.dictionaries import own_dictionaries
 from tracestore.segment.encoding import choose_encodings

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from data.stores import DAY_NS, START_NS, span
 from store import servers
-from store.kit import DAY_NS, START_NS, expected_ids, open_store, span, span_ids
+from store.kit import expected_ids, open_store, span_ids
 from tracestore.errors import StoreFailedError
 from tracestore.store.files.filesystem import FileSystem
 from tracestore.store.files.segment_files import ObjectFiles

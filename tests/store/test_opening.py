@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from data import processes
-from store.kit import expected_ids, open_store, read_rows, segment_files, span, span_ids
+from data.stores import span
+from store.kit import expected_ids, open_store, read_rows, segment_files, span_ids
 from tracestore.errors import (
     CorruptionError,
     FormatVersionError,

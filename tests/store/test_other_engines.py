@@ -14,7 +14,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from store.kit import open_store, segment_files, span
+from data.stores import span
+from store.kit import open_store, segment_files
 from tracestore import limits
 from tracestore.segment.read import SegmentFile
 from tracestore.store.files import filenames

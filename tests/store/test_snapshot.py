@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 
+from data.stores import DAY_NS, START_NS, span
 from store.kit import (
-    DAY_NS,
-    START_NS,
     expected_ids,
     open_store,
     otlp_many,
     read_rows,
     segment_files,
-    span,
     span_ids,
     tables_of,
 )

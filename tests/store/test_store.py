@@ -13,16 +13,15 @@ import pytest
 import zstandard
 
 from data import processes
+from data.stores import log, span
 from store.kit import (
     FakeClock,
     expected_ids,
-    log,
     open_store,
     otlp_logs,
     otlp_many,
     otlp_traces,
     read_rows,
-    span,
     span_ids,
 )
 from tracestore.errors import (

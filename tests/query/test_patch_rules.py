@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 import tracestore
 from data import processes
-from store.kit import DAY_NS, START_NS, FakeClock, log, span
+from data.stores import DAY_NS, START_NS, log, span
+from store.kit import FakeClock
 from tracestore import Store
 from tracestore.errors import PatchError, ReadOnlyError, StorageFullError
 
@@ -292,7 +293,7 @@ KILLED = """
 import sys, os
 sys.path.insert(0, sys.argv[2])
 import tracestore
-from store.kit import span
+from data.stores import span
 store = tracestore.open(sys.argv[1], background=False)
 store.insert("spans", [span(n) for n in range(20)])
 for number in range(10_000):

@@ -1,19 +1,13 @@
-"""One set of rows in four states of a store, and in plain DuckDB over the JSON itself."""
+"""The oracle of the SQL tests: plain DuckDB over the JSON itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
-import tracestore
-from tracestore import Store
 from tracestore.variant import TABLES
-
-STATES = ("memtable", "one segment", "many segments", "compacted")
 
 _MACROS = """
     CREATE MACRO val(j, p) AS CASE WHEN json_type(j, p) = 'NULL' THEN NULL ELSE json_extract(j, p) END;
@@ -26,31 +20,6 @@ _MACROS = """
     CREATE MACRO whole(j, p) AS CAST(json_extract_string(j, p) AS BIGINT);
 """
 _TYPE = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
-
-
-def build(
-    folder: Path, state: str, rows: dict[str, list[dict[str, Any]]], pieces: int = 12
-) -> Store:
-    """Returns a store that holds the rows in a state; many segments are at least `pieces`."""
-    store = tracestore.open(folder, background=False, durability="async")
-    if state not in {"many segments", "compacted"}:
-        pieces = 1
-    for table, all_rows in rows.items():
-        size = -(-len(all_rows) // pieces)
-        for start in range(0, len(all_rows), size):
-            store.insert(table, ndjson(all_rows[start : start + size]))
-            if pieces > 1:
-                store.flush()
-    if state == "one segment":
-        store.flush()
-    if state == "compacted":
-        store.compact(full=True)
-    return store
-
-
-def ndjson(rows: Iterable[dict[str, Any]]) -> bytes:
-    """Returns rows as NDJSON."""
-    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
 
 
 def oracle(rows: dict[str, list[dict[str, Any]]]) -> duckdb.DuckDBPyConnection:
