@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
+from sqlglot import exp
 
 from tracestore.store import Dataset
+from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.unnested import Items
-from tracestore_query.plan.plan import Leaf, ObjectCall, Rebuilt, Scan
+from tracestore_query.plan.plan import BoundQuery, ObjectCall, Rebuilt
+from tracestore_query.plan.scan import Leaf
 
 
 class TableData(Protocol):
@@ -45,7 +48,7 @@ class Binding:
     data: Callable[[str], TableData]
     catalog: Callable[[str], pa.Table]
     datasets: Sequence[Dataset] = ()
-    scans: dict[str, Scan] = field(default_factory=dict)
+    scans: dict[str, ScanBuilder] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     objects: dict[str, ObjectCall] = field(default_factory=dict)
     rebuilt: list[Rebuilt] = field(default_factory=list)
@@ -63,3 +66,18 @@ class Binding:
         """Notes a warning, once."""
         if text not in self.warnings:
             self.warnings.append(text)
+
+    def freeze(self, tree: exp.Expr) -> BoundQuery:
+        """Returns the query that was gathered, over a tree whose names are resolved."""
+        scans = {
+            token: scan.freeze(each.path[0] for each in self.rebuilt if each.token == token)
+            for token, scan in self.scans.items()
+        }
+        return BoundQuery(
+            tree,
+            scans,
+            dict(self.tables),
+            dict(self.objects),
+            tuple(self.rebuilt),
+            tuple(self.warnings),
+        )

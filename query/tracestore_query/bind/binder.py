@@ -40,7 +40,7 @@ from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.dialect import generate
 from tracestore_query.language.parameters import value_of
 from tracestore_query.language.path_syntax import Step, is_chain_end, name_of, steps_of
-from tracestore_query.plan.plan import Plan
+from tracestore_query.plan.plan import BoundQuery
 
 MAX_DEPTH = 100
 """Subqueries inside one another; the binder recurses."""
@@ -73,8 +73,8 @@ class Binder:
         self._sources = Sources(binding, self)
         self._root: exp.Expr | None = None
 
-    def bind(self, tree: exp.Expr) -> Plan:
-        """Returns the plan of a checked tree.
+    def bind(self, tree: exp.Expr) -> BoundQuery:
+        """Returns a checked tree with its names resolved. The tree itself is changed.
 
         Raises:
             UnknownNameError: naming the nearest table or column.
@@ -89,9 +89,7 @@ class Binder:
             self.query(tree, Scope())
         for items in binding.items:
             items.take_as_text()
-        return Plan(
-            tree, binding.scans, binding.tables, binding.objects, binding.rebuilt, binding.warnings
-        )
+        return binding.freeze(tree)
 
     # --- queries ------------------------------------------------------------------------------------
 
@@ -342,7 +340,7 @@ class Binder:
             raise UnknownNameError(
                 f"cannot run query: column {name} of {source.spec.name} has no fields"
             )
-        source.scan.fixed[name] = None
+        source.scan.fixed_columns[name] = None
         if not chain.merged:
             node.replace(exp.column(name, table=source.alias, quoted=True))
 

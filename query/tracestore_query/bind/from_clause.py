@@ -10,6 +10,7 @@ from sqlglot import exp
 from tracestore.variant import parse_path
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.expected_type import LIST, Want
+from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Cte, Output, Scope, Source
 from tracestore_query.bind.unnested import Items
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
@@ -17,9 +18,8 @@ from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.allowed_functions import TABLE_GENERATORS
 from tracestore_query.language.dialect import parse
 from tracestore_query.language.path_syntax import is_chain_end, name_of, steps_of
-from tracestore_query.plan import top_n
-from tracestore_query.plan.plan import EVER, Scan
-from tracestore_query.plan.pruning import META
+from tracestore_query.plan import pruning, top_n
+from tracestore_query.plan.scan import EVER
 from tracestore_query.tables.compare import compare_sql
 from tracestore_query.tables.dataset import wanted_dataset
 from tracestore_query.tables.names import (
@@ -31,6 +31,7 @@ from tracestore_query.tables.names import (
     called,
     table_function,
 )
+from tracestore_query.tables.predicate import Predicate
 
 
 class Queries(Protocol):
@@ -98,7 +99,7 @@ class Sources:
                     f"cannot run query: {name} is a variant and cannot stand in USING; write ON"
                 )
             if name in source.spec.columns:
-                source.scan.fixed[name] = None
+                source.scan.fixed_columns[name] = None
 
     def _source(self, node: exp.Expr, scope: Scope) -> None:
         if isinstance(node, exp.Table):
@@ -181,7 +182,7 @@ class Sources:
             outputs = renamed(cte.outputs, node)
             scope.add(Source(alias, select=cte.select if outputs else None, outputs=outputs))
         elif name in NAMED:
-            self._scan(node, alias, name, None, scope)
+            self._scan(node, alias, name, (), scope)
         elif name in VIEWS:
             self._view(node, VIEWS[name], node.alias_or_name, scope, JSON_COLUMNS.get(name))
         elif name in CATALOG:
@@ -252,19 +253,18 @@ class Sources:
         wanted = wanted_dataset(node.this.expressions, self._binding.datasets)
         alias = (node.alias or "dataset").lower()
         scan = self._scan(node, alias, "dataset_rows", wanted.predicate, scope)
-        scan.judged = ("dataset_id", "version", "created_ns")
         scan.newest_only = wanted.newest_only
         low, high = scan.time_range
         scan.time_range = (max(low, wanted.time_range[0]), min(high, wanted.time_range[1]))
 
     def _scan(
-        self, node: exp.Table, alias: str, table: str, predicate: str | None, scope: Scope
-    ) -> Scan:
-        scan = Scan(self._binding.name("scan"), table, predicate=predicate)
-        bounds = node.meta.get(META)
+        self, node: exp.Table, alias: str, table: str, predicate: Predicate, scope: Scope
+    ) -> ScanBuilder:
+        scan = ScanBuilder(self._binding.name("scan"), table, predicate=predicate)
+        bounds = node.meta.get(pruning.META)
         scan.time_range = bounds.time_range if bounds is not None else EVER
         scan.trace_ids = bounds.trace_ids if bounds is not None else None
-        scan.ends = node.meta.get(top_n.META)
+        scan.top_n = node.meta.get(top_n.META)
         self._binding.scans[scan.token] = scan
         _rename(node, scan.token, node.alias or alias)
         scope.add(Source(alias, scan=scan))

@@ -6,16 +6,17 @@ from sqlglot import exp
 
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.path_values import PathValues
+from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Scope, Source, look_up
 from tracestore_query.language.path_syntax import Step, name_of, steps_of
-from tracestore_query.plan.plan import Rebuilt, Scan
+from tracestore_query.plan.plan import Rebuilt
 
-PLACE = "__place"
-"""The column of a scan that holds a row's file and number."""
+ROW_ID = "__row_id"
+"""The column of a scan that holds each row's file and number."""
 
 
 def take_out(select: exp.Select, scope: Scope, binding: Binding, paths: PathValues) -> None:
-    """Replaces objects in the outermost select list by the places of their rows.
+    """Replaces objects in the outermost select list by the ids of their rows.
 
     Only where a row of the answer is a row of a scan: not with GROUP BY, DISTINCT or aggregates.
     """
@@ -37,14 +38,14 @@ def take_out(select: exp.Select, scope: Scope, binding: Binding, paths: PathValu
         keys = paths.is_object(scan, path)
         if keys is None:
             continue
-        place = _place(found.source, found.steps, binding)
-        scan.rows_wanted = True
-        binding.rebuilt.append(Rebuilt(i, scan, keys))
+        row_id = _row_id(found.source, found.steps, binding)
+        scan.needs_row_ids = True
+        binding.rebuilt.append(Rebuilt(i, scan.token, keys))
         name = each.alias or name_of(steps)
-        each.replace(exp.alias_(place, name, quoted=True))
+        each.replace(exp.alias_(row_id, name, quoted=True))
 
 
-def _origin(source: Source, steps: list[Step]) -> tuple[Scan, list[Step]] | None:
+def _origin(source: Source, steps: list[Step]) -> tuple[ScanBuilder, list[Step]] | None:
     """Returns the scan and path that a chain comes from, None where subqueries compute it."""
     if source.scan is not None and source.spec is not None:
         return (source.scan, steps) if steps[0].text in source.spec.variants else None
@@ -55,14 +56,14 @@ def _origin(source: Source, steps: list[Step]) -> tuple[Scan, list[Step]] | None
     return _origin(inner, [*before, *steps[1:]])
 
 
-def _place(source: Source, steps: list[Step], binding: Binding) -> exp.Expr:
-    """Returns the column that holds the place of a source's row, handed up through subqueries."""
+def _row_id(source: Source, steps: list[Step], binding: Binding) -> exp.Expr:
+    """Returns the column that holds the id of a source's row, handed up through subqueries."""
     if source.scan is not None:
-        return exp.column(PLACE, table=source.alias, quoted=True)
+        return exp.column(ROW_ID, table=source.alias, quoted=True)
     output = (source.outputs or {})[steps[0].text]
     if output.origin is None or source.select is None:
-        raise AssertionError("BUG: a place is asked of a column that comes from no scan")
-    inner = _place(output.origin[0], output.origin[1], binding)
-    name = binding.name("place")
+        raise AssertionError("BUG: a row id is asked of a column that comes from no scan")
+    inner = _row_id(output.origin[0], output.origin[1], binding)
+    name = binding.name("row_id")
     source.select.append("expressions", exp.alias_(inner, name, quoted=True))
     return exp.column(name, table=source.alias, quoted=True)

@@ -15,8 +15,10 @@ from tracestore_query.bind.bind_state import Binding, TableData
 from tracestore_query.bind.expected_type import Use, Want
 from tracestore_query.bind.moved_paths import MovedPath, moved_path
 from tracestore_query.bind.path_resolution import Resolved, nearest_paths, resolve
+from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.language.path_syntax import Step, shown
-from tracestore_query.plan.plan import Leaf, ObjectCall, Scan, part_name
+from tracestore_query.plan.plan import ObjectCall, part_name
+from tracestore_query.plan.scan import Leaf
 
 OVERFLOW = "_overflow"
 SPANS = TABLES["spans"]
@@ -38,7 +40,7 @@ class PathValues:
     def __init__(self, binding: Binding) -> None:
         self._binding = binding
 
-    def leaf_types(self, scan: Scan, steps: list[Step]) -> list[str]:
+    def leaf_types(self, scan: ScanBuilder, steps: list[Step]) -> list[str]:
         """Returns the leaf types that a path's values have."""
         if any(step.index is not None for step in steps):
             return ["json"]
@@ -61,19 +63,25 @@ class PathValues:
             return None
         return moved
 
-    def is_object(self, scan: Scan, steps: list[Step]) -> tuple[str, ...] | None:
+    def is_object(self, scan: ScanBuilder, steps: list[Step]) -> tuple[str, ...] | None:
         """Returns the keys of a path that is an object in some row, else None."""
         data = self._binding.data(scan.table)
         found = resolve(steps, data)
         return found.keys if found.below and not found.inner else None
 
-    def is_json(self, scan: Scan, steps: list[Step]) -> bool:
+    def is_json(self, scan: ScanBuilder, steps: list[Step]) -> bool:
         """Tells whether a path's bare value is JSON text."""
         kinds = set(self.leaf_types(scan, steps))
         return kinds == {"json"} or (len(kinds) > 1 and kinds != {"i64", "f64"})
 
     def value(
-        self, alias: str, scan: Scan, steps: list[Step], want: Want, *, must_be_set: bool = False
+        self,
+        alias: str,
+        scan: ScanBuilder,
+        steps: list[Step],
+        want: Want,
+        *,
+        must_be_set: bool = False,
     ) -> exp.Expr:
         """Returns the expression of a path for its use; for CAST, what stands in place of the cast.
 
@@ -92,9 +100,9 @@ class PathValues:
             self._absent(scan, steps, data)
         if must_be_set and not found.below and not found.inner:
             if there is None:
-                scan.required.append(found.leaves)
+                scan.non_null_paths.append(found.leaves)
             elif not there.below and not there.inner:
-                scan.required.append((*found.leaves, *there.leaves))
+                scan.non_null_paths.append((*found.leaves, *there.leaves))
         if moved is not None and there is not None:
             return self._with_moved(alias, scan, steps, moved, want)
         columns = self._columns(alias, scan, found, data, want)
@@ -106,7 +114,7 @@ class PathValues:
         return of_use(columns, want)
 
     def _columns(
-        self, alias: str, scan: Scan, found: Resolved, data: TableData, want: Want
+        self, alias: str, scan: ScanBuilder, found: Resolved, data: TableData, want: Want
     ) -> dict[str, exp.Expr]:
         """Returns the columns of a path's leaves, by leaf type."""
         columns: dict[str, exp.Expr] = {}
@@ -115,17 +123,17 @@ class PathValues:
             named = want.use is Use.TYPEOF
             if not named and _is_null_only(data, path, leaf_type, len(found.leaves)):
                 continue
-            column = exp.column(scan.leaf(path, leaf_type), table=alias, quoted=True)
+            column = exp.column(scan.leaf_column(path, leaf_type), table=alias, quoted=True)
             _add(columns, leaf_type, column)
         return columns
 
     def _with_moved(
-        self, alias: str, scan: Scan, steps: list[Step], moved: MovedPath, want: Want
+        self, alias: str, scan: ScanBuilder, steps: list[Step], moved: MovedPath, want: Want
     ) -> exp.Expr:
         """Returns an attribute's value: from where it moved in the rows that say so, else its own."""
         data = self._binding.data(scan.table)
         found, there = resolve(steps, data), resolve(moved.steps, data)
-        scan.fixed[MOVED_ATTRIBUTES] = None
+        scan.fixed_columns[MOVED_ATTRIBUTES] = None
         mark = exp.Anonymous(
             this="contains",
             expressions=[
@@ -176,7 +184,7 @@ class PathValues:
     def _object(
         self,
         alias: str,
-        scan: Scan,
+        scan: ScanBuilder,
         steps: list[Step],
         found: Resolved,
         columns: dict[str, exp.Expr],
@@ -203,8 +211,8 @@ class PathValues:
                 )
         return exp.cast(text, "JSON")
 
-    def _object_text(self, alias: str, scan: Scan, found: Resolved) -> exp.Expr:
-        scan.fixed[OVERFLOW] = None
+    def _object_text(self, alias: str, scan: ScanBuilder, found: Resolved) -> exp.Expr:
+        scan.fixed_columns[OVERFLOW] = None
         parts: list[exp.Expr] = [exp.column(OVERFLOW, table=alias, quoted=True)]
         data = self._binding.data(scan.table)
         leaves: list[Leaf] = []
@@ -213,7 +221,9 @@ class PathValues:
                 # What lies in a tail is in `_overflow` too.
                 if data.in_columns((path, leaf_type)):
                     leaves.append((path, leaf_type))
-                    parts.append(exp.column(scan.part(path, leaf_type), table=alias, quoted=True))
+                    parts.append(
+                        exp.column(scan.object_part(path, leaf_type), table=alias, quoted=True)
+                    )
         moved = found.keys == (ATTRIBUTES,) and scan.table == SPANS.name
         if moved:
             parts += self._moved_parts(alias, scan, data, leaves)
@@ -224,7 +234,7 @@ class PathValues:
         return exp.Nullif(this=text, expression=exp.Literal.string("null"))
 
     def _moved_parts(
-        self, alias: str, scan: Scan, data: TableData, leaves: list[Leaf]
+        self, alias: str, scan: ScanBuilder, data: TableData, leaves: list[Leaf]
     ) -> list[exp.Expr]:
         """Returns the leaves that attributes moved to, and notes them: all attributes are wanted."""
         parts: list[exp.Expr] = []
@@ -233,18 +243,20 @@ class PathValues:
                 for leaf_type in data.types(path):
                     if data.in_columns((path, leaf_type)):
                         leaves.append((path, leaf_type))
-                        part = exp.column(scan.part(path, leaf_type), table=alias, quoted=True)
+                        part = exp.column(
+                            scan.object_part(path, leaf_type), table=alias, quoted=True
+                        )
                         parts.append(part)
-        scan.fixed[MOVED_ATTRIBUTES] = None
+        scan.fixed_columns[MOVED_ATTRIBUTES] = None
         return [*parts, exp.column(MOVED_ATTRIBUTES, table=alias, quoted=True)]
 
-    def _absent(self, scan: Scan, steps: list[Step], data: TableData) -> None:
+    def _absent(self, scan: ScanBuilder, steps: list[Step], data: TableData) -> None:
         near = nearest_paths(steps, data.names())
         hint = f"; nearest: {', '.join(near)}" if near else ""
         self._binding.warn(f"{scan.table} has no path {shown(steps)} in the data read{hint}")
 
     def _warn_of_type(
-        self, scan: Scan, steps: list[Step], columns: Mapping[str, exp.Expr], want: Want
+        self, scan: ScanBuilder, steps: list[Step], columns: Mapping[str, exp.Expr], want: Want
     ) -> None:
         """Warns where a path has values, none of which the use can take."""
         wanted = {Use.NUMBER: {"i64", "f64", "json"}, Use.TEXT: {"str"}, Use.BOOL: {"bool"}}

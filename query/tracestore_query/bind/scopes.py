@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from tracestore.variant import TableSpec
+from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.unnested import Items
 from tracestore_query.errors import UnknownNameError
 from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.path_syntax import Step
-from tracestore_query.plan.plan import Scan
 from tracestore_query.tables.names import HIDDEN, STORED
 
 
@@ -44,7 +44,7 @@ class Source:
     """
 
     alias: str
-    scan: Scan | None = None
+    scan: ScanBuilder | None = None
     select: exp.Select | None = None
     outputs: dict[str, Output] | None = None
     in_star: bool = True

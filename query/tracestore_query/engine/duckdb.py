@@ -31,7 +31,7 @@ from tracestore_query.plan.plan import ObjectCall, part_name
 
 _PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
 _CANCELLED = "cannot finish query: it was cancelled"
-_INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|place)[a-z0-9_]*"?\.?')
+_INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|row_id)[a-z0-9_]*"?\.?')
 
 
 class Engine:

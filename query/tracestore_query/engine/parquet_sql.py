@@ -8,8 +8,7 @@ import pyarrow as pa
 
 from tracestore.store import SegmentRef
 from tracestore.variant import TABLES
-from tracestore_query.plan.plan import Leaf, Scan
-from tracestore_query.plan.segment_selection import physical
+from tracestore_query.plan.scan import Leaf, Scan, leaf_column_name
 from tracestore_query.tables.names import quoted
 
 SQL_TYPE = {
@@ -65,27 +64,27 @@ def read_parquet(
     scan: Scan,
     segments: Sequence[SegmentRef],
     stored: Iterable[str],
-    places: bool,
+    row_ids: bool,
     without: Collection[str] = (),
 ) -> str:
-    """Returns a SELECT of stored columns and leaves over the files, and each row's place where it is wanted.
+    """Returns a SELECT of stored columns and leaves over the files; with `row_ids`, of each row's file and number.
 
     Columns of leaves that are named in `without` are left out.
     """
     entries = [entry(name, name, fixed_type(scan, name)) for name in stored]
     columns = [f'"{name}"' for name in stored]
     raw: dict[Leaf, str] = {}
-    for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
+    for leaf, column in (*scan.leaves.items(), *scan.object_parts.items()):
         sql_type = SQL_TYPE[leaf[1]]
         if column in without:
             continue
         if leaf not in raw:
             raw[leaf] = f"__raw{len(raw)}"
-            entries.append(entry(physical(leaf), raw[leaf], sql_type))
+            entries.append(entry(leaf_column_name(leaf), raw[leaf], sql_type))
         columns.append(f'"{raw[leaf]}" AS "{column}"')
-    if places:
+    if row_ids:
         columns += ["filename", "file_row_number"]
-    options = ", filename=true, file_row_number=true" if places else ""
+    options = ", filename=true, file_row_number=true" if row_ids else ""
     return (
         f"SELECT {', '.join(columns) or '1 AS __one'} FROM {files_text(segments, entries, options)}"
     )

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from tracestore.store import SegmentPatches, SegmentRef
 from tracestore_query.plan.patched_data import field_of
-from tracestore_query.plan.plan import EVER, Leaf, Scan
+from tracestore_query.plan.scan import EVER, Leaf
+from tracestore_query.plan.scan_plan import ScanPlan
 
 OVERFLOW: Final = "_overflow"
 
@@ -32,21 +33,22 @@ class Beside:
 
 
 def beside(
-    scan: Scan, segment: SegmentRef, stored: Sequence[str], names: dict[Leaf, str]
+    plan: ScanPlan, segment: SegmentRef, stored: Sequence[str], names: dict[Leaf, str]
 ) -> Beside | None:
     """Returns the patched columns of the rows of a segment, None where its rows are to be joined.
 
     Args:
-        scan: the scan.
+        plan: what the scan reads.
         segment: with patches.
         stored: stored columns that are read.
         names: the physical names of the scan's leaves.
     """
+    scan = plan.scan
     if scan.trace_ids is not None or OVERFLOW in stored:
         return None
     found: dict[str, pa.Array] = {}
-    patched = scan.patched[segment.uri]
-    for leaf, column in patched_leaves(scan):
+    patched = plan.patched[segment.uri]
+    for leaf, column in patched_leaves(plan):
         name = names[leaf]
         if not patched.has_leaf(name) and name not in segment.leaf_columns:
             continue
@@ -63,15 +65,15 @@ def beside(
     )
 
 
-def patched_leaves(scan: Scan) -> Iterable[tuple[Leaf, str]]:
+def patched_leaves(plan: ScanPlan) -> Iterable[tuple[Leaf, str]]:
     """Returns the scan's leaves and parts that patches may change, with their columns."""
-    for leaf, column in (*scan.leaves.items(), *scan.parts.items()):
-        if field_of(leaf[0]) in scan.patched_fields:
+    for leaf, column in (*plan.scan.leaves.items(), *plan.scan.object_parts.items()):
+        if field_of(leaf[0]) in plan.patched_fields:
             yield leaf, column
 
 
 def joined(
-    scan: Scan,
+    plan: ScanPlan,
     segments: Sequence[SegmentRef],
     source: str,
     columns: Sequence[tuple[str, str, pa.DataType]],
@@ -80,16 +82,16 @@ def joined(
     """Returns a source of rows of segments with the patched ones' values in place of their own.
 
     Args:
-        scan: the scan.
+        plan: what the scan reads.
         segments: those of the source.
         source: with columns `filename` and `file_row_number`.
         columns: (column, physical name, type) of what patches may change.
         tables: takes the table that the text names.
     """
-    found = [(each.uri, scan.patched[each.uri]) for each in segments if each.uri in scan.patched]
+    found = [(each.uri, plan.patched[each.uri]) for each in segments if each.uri in plan.patched]
     if not found or not columns:
         return source
-    name = f"{scan.token}_patched{len(tables)}"
+    name = f"{plan.scan.token}_patched{len(tables)}"
     tables[name] = pa.concat_tables([_rows(uri, each, columns) for uri, each in found])
     replaced = ", ".join(
         f'CASE WHEN patched."__is" THEN patched."{column}" ELSE base."{column}" END AS "{column}"'

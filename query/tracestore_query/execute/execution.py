@@ -1,55 +1,56 @@
-"""What a query holds until its answer is closed: a cursor, a snapshot, functions; and what is kept of it then."""
+"""The resources of one running query (cursor, snapshot, functions), and their release."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from tracestore.store import Snapshot
-from tracestore_query.engine.duckdb import Deadline, Engine
+from tracestore_query.engine.duckdb import Deadline, Engine, add_object_function
+from tracestore_query.plan.plan import ObjectCall
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Is a query as the engine has bound it. Run again, it is not bound for its types once more.
+    """A query as the engine has bound it. Run again, it is not bound for its types once more.
 
     Attributes:
-        cursor: that runs it, and knows the tables it names.
-        relation: runs each time it is read.
-        types: of its columns.
-        values: of its parameters.
+        cursor: runs it, and knows the tables it names.
+        relation: the bound query; it runs each time it is read.
+        types: types of its columns.
+        values: values of its parameters.
     """
 
     cursor: duckdb.DuckDBPyConnection
     relation: duckdb.DuckDBPyRelation
     types: tuple[str, ...]
-    values: dict[str, Any]
+    values: Mapping[str, Any]
 
 
-class Running:
-    """Is what a query holds.
+class Execution:
+    """The resources of one running query, held until its answer is closed.
 
     Attributes:
-        deadline: bounds its time.
-        snapshot: that it reads.
-        functions: that its cursor was given.
-        statement: that it runs.
-        keep: takes the statement of an answer that was read to its end; tells whether it did.
-        ended: whether it was.
+        deadline: bounds the query's time.
+        snapshot: what it reads, once that is known.
+        statement: what the engine runs, once that is bound.
+        keep: takes the statement of an answer that was read to its end; returns whether it keeps it.
+        exhausted: whether the answer was read to its end.
     """
 
     def __init__(self, engine: Engine, timeout_s: float | None) -> None:
         self._engine = engine
         self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._functions: list[str] = []
         self.deadline = Deadline(engine, timeout_s)
         self.snapshot: Snapshot | None = None
-        self.functions: tuple[str, ...] = ()
         self.statement: Statement | None = None
         self.keep: Callable[[Statement], bool] | None = None
-        self.ended = False
+        self.exhausted = False
 
     @property
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -59,26 +60,40 @@ class Running:
             self.deadline.watch(self._cursor)
         return self._cursor
 
-    def bind(self, text: str, values: dict[str, Any]) -> Statement:
+    def register(self, tables: Mapping[str, pa.Table], objects: Mapping[str, ObjectCall]) -> None:
+        """Gives the cursor tables and functions by name."""
+        for name, call in objects.items():
+            add_object_function(self.cursor, name, call)
+            self._functions.append(name)
+        for name, table in tables.items():
+            self.cursor.register(name, table)
+
+    def fetch(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """Returns the rows of a query over the given tables, which planning needs."""
+        self.register(tables, {})
+        with self.deadline.running():
+            return self.cursor.sql(sql).to_arrow_table()
+
+    def bind(self, sql: str, values: Mapping[str, Any]) -> Statement:
         """Has the engine bind a text."""
-        relation = self.cursor.sql(text, params=values or None)
+        relation = self.cursor.sql(sql, params=values or None)
         types = tuple(str(sql_type) for sql_type in relation.types)
         self.statement = Statement(self.cursor, relation, types, values)
         return self.statement
 
-    def run_again(self, statement: Statement) -> None:
-        """Takes a statement that was kept, with its cursor."""
+    def reuse(self, statement: Statement) -> None:
+        """Takes over a statement that was kept, with its cursor."""
         self._cursor = statement.cursor
         self.deadline.watch(statement.cursor)
         self.statement = statement
 
-    def let_go(self) -> None:
-        """Closes everything but what is kept; the deadline stops nothing any more."""
+    def close(self) -> None:
+        """Releases everything but what is kept; the deadline stops nothing any more."""
         self.deadline.end()
-        for name in self.functions:
+        for name in self._functions:
             self.cursor.remove_function(name)
         kept = False
-        if self.ended and self.statement is not None and self.keep is not None:
+        if self.exhausted and self.statement is not None and self.keep is not None:
             kept = self.keep(self.statement)
         if self._cursor is not None and not kept:
             self._cursor.close()

@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
-from tracestore_query.plan.plan import Plan, Scan
+from tracestore_query.plan.plan import Plan
+from tracestore_query.plan.scan_plan import ScanPlan
 
 
-def explain(plan: Plan, profile: str | None) -> pa.Table:
-    """Returns a plan as rows of (step, detail), the engine's own profile as the last if there is one."""
+def explain(plan: Plan, engine_steps: Sequence[tuple[str, str]] = ()) -> pa.Table:
+    """Returns a plan as rows of (step, detail), with what the engine tells as the last."""
     rows: list[tuple[str, str]] = []
-    for scan in plan.scans.values():
-        rows += _scan(scan)
+    for scan_plan in plan.scans.values():
+        rows += _scan(scan_plan)
     rows += [
-        ("rebuilt", f"column {each.output + 1}: {'.'.join(each.path)}, for returned rows")
-        for each in plan.rebuilt
+        ("rebuilt", f"column {column.output + 1}: {'.'.join(column.path)}, for returned rows")
+        for column in plan.query.rebuilt
     ]
-    rows += [("warning", warning) for warning in plan.warnings]
-    if profile is not None:
-        rows.append(("profile", profile))
+    rows += [("warning", warning) for warning in plan.query.warnings]
+    rows += engine_steps
     return pa.table(
         {
-            "step": pa.array([row[0] for row in rows], pa.string()),
-            "detail": pa.array([row[1] for row in rows], pa.string()),
+            "step": pa.array([step for step, _ in rows], pa.string()),
+            "detail": pa.array([detail for _, detail in rows], pa.string()),
         }
     )
 
 
-def _scan(scan: Scan) -> list[tuple[str, str]]:
-    tail = sum(1 for segment in scan.segments if segment.tail_uri is not None)
-    leaves = ", ".join(f"{path}:{kind}" for path, kind in scan.leaves)
-    columns = [name for name in scan.fixed if not name.startswith("_")]
+def _scan(plan: ScanPlan) -> list[tuple[str, str]]:
+    scan, segments = plan.scan, plan.segments
+    tails = sum(1 for segment in segments if segment.tail_uri is not None)
+    leaves = ", ".join(f"{path}:{leaf_type}" for path, leaf_type in scan.leaves)
+    columns = [name for name in scan.fixed_columns if not name.startswith("_")]
     rows = [
         ("scan", scan.table),
-        ("segments", f"{len(scan.segments)} read, {scan.pruned} pruned, {tail} with a tail"),
-        ("memtable", f"{sum(chunk.num_rows for chunk in scan.memtable)} rows"),
+        ("segments", f"{len(segments)} read, {plan.pruned} pruned, {tails} with a tail"),
+        ("memtable", f"{sum(chunk.num_rows for chunk in plan.memtable)} rows"),
         ("columns", ", ".join(columns) or "none"),
         ("leaf columns", leaves or "none"),
     ]
-    if scan.cuts:
-        end = "last" if scan.ends is not None and scan.ends.last else "first"
-        rows.append(("ends", f"the {end} rows by time alone, of {len(scan.cuts)} segments"))
-    if "_overflow" in scan.fixed:
+    if plan.row_ranges:
+        end = "last" if scan.top_n is not None and scan.top_n.last else "first"
+        rows.append(("ends", f"the {end} rows by time alone, of {len(plan.row_ranges)} segments"))
+    if "_overflow" in scan.fixed_columns:
         rows.append(("overflow", "read for every row: an object is needed inside the query"))
     return rows

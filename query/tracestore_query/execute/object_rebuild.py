@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracestore.store import SegmentPatches, SegmentRef, put_back
+from tracestore.store import SegmentRef, put_back
 from tracestore.variant import TABLES, parse_leaf_name
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
@@ -16,7 +16,8 @@ from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
 from tracestore_query.engine.duckdb import unshredded
 from tracestore_query.engine.moved_rows import with_moved
 from tracestore_query.execute.file_rows import FileRows, Numbers
-from tracestore_query.plan.plan import Rebuilt, Scan
+from tracestore_query.plan.plan import Plan, Rebuilt
+from tracestore_query.plan.scan_plan import ScanPlan
 
 OVERFLOW = "_overflow"
 SPANS = TABLES["spans"]
@@ -26,38 +27,39 @@ class Rebuilder:
     """Rebuilds the objects of one answer. Not thread-safe.
 
     Args:
-        rebuilt: columns that hold places of rows.
+        plan: the query's plan; its rebuilt columns hold ids of rows.
         files: reads rows of segments.
     """
 
-    def __init__(self, rebuilt: Sequence[Rebuilt], files: FileRows) -> None:
+    def __init__(self, plan: Plan, files: FileRows) -> None:
         self._files = files
+        self._scans = plan.scans
         self._by_scan: dict[str, list[Rebuilt]] = {}
-        for each in rebuilt:
-            self._by_scan.setdefault(each.scan.token, []).append(each)
+        for rebuilt in plan.query.rebuilt:
+            self._by_scan.setdefault(rebuilt.token, []).append(rebuilt)
         self._segments: dict[str, SegmentRef] = {}
 
     def rebuild(self, batch: pa.Table) -> pa.Table:
-        """Returns a batch of a result with its places replaced by the JSON of their objects."""
-        for wanted in self._by_scan.values():
-            places = batch.column(wanted[0].output).combine_chunks()
-            texts = self._values(places, wanted[0].scan, [each.path for each in wanted])
-            for each, values in zip(wanted, texts, strict=True):
-                name = batch.schema.field(each.output).name
+        """Returns a batch of a result with its row ids replaced by the JSON of their objects."""
+        for token, columns in self._by_scan.items():
+            row_ids = batch.column(columns[0].output).combine_chunks()
+            texts = self._values(row_ids, self._scans[token], [column.path for column in columns])
+            for column, values in zip(columns, texts, strict=True):
+                name = batch.schema.field(column.output).name
                 batch = batch.set_column(
-                    each.output,
+                    column.output,
                     pa.field(name, pa.string(), metadata={"tracestore.type": "JSON"}),
                     values,
                 )
         return batch
 
     def _values(
-        self, places: pa.StructArray, scan: Scan, paths: Sequence[tuple[str, ...]]
+        self, row_ids: pa.StructArray, plan: ScanPlan, paths: Sequence[tuple[str, ...]]
     ) -> list[pa.Array]:
-        """Returns, for each path, the JSON at every place, in the places' order."""
-        files = pc.struct_field(places, "file")
-        rows = pc.struct_field(places, "row")
-        valid = places.is_valid().to_numpy(zero_copy_only=False)
+        """Returns, for each path, the JSON in every row, in the order of the ids."""
+        files = pc.struct_field(row_ids, "file")
+        rows = pc.struct_field(row_ids, "row")
+        valid = row_ids.is_valid().to_numpy(zero_copy_only=False)
         pieces: list[list[pa.Array]] = [[] for _ in paths]
         order: list[Numbers] = []
         named = files.to_pylist()
@@ -67,11 +69,11 @@ class Rebuilder:
             )
             numbers = rows.take(pa.array(at)).to_numpy(zero_copy_only=False)
             table = (
-                _memory_rows(scan, numbers, paths)
+                _memory_rows(plan, numbers, paths)
                 if file == ""
-                else self._file_rows(str(file), numbers, scan, paths)
+                else self._file_rows(str(file), numbers, plan, paths)
             )
-            for part, those in _by_patches(table, numbers, scan.patched.get(str(file)), scan):
+            for part, those in _by_patches(table, numbers, plan, str(file)):
                 for piece, path in zip(pieces, paths, strict=True):
                     values = unshredded(part, path)
                     if path == (ATTRIBUTES,) and MOVED_ATTRIBUTES in part.column_names:
@@ -90,25 +92,26 @@ class Rebuilder:
         ]
 
     def _file_rows(
-        self, file: str, numbers: Numbers, scan: Scan, paths: Sequence[tuple[str, ...]]
+        self, file: str, numbers: Numbers, plan: ScanPlan, paths: Sequence[tuple[str, ...]]
     ) -> pa.Table:
         segment = self._segments.get(file)
         if segment is None:
-            self._segments |= {each.uri: each for each in scan.segments}
+            self._segments |= {each.uri: each for each in plan.segments}
             segment = self._segments[file]
         # Sorted, as a file's own columns are: one order whatever read them.
         names = sorted(segment.leaf_columns)
-        if scan.table == SPANS.name:
+        if plan.scan.table == SPANS.name:
             names.append(MOVED_ATTRIBUTES)
         columns = _wanted_columns(names, _ALL_FIXED, paths)
         return self._files.read(file, numbers, [*columns, OVERFLOW])
 
 
 def _by_patches(
-    table: pa.Table, numbers: Numbers, patched: SegmentPatches | None, scan: Scan
+    table: pa.Table, numbers: Numbers, plan: ScanPlan, file: str
 ) -> Iterator[tuple[pa.Table, Numbers]]:
-    """Yields rows and their positions: those without patches, then those with, which have their leaves elsewhere."""
+    """Yields unpatched rows and their positions, then patched ones, whose leaves come from the overlay."""
     every = np.arange(len(numbers))
+    patched = plan.patched.get(file)
     if patched is None:
         yield table, every
         return
@@ -120,7 +123,7 @@ def _by_patches(
     if changed.any():
         new = patched.overlay.table.take(pa.array(place[changed]))
         old = table.filter(pa.array(changed))
-        yield put_back(old, np.arange(len(old)), new, scan.patched_fields), every[changed]
+        yield put_back(old, np.arange(len(old)), new, plan.patched_fields), every[changed]
 
 
 def _without_null(texts: pa.Array) -> pa.Array:
@@ -150,17 +153,17 @@ def _wanted_columns(
 
 
 def _memory_rows(
-    scan: Scan,
+    plan: ScanPlan,
     numbers: Numbers,
     paths: Sequence[tuple[str, ...]],
 ) -> pa.Table:
     first = 0
     parts: list[pa.Table] = []
     order: list[Numbers] = []
-    for chunk in scan.memtable:
+    for chunk in plan.memtable:
         at = np.flatnonzero((numbers >= first) & (numbers < first + chunk.num_rows))
         if len(at):
-            columns = _wanted_columns(chunk.column_names, TABLES[scan.table].columns, paths)
+            columns = _wanted_columns(chunk.column_names, TABLES[plan.scan.table].columns, paths)
             parts.append(chunk.select(columns).take(pa.array(numbers[at] - first)))
             order.append(at)
         first += chunk.num_rows

@@ -1,4 +1,4 @@
-"""Queries asked again: their plan is kept, and used while segments and patches are the same and no row is in memory.
+"""Plans of repeated queries: a plan is used again while segments and patches are the same and no row is in memory.
 
 With a plan go statements that the engine has bound for it, each for one query at a time.
 """
@@ -9,17 +9,15 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
-
-import pyarrow as pa
+from typing import Final
 
 from tracestore.store import NO_PATCHES, PatchView, SegmentRow, Snapshot
 from tracestore_query.execute.execution import Statement
+from tracestore_query.execute.planned_query import PlannedQuery
 from tracestore_query.language.parameters import Parameters, values_again
-from tracestore_query.plan.plan import Plan
 
-MAX_PREPARED: Final = 256
-"""Plans that are kept: a few dashboards' worth, up to about 200 KiB each with the rows found in tails."""
+MAX_PLANS: Final = 256
+"""Plans that are kept: a few dashboards' worth, up to about 200 KiB each with the rows looked up in tails."""
 
 MAX_STATEMENTS: Final = 2
 """Statements that are kept of a plan: as many as clients that ask the same at the same time on a small machine."""
@@ -28,147 +26,160 @@ _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """Names a query: `plan` by its text, its parameters' types and the projects, `given` by their values."""
-
-    plan: Hashable
-    given: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Is a query ready to run.
+class PlanKey:
+    """The name of a query in the cache.
 
     Attributes:
-        text: the engine's.
-        tables: what the text names, for the cursor that runs it.
-        values: of its parameters.
-        covering: nanoseconds [start, stop) outside of which it reads nothing.
-        lasting: whether it means the same at any time.
-        any_values: whether the plan is the same for all values of the parameters' types.
+        plan: the text, the types of the parameters, and the projects.
+        values: the parameters' values as text.
     """
 
-    plan: Plan
-    text: str
-    tables: Mapping[str, pa.Table]
-    values: dict[str, Any]
-    covering: tuple[int, int]
-    lasting: bool
-    any_values: bool
+    plan: Hashable
+    values: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, sql: str, parameters: Parameters, projects: Collection[str] | None
+    ) -> PlanKey | None:
+        """Returns the key of a query, None where a parameter is no plain value."""
+        items = list(
+            parameters.items() if isinstance(parameters, Mapping) else enumerate(parameters or ())
+        )
+        if not all(isinstance(value, _PLAIN) for _, value in items):
+            return None
+        types = tuple((name, type(value)) for name, value in items)
+        values = tuple(repr(value) for _, value in items)
+        return cls((sql, types, None if projects is None else frozenset(projects)), values)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    prepared: Prepared
-    given: tuple[str, ...]
+class CachedPlan:
+    """A planned query, and the state of the store that it was planned for.
+
+    Attributes:
+        planned: the query.
+        values: the values in its key.
+        version: version of the catalog.
+        segments: segments of each table that the query's snapshot shows.
+        patches: patches of each table.
+        statements: statements of the engine that no query uses now.
+    """
+
+    planned: PlannedQuery
+    values: tuple[str, ...]
     version: int
     segments: Mapping[str, tuple[SegmentRow, ...]]
     patches: Mapping[str, PatchView]
     statements: deque[Statement] = field(default_factory=deque)
 
-    def let_go(self) -> None:
+    def is_of(self, snapshot: Snapshot) -> bool:
+        """Returns whether a snapshot of the same tables and time range shows the same state."""
+        return self.version == snapshot.version and all(
+            not view.has_memory_rows
+            and view.patches.is_same(self.patches.get(table, NO_PATCHES))
+            and _are_same(view.segment_rows, self.segments.get(table, ()))
+            for table, view in snapshot.tables.items()
+        )
+
+    def close(self) -> None:
+        """Closes the statements."""
         while self.statements:
             self.statements.pop().cursor.close()
 
 
-class PreparedQueries:
-    """Keeps the plans asked for last. Thread-safe."""
+class PlanCache:
+    """The plans asked for last. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._plans: OrderedDict[Hashable, CachedPlan] = OrderedDict()
 
-    def find(self, key: Key, params: Parameters) -> tuple[Prepared, tuple[str, ...]] | None:
-        """Returns a plan that may still hold, with these values, and the tables whose snapshot tells."""
+    def find(
+        self, key: PlanKey, parameters: Parameters
+    ) -> tuple[PlannedQuery, tuple[str, ...]] | None:
+        """Returns a query that may be planned still, with these values, and the tables of its snapshot."""
         with self._lock:
-            kept = self._kept.get(key.plan)
-            if kept is None:
+            cached = self._plans.get(key.plan)
+            if cached is None:
                 return None
-            self._kept.move_to_end(key.plan)
-        ready = kept.prepared
-        if kept.given != key.given:
-            if not ready.any_values:
+            self._plans.move_to_end(key.plan)
+        planned = cached.planned
+        if cached.values != key.values:
+            if not planned.parameter_independent:
                 return None
-            ready = replace(ready, values=values_again(ready.values, params))
-        return ready, tuple(kept.segments)
+            planned = replace(planned, values=values_again(planned.values, parameters))
+        return planned, tuple(cached.segments)
 
-    def holds(self, key: Key, snapshot: Snapshot) -> bool:
-        """Tells whether a plan is that of a snapshot, which is taken of its tables and its time range."""
+    def is_current(self, key: PlanKey, snapshot: Snapshot) -> bool:
+        """Returns whether the plan holds for a snapshot, which is taken of its tables and its time range."""
         with self._lock:
-            kept = self._kept.get(key.plan)
-        if kept is None or kept.version != snapshot.version:
-            return False
-        for table, view in snapshot.tables.items():
-            rows = view.segment_rows
-            before = kept.segments.get(table, ())
-            if view.has_memory_rows or len(rows) != len(before):
-                return False
-            if not view.patches.is_same(kept.patches.get(table, NO_PATCHES)):
-                return False
-            if any(row is not old for row, old in zip(rows, before, strict=True)):
-                return False
-        return True
+            cached = self._plans.get(key.plan)
+        return cached is not None and cached.is_of(snapshot)
 
-    def keep(self, key: Key, prepared: Prepared, snapshot: Snapshot) -> None:
+    def keep(self, key: PlanKey, planned: PlannedQuery, snapshot: Snapshot) -> None:
         """Keeps a plan made for a snapshot, if it may be used again at all."""
-        plan = prepared.plan
-        # Functions have one owner, the catalog changes without the segments, and memory is not ours to keep.
-        if not prepared.lasting or plan.objects or plan.tables:
+        views = snapshot.tables.items()
+        if not _is_repeatable(planned) or any(view.has_memory_rows for _, view in views):
             return
-        if any(view.has_memory_rows for view in snapshot.tables.values()):
-            return
-        segments = {table: view.segment_rows for table, view in snapshot.tables.items()}
-        patches = {table: view.patches for table, view in snapshot.tables.items()}
-        gone = []
+        segments = {table: view.segment_rows for table, view in views}
+        patches = {table: view.patches for table, view in views}
+        evicted = []
         with self._lock:
-            if key.plan in self._kept:
-                gone.append(self._kept.pop(key.plan))
-            self._kept[key.plan] = _Kept(prepared, key.given, snapshot.version, segments, patches)
-            while len(self._kept) > MAX_PREPARED:
-                gone.append(self._kept.popitem(last=False)[1])
-        for kept in gone:
-            kept.let_go()
+            if key.plan in self._plans:
+                evicted.append(self._plans.pop(key.plan))
+            self._plans[key.plan] = CachedPlan(
+                planned, key.values, snapshot.version, segments, patches
+            )
+            while len(self._plans) > MAX_PLANS:
+                evicted.append(self._plans.popitem(last=False)[1])
+        for cached in evicted:
+            cached.close()
 
-    def take_statement(self, key: Key, prepared: Prepared) -> Statement | None:
-        """Returns a statement of a plan and its values, to be the caller's alone, None where there is none."""
+    def take_statement(self, key: PlanKey, planned: PlannedQuery) -> Statement | None:
+        """Returns a statement of a plan and its values for the caller alone, None where there is none."""
         with self._lock:
-            kept = self._kept.get(key.plan)
-            if kept is None or kept.prepared.plan is not prepared.plan:
+            cached = self._plans.get(key.plan)
+            if cached is None or cached.planned.plan is not planned.plan:
                 return None
-            for statement in kept.statements:
-                if statement.values == prepared.values:
-                    kept.statements.remove(statement)
+            for statement in cached.statements:
+                if statement.values == planned.values:
+                    cached.statements.remove(statement)
                     return statement
         return None
 
-    def keep_statement(self, key: Key, prepared: Prepared, statement: Statement) -> bool:
-        """Keeps a statement of a plan for later; tells whether it did, which it does not of a plan that is gone."""
+    def keep_statement(self, key: PlanKey, planned: PlannedQuery, statement: Statement) -> bool:
+        """Caches a bound statement with its plan. Returns False if the plan was evicted meanwhile."""
         oldest: Statement | None = None
         with self._lock:
-            kept = self._kept.get(key.plan)
-            if kept is None or kept.prepared.plan is not prepared.plan:
+            cached = self._plans.get(key.plan)
+            if cached is None or cached.planned.plan is not planned.plan:
                 return False
-            if len(kept.statements) >= MAX_STATEMENTS:
-                oldest = kept.statements.popleft()
-            kept.statements.append(statement)
+            if len(cached.statements) >= MAX_STATEMENTS:
+                oldest = cached.statements.popleft()
+            cached.statements.append(statement)
         if oldest is not None:
             oldest.cursor.close()
         return True
 
     def close(self) -> None:
-        """Forgets everything."""
+        """Drops every plan."""
         with self._lock:
-            gone = list(self._kept.values())
-            self._kept.clear()
-        for kept in gone:
-            kept.let_go()
+            plans = list(self._plans.values())
+            self._plans.clear()
+        for cached in plans:
+            cached.close()
 
 
-def key_of(text: str, params: Parameters, projects: Collection[str] | None) -> Key | None:
-    """Returns what a plan depends on but the store, None where a parameter is no plain value."""
-    items = list(params.items() if isinstance(params, Mapping) else enumerate(params or ()))
-    if not all(isinstance(value, _PLAIN) for _, value in items):
-        return None
-    kinds = tuple((name, type(value)) for name, value in items)
-    given = tuple(repr(value) for _, value in items)
-    return Key((text, kinds, None if projects is None else frozenset(projects)), given)
+def _is_repeatable(planned: PlannedQuery) -> bool:
+    """Returns whether a plan reads nothing that changes without the segments, and owns no function of a cursor."""
+    query = planned.plan.query
+    reads_catalog = bool(query.tables) or any(
+        scan_plan.newest is not None for scan_plan in planned.plan.scans.values()
+    )
+    return planned.time_independent and not query.objects and not reads_catalog
+
+
+def _are_same(rows: tuple[SegmentRow, ...], before: tuple[SegmentRow, ...]) -> bool:
+    return len(rows) == len(before) and all(
+        row is old for row, old in zip(rows, before, strict=True)
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tracestore_query.answer.result import Notes
-from tracestore_query.execute.execution import Running
+from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.object_rebuild import Rebuilder
 from tracestore_query.plan.paging import Paging
 from tracestore_query.plan.plan import Rebuilt
@@ -19,21 +19,21 @@ SLOW_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Is where an answer is cut: rows and bytes of Arrow data, None for no bound."""
+    """Limits of an answer: rows and Arrow bytes; None means no limit."""
 
     max_rows: int | None = None
     max_bytes: int | None = None
 
 
 class Stream:
-    """Is an answer on its way from the engine to a reader.
+    """An answer on its way from the engine to a reader.
 
     Args:
         reader: the engine's batches.
         rebuilder: of its objects, None where it has none.
         schema: of the answer, without sort keys.
-        running: whose deadline bounds the time that the engine works on it; a slow reader costs none. It is told
-            where the answer was read to its end.
+        execution: its deadline bounds the time that the engine works; waiting for a slow reader costs none. It is
+            told when the answer was read to its end.
         caps: where it is cut.
         paging: how it is cut into pages, None where it is not.
         notes: filled in while batches are read.
@@ -45,7 +45,7 @@ class Stream:
         reader: pa.RecordBatchReader,
         rebuilder: Rebuilder | None,
         schema: pa.Schema,
-        running: Running,
+        execution: Execution,
         caps: Caps,
         paging: Paging | None,
         notes: Notes,
@@ -54,8 +54,8 @@ class Stream:
         self._reader = reader
         self._rebuilder = rebuilder
         self._schema = schema
-        self._running = running
-        self._deadline = running.deadline
+        self._execution = execution
+        self._deadline = execution.deadline
         self._caps = caps
         self._paging = paging
         self._notes = notes
@@ -70,7 +70,7 @@ class Stream:
             with self._deadline.running():
                 batch = next(self._reader, None)
                 if batch is None:
-                    self._running.ended = True
+                    self._execution.exhausted = True
                     break
                 table, cut = self._next(pa.Table.from_batches([batch]))
             if cut is not None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import TokenType
 
 from tracestore_query.errors import QueryForbiddenError, QuerySyntaxError
 
@@ -22,8 +23,14 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _OTHER_DIALECTS = frozenset({"SEARCH", "MATCH", "MATCH_AGAINST"})
 
 
+class _Tokenizer(DuckDB.Tokenizer):
+    """DuckDB's tokens, with EXPLAIN as the same one as DESCRIBE: both stand before a statement."""
+
+    KEYWORDS: ClassVar = {**DuckDB.Tokenizer.KEYWORDS, "EXPLAIN": TokenType.DESCRIBE}
+
+
 class _Parser(DuckDBParser):  # type: ignore[misc]
-    """Is DuckDB's parser, less `LIST[...]` and the names that other dialects' full-text search takes."""
+    """DuckDB's parser, less `LIST[...]` and the names that other dialects' full-text search takes."""
 
     FUNCTIONS: ClassVar = {
         name: build for name, build in DuckDBParser.FUNCTIONS.items() if name not in _OTHER_DIALECTS
@@ -36,10 +43,21 @@ class _Parser(DuckDBParser):  # type: ignore[misc]
         if name not in _OTHER_DIALECTS
     }
 
+    def _parse_describe(self) -> exp.Describe:
+        """Returns an EXPLAIN or DESCRIBE, which its `kind` tells apart, over the whole statement behind it."""
+        kind = "EXPLAIN" if self._prev.text.upper() == "EXPLAIN" else "DESCRIBE"
+        if kind == "EXPLAIN" and self._match_text_seq("ANALYZE"):
+            kind = "EXPLAIN ANALYZE"
+        statement = self._parse_statement()
+        if statement is None:
+            self.raise_error(f"expected a statement after {kind}")
+        return exp.Describe(this=statement, kind=kind)
+
 
 class TraceSQL(DuckDB):
-    """Is DuckDB's dialect with that parser."""
+    """DuckDB's dialect with that parser."""
 
+    Tokenizer = _Tokenizer
     Parser = _Parser
 
 

@@ -13,7 +13,7 @@ from tracestore.store import SegmentPatches, TableSnapshot, leaf_columns
 from tracestore.variant import LEAF_TYPES, format_path, parse_leaf_name
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
-from tracestore_query.plan.plan import Scan
+from tracestore_query.plan.scan import Scan
 
 
 def field_of(path: str) -> str:
@@ -22,7 +22,7 @@ def field_of(path: str) -> str:
 
 
 class PatchedData:
-    """Is the patches of one table of a snapshot."""
+    """The patches of one table of a snapshot."""
 
     def __init__(self, view: TableSnapshot) -> None:
         self._view = view
@@ -34,9 +34,9 @@ class PatchedData:
         """Returns the patched fields that a scan reads."""
         if not self._fields:
             return frozenset()
-        wanted = {field_of(path) for path, _ in (*scan.leaves, *scan.parts)}
-        wanted |= scan.objects.keys()
-        if ATTRIBUTES in scan.objects:
+        wanted = {field_of(path) for path, _ in (*scan.leaves, *scan.object_parts)}
+        wanted |= scan.rebuilt_fields
+        if ATTRIBUTES in scan.rebuilt_fields:
             # Attributes that moved are rebuilt from where they are.
             wanted |= set(MOVED_COLUMNS)
         return self._fields & wanted
@@ -47,28 +47,28 @@ class PatchedData:
         return self._view.patched_memtable
 
     def segments(self, fields: frozenset[str]) -> dict[int, SegmentPatches]:
-        """Returns the segments with rows whose fields are patched, by place in the snapshot."""
+        """Returns the segments with rows whose fields are patched, by position in the snapshot."""
         if not fields:
             return {}
         found = self._by_fields.get(fields)
         if found is None:
             found = self._by_fields[fields] = {}
-            for place, segment in enumerate(self._view.segments):
+            for position, segment in enumerate(self._view.segments):
                 patches = self._view.patches_of(segment, fields)
                 if patches is not None:
-                    found[place] = patches
+                    found[position] = patches
         return found
 
-    def scanned(self, scan: Scan) -> dict[int, SegmentPatches]:
-        """Returns the segments with rows that patches change for a scan, by place in the snapshot."""
-        found = self.segments(scan.patched_fields)
+    def of_scan(self, scan: Scan, fields: frozenset[str]) -> dict[int, SegmentPatches]:
+        """Returns the segments with rows whose fields are patched, of the traces that a scan reads, by position."""
+        found = self.segments(fields)
         if scan.trace_ids is None:
             return found
         narrowed = {}
-        for place, each in found.items():
+        for position, each in found.items():
             of_traces = each.of_traces(scan.trace_ids)
             if of_traces is not None:
-                narrowed[place] = of_traces
+                narrowed[position] = of_traces
         return narrowed
 
     def tables(self, path: str) -> tuple[pa.Table, ...]:

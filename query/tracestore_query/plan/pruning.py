@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from tracestore.variant import TableSpec
-from tracestore_query.plan.plan import EVER
+from tracestore_query.plan.scan import EVER, TimeRange
 from tracestore_query.tables.names import STORED, called, scanned_table
 
 META = "tracestore.bounds"
@@ -22,8 +22,6 @@ _HEX = frozenset("0123456789abcdef")
 
 Evaluate = Callable[[exp.Expr, bool], int | str | None]
 """Returns a constant as nanoseconds (or, if the flag says so, as the value it is), None where it is none."""
-
-TimeRange = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tracestore.store import Mask, SegmentRef, Snapshot, TableSnapshot
-from tracestore.variant import leaf_name, parse_path
+from tracestore.store import Mask, SegmentPatches, SegmentRef, Snapshot, TableSnapshot
 from tracestore_query.plan.null_leaves import only_null
 from tracestore_query.plan.patched_data import PatchedData, field_of
-from tracestore_query.plan.plan import EVER, Leaf, Scan, TailGroup
-from tracestore_query.plan.top_n import cuts, needed_segments
+from tracestore_query.plan.scan import EVER, Leaf, Scan, leaf_column_name
+from tracestore_query.plan.scan_plan import ScanPlan, TailGroup
+from tracestore_query.plan.top_n import needed_segments, row_ranges
 
-
-@functools.lru_cache(maxsize=65_536)
-def physical(leaf: Leaf) -> str:
-    """Returns the name a leaf's column has in a file."""
-    return leaf_name([str(key) for key in parse_path(leaf[0])], leaf[1])
+_Patched = Mapping[int, SegmentPatches]
+"""Patched segments by position in the snapshot."""
 
 
 class TableReader:
-    """Is one table of a snapshot as the binder and the planner see it."""
+    """One table of a snapshot, as the binder and the planner see it."""
 
     def __init__(self, view: TableSnapshot) -> None:
         self._view = view
@@ -44,97 +41,119 @@ class TableReader:
         return self._lookup.names()
 
     def null_only(self, path: str) -> bool:
-        """Tells whether the `json` leaf of a path holds nothing but null."""
+        """Returns whether the `json` leaf of a path holds nothing but null."""
         if path not in self._null_only:
             leaf = (path, "json")
-            columns = self._chosen(self._lookup.column_segments(leaf))
-            tails = self._chosen(self._lookup.tail_segments(leaf))
+            columns = self._segments_of(self._lookup.column_segments(leaf))
+            tails = self._segments_of(self._lookup.tail_segments(leaf))
             self._null_only[path] = only_null(path, columns, tails, self._patches.tables(path))
         return self._null_only[path]
 
     def in_columns(self, leaf: Leaf) -> bool:
-        """Tells whether a leaf has a column of its own in some segment or memtable."""
+        """Returns whether a leaf has a column of its own in some segment or memtable."""
         if self._lookup.column_segments(leaf).any():
             return True
-        name = physical(leaf)
+        name = leaf_column_name(leaf)
         return any(name in chunk.schema.names for chunk in self._patches.tables(leaf[0]))
 
-    def choose_segments(self, scan: Scan) -> None:
-        """Sets a scan's segments: those whose time and paths may hold a matching row."""
+    def select_segments(self, scan: Scan) -> ScanPlan:
+        """Returns what a scan reads: the segments whose times and paths allow a matching row."""
         segments = self._view.segments
-        fields = scan.patched_fields = self._patches.fields_of(scan)
-        patched = self._patches.scanned(scan)
-        kept = np.ones(len(segments), np.bool_)
-        if scan.time_range != EVER:
-            low, high = scan.time_range
-            times = [
-                segment.max_time_ns >= low and segment.min_time_ns < high for segment in segments
-            ]
-            kept &= np.array(times, np.bool_)
-        for leaves in scan.required:
-            # Every path that must not be null has one of its leaves there.
-            some = np.zeros(len(segments), np.bool_)
-            for leaf in leaves:
-                some |= self._lookup.column_segments(leaf) | self._lookup.tail_segments(leaf)
-                some[[at for at, each in patched.items() if each.has_leaf(physical(leaf))]] = True
-            kept &= some
-        if scan.ends is not None:
-            within = [segments[place] for place in np.flatnonzero(kept).tolist()]
-            needed = needed_segments(within, scan.ends)
+        fields = self._patches.fields_of(scan)
+        patched = self._patches.of_scan(scan, fields)
+        kept = self._in_time(scan) & self._with_paths(scan, patched)
+        if scan.top_n is not None:
+            within = self._segments_of(kept)
+            needed = needed_segments(within, scan.top_n)
             kept &= np.array([segment.segment_id in needed for segment in segments], np.bool_)
-        scan.patched = {segments[at].uri: each for at, each in patched.items() if kept[at]}
-        groups = self._tail_groups(scan, np.flatnonzero(kept))
-        tailed = {place for _, places in groups for place in places}
-        scan.plain = tuple(
-            segments[place] for place in np.flatnonzero(kept).tolist() if place not in tailed
+        positions = np.flatnonzero(kept)
+        groups = self._tail_groups(scan, positions, patched.keys(), fields)
+        tailed = {position for members in groups.values() for position in members}
+        plain = [position for position in positions.tolist() if position not in tailed]
+        ranges: dict[str, tuple[int, int]] = {}
+        if scan.top_n is not None:
+            unpatched = [segments[position] for position in plain if position not in patched]
+            ranges = row_ranges(unpatched, scan.top_n)
+        return ScanPlan(
+            scan,
+            plain=tuple(segments[position] for position in plain),
+            tailed=tuple(
+                TailGroup(tuple(segments[position] for position in members), leaves, paths)
+                for (leaves, paths), members in groups.items()
+            ),
+            row_ranges=ranges,
+            patched={
+                segments[position].uri: rows for position, rows in patched.items() if kept[position]
+            },
+            patched_fields=fields,
+            memtable=self._patches.memtable if fields else self._view.memtable,
+            pruned=self._view.total_segments - len(positions),
         )
-        if scan.ends is not None:
-            whole = [segment for segment in scan.plain if segment.uri not in scan.patched]
-            scan.cuts = cuts(whole, scan.ends)
-        scan.tailed = tuple(
-            TailGroup(tuple(segments[place] for place in places), leaves, needed)
-            for (leaves, needed), places in groups
+
+    def _in_time(self, scan: Scan) -> Mask:
+        """Tells of each segment whether its times reach into the scan's."""
+        segments = self._view.segments
+        if scan.time_range == EVER:
+            return np.ones(len(segments), np.bool_)
+        start, stop = scan.time_range
+        return np.array(
+            [segment.max_time_ns >= start and segment.min_time_ns < stop for segment in segments],
+            np.bool_,
         )
-        scan.pruned = self._view.total_segments - int(kept.sum())
-        scan.memtable = self._patches.memtable if fields else self._view.memtable
+
+    def _with_paths(self, scan: Scan, patched: _Patched) -> Mask:
+        """Tells of each segment whether it has each path that a matching row must have, as one of its leaves."""
+        with_all = np.ones(len(self._view.segments), np.bool_)
+        for leaves in scan.non_null_paths:
+            with_one = np.zeros(len(self._view.segments), np.bool_)
+            for leaf in leaves:
+                with_one |= self._lookup.column_segments(leaf) | self._lookup.tail_segments(leaf)
+                name = leaf_column_name(leaf)
+                with_one[[at for at, rows in patched.items() if rows.has_leaf(name)]] = True
+            with_all &= with_one
+        return with_all
 
     def _tail_groups(
-        self, scan: Scan, kept: npt.NDArray[np.int64]
-    ) -> list[tuple[tuple[tuple[Leaf, ...], frozenset[str]], list[int]]]:
-        """Returns the segments with a wanted leaf in their tail, by what is there and needed."""
+        self,
+        scan: Scan,
+        positions: npt.NDArray[np.int64],
+        patched: Collection[int],
+        patched_fields: frozenset[str],
+    ) -> dict[tuple[tuple[Leaf, ...], frozenset[str]], list[int]]:
+        """Returns the segments with a leaf of the scan in their tails, by those leaves and non-null paths."""
         in_tail = {leaf: self._lookup.tail_segments(leaf) for leaf in scan.leaves}
-        in_tail = {leaf: mask for leaf, mask in in_tail.items() if mask[kept].any()}
+        in_tail = {leaf: mask for leaf, mask in in_tail.items() if mask[positions].any()}
         if not in_tail:
-            return []
+            return {}
         groups: dict[tuple[tuple[Leaf, ...], frozenset[str]], list[int]] = {}
         in_column = {
-            leaf: self._lookup.column_segments(leaf) for leaves in scan.required for leaf in leaves
+            leaf: self._lookup.column_segments(leaf)
+            for leaves in scan.non_null_paths
+            for leaf in leaves
         }
-        for place in kept.tolist():
-            leaves = tuple(leaf for leaf, mask in in_tail.items() if mask[place])
+        for position in positions.tolist():
+            leaves = tuple(leaf for leaf, mask in in_tail.items() if mask[position])
             if not leaves:
                 continue
-            needed = frozenset(
-                wanted[0][0]
-                for wanted in scan.required
-                if len({path for path, _ in wanted}) == 1
-                and wanted[0][0] in {path for path, _ in leaves}
-                and not any(in_column[leaf][place] for leaf in wanted)
+            tail_paths = {path for path, _ in leaves}
+            non_null = frozenset(
+                path_leaves[0][0]
+                for path_leaves in scan.non_null_paths
+                if len({path for path, _ in path_leaves}) == 1
+                and path_leaves[0][0] in tail_paths
+                and not any(in_column[leaf][position] for leaf in path_leaves)
                 # A patch may have given a row the path, or taken it away.
-                and not (
-                    self._view.segments[place].uri in scan.patched
-                    and field_of(wanted[0][0]) in scan.patched_fields
-                )
+                and not (position in patched and field_of(path_leaves[0][0]) in patched_fields)
             )
-            groups.setdefault((leaves, needed), []).append(place)
-        return list(groups.items())
+            groups.setdefault((leaves, non_null), []).append(position)
+        return groups
 
-    def _chosen(self, mask: Mask) -> tuple[SegmentRef, ...]:
-        return tuple(self._view.segments[place] for place in np.flatnonzero(mask))
+    def _segments_of(self, mask: Mask) -> tuple[SegmentRef, ...]:
+        return tuple(self._view.segments[position] for position in np.flatnonzero(mask))
 
 
 def reader_of(snapshot: Snapshot) -> Callable[[str], TableReader]:
-    """Returns what gives a table's data; each table is looked at once, when first asked for."""
+    """Returns a function that gives a table's reader; it looks at each table once, when first asked."""
 
     @functools.cache
     def read(table: str) -> TableReader:

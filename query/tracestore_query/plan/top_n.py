@@ -1,4 +1,4 @@
-"""The first or last rows by time, which is how segments are sorted: few segments hold them, at one end of each."""
+"""Top-n by time: segments are sorted by time, so few of them hold the first or last rows, at one end of each."""
 
 from __future__ import annotations
 
@@ -9,77 +9,79 @@ from sqlglot import exp
 
 from tracestore.store import SegmentRef
 from tracestore.variant import TableSpec
-from tracestore_query.plan.plan import Ends
 from tracestore_query.plan.pruning import Evaluate, comparisons, conjuncts
+from tracestore_query.plan.scan import TopN
 from tracestore_query.tables.names import STORED, called, scanned_table
 
-META: Final = "tracestore.ends"
-"""The key of a table's ends in its node's meta."""
+META: Final = "tracestore.top_n"
+"""The key of a table's `TopN` in its node's meta."""
 
 MAX_ROWS: Final = 10_000
-"""Rows wanted: more are better read from whole row groups."""
+"""Rows asked for: more are better read from whole row groups."""
 
-MAX_CUT: Final = 8
-"""Segments of which only an end is read, each by a read of its own."""
+MAX_PARTIAL_SEGMENTS: Final = 8
+"""Segments of which only one end is read: each is a reader of its own in the engine's SQL."""
 
 _NS_PER_US = 1000
 _KEEPING_LAST = frozenset({exp.GT, exp.GTE})
 _KEEPING_FIRST = frozenset({exp.LT, exp.LTE})
 
 
-def note_ends(tree: exp.Expr, evaluate: Evaluate) -> None:
-    """Notes at the node of a stored table which of its rows a SELECT can give, where its order and LIMIT tell.
+def note_top_n(tree: exp.Expr, evaluate: Evaluate) -> None:
+    """Annotates a table node with its `TopN`, where ORDER BY time LIMIT n decides which rows the query reads.
 
-    It must give a row for each row of the one table it reads, and its WHERE may say no more than that time is
-    late enough, or early enough where the first rows are wanted.
+    The SELECT must give one row for each row of the one table it reads. Its WHERE may only bound the time, from
+    below where the last rows are asked for, else from above.
     """
     for select in tree.find_all(exp.Select):
         table = _only_table(select)
         name = scanned_table(table) if table is not None else None
         if table is None or name is None or called(table) is not None:
             continue
-        ends = _ends(select, table, STORED[name], evaluate)
-        if ends is not None:
-            table.meta[META] = ends
+        top_n = _top_n(select, table, STORED[name], evaluate)
+        if top_n is not None:
+            table.meta[META] = top_n
 
 
-def needed_segments(segments: Sequence[SegmentRef], ends: Ends) -> set[str]:
-    """Returns the ids of the segments that can hold a wanted row; no file is asked for.
+def needed_segments(segments: Sequence[SegmentRef], top_n: TopN) -> set[str]:
+    """Returns the ids of the segments that can hold one of the rows; opens and fetches no file.
 
-    Later segments have at least as many rows as are wanted; what ends before all of those is not needed.
+    Where later segments alone have as many rows as are asked for, a segment that ends before all of those can
+    hold none.
     """
-    found = 0
+    rows = 0
     bound: int | None = None
     by_time = sorted(
-        segments, key=lambda each: -each.min_time_ns if ends.last else each.max_time_ns
+        segments,
+        key=lambda segment: -segment.min_time_ns if top_n.last else segment.max_time_ns,
     )
-    for each in by_time:
-        found += each.rows
-        if found >= ends.rows:
-            bound = each.min_time_ns if ends.last else each.max_time_ns
+    for segment in by_time:
+        rows += segment.rows
+        if rows >= top_n.rows:
+            bound = segment.min_time_ns if top_n.last else segment.max_time_ns
             break
     if bound is None:
-        return {each.segment_id for each in segments}
-    # Times are compared as microseconds, which rows of other segments may share with the last one wanted.
+        return {segment.segment_id for segment in segments}
+    # Times compare as microseconds: rows of other segments may share theirs with the last row asked for.
     first = bound - bound % _NS_PER_US
-    bound = first if ends.last else first + _NS_PER_US - 1
+    bound = first if top_n.last else first + _NS_PER_US - 1
     return {
-        each.segment_id
-        for each in segments
-        if (each.max_time_ns >= bound if ends.last else each.min_time_ns <= bound)
+        segment.segment_id
+        for segment in segments
+        if (segment.max_time_ns >= bound if top_n.last else segment.min_time_ns <= bound)
     }
 
 
-def cuts(segments: Sequence[SegmentRef], ends: Ends) -> dict[str, tuple[int, int]]:
-    """Returns the half-open range of rows to read of each file that need not be read whole."""
-    if ends.ties:
+def row_ranges(segments: Sequence[SegmentRef], top_n: TopN) -> dict[str, tuple[int, int]]:
+    """Returns the half-open range of the rows to read, by file, of each segment that need not be read whole."""
+    if top_n.ties:
         return {}
-    larger = [each for each in segments if each.rows > ends.rows]
-    if len(larger) > MAX_CUT:
+    larger = [segment for segment in segments if segment.rows > top_n.rows]
+    if len(larger) > MAX_PARTIAL_SEGMENTS:
         return {}
     return {
-        each.uri: (each.rows - ends.rows, each.rows) if ends.last else (0, ends.rows)
-        for each in larger
+        segment.uri: (segment.rows - top_n.rows, segment.rows) if top_n.last else (0, top_n.rows)
+        for segment in larger
     }
 
 
@@ -99,7 +101,9 @@ _MORE_THAN_ROWS = (
 _OF_OTHER_ROWS = (exp.AggFunc, exp.Window, exp.Explode, exp.Unnest)
 
 
-def _ends(select: exp.Select, table: exp.Table, spec: TableSpec, evaluate: Evaluate) -> Ends | None:
+def _top_n(
+    select: exp.Select, table: exp.Table, spec: TableSpec, evaluate: Evaluate
+) -> TopN | None:
     order = select.args.get("order")
     rows = _rows_wanted(select)
     if order is None or rows is None or not all(map(_is_of_its_row, select.expressions)):
@@ -123,7 +127,7 @@ def _ends(select: exp.Select, table: exp.Table, spec: TableSpec, evaluate: Evalu
             if not isinstance(each, exp.Between)
         ):
             return None
-    return Ends(rows, last, ties=len(order.expressions) > 1)
+    return TopN(rows, last, ties=len(order.expressions) > 1)
 
 
 def _rows_wanted(select: exp.Select) -> int | None:

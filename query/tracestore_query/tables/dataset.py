@@ -11,6 +11,7 @@ from tracestore.store import Dataset
 from tracestore_query.errors import UnknownNameError
 from tracestore_query.language.allow_list import nearest
 from tracestore_query.tables.names import quoted
+from tracestore_query.tables.predicate import AtMost, Condition, Equals, NoneOf, Predicate
 
 USAGE = "dataset('name'[, version or 'snapshot'[, 'project']])"
 
@@ -20,12 +21,12 @@ class WantedDataset:
     """Is a dataset as of a version.
 
     Attributes:
-        predicate: SQL over stored columns: rows of the dataset that a version up to it wrote.
+        predicate: true of rows of the dataset that a version up to it wrote.
         newest_only: whether rows were replaced or deleted, so that only the newest of each id counts.
         time_range: nanoseconds [start, stop) in which all these rows were written.
     """
 
-    predicate: str
+    predicate: Predicate
     newest_only: bool
     time_range: tuple[int, int]
 
@@ -61,14 +62,17 @@ def wanted_dataset(arguments: Sequence[exp.Expr], datasets: Sequence[Dataset]) -
 
 
 def _as_of(dataset: Dataset, version: int) -> WantedDataset:
-    predicate = f"dataset_id = {quoted(dataset.dataset_id)} AND version <= {version}"
+    conditions: list[Condition] = [
+        Equals("dataset_id", dataset.dataset_id),
+        AtMost("version", version),
+    ]
     abandoned = dataset.abandoned(version)
     if abandoned:
-        predicate += f" AND version NOT IN ({', '.join(map(str, abandoned))})"
+        conditions.append(NoneOf("version", tuple(abandoned)))
     until = [each for each in dataset.versions if each.version <= version]
     newest_only = any(each.updated or each.deleted for each in until)
     stop = until[-1].created_ns + 1 if until else dataset.created_ns
-    return WantedDataset(predicate, newest_only, (dataset.created_ns, stop))
+    return WantedDataset(tuple(conditions), newest_only, (dataset.created_ns, stop))
 
 
 def _value(node: exp.Expr) -> str | int | None:

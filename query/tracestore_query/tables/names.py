@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from tracestore.variant import TABLES
 from tracestore_query.errors import UnknownNameError
+from tracestore_query.tables.predicate import Equals, IsNull, Predicate
 
 STORED: Final = {name: spec for name, spec in TABLES.items() if name != "json"}
 """Tables that are scanned."""
@@ -124,7 +125,7 @@ def scanned_table(table: exp.Table) -> str | None:
     return None if aggregated else stored_table(table)
 
 
-def table_function(name: str, arguments: list[exp.Expr]) -> str:
+def table_function(name: str, arguments: list[exp.Expr]) -> Predicate:
     """Returns the predicate over `spans` that a table function stands for.
 
     Raises:
@@ -138,10 +139,10 @@ def table_function(name: str, arguments: list[exp.Expr]) -> str:
     if len(texts) != len(arguments):
         raise UnknownNameError(f"cannot run query: {name}() takes names in quotes")
     if name == "experiment" and len(texts) in {1, 2}:
-        predicate = f"experiment = {quoted(texts[0])}"
-        return predicate if len(texts) == 1 else f"{predicate} AND project = {quoted(texts[1])}"
+        columns = ("experiment", "project")
+        return tuple(Equals(column, text) for column, text in zip(columns, texts, strict=False))
     if name == "project_logs" and len(texts) == 1:
-        return f"experiment IS NULL AND project = {quoted(texts[0])}"
+        return (IsNull("experiment"), Equals("project", texts[0]))
     usage = {
         "experiment": "experiment('name'[, 'project'])",
         "project_logs": "project_logs('project')",

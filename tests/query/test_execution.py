@@ -13,7 +13,7 @@ import pytest
 import tracestore
 from tracestore import Store
 from tracestore_query import Query, QueryFailedError, QueryTimeoutError
-from tracestore_query.execute.execution import Running
+from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.plan_cache import MAX_STATEMENTS
 
 START = 1_790_000_000_000_000_000
@@ -52,13 +52,13 @@ def query(store: Store) -> Iterator[Query]:
 def binds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Gives the texts that the engine is asked to bind, as it is."""
     texts: list[str] = []
-    bind = Running.bind
+    bind = Execution.bind
 
-    def noted(self: Running, text: str, values: dict[str, Any]) -> Any:
+    def noted(self: Execution, text: str, values: dict[str, Any]) -> Any:
         texts.append(text)
         return bind(self, text, values)
 
-    monkeypatch.setattr(Running, "bind", noted)
+    monkeypatch.setattr(Execution, "bind", noted)
     return texts
 
 
@@ -129,7 +129,7 @@ def test_statements_are_bounded_and_end_with_their_engine(query: Query) -> None:
     answers = [query.sql(NUMBERS) for _ in range(MAX_STATEMENTS + 3)]
     for answer in answers:
         answer.rows()
-    [kept] = query._kept._kept.values()
+    [kept] = query._planner._cache._plans.values()
     assert len(kept.statements) == MAX_STATEMENTS
     cursors = [statement.cursor for statement in kept.statements]
     query.close()

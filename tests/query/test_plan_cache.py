@@ -13,7 +13,7 @@ import tracestore
 from data.stores import START_NS, span
 from tracestore import Store
 from tracestore_query import Query, QueryParameterError
-from tracestore_query.execute.plan_cache import MAX_PREPARED, PreparedQueries
+from tracestore_query.execute.plan_cache import MAX_PLANS, PlanCache
 
 COUNT = "SELECT count(*) AS n, count(attributes.word) AS words FROM spans"
 
@@ -37,13 +37,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def bound(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Gives the plans that are kept, as they are."""
     made: list[object] = []
-    keep = PreparedQueries.keep
+    keep = PlanCache.keep
 
-    def noted(self: PreparedQueries, key: Any, prepared: Any, snapshot: Any) -> None:
-        made.append(prepared)
-        keep(self, key, prepared, snapshot)
+    def noted(self: PlanCache, key: Any, planned: Any, snapshot: Any) -> None:
+        made.append(planned)
+        keep(self, key, planned, snapshot)
 
-    monkeypatch.setattr(PreparedQueries, "keep", noted)
+    monkeypatch.setattr(PlanCache, "keep", noted)
     return made
 
 
@@ -117,9 +117,9 @@ def test_a_time_from_a_parameter_has_a_plan_of_its_own(store: Store) -> None:
 def test_a_query_about_now_is_planned_each_time(store: Store, bound: list[Any]) -> None:
     for bounds in ("now()", "now() - INTERVAL 1 DAY", "now() - INTERVAL 1 MONTH"):
         store.sql(f"{COUNT} WHERE start_time < {bounds}").rows()
-    assert [each.lasting for each in bound] == [False] * 3
+    assert [each.time_independent for each in bound] == [False] * 3
     store.sql(f"{COUNT} WHERE start_time < '2030-01-01'").rows()
-    assert bound[-1].lasting
+    assert bound[-1].time_independent
 
 
 def test_whole_objects_and_rows_of_tails_come_from_a_kept_plan(store: Store) -> None:
@@ -145,8 +145,8 @@ def test_many_threads_share_one_plan(store: Store, bound: list[object]) -> None:
 def test_the_plans_that_are_kept_are_bounded(store: Store) -> None:
     query = Query(store)
     try:
-        for number in range(MAX_PREPARED + 5):
+        for number in range(MAX_PLANS + 5):
             query.sql(f"SELECT {number} AS n").rows()
-        assert len(query._kept._kept) == MAX_PREPARED
+        assert len(query._planner._cache._plans) == MAX_PLANS
     finally:
         query.close()

@@ -12,7 +12,7 @@ import pytest
 import tracestore
 from data.stores import START_NS, span
 from tracestore import Store
-from tracestore_query import query
+from tracestore_query.execute import row_lookup
 
 HOUR = 3_600_000_000_000
 
@@ -183,7 +183,7 @@ def test_rows_of_a_tail_path_are_found_in_the_sidecar(store: Store) -> None:
 def test_a_tail_path_that_many_rows_have_is_joined(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query, "MAX_FOUND_ROWS", 3)
+    monkeypatch.setattr(row_lookup, "MAX_TAIL_ROWS", 3)
     # Other paths in the tail: where there is one alone, the reader need not look at its name.
     rows = [
         with_attributes(i, **({"mixed": i} if i % 9 == 0 and i < 99 else {f"rare_{i}": i}))

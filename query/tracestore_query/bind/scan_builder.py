@@ -1,0 +1,53 @@
+"""A scan that is being gathered: the binder adds what each path and column of the query reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tracestore_query.plan.scan import EVER, Leaf, Scan, TimeRange, TopN
+from tracestore_query.tables.predicate import Predicate
+
+
+@dataclass(slots=True)
+class ScanBuilder:
+    """A scan to be. The fields are those of `Scan`; dicts keep the order in which the query names things."""
+
+    token: str
+    table: str
+    fixed_columns: dict[str, None] = field(default_factory=dict)
+    leaves: dict[Leaf, str] = field(default_factory=dict)
+    object_parts: dict[Leaf, str] = field(default_factory=dict)
+    non_null_paths: list[tuple[Leaf, ...]] = field(default_factory=list)
+    needs_row_ids: bool = False
+    predicate: Predicate = ()
+    newest_only: bool = False
+    time_range: TimeRange = EVER
+    trace_ids: frozenset[str] | None = None
+    top_n: TopN | None = None
+
+    def leaf_column(self, path: str, leaf_type: str) -> str:
+        """Returns the scan's column of a leaf, which is read from now on."""
+        return self.leaves.setdefault((path, leaf_type), f"__leaf{len(self.leaves)}")
+
+    def object_part(self, path: str, leaf_type: str) -> str:
+        """Returns the scan's column of a leaf as a part of an object, which is read from now on."""
+        return self.object_parts.setdefault((path, leaf_type), f"__part{len(self.object_parts)}")
+
+    def freeze(self, rebuilt_fields: Iterable[str]) -> Scan:
+        """Returns the scan. `rebuilt_fields` are first keys of objects that are rebuilt after it has run."""
+        return Scan(
+            self.token,
+            self.table,
+            tuple(self.fixed_columns),
+            dict(self.leaves),
+            dict(self.object_parts),
+            frozenset(rebuilt_fields),
+            tuple(self.non_null_paths),
+            self.needs_row_ids,
+            self.predicate,
+            self.newest_only,
+            self.time_range,
+            self.trace_ids,
+            self.top_n,
+        )

@@ -1,0 +1,58 @@
+"""The rows of a scan that are in no segment yet, as one Arrow table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import pyarrow as pa
+
+from tracestore.variant import ARROW_OF_LEAF, TABLES, Shredder
+from tracestore_query.plan.scan import Leaf, leaf_column_name
+from tracestore_query.plan.scan_plan import ScanPlan
+
+
+def memory_table(plan: ScanPlan, stored: Sequence[str]) -> pa.Table | None:
+    """Returns the memtable's rows with the scan's columns and their numbers as `__row`, None where it has none."""
+    if not plan.memtable:
+        return None
+    chunks: list[pa.Table] = []
+    first = 0
+    for chunk in plan.memtable:
+        columns = _columns(plan, chunk, stored)
+        columns["__row"] = pa.array(range(first, first + chunk.num_rows), pa.int64())
+        first += chunk.num_rows
+        chunks.append(pa.table(columns))
+    return pa.concat_tables(chunks)
+
+
+def _columns(
+    plan: ScanPlan, chunk: pa.Table, stored: Sequence[str]
+) -> dict[str, pa.ChunkedArray | pa.Array]:
+    scan = plan.scan
+    names = set(chunk.column_names)
+    columns: dict[str, pa.ChunkedArray | pa.Array] = {name: chunk.column(name) for name in stored}
+    absent = {leaf for leaf in scan.leaves if leaf_column_name(leaf) not in names}
+    spilled = _spilled(chunk, absent, scan.table) if absent else {}
+    for leaf, name in (*scan.leaves.items(), *scan.object_parts.items()):
+        arrow_type = ARROW_OF_LEAF[leaf[1]]
+        if leaf_column_name(leaf) in names:
+            column = chunk.column(leaf_column_name(leaf))
+            columns[name] = column if column.type == arrow_type else column.cast(arrow_type)
+        elif leaf in spilled and scan.leaves.get(leaf) == name:
+            columns[name] = spilled[leaf]
+        else:
+            columns[name] = pa.nulls(chunk.num_rows, arrow_type)
+    return columns
+
+
+def _spilled(chunk: pa.Table, leaves: Collection[Leaf], table: str) -> dict[Leaf, pa.ChunkedArray]:
+    """Returns leaves that an export left in `_overflow`; only a memtable of very many paths has any."""
+    overflow = chunk.column("_overflow")
+    if overflow.null_count == len(overflow):
+        return {}
+    shredder = Shredder(table, min_leaf_rows=1, min_leaf_density=0.0, max_leaf_columns=2**31)
+    shredder.append_table(chunk.select([*TABLES[table].columns, "_overflow"]))
+    whole = shredder.finish()
+    names = set(whole.column_names)
+    by_leaf = {leaf: leaf_column_name(leaf) for leaf in leaves}
+    return {leaf: whole.column(name) for leaf, name in by_leaf.items() if name in names}

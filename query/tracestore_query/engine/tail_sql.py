@@ -1,0 +1,145 @@
+"""Tails of segments as DuckDB text: the rows of a path in the sidecar files, joined to the rows of the segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pyarrow as pa
+
+from tracestore.store import SegmentRef
+from tracestore_query.engine.parquet_sql import SQL_TYPE, read_parquet
+from tracestore_query.plan.scan import Scan
+from tracestore_query.plan.scan_plan import TailGroup, TailRows
+from tracestore_query.tables.names import quoted
+
+SEGMENT_SUFFIX: Final = ".parquet"
+TAIL_SUFFIX: Final = ".tail.parquet"
+
+# A tail row's value, as the type its leaf has: lists are JSON text there.
+_TAIL_VALUE: Final = {
+    "i64": "i64",
+    "f64": "f64",
+    "bool": "bool",
+    "str": "str",
+    "bin": "bin",
+    "json": "str",
+    "i64[]": "from_json(str, '[\"BIGINT\"]')",
+    "f64[]": "from_json(str, '[\"DOUBLE\"]')",
+    "bool[]": "from_json(str, '[\"BOOLEAN\"]')",
+    "str[]": "from_json(str, '[\"VARCHAR\"]')",
+    "json[]": "CAST(from_json(str, '[\"JSON\"]') AS VARCHAR[])",
+}
+
+
+def tail_rows_sql(scan: Scan, group: TailGroup, path: str, limit: int) -> str:
+    """Returns the SELECT of a path's rows in the sidecars of a group: segment, row number and values."""
+    columns = [(leaf[1], scan.leaves[leaf]) for leaf in group.leaves if leaf[0] == path]
+    return f"{_sidecar(group, path, columns)} LIMIT {limit}"
+
+
+def with_tail(
+    scan: Scan, group: TailGroup, stored: Sequence[str], tables: dict[str, pa.Table]
+) -> str:
+    """Returns a source of a group's rows: each path of the tail is joined with its rows of the sidecars.
+
+    Args:
+        scan: the scan.
+        group: segments with tails.
+        stored: stored columns to read.
+        tables: takes the tables that the text names.
+    """
+    joins = []
+    replaced = []
+    for i, (path, columns) in enumerate(_by_path(scan, group).items()):
+        tail = f"__tail{i}"
+        if group.rows is not None and group.rows.path == path:
+            rows = f'SELECT * FROM "{_named(scan, group.rows, tables)}"'
+        else:
+            rows = _sidecar(group, path, columns)
+        # A row that must have the path is found by its tail, the others keep their rows.
+        kind = "INNER" if path in group.non_null_paths else "LEFT"
+        joins.append(
+            f"{kind} JOIN ({rows}) {tail} "
+            f"ON {tail}.file = base.filename AND {tail}.row = base.file_row_number"
+        )
+        replaced += [f'{tail}."{column}" AS "{column}"' for _, column in columns]
+    base = _base(scan, group, stored)
+    return f"(SELECT base.* REPLACE ({', '.join(replaced)}) FROM ({base}) base {' '.join(joins)})"
+
+
+def tail_rows_alone(
+    scan: Scan, group: TailGroup, stored: Sequence[str], tables: dict[str, pa.Table]
+) -> str | None:
+    """Returns a source of the rows that were looked up, None where the query reads more than their one path."""
+    rows = group.rows
+    if (
+        rows is None
+        or stored
+        or scan.object_parts
+        or any(leaf[0] != rows.path for leaf in scan.leaves)
+    ):
+        return None
+    source = _named(scan, rows, tables)
+    in_table = set(rows.table.column_names)
+    columns = ["file AS filename", "row AS file_row_number"]
+    for leaf, column in scan.leaves.items():
+        absent = f'CAST(NULL AS {SQL_TYPE[leaf[1]]}) AS "{column}"'
+        columns.append(f'"{column}"' if column in in_table else absent)
+    return f'(SELECT {", ".join(columns)} FROM "{source}")'
+
+
+def _named(scan: Scan, rows: TailRows, tables: dict[str, pa.Table]) -> str:
+    name = f"{scan.token}_tail{len(tables)}"
+    tables[name] = rows.table
+    return name
+
+
+def _by_path(scan: Scan, group: TailGroup) -> dict[str, list[tuple[str, str]]]:
+    """Returns the leaf types and columns of each path of a group's tails."""
+    by_path: dict[str, list[tuple[str, str]]] = {}
+    for leaf in group.leaves:
+        path, leaf_type = leaf
+        by_path.setdefault(path, []).append((leaf_type, scan.leaves[leaf]))
+    return by_path
+
+
+def _base(scan: Scan, group: TailGroup, stored: Sequence[str]) -> str:
+    """Returns the rows of a group's segments; where rows were looked up, only these."""
+    if group.rows is None:
+        return read_parquet(scan, group.segments, stored, row_ids=True)
+    table = group.rows.table
+    by_file: dict[str, list[str]] = {}
+    for file, row in zip(table["file"].to_pylist(), table["row"].to_pylist(), strict=True):
+        by_file.setdefault(file, []).append(str(row))
+    # Row numbers as literals reach the reader, which skips all other rows; a join's do not.
+    return " UNION ALL ".join(
+        f"{read_parquet(scan, (segment,), stored, row_ids=True)} "
+        f"WHERE file_row_number IN ({', '.join(by_file[segment.uri])})"
+        for segment in group.segments
+        if segment.uri in by_file
+    )
+
+
+def _sidecar(group: TailGroup, path: str, columns: Sequence[tuple[str, str]]) -> str:
+    """Returns the SELECT of a path's rows in the sidecars, with a column for each (leaf type, name)."""
+    files = ", ".join(quoted(each.tail_uri) for each in group.segments if each.tail_uri)
+    values = ", ".join(
+        f'CASE WHEN type = {quoted(leaf_type)} THEN {_TAIL_VALUE[leaf_type]} END AS "{column}"'
+        for leaf_type, column in columns
+    )
+    types = ", ".join(quoted(leaf_type) for leaf_type, _ in columns)
+    return (
+        f"SELECT {_segment_of_tail(group.segments)} AS file, row, {values} "
+        f"FROM read_parquet([{files}], filename=true) "
+        f"WHERE path = {quoted(path)} AND type IN ({types})"
+    )
+
+
+def _segment_of_tail(segments: Sequence[SegmentRef]) -> str:
+    """Returns the segment's file as an expression over a sidecar's `filename`."""
+    pairs = [(segment.tail_uri, segment.uri) for segment in segments if segment.tail_uri]
+    if all(tail == uri.removesuffix(SEGMENT_SUFFIX) + TAIL_SUFFIX for tail, uri in pairs):
+        return f"replace(filename, {quoted(TAIL_SUFFIX)}, {quoted(SEGMENT_SUFFIX)})"
+    listed = ", ".join(f"{quoted(str(tail))}: {quoted(uri)}" for tail, uri in pairs)
+    return f"MAP {{{listed}}}[filename]"

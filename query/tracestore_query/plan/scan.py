@@ -1,0 +1,77 @@
+"""What a query reads of one table, as a value. Knows no segment and no engine."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tracestore.variant import leaf_name, parse_path
+from tracestore_query.tables.predicate import Predicate
+
+TimeRange = tuple[int, int]
+"""Nanoseconds since 1970, [start, stop)."""
+
+EVER: TimeRange = (-(2**63), 2**63 - 1)
+"""The time range that leaves nothing out."""
+
+Leaf = tuple[str, str]
+"""A path's text and a leaf type."""
+
+
+@functools.lru_cache(maxsize=65_536)
+def leaf_column_name(leaf: Leaf) -> str:
+    """Returns the name of a leaf's column in a file."""
+    path, leaf_type = leaf
+    return leaf_name([str(key) for key in parse_path(path)], leaf_type)
+
+
+@dataclass(frozen=True, slots=True)
+class TopN:
+    """The first or the last rows by time, where no other row can be in the answer.
+
+    Attributes:
+        rows: how many rows.
+        last: whether the query asks for the last rows, else for the first.
+        ties: whether a second sort key decides among rows of the same time.
+    """
+
+    rows: int
+    last: bool
+    ties: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One table of a query, and what the query reads of it.
+
+    Attributes:
+        token: name that stands for the scan in the query's tree; nothing else has this name.
+        table: name of the stored table.
+        fixed_columns: fixed columns to read, derived ones included.
+        leaves: leaves to read, each with the name of its column in the scan.
+        object_parts: leaves that objects are made of, with the names of their columns. They are read from
+            columns only: `_overflow` holds what lies in a tail.
+        rebuilt_fields: first keys of the objects that are rebuilt once the answer's rows are known.
+        non_null_paths: for every path that a matching row must have, its leaves.
+        needs_row_ids: whether each row's file and number are read, to rebuild objects of the answer.
+        predicate: conditions on stored columns that every row must meet.
+        newest_only: whether only the newest row of each id counts, and none where that row is a deletion.
+        time_range: range of times outside of which no row can match.
+        trace_ids: traces whose rows alone can match, None for all.
+        top_n: the rows by time that the query asks for, None for all.
+    """
+
+    token: str
+    table: str
+    fixed_columns: tuple[str, ...] = ()
+    leaves: Mapping[Leaf, str] = field(default_factory=dict)
+    object_parts: Mapping[Leaf, str] = field(default_factory=dict)
+    rebuilt_fields: frozenset[str] = frozenset()
+    non_null_paths: tuple[tuple[Leaf, ...], ...] = ()
+    needs_row_ids: bool = False
+    predicate: Predicate = ()
+    newest_only: bool = False
+    time_range: TimeRange = EVER
+    trace_ids: frozenset[str] | None = None
+    top_n: TopN | None = None

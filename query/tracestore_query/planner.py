@@ -1,0 +1,184 @@
+"""From a text to a query that is ready to run: parse, check, bind, choose segments, look up rows, write SQL."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from sqlglot import exp
+
+from tracestore.store import Dataset, Store
+from tracestore_query.bind.bind_state import Binding
+from tracestore_query.bind.binder import Binder
+from tracestore_query.engine import Engine
+from tracestore_query.engine.query_sql import query_sql
+from tracestore_query.errors import QueryCursorError
+from tracestore_query.execute.execution import Execution
+from tracestore_query.execute.plan_cache import PlanCache, PlanKey
+from tracestore_query.execute.planned_query import PlannedQuery
+from tracestore_query.execute.row_lookup import ids_scan, with_newest_rows, with_tail_rows
+from tracestore_query.language.constant_folding import Constants
+from tracestore_query.language.parameters import Parameters, note_values
+from tracestore_query.language.statement import Kind, Statement, read_statement
+from tracestore_query.plan import pruning, top_n
+from tracestore_query.plan.paging import Paging, paged
+from tracestore_query.plan.plan import Plan
+from tracestore_query.plan.scan import EVER, Scan, TimeRange
+from tracestore_query.plan.scan_plan import ScanPlan
+from tracestore_query.plan.segment_selection import TableReader, reader_of
+from tracestore_query.tables.catalog import catalog_table
+from tracestore_query.tables.names import called, stored_table
+
+PARSED_TEXTS: Final = 256
+"""Texts whose trees are kept, about 100 KiB each for a long one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A query as a caller asks it.
+
+    Attributes:
+        sql: the text.
+        parameters: values of its parameters, in a list or by name.
+        projects: the projects it may see, None for all.
+        cursor: asks for a page; empty for the first, None for the whole answer.
+    """
+
+    sql: str
+    parameters: Parameters = None
+    projects: Collection[str] | None = None
+    cursor: str | None = None
+
+
+class Planner:
+    """The planner of the queries over one store. Thread-safe."""
+
+    def __init__(self, store: Store, engine: Engine) -> None:
+        self._store = store
+        self._engine = engine
+        self._cache = PlanCache()
+        # Dashboards ask the same again and again; parsing costs about a third of planning.
+        self._statement = functools.lru_cache(maxsize=PARSED_TEXTS)(self._read)
+
+    def close(self) -> None:
+        """Drops the plans that are kept."""
+        self._cache.close()
+
+    def plan(self, request: Request, execution: Execution) -> PlannedQuery:
+        """Returns a query that is ready to run; a plan that was made before is used again where it still holds.
+
+        Args:
+            request: what is asked.
+            execution: takes the snapshot that the query reads, and the tables that its SQL names.
+        """
+        key: PlanKey | None = None
+        if request.cursor is None:
+            key = PlanKey.of(request.sql, request.parameters, request.projects)
+        if key is not None:
+            cached = self._cached(key, request, execution)
+            if cached is not None:
+                return cached
+        statement = self._statement(request.sql)
+        planned = self._planned(statement, request, execution)
+        if key is not None and statement.kind is Kind.SELECT and execution.snapshot is not None:
+            self._cache.keep(key, planned, execution.snapshot)
+            execution.keep = functools.partial(self._cache.keep_statement, key, planned)
+        return planned
+
+    def _cached(self, key: PlanKey, request: Request, execution: Execution) -> PlannedQuery | None:
+        """Returns the plan of the last time, None where there is none or something has changed since."""
+        cached = self._cache.find(key, request.parameters)
+        if cached is None:
+            return None
+        planned, tables = cached
+        snapshot = self._store.snapshot(tables, request.projects, planned.time_range)
+        execution.snapshot = snapshot
+        if not self._cache.is_current(key, snapshot):
+            snapshot.close()
+            return None
+        execution.keep = functools.partial(self._cache.keep_statement, key, planned)
+        statement = self._cache.take_statement(key, planned)
+        if statement is not None:
+            execution.reuse(statement)
+        else:
+            execution.register(planned.tables, {})
+        return planned
+
+    def _read(self, sql: str) -> Statement:
+        return read_statement(sql, self._engine.functions)
+
+    def _planned(
+        self, statement: Statement, request: Request, execution: Execution
+    ) -> PlannedQuery:
+        tree = statement.query.copy()
+        values = note_values(tree, request.parameters)
+        paging = _paging(statement.kind, tree, request)
+        constants = Constants(self._engine.cursor)
+        ranges = pruning.note_bounds(tree, constants.value)
+        top_n.note_top_n(tree, constants.value)
+        time_range = _time_range(tree, ranges)
+        plan = self._plan_of(tree, time_range, request, execution)
+        query = query_sql(plan)
+        execution.register(query.tables, plan.query.objects)
+        return PlannedQuery(
+            statement.kind,
+            plan,
+            query.sql if paging is None else paging.wrapped(query.sql),
+            query.tables,
+            values,
+            paging,
+            time_range,
+            time_independent=not constants.of_moment,
+            parameter_independent=not constants.of_values,
+        )
+
+    def _plan_of(
+        self, tree: exp.Expr, time_range: TimeRange, request: Request, execution: Execution
+    ) -> Plan:
+        """Binds a tree to a snapshot of the store, and plans each of its scans."""
+        projects = request.projects
+        datasets: list[Dataset] = []
+        if any(called(table) == "dataset" for table in tree.find_all(exp.Table)):
+            # Before the snapshot: it has the rows of every version that is known here.
+            datasets = self._store.datasets.list(projects)
+        snapshot = self._store.snapshot(_stored_tables(tree), projects, time_range)
+        execution.snapshot = snapshot
+        catalog = functools.partial(catalog_table, store=self._store, projects=projects)
+        read = reader_of(snapshot)
+        query = Binder(Binding(read, catalog, datasets)).bind(tree)
+        scans = {
+            token: _scan_plan(scan, read(scan.table), execution)
+            for token, scan in query.scans.items()
+        }
+        return Plan(query, scans)
+
+
+def _scan_plan(scan: Scan, table: TableReader, execution: Execution) -> ScanPlan:
+    plan = with_tail_rows(table.select_segments(scan), execution)
+    if not scan.newest_only:
+        return plan
+    return with_newest_rows(plan, table.select_segments(ids_scan(scan)), execution)
+
+
+def _paging(kind: Kind, tree: exp.Expr, request: Request) -> Paging | None:
+    if request.cursor is None:
+        return None
+    if kind is not Kind.SELECT:
+        raise QueryCursorError(f"cannot page query: {kind.value} has no pages")
+    return paged(tree, request.sql, request.parameters, request.cursor)
+
+
+def _stored_tables(tree: exp.Expr) -> tuple[str, ...]:
+    """Returns the stored tables that a query may read, views and functions included."""
+    names = [stored_table(table) for table in tree.find_all(exp.Table)]
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def _time_range(tree: exp.Expr, ranges: dict[str, TimeRange]) -> TimeRange:
+    """Returns the range of times that covers the ranges of all tables that a query reads."""
+    if any(isinstance(table.this, exp.Func) for table in tree.find_all(exp.Table)):
+        return EVER
+    by_table = [ranges.get(name, EVER) for name in _stored_tables(tree)] or [EVER]
+    return min(start for start, _ in by_table), max(stop for _, stop in by_table)
