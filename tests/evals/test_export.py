@@ -196,7 +196,7 @@ def test_a_killed_process_leaves_a_state_to_go_on_from(
 ) -> None:
     monkeypatch.setattr(export_targets, "STATE_BYTES", 1)
     # What is noted at the end does not count: the process is gone.
-    monkeypatch.setattr(export_targets.File, "_stopped", lambda *_: None)
+    monkeypatch.setattr(export_targets.File, "_keep_or_remove", lambda *_: None)
     target = tmp_path / "out.jsonl"
     with pytest.raises(StoppedError):
         export(store, SQL, str(target), on_progress=stop_after(1))
@@ -205,6 +205,62 @@ def test_a_killed_process_leaves_a_state_to_go_on_from(
     assert export(store, SQL, str(target), resume=True).rows == len(expected)
     rows = read(target, "jsonl")
     assert [row["span_id"] for row in rows] == [row["span_id"] for row in expected]
+
+
+def test_a_fresh_export_does_not_continue_what_an_older_one_left(
+    store: Store, expected: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.jsonl"
+    with pytest.raises(StoppedError):
+        export(store, SQL, str(target), on_progress=stop_after(2))
+    # A second, fresh run is killed before it has noted anything of its own.
+    monkeypatch.setattr(export_targets.File, "_keep_or_remove", lambda *_: None)
+    with pytest.raises(StoppedError):
+        export(store, SQL, str(target), on_progress=stop_after(1))
+    assert not (tmp_path / "out.jsonl.state").exists()
+    reread: list[int] = []
+    done = export(store, SQL, str(target), resume=True, on_progress=lambda p: reread.append(p.rows))
+    assert (done.rows, reread[0] < done.rows) == (len(expected), True)
+    assert [row["span_id"] for row in read(target, "jsonl")] == [row["span_id"] for row in expected]
+
+
+def test_bytes_that_are_not_those_of_the_state_are_not_continued(
+    store: Store, expected: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    target = tmp_path / "out.jsonl"
+    with pytest.raises(StoppedError):
+        export(store, SQL, str(target), on_progress=stop_after(1))
+    partial = tmp_path / "out.jsonl.partial"
+    partial.write_bytes(partial.read_bytes().replace(b"name 5", b"eman 5"))
+    export(store, SQL, str(target), resume=True)
+    assert list(map(seen, read(target, "jsonl"))) == list(map(seen, expected))
+
+
+def test_a_folder_is_resumed_only_where_it_holds_what_its_state_says(
+    store: Store, expected: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    target = tmp_path / "out"
+    options: dict[str, Any] = {"format": "jsonl", "part_rows": 8000}
+
+    def stop() -> None:
+        with pytest.raises(StoppedError):
+            export(store, SQL, str(target), on_progress=stop_after(2), **options)
+
+    stop()
+    (target / "notes.txt").write_text("mine")
+    for resume in (True, False):
+        with pytest.raises(ExportError, match=r"holds files such as notes\.txt"):
+            export(store, SQL, str(target), resume=resume, **options)
+    (target / "notes.txt").unlink()
+    stop()
+    part = target / "part-00000.jsonl"
+    part.write_bytes(part.read_bytes().replace(b"name 5", b"eman 5"))
+    with pytest.raises(ExportError, match="not those that were written"):
+        export(store, SQL, str(target), resume=True, **options)
+    # A fresh export removes what the stopped one left; once it is whole, nothing is resumed into it.
+    assert export(store, SQL, str(target), **options).rows == len(expected)
+    with pytest.raises(ExportError, match="holds files such as part-00000"):
+        export(store, SQL, str(target), resume=True, **options)
 
 
 def test_what_cannot_be_resumed_is_told(store: Store, tmp_path: Path) -> None:

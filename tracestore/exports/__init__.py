@@ -14,7 +14,8 @@ from typing import Any, Final
 import pyarrow.fs as pafs
 
 from tracestore.exports.reading import ExportError, Rows
-from tracestore.exports.targets import File, Folder, Progress
+from tracestore.exports.state import Progress
+from tracestore.exports.targets import File, Folder
 from tracestore.exports.writers import WRITERS
 from tracestore.store.files.segment_files import connect
 
@@ -80,7 +81,8 @@ def _format_of(output: str, wanted: str | None) -> str:
                 f"cannot export as {wanted!r}: unknown format; want {', '.join(FORMATS)}"
             )
         return wanted
-    found = next((kind for suffix, kind in _SUFFIXES.items() if output.endswith(suffix)), None)
+    name = output.partition("?")[0] if "://" in output else output
+    found = next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
     if found is None:
         raise ExportError(
             f"cannot export to {output}: its name tells no format; end it with one of "

@@ -1,22 +1,36 @@
-"""Where an export goes: one file, or a folder of files; here or in an object store.
+"""The destination of an export: one file, or a folder of files; here or in an object store.
 
-A file stands under its own name only once it is whole. What is written, and the cursor behind it, are kept beside it.
+A file gets its own name only once it is whole. A state file beside the output tells how far the export is:
+
+1. write the state of an export that has written nothing     crash after: the next export begins again
+2. write rows to a partial file; note the state now and then   crash after: what follows the state is cut off
+3. give the whole file its own name                          crash after: the file is written again
+4. note the state (a folder), then 2 again
+5. read every file back and compare it with its digest
+6. remove the state                                          crash before: a resumed export finds no row left
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import hashlib
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
 
 from tracestore.exports.reading import ExportError, Rows
+from tracestore.exports.state import (
+    Progress,
+    StateFile,
+    WrittenFile,
+    check_file,
+    exists,
+    hash_of,
+    remove,
+)
 from tracestore.exports.writers import WRITERS, Writer
 
 _SUFFIX_OF: Final = {
@@ -26,87 +40,51 @@ _SUFFIX_OF: Final = {
     "parquet": ".parquet",
     "arrow": ".arrow",
 }
-# Files that end with whole lines: a part that was written can be gone on with.
+# Files that end with whole lines: a part that was written can be continued.
 _APPENDED: Final = frozenset({"jsonl", "chat", "csv"})
 
 STATE_BYTES: Final = 16 * 1024 * 1024
 """Bytes of a single file after which its state is noted again."""
 
-
-@dataclass(slots=True)
-class Progress:
-    """The progress of an export, as it is kept beside the output.
-
-    Attributes:
-        digest: of the query and format: an export is taken up by the same only.
-        cursor: behind the last row written, None where the query has no order.
-        rows, refused: written, and left out since the format has no form for them.
-        bytes: of whole files, and of whole lines of the file being written.
-        files: of a folder, whole ones.
-    """
-
-    digest: str
-    cursor: str | None = None
-    rows: int = 0
-    refused: int = 0
-    bytes: int = 0
-    files: list[str] = field(default_factory=list)
+OnProgress = Callable[[Progress], None]
 
 
 class Target:
-    """The destination of an export; a state file beside it tells how far the export is."""
+    """The destination of an export, with the state file beside it."""
 
     def __init__(self, files: pafs.FileSystem, state: str, kind: str) -> None:
         self.files = files
         self.kind = kind
         self.local = isinstance(files, pafs.LocalFileSystem)
-        self._state = state
+        self.state = StateFile(files, state)
 
-    def read_state(self, digest: str, *, resume: bool) -> Progress | None:
-        """Returns the state of an export that was stopped, None where there is none to take up."""
-        if not resume or self.files.get_file_info(self._state).type != pafs.FileType.File:
-            return None
-        with self.files.open_input_stream(self._state) as file:
-            held = Progress(**json.loads(file.read()))
-        if held.digest != digest:
+    def stopped_progress(self, digest: str) -> Progress | None:
+        """Returns the progress of an export that was stopped behind some row, None where there is none."""
+        progress = self.state.read()
+        if progress is not None and progress.digest != digest:
             raise ExportError(
-                f"cannot resume {self._state}: it was begun by another query or format; "
+                f"cannot resume {self.state.place}: it was begun by another query or format; "
                 "export without resuming, or elsewhere"
             )
-        return held
-
-    def note_state(self, progress: Progress) -> None:
-        """Keeps how far an export is; only one that has a cursor can be taken up."""
-        if progress.cursor is None:
-            return
-        written = self.partial(self._state)
-        with self.files.open_output_stream(written) as file:
-            file.write(json.dumps(asdict(progress)).encode())
-        self.publish(written, self._state)
+        return progress if progress is not None and progress.cursor is not None else None
 
     def forget_state(self) -> None:
         """Removes the state: the export is whole."""
-        self.remove(self._state)
+        self.state.remove()
+
+    def check(self, progress: Progress) -> None:
+        """Raises ExportError where files do not hold what was written."""
+        for file in progress.written:
+            check_file(self.files, file, self.kind)
 
     def partial(self, place: str) -> str:
         """Returns the name of a file while it is written: an object comes to be when it is whole."""
         return place + ".partial" if self.local else place
 
-    def publish(self, written: str, place: str) -> None:
+    def publish(self, partial: str, place: str) -> None:
         """Gives a file that is whole its own name."""
-        if written != place:
-            self.files.move(written, place)
-
-    def remove(self, place: str) -> None:
-        """Removes a file, if it is there."""
-        if self.files.get_file_info(place).type != pafs.FileType.File:
-            return
-        try:
-            self.files.delete_file(place)
-        except OSError:
-            # Arrow then writes a marker for the emptied folder, which some servers refuse.
-            if self.files.get_file_info(place).type == pafs.FileType.File:
-                raise
+        if partial != place:
+            self.files.move(partial, place)
 
 
 class File(Target):
@@ -125,66 +103,71 @@ class File(Target):
                 f"cannot resume {self._place}: a file of this kind is written in one go; "
                 "export to a folder, whose files are"
             )
-        held = self.read_state(digest, resume=resume)
-        there = self.files.get_file_info(self._partial).size if held is not None else None
-        return held if held is not None and (there or 0) >= held.bytes else Progress(digest)
+        stopped = self.stopped_progress(digest) if resume else None
+        if stopped is not None and self._holds(stopped):
+            return stopped
+        self.state.remove()
+        remove(self.files, self._partial)
+        return Progress(digest)
 
-    def write(
-        self, opened: Rows, progress: Progress, on_progress: Callable[[Progress], None]
-    ) -> None:
-        """Writes what is left to write."""
+    def write(self, rows: Rows, progress: Progress, on_progress: OnProgress) -> None:
+        """Writes the rows that are left."""
         begun = progress.bytes > 0
         try:
-            with self._stream(progress) as sink:
-                counted = _Counted(sink, progress.bytes)
+            with self._sink(progress) as sink:
                 options = {"header": not begun} if self.kind == "csv" else {}
-                writer = WRITERS[self.kind](counted, opened.schema, **options)
+                writer = WRITERS[self.kind](sink, rows.schema, **options)
                 with _closed(writer):
-                    self._write_rows(writer, opened, counted, progress, on_progress)
-                progress.bytes = counted.size
+                    self._write_rows(writer, rows, sink, progress, on_progress)
+                progress.bytes = sink.size
+                whole = WrittenFile(self._place, progress.rows, sink.size, sink.sha256)
         except BaseException:
-            self._stopped(progress)
+            self._keep_or_remove(progress)
             raise
         self.publish(self._partial, self._place)
-        progress.files = [self._place]
+        progress.written = [whole]
 
-    def check(self, progress: Progress) -> None:
-        """Raises ExportError where files do not hold what was written."""
-        _check(self.files, self._place, self.kind, progress.rows, progress.bytes)
+    def _holds(self, progress: Progress) -> bool:
+        """Returns whether the partial file begins with the bytes that the state tells of."""
+        if not exists(self.files, self._partial):
+            return False
+        running = hash_of(self.files, self._partial, progress.bytes)
+        return bool(running.hexdigest() == progress.sha256)
 
     def _write_rows(
         self,
         writer: Writer,
-        opened: Rows,
-        counted: _Counted,
+        rows: Rows,
+        sink: _HashedSink,
         progress: Progress,
-        on_progress: Callable[[Progress], None],
+        on_progress: OnProgress,
     ) -> None:
-        before = (progress.rows, progress.refused)
-        noted = counted.size
-        for batch, cursor in opened:
+        rows_before, refused_before = progress.rows, progress.refused
+        noted = sink.size
+        for batch, cursor in rows:
             writer.write(batch)
-            progress.rows = before[0] + writer.rows
-            progress.refused = before[1] + writer.refused
-            progress.bytes, progress.cursor = counted.size, cursor
-            if self._appends and counted.size - noted >= STATE_BYTES:
-                counted.flush()
-                self.note_state(progress)
-                noted = counted.size
+            progress.rows = rows_before + writer.rows
+            progress.refused = refused_before + writer.refused
+            progress.bytes, progress.sha256, progress.cursor = sink.size, sink.sha256, cursor
+            if self._appends and cursor is not None and sink.size - noted >= STATE_BYTES:
+                sink.sync()
+                self.state.write(progress)
+                noted = sink.size
             on_progress(progress)
 
-    def _stopped(self, progress: Progress) -> None:
-        """Keeps what can be gone on with, and removes what cannot."""
+    def _keep_or_remove(self, progress: Progress) -> None:
+        """Keeps what can be continued, and removes what cannot."""
         if self._appends and progress.cursor is not None:
-            self.note_state(progress)
+            self.state.write(progress)
         else:
-            self.remove(self._partial)
+            self.state.remove()
+            remove(self.files, self._partial)
 
     @contextlib.contextmanager
-    def _stream(self, progress: Progress) -> Iterator[Any]:
+    def _sink(self, progress: Progress) -> Iterator[_HashedSink]:
         if not self.local:
             with self.files.open_output_stream(self._place) as stream:
-                yield stream
+                yield _HashedSink(stream)
             return
         path = Path(self._partial)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -192,7 +175,8 @@ class File(Target):
             # Lines behind the state are of a batch that was not finished.
             file.truncate(progress.bytes)
             file.seek(progress.bytes)
-            yield file
+            running = hash_of(self.files, self._partial, progress.bytes)
+            yield _HashedSink(file, progress.bytes, running)
 
 
 class Folder(Target):
@@ -204,94 +188,110 @@ class Folder(Target):
         self._part_rows = part_rows
 
     def begin(self, digest: str, *, resume: bool) -> Progress:
-        """Returns where to begin: at the start, or where an export was stopped."""
-        held = self.read_state(digest, resume=resume)
-        if held is not None:
-            return held
-        if not resume:
-            self._require_empty()
+        """Returns where to begin: at the start, or where an export was stopped.
+
+        Raises ExportError where the folder holds files that are not of the export that was stopped.
+        """
+        stopped = self.stopped_progress(digest) if resume else None
+        if stopped is not None:
+            self.check(stopped)
+            self._remove_files_of(stopped, keep_written=True)
+            self._require_only(stopped.files)
+            return stopped
+        left = self.state.read()
+        if left is not None:
+            self._remove_files_of(left, keep_written=False)
+        self._require_only([])
         if self.local:
             self.files.create_dir(self._place, recursive=True)
-        return Progress(digest)
+        progress = Progress(digest)
+        self.state.write(progress)
+        return progress
 
-    def write(
-        self, opened: Rows, progress: Progress, on_progress: Callable[[Progress], None]
-    ) -> None:
-        """Writes what is left to write."""
+    def write(self, rows: Rows, progress: Progress, on_progress: OnProgress) -> None:
+        """Writes the rows that are left."""
         # One file even where there is no row: it tells the columns.
-        while not (opened.at_end() and progress.files):
-            self._write_part(opened, progress, on_progress)
+        while not (rows.at_end() and progress.written):
+            self._write_part(rows, progress, on_progress)
 
-    def check(self, progress: Progress) -> None:
-        """Raises ExportError where files do not hold what was written."""
-        rows = 0
-        for place in progress.files:
-            size = self.files.get_file_info(place).size
-            rows += _check(self.files, place, self.kind, None, size)
-        if self.kind != "csv" and rows != progress.rows:
-            raise ExportError(
-                f"cannot trust {self._place}: its files have {rows} rows; wrote {progress.rows}"
-            )
-
-    def _write_part(
-        self,
-        opened: Rows,
-        progress: Progress,
-        on_progress: Callable[[Progress], None],
-    ) -> None:
-        name = f"part-{len(progress.files):05d}{_SUFFIX_OF[self.kind]}"
-        place = f"{self._place}/{name}"
-        rows, refused = progress.rows, progress.refused
+    def _write_part(self, rows: Rows, progress: Progress, on_progress: OnProgress) -> None:
+        place = self._part(len(progress.written))
+        partial = self.partial(place)
+        cursor = progress.cursor
         try:
-            with self.files.open_output_stream(self.partial(place)) as sink:
-                counted = _Counted(sink, 0)
-                writer = WRITERS[self.kind](counted, opened.schema)
+            with self.files.open_output_stream(partial) as stream:
+                sink = _HashedSink(stream)
+                writer = WRITERS[self.kind](sink, rows.schema)
                 with _closed(writer):
                     while writer.rows + writer.refused < self._part_rows:
-                        found = opened.next()
-                        if found is None:
+                        item = rows.next()
+                        if item is None:
                             break
-                        writer.write(found[0])
-                        shown = Progress(progress.digest, rows=rows + writer.rows)
-                        shown.bytes = progress.bytes + counted.size
+                        batch, cursor = item
+                        writer.write(batch)
+                        shown = Progress(progress.digest, rows=progress.rows + writer.rows)
+                        shown.bytes = progress.bytes + sink.size
                         on_progress(shown)
-                        progress.cursor = found[1]
         except BaseException:
             with contextlib.suppress(OSError):
-                self.remove(self.partial(place))
+                remove(self.files, partial)
             raise
-        # crash here: a whole file without its name; the state does not name it, so it is written again
-        self.publish(self.partial(place), place)
-        progress.rows, progress.refused = rows + writer.rows, refused + writer.refused
-        progress.bytes += counted.size
-        progress.files.append(place)
-        self.note_state(progress)
+        self.publish(partial, place)
+        progress.cursor = cursor
+        progress.rows += writer.rows
+        progress.refused += writer.refused
+        progress.bytes += sink.size
+        progress.written.append(WrittenFile(place, writer.rows, sink.size, sink.sha256))
+        self.state.write(progress)
 
-    def _require_empty(self) -> None:
+    def _part(self, number: int) -> str:
+        return f"{self._place}/part-{number:05d}{_SUFFIX_OF[self.kind]}"
+
+    def _remove_files_of(self, progress: Progress, *, keep_written: bool) -> None:
+        """Removes what a stopped export left: the file behind its state, and all of its files where asked."""
+        following = self._part(len(progress.written))
+        leftovers = [following, self.partial(following)]
+        if not keep_written:
+            leftovers += progress.files
+        for place in leftovers:
+            remove(self.files, place)
+
+    def _require_only(self, places: list[str]) -> None:
         selector = pafs.FileSelector(self._place, allow_not_found=True)
-        held = [each.base_name for each in self.files.get_file_info(selector)]
-        if held:
+        own = {Path(place).name for place in places} | {Path(self.state.place).name}
+        own.add(Path(self.state.place).name + ".partial")
+        names = [info.base_name for info in self.files.get_file_info(selector)]
+        others = sorted(name for name in names if name not in own)
+        if others:
             raise ExportError(
-                f"cannot export to {self._place}: it holds files such as {held[0]}; "
-                "choose another folder, or resume"
+                f"cannot export to {self._place}: it holds files such as {others[0]}, which no export "
+                "that was stopped has left; choose another folder, or empty it"
             )
 
 
-class _Counted:
-    """A sink that counts its bytes."""
+class _HashedSink:
+    """A sink that counts and hashes its bytes."""
 
-    def __init__(self, sink: Any, size: int) -> None:
+    def __init__(self, sink: Any, size: int = 0, running: Any = None) -> None:
         self._sink = sink
+        self._running = running if running is not None else hashlib.sha256()
         self.size = size
+
+    @property
+    def sha256(self) -> str:
+        """Returns the digest of the bytes so far, in hex."""
+        return str(self._running.hexdigest())
 
     def write(self, data: bytes) -> None:
         """Writes all of the bytes."""
         self._sink.write(data)
+        self._running.update(data)
         self.size += len(data)
 
-    def flush(self) -> None:
-        """Hands what is held to the system."""
+    def sync(self) -> None:
+        """Returns when a local file's bytes are on disk."""
         self._sink.flush()
+        os.fsync(self._sink.fileno())
 
 
 @contextlib.contextmanager
@@ -304,29 +304,3 @@ def _closed(writer: Writer) -> Iterator[None]:
             writer.close()
         raise
     writer.close()
-
-
-def _check(files: pafs.FileSystem, place: str, kind: str, rows: int | None, size: int) -> int:
-    """Returns the rows that a file holds, counted in the file; of CSV, whose lines tell no rows, 0."""
-    found_size = files.get_file_info(place).size
-    if found_size != size:
-        raise ExportError(f"cannot trust {place}: it has {found_size} bytes; wrote {size}")
-    if kind == "csv":
-        return 0
-    found = _count(files, place, kind)
-    if rows is not None and found != rows:
-        raise ExportError(f"cannot trust {place}: it has {found} rows; wrote {rows}")
-    return found
-
-
-def _count(files: pafs.FileSystem, place: str, kind: str) -> int:
-    if kind == "parquet":
-        with files.open_input_file(place) as file:
-            return int(pq.read_metadata(file).num_rows)
-    with files.open_input_stream(place) as stream:
-        if kind == "arrow":
-            return sum(batch.num_rows for batch in pa.ipc.open_stream(stream))
-        lines = 0
-        while part := stream.read(1 << 20):
-            lines += part.count(b"\n")
-        return lines
