@@ -18,32 +18,32 @@ __all__ = [
 
 
 class QuerySyntaxError(QueryError):
-    """Says that the text is not SQL; the message shows the place."""
+    """The text is not SQL; the message shows the place."""
 
 
 class QueryForbiddenError(QueryError):
-    """Says that the query asks for something this API never does: files, settings, other schemas."""
+    """The query asks for something this API never does: files, settings, other schemas."""
 
 
 class UnknownNameError(QueryError):
-    """Says that a table, function or column does not exist; the message names the nearest."""
+    """A table, function or column does not exist; the message names the nearest."""
 
 
 class QueryParameterError(QueryError):
-    """Says that a parameter has no value, or that a value has no parameter."""
+    """A parameter has no value, or a value has no parameter."""
 
 
 class QueryCursorError(QueryError):
-    """Says that a query cannot be paged, or that a cursor is not one of it."""
+    """The query cannot be paged, or the cursor is of another query."""
 
 
 class QueryTimeoutError(QueryError):
-    """Says that the query ran longer than it may."""
+    """The query ran longer than it may."""
 
 
 class QueryMemoryError(QueryError):
-    """Says that the query needs more memory than it may have."""
+    """The query needs more memory than it may have."""
 
 
 class QueryFailedError(QueryError):
-    """Says that the engine refused the query; paths of files are taken out of the message."""
+    """The engine refused the query; paths of files are taken out of the message."""

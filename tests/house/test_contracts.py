@@ -54,6 +54,21 @@ def test_the_contracts_are_kept(tree: Path) -> None:
         ("tracestore_ingest/planted.py", "import tracestore_query", "services sit on the store"),
         ("tracestore/store/planted.py", "import tracestore_query", "services sit on the store"),
         (
+            "tracestore_query/planner.py",
+            "from tracestore.store.core import Core",
+            "the query knows the store by its public names",
+        ),
+        (
+            "tracestore_query/plan/scan.py",
+            "import tracestore_query.plan.plan",
+            "the rooms of the query are layered inside",
+        ),
+        (
+            "tracestore_query/engine/planted.py",
+            "X = 1",
+            "the rooms of the query are layered inside",
+        ),
+        (
             "tracestore/store/catalog/packing.py",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import tracestore.store.catalog.catalog",
             "no cycles",

@@ -6,7 +6,7 @@ from tracestore.store.catalog.path_ids import Leaf, PathRow
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.check import CheckReport
 from tracestore.store.clock import Clock
-from tracestore.store.core import Fault
+from tracestore.store.core import Core, Fault
 from tracestore.store.datasets.dataset_rows import DatasetRow, make_row
 from tracestore.store.datasets.datasets import DatasetReport, Datasets
 from tracestore.store.datasets.experiments import Experiment, Experiments
@@ -31,6 +31,7 @@ __all__ = [
     "CheckReport",
     "Clock",
     "CompactionReport",
+    "Core",
     "Dataset",
     "DatasetReport",
     "DatasetRow",

@@ -146,7 +146,7 @@ def _parquet(result: Result) -> Iterator[bytes]:
 
 
 class _Counting(io.RawIOBase):
-    """Passes bytes on and counts them: the sink is emptied while the writer asks where it stands."""
+    """A sink that counts its bytes: it is emptied while the writer asks for its position."""
 
     def __init__(self, sink: io.BytesIO) -> None:
         super().__init__()

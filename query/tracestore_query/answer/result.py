@@ -21,7 +21,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
 
 @dataclass(slots=True)
 class QueryStats:
-    """Tells what a query read.
+    """What a query read, in numbers.
 
     Attributes:
         segments_read, segments_pruned: segments of all scans together.
@@ -39,7 +39,7 @@ class QueryStats:
 
 @dataclass(slots=True)
 class Notes:
-    """Is what is known of an answer only once it was read.
+    """What is known of an answer only once it was read.
 
     Attributes:
         warnings: what a reader should know.
@@ -54,7 +54,7 @@ class Notes:
 
 @dataclass(slots=True)
 class Result:
-    """Is a query's answer; iterating gives its batches once. A context manager.
+    """A query's answer; iterating gives its batches once. A context manager.
 
     Attributes:
         schema: names and Arrow types of the columns.

@@ -35,7 +35,7 @@ DEFAULT_TIMEOUT_S: Final = 60.0
 
 
 class Problem(BaseModel):
-    """Is an error (RFC 9457), with a hint where there is one."""
+    """An error (RFC 9457), with a hint where there is one."""
 
     type: str
     title: str

@@ -39,7 +39,7 @@ NDJSON_BODY: dict[str, Any] = {
 
 
 class Report(BaseModel):
-    """Is what a write did; `version` is the newest one, made by the write where it changed anything."""
+    """What a write did; `version` is the newest one, made by the write where it changed anything."""
 
     version: int
     rows: int
@@ -50,7 +50,7 @@ class Report(BaseModel):
 
 
 class Version(BaseModel):
-    """Is one version of a dataset."""
+    """One version of a dataset."""
 
     version: int
     created_ns: int
@@ -61,7 +61,7 @@ class Version(BaseModel):
 
 
 class DatasetBody(BaseModel):
-    """Is one dataset: its newest version, all versions, and versions by the names given to them."""
+    """One dataset: its newest version, all versions, and versions by the names given to them."""
 
     project: str
     name: str
@@ -73,7 +73,7 @@ class DatasetBody(BaseModel):
 
 
 class QueryRows(BaseModel):
-    """Is a query whose answer becomes rows."""
+    """A query whose answer becomes rows."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -83,7 +83,7 @@ class QueryRows(BaseModel):
 
 
 class Ids(BaseModel):
-    """Names rows."""
+    """The ids of rows."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -91,20 +91,20 @@ class Ids(BaseModel):
 
 
 class Named(BaseModel):
-    """Is a version and the name that it has."""
+    """A version and the name that it has."""
 
     snapshot: str
     version: int
 
 
 class Dropped(BaseModel):
-    """Counts the stored revisions of rows that went."""
+    """The number of stored revisions of rows that were removed."""
 
     revisions: int
 
 
 class SnapshotBody(BaseModel):
-    """Gives a version a name; without a version, the newest."""
+    """A name for a version; without a version, for the newest."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -15,7 +15,7 @@ from tracestore_query.tables.compare import MAX_EXPERIMENTS
 
 
 class ExperimentBody(BaseModel):
-    """Is what may be said of an experiment; what is given replaces what was."""
+    """What may be recorded of an experiment; what is given replaces what was."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,7 +27,7 @@ class ExperimentBody(BaseModel):
 
 
 class ExperimentRecord(ExperimentBody):
-    """Is what was said of an experiment."""
+    """What was recorded of an experiment."""
 
     project: str
     name: str
@@ -35,7 +35,7 @@ class ExperimentRecord(ExperimentBody):
 
 
 class CompareBody(BaseModel):
-    """Names experiments, the first of which the others are compared with."""
+    """The experiments to compare; the first is the baseline."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,7 +55,7 @@ class CompareBody(BaseModel):
 
 
 class ScoreChange(BaseModel):
-    """Is what became of one score in the cases that both experiments have scored."""
+    """The change of one score over the cases that both experiments have scored."""
 
     difference: float
     improvements: int
@@ -64,14 +64,14 @@ class ScoreChange(BaseModel):
 
 
 class Metric(BaseModel):
-    """Is a measure over all trials, and of one in the mean."""
+    """A measure: its sum over all trials, and its mean."""
 
     sum: float
     mean: float
 
 
 class ExperimentSummary(BaseModel):
-    """Is one experiment in sum; the last three fields are of those that are compared with the baseline."""
+    """The summary of one experiment; the last three fields are of those that are compared with the baseline."""
 
     name: str
     cases: int
@@ -85,14 +85,14 @@ class ExperimentSummary(BaseModel):
 
 
 class GroupSummary(BaseModel):
-    """Is the cases of one group in sum."""
+    """The summaries of the cases of one group."""
 
     group: str | None
     experiments: list[ExperimentSummary]
 
 
 class CaseRun(BaseModel):
-    """Is a case in one experiment, its trials in the mean."""
+    """A case in one experiment: the means of its trials."""
 
     trace_id: str
     span_id: str
@@ -104,7 +104,7 @@ class CaseRun(BaseModel):
 
 
 class ComparedCase(BaseModel):
-    """Is a case in each experiment that has it."""
+    """A case in each experiment that has it."""
 
     key: str
     input_key: int | None
@@ -114,7 +114,7 @@ class ComparedCase(BaseModel):
 
 
 class CompareAnswer(BaseModel):
-    """Is experiments compared."""
+    """The comparison of experiments."""
 
     baseline: str
     experiments: list[ExperimentSummary]

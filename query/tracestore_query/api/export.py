@@ -23,7 +23,7 @@ MAX_TIMEOUT_S: Final = 24 * 3600.0
 
 
 class ExportBody(BaseModel):
-    """Is what `/api/export` takes."""
+    """The body of a request to `/api/export`."""
 
     model_config = ConfigDict(extra="forbid")
 

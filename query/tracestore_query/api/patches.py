@@ -16,7 +16,7 @@ MAX_PATCHES = 10_000
 
 
 class Removal(BaseModel):
-    """Names items to be taken out of a list."""
+    """The items to take out of a list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -25,7 +25,7 @@ class Removal(BaseModel):
 
 
 class SpanPatch(BaseModel):
-    """Is a change of one span, which may come later; a field that is not given stays as it is."""
+    """A change of one span, which may come later; a field that is not given stays as it is."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -52,7 +52,7 @@ class SpanPatch(BaseModel):
 
 
 class PatchBody(BaseModel):
-    """Is patches that are stored together or not at all."""
+    """The patches that are stored together or not at all."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,7 +60,7 @@ class PatchBody(BaseModel):
 
 
 class PatchAnswer(BaseModel):
-    """Says how many patches are stored."""
+    """The number of patches that are stored."""
 
     patches: int
 

@@ -26,7 +26,7 @@ from tracestore_query.query import Query as QueryLayer
 
 
 class QueryBody(BaseModel):
-    """Is what `/api/query` takes."""
+    """The body of a request to `/api/query`."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -35,7 +35,7 @@ _INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|row_id)[a-z0-9_]*"?\.?')
 
 
 class Engine:
-    """Is a locked DuckDB instance.
+    """A locked DuckDB instance.
 
     Args:
         folders: the only folders it may read.
@@ -87,7 +87,7 @@ class Engine:
 
 
 class Deadline:
-    """Bounds the time that an engine works on one query, in all its parts together.
+    """The bound on the time that an engine works on one query, in all its parts together.
 
     Args:
         engine: whose watchdog stops it.

@@ -26,7 +26,7 @@ MAX_BESIDE: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Is columns of rows of a segment in their order: of those in a half-open range, or of all."""
+    """Patched columns of one segment, in file order: for all rows, or for the half-open row range `rows`."""
 
     columns: dict[str, pa.Array]
     rows: tuple[int, int] | None = None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 
 class Watchdog:
-    """Calls functions at their time. Thread-safe; its thread starts with the first and ends with `close`."""
+    """A thread that calls functions at their time. Thread-safe; it starts with the first and ends with `close`."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

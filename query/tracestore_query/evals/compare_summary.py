@@ -23,7 +23,7 @@ _SAME: Final = float(SAME)
 
 @dataclass(slots=True)
 class _Case:
-    """Gathers the trials of one case in one experiment."""
+    """The trials of one case in one experiment."""
 
     name: str
     group: str | None

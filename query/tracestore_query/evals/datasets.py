@@ -8,8 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, Final
 
 from tracestore.errors import DatasetError, UnknownDatasetError
-from tracestore.store import DatasetReport, DatasetRow, Datasets, make_row
-from tracestore.store.core import Core
+from tracestore.store import Core, DatasetReport, DatasetRow, Datasets, make_row
 from tracestore_query.answer.json_texts import json_texts
 from tracestore_query.answer.result import Result
 from tracestore_query.language.parameters import Parameters
@@ -25,7 +24,7 @@ _IDS: Final = 1000
 
 
 class SqlDatasets(Datasets):
-    """Writes, names, lists and reads datasets, with queries. Thread-safe: one write at a time.
+    """The datasets of a store, which queries fill and read. Thread-safe: one write at a time.
 
     Args:
         core: the open store's parts.

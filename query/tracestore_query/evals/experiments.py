@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from tracestore.store import Experiments
-from tracestore.store.core import Core
+from tracestore.store import Core, Experiments
 from tracestore_query.evals.compare_summary import compare_experiments
 from tracestore_query.query import Query
 
 
 class SqlExperiments(Experiments):
-    """Records, lists and compares experiments. Thread-safe.
+    """The experiments of a store, which queries compare. Thread-safe.
 
     Args:
         core: the open store's parts.

@@ -28,7 +28,7 @@ KEPT_BYTES: Final = 128 * 1024 * 1024
 
 
 class FileRows:
-    """Reads rows of the segments of one answer. Not thread-safe.
+    """The rows of the segments of one answer, by number. Not thread-safe.
 
     Args:
         cursor: gives a cursor of the engine.

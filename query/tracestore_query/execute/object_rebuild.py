@@ -24,7 +24,7 @@ SPANS = TABLES["spans"]
 
 
 class Rebuilder:
-    """Rebuilds the objects of one answer. Not thread-safe.
+    """The objects of one answer, rebuilt a batch at a time. Not thread-safe.
 
     Args:
         plan: the query's plan; its rebuilt columns hold ids of rows.

@@ -24,13 +24,13 @@ _OTHER_DIALECTS = frozenset({"SEARCH", "MATCH", "MATCH_AGAINST"})
 
 
 class _Tokenizer(DuckDB.Tokenizer):
-    """DuckDB's tokens, with EXPLAIN as the same one as DESCRIBE: both stand before a statement."""
+    """The tokens of DuckDB, with EXPLAIN as the same one as DESCRIBE: both stand before a statement."""
 
     KEYWORDS: ClassVar = {**DuckDB.Tokenizer.KEYWORDS, "EXPLAIN": TokenType.DESCRIBE}
 
 
 class _Parser(DuckDBParser):  # type: ignore[misc]
-    """DuckDB's parser, less `LIST[...]` and the names that other dialects' full-text search takes."""
+    """The parser of DuckDB, less `LIST[...]` and the names that other dialects' full-text search takes."""
 
     FUNCTIONS: ClassVar = {
         name: build for name, build in DuckDBParser.FUNCTIONS.items() if name not in _OTHER_DIALECTS
@@ -55,7 +55,7 @@ class _Parser(DuckDBParser):  # type: ignore[misc]
 
 
 class TraceSQL(DuckDB):
-    """DuckDB's dialect with that parser."""
+    """The dialect of DuckDB with that parser."""
 
     Tokenizer = _Tokenizer
     Parser = _Parser

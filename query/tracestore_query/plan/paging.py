@@ -33,7 +33,7 @@ _IDENTITY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Is how an answer is cut into pages.
+    """The way an answer is cut into pages.
 
     Attributes:
         keys: sort keys, which are the last output columns.
@@ -93,7 +93,7 @@ def paged(tree: exp.Expr, sql: str, parameters: Parameters, cursor: str) -> Pagi
 
 
 class _Key:
-    """Is one sort key."""
+    """One sort key of a paged query."""
 
     def __init__(self, value: exp.Expr, ordered: exp.Ordered | None = None) -> None:
         self.value = value

@@ -26,7 +26,7 @@ Evaluate = Callable[[exp.Expr, bool], int | str | None]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Is what matching rows of one table in a SELECT lie in; `trace_ids` None means any."""
+    """The bounds of the rows of one table that can match in a SELECT; `trace_ids` None means any."""
 
     time_range: TimeRange = EVER
     trace_ids: frozenset[str] | None = None

@@ -30,7 +30,7 @@ _NO_SCORES = """
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Is what is compared.
+    """The experiments of a comparison.
 
     Attributes:
         names: of the experiment compared with, and those compared.

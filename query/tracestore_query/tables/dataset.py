@@ -18,7 +18,7 @@ USAGE = "dataset('name'[, version or 'snapshot'[, 'project']])"
 
 @dataclass(frozen=True, slots=True)
 class WantedDataset:
-    """Is a dataset as of a version.
+    """A dataset as of a version.
 
     Attributes:
         predicate: true of rows of the dataset that a version up to it wrote.
