@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from tracestore.server import Server, ServerSettings
+from tracestore.serving.gate import scopes_of
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "guide" / "serving.md").read_text()
 
@@ -21,11 +22,18 @@ def test_the_settings_are_the_programs() -> None:
         assert field.description is None or field.description == meaning
 
 
-def test_the_routes_are_there(tmp_path: Path) -> None:
+def test_the_table_has_every_route_and_its_scopes(tmp_path: Path) -> None:
     settings = ServerSettings(data=tmp_path / "store", port=0, grpc_port=-1)
     with Server(settings) as server:
         paths = httpx.get(f"{server.url}/openapi.json").json()["paths"]
-    routes = re.findall(r"^\| `(GET|POST) (/\S+)` \|", TEXT, re.MULTILINE)
-    assert len(routes) >= 9
-    for method, path in routes:
-        assert method.lower() in paths[path], path
+    there = {
+        (method.upper(), path): scopes_of(method.upper(), path)
+        for path, methods in paths.items()
+        for method in methods
+    }
+    rows = re.findall(r"^\| `([A-Z]+) (/\S+)` \| (.*?) \|", TEXT, re.MULTILINE)
+    told = {
+        (method, path): () if scopes == "none" else tuple(re.findall(r"`(\w+)`", scopes))
+        for method, path, scopes in rows
+    }
+    assert told == there
