@@ -11,13 +11,12 @@ import grpc
 from tracestore.errors import TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.store import Store
+from tracestore.variant import PROTOBUF
 from tracestore_ingest import otlp_answers
-from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
-from tracestore_ingest.key_projects import Projects, Unauthenticated, bound_route, check_payload
-from tracestore_ingest.otlp_answers import PROTOBUF, Outcome
-from tracestore_ingest.otlp_http import METRICS_MESSAGE, STATUS_OF
-from tracestore_ingest.request_route import route_of
-from tracestore_ingest.wrong_signal import hint
+from tracestore_ingest.admission import Admission, Busy
+from tracestore_ingest.export import ExportRequest, store_export
+from tracestore_ingest.key_projects import Projects, Unauthenticated
+from tracestore_ingest.otlp_answers import METRICS_OUTCOME
 
 SERVICES: Final = {
     "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -29,6 +28,7 @@ WORKERS: Final = 8
 """Threads: each waits for a sync most of the time, and shredding lets the interpreter go."""
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
 Authenticate = Callable[[Mapping[str, str]], Projects]
 """Returns the projects that a request's metadata allow; raises Unauthenticated or ProjectForbiddenError."""
 
@@ -70,43 +70,35 @@ def _export(store: Store, admission: Admission, signal: str, authenticate: Authe
     def export(body: bytes, context: grpc.ServicerContext) -> bytes:
         headers = {str(key): str(value) for key, value in context.invocation_metadata()}
         try:
-            projects = authenticate(headers)
+            allowed = authenticate(headers)
             if signal == "metrics":
-                return otlp_answers.success(Outcome(0, METRICS_MESSAGE), signal, PROTOBUF)
-            route = bound_route(route_of(headers), projects)
-            check_payload(body, signal, PROTOBUF, None, route, projects)
+                return otlp_answers.success(METRICS_OUTCOME, signal, PROTOBUF)
             with admission.hold(len(body)):
-                report = store.ingest_otlp(
-                    body, signal, PROTOBUF, None, route.project, route.experiment
+                outcome = store_export(
+                    store, ExportRequest(signal, body, PROTOBUF, None, headers, allowed)
                 )
         except Unauthenticated as error:
             context.set_code(grpc.StatusCode.UNAUTHENTICATED)
             context.set_details(str(error))
             return b""
         except (TraceStoreError, Busy) as error:
-            return _refuse(error, context)
-        return otlp_answers.success(
-            otlp_answers.outcome_of(report, hint(signal, report)), signal, PROTOBUF
-        )
+            return _refused(error, context)
+        return otlp_answers.success(outcome, signal, PROTOBUF)
 
     return export
 
 
-def _refuse(error: Exception, context: grpc.ServicerContext) -> bytes:
-    for kind, _, code, again in STATUS_OF:
-        if isinstance(error, kind):
-            if again:
-                # The standard place, and the one that the Python exporter reads.
-                context.set_trailing_metadata(
-                    (
-                        (
-                            "grpc-status-details-bin",
-                            otlp_answers.status_with_retry(RETRY_AFTER_SECONDS),
-                        ),
-                        ("google.rpc.retryinfo-bin", otlp_answers.retry_info(RETRY_AFTER_SECONDS)),
-                    )
-                )
-            context.set_code(_CODES[code])
-            context.set_details(str(error) or "the server is busy; send the request again")
-            return b""
-    raise error
+def _refused(error: TraceStoreError | Busy, context: grpc.ServicerContext) -> bytes:
+    refusal = otlp_answers.refusal_of(error)
+    message = otlp_answers.message_of(error)
+    if refusal.may_retry:
+        # The standard place, and the one that the Python exporter reads.
+        context.set_trailing_metadata(
+            (
+                ("grpc-status-details-bin", otlp_answers.status_with_retry(message)),
+                ("google.rpc.retryinfo-bin", otlp_answers.retry_info()),
+            )
+        )
+    context.set_code(_CODES[refusal.grpc_code])
+    context.set_details(message)
+    return b""

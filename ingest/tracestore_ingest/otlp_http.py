@@ -6,47 +6,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
+from google.rpc import code_pb2
 from starlette.concurrency import run_in_threadpool
 
-from tracestore.errors import (
-    LimitExceededError,
-    PayloadError,
-    ProjectForbiddenError,
-    StorageFullError,
-    StoreClosedError,
-    StoreFailedError,
-    TraceStoreError,
-    UnsupportedPayloadError,
-)
+from tracestore.errors import LimitExceededError, TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
-from tracestore.store import Store
+from tracestore.store import Store, largest_plain_bytes
+from tracestore.variant import JSON, PROTOBUF
 from tracestore_ingest import otlp_answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
-from tracestore_ingest.key_projects import Projects, bound_route, check_payload
-from tracestore_ingest.otlp_answers import Outcome
-from tracestore_ingest.request_route import route_of
-from tracestore_ingest.wrong_signal import check_signal, hint
-
-# (HTTP status, gRPC code, whether sending again can help), the most special type first.
-STATUS_OF: Final[tuple[tuple[type[Exception], int, int, bool], ...]] = (
-    (Busy, 503, 14, True),
-    (LimitExceededError, 413, 8, False),
-    (UnsupportedPayloadError, 415, 3, False),
-    (PayloadError, 400, 3, False),
-    (ProjectForbiddenError, 403, 7, False),
-    (StorageFullError, 503, 14, True),
-    (StoreFailedError, 503, 14, True),
-    (StoreClosedError, 503, 14, True),
-    (TraceStoreError, 400, 3, False),
-)
-
-MAX_EXPANSION: Final = 1100
-"""gzip and deflate grow at most 1,032 times; zstd may grow more, and is bounded by the largest size alike."""
-
-METRICS_MESSAGE: Final = (
-    "metrics are not stored: this store keeps traces and logs; turn the metrics exporter off "
-    "(OTEL_METRICS_EXPORTER=none)"
-)
+from tracestore_ingest.export import ExportRequest, store_export
+from tracestore_ingest.otlp_answers import METRICS_OUTCOME
 
 
 def otlp_router(store: Store, admission: Admission) -> APIRouter:
@@ -64,7 +34,7 @@ def otlp_router(store: Store, admission: Admission) -> APIRouter:
     @router.post("/v1/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:
         content_type = _answer_type(request)
-        body = otlp_answers.success(Outcome(0, METRICS_MESSAGE), "metrics", content_type)
+        body = otlp_answers.success(METRICS_OUTCOME, "metrics", content_type)
         return Response(body, media_type=content_type)
 
     return router
@@ -73,31 +43,23 @@ def otlp_router(store: Store, admission: Admission) -> APIRouter:
 async def _export(request: Request, store: Store, admission: Admission, signal: str) -> Response:
     """Answers one export request; the body is read only as far as it may be long."""
     content_type = _answer_type(request)
-    projects: Projects = getattr(request.state, "projects", None)
-    declared = request.headers.get("content-type", "")
     encoding = request.headers.get("content-encoding")
     try:
-        route = bound_route(route_of(request.headers), projects)
         body = await _body(request)
+        export = ExportRequest(
+            signal=signal,
+            body=body,
+            content_type=request.headers.get("content-type", ""),
+            encoding=encoding,
+            headers=request.headers,
+            allowed=getattr(request.state, "projects", None),
+        )
         # The body itself was counted as it came.
-        with admission.hold(_held_bytes(body, encoding) - len(body)):
-            if projects is not None:
-                await run_in_threadpool(
-                    check_payload, body, signal, declared, encoding, route, projects
-                )
-            report = await run_in_threadpool(
-                store.ingest_otlp,
-                body,
-                signal,
-                declared,
-                encoding,
-                route.project,
-                route.experiment,
-            )
-            await run_in_threadpool(check_signal, body, signal, declared, encoding, report)
+        plain_bytes = largest_plain_bytes(len(body), encoding, MAX_PAYLOAD_BYTES)
+        with admission.hold(plain_bytes - len(body)):
+            outcome = await run_in_threadpool(store_export, store, export)
     except (TraceStoreError, Busy) as error:
-        return _refusal(error, content_type)
-    outcome = otlp_answers.outcome_of(report, hint(signal, report))
+        return _failed(error, content_type)
     return Response(otlp_answers.success(outcome, signal, content_type), media_type=content_type)
 
 
@@ -105,21 +67,14 @@ async def _body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > MAX_PAYLOAD_BYTES:
         raise LimitExceededError(_too_large(int(declared)))
-    parts: list[bytes] = []
+    chunks: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
+    async for chunk in request.stream():
+        size += len(chunk)
         if size > MAX_PAYLOAD_BYTES:
             raise LimitExceededError(_too_large(size))
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _held_bytes(body: bytes, encoding: str | None) -> int:
-    """Returns what a body may take in memory: one that is compressed may grow to the largest size."""
-    if (encoding or "identity").strip().lower() in {"", "identity", "none"}:
-        return len(body)
-    return min(MAX_PAYLOAD_BYTES, len(body) * MAX_EXPANSION)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _too_large(size: int) -> str:
@@ -128,20 +83,20 @@ def _too_large(size: int) -> str:
 
 def unauthenticated(path: str, content_type: str, message: str, *, known: bool) -> Response:
     """Returns the refusal of an OTLP request without a key (401), or with one that may not send (403)."""
-    kind = (
-        otlp_answers.JSON if content_type.startswith(otlp_answers.JSON) else otlp_answers.PROTOBUF
-    )
-    status, code = (403, 7) if known else (401, 16)
+    kind = JSON if content_type.startswith(JSON) else PROTOBUF
+    status, code = (403, code_pb2.PERMISSION_DENIED) if known else (401, code_pb2.UNAUTHENTICATED)
     headers = {} if known else {"WWW-Authenticate": "Bearer"}
-    return Response(
-        otlp_answers.failure(code, f"cannot send to {path}: {message}", kind),
-        status,
-        headers,
-        media_type=kind,
-    )
+    body = otlp_answers.failure(code, f"cannot send to {path}: {message}", kind)
+    return Response(body, status, headers, media_type=kind)
 
 
-_CODE_OF: Final = {404: 12, 405: 12, 408: 4, 413: 8, 503: 14}
+_CODE_OF: Final = {
+    404: code_pb2.UNIMPLEMENTED,
+    405: code_pb2.UNIMPLEMENTED,
+    408: code_pb2.DEADLINE_EXCEEDED,
+    413: code_pb2.RESOURCE_EXHAUSTED,
+    503: code_pb2.UNAVAILABLE,
+}
 """gRPC codes of refusals that come before a route has read the body."""
 
 
@@ -150,20 +105,17 @@ def refused(
 ) -> Response:
     """Returns a refusal of a request in the request's own encoding."""
     kind = _answer_type(request)
-    body = otlp_answers.failure(_CODE_OF.get(status, 3), message, kind)
+    body = otlp_answers.failure(_CODE_OF.get(status, code_pb2.INVALID_ARGUMENT), message, kind)
     return Response(body, status, headers, media_type=kind)
 
 
 def _answer_type(request: Request) -> str:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return otlp_answers.JSON if kind == otlp_answers.JSON else otlp_answers.PROTOBUF
+    return JSON if kind == JSON else PROTOBUF
 
 
-def _refusal(error: Exception, content_type: str) -> Response:
-    for kind, status, code, again in STATUS_OF:
-        if isinstance(error, kind):
-            message = str(error) or "the server is busy; send the request again"
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if again else {}
-            body = otlp_answers.failure(code, message, content_type)
-            return Response(body, status, headers, media_type=content_type)
-    raise error
+def _failed(error: TraceStoreError | Busy, content_type: str) -> Response:
+    refusal = otlp_answers.refusal_of(error)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if refusal.may_retry else {}
+    body = otlp_answers.failure(refusal.grpc_code, otlp_answers.message_of(error), content_type)
+    return Response(body, refusal.http_status, headers, media_type=content_type)

@@ -65,7 +65,7 @@ def bearer(text: str) -> dict[str, str]:
 
 def test_a_key_is_kept_as_a_hash_and_compared_whole(folder: Path, ring: KeyRing) -> None:
     key, text = ring.create("ci", ["ingest"])
-    secret = text.rsplit("_", 1)[1]
+    secret = text.split("_", 2)[2]
     assert secret.encode() not in (folder / "catalog.sqlite").read_bytes()
     assert ring.check(text) == key
     for wrong in (text[:-1], text + "x", key.key_id, "", "ts__", f"ts_{key.key_id}_"):
@@ -203,3 +203,55 @@ def test_metrics_over_grpc_need_a_key_like_the_rest(guarded: Server) -> None:
         with pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary(path)(b"", timeout=processes.HANG_S)
         assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+NAMED = '"project":"bakery"'
+IDS = '"trace_id":"%032x","span_id":"%016x","start_ns":1'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "query"),
+    [
+        ("/v1/traces", otlp_body("bakery"), PROTOBUF, {}),
+        ("/v1/traces", otlp_body(), {**PROTOBUF, "x-tracestore-project": "bakery"}, {}),
+        ("/v1/traces", otlp_body(), {**PROTOBUF, "x-tracestore-project": "b%61kery"}, {}),
+        ("/v1/traces", otlp_body(), {**PROTOBUF, "x-bt-parent": "project_name:bakery"}, {}),
+        ("/api/import", f"{{{NAMED}}}", {}, {}),
+        ("/api/import", f"{{{NAMED},{IDS % (1, 1)}}}", {}, {}),
+        ("/api/import", f"{{}}\n{{{NAMED}}}", {}, {"project": "shop"}),
+        ("/api/import", "{}", {}, {"project": "bakery"}),
+        ("/api/import", f"{{{IDS % (1, 1)}}}", {}, {"project": "bakery"}),
+        ("/api/import", f"{{{NAMED}}}", {}, {"table": "logs"}),
+        ("/api/import", "{}", {}, {"table": "logs", "project": "bakery"}),
+    ],
+)
+def test_a_bound_key_reaches_no_other_project_by_any_door(
+    guarded: Server,
+    ring: KeyRing,
+    path: str,
+    body: bytes | str,
+    headers: dict[str, str],
+    query: dict[str, str],
+) -> None:
+    shop = bearer(ring.create("shop", ["ingest"], ["shop"])[1])
+    guarded.keys._forget()
+    with httpx.Client(base_url=guarded.url) as http:
+        refused = http.post(path, content=body, headers={**headers, **shop}, params=query)
+    assert refused.status_code == 403
+    for table in ("spans", "logs"):
+        assert guarded.store.sql(f"SELECT count(*) AS n FROM {table}").rows() == [{"n": 0}]
+
+
+def test_a_bound_key_reaches_no_other_project_over_grpc(guarded: Server, ring: KeyRing) -> None:
+    key = ("authorization", f"Bearer {ring.create('shop', ['ingest'], ['shop'])[1]}")
+    guarded.keys._forget()
+    with grpc.insecure_channel(f"127.0.0.1:{guarded.grpc_port}") as channel:
+        export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        for body, named in ((otlp_body("bakery"), "shop"), (otlp_body(), "bakery")):
+            metadata = (key, ("x-tracestore-project", named))
+            with pytest.raises(grpc.RpcError) as refused:
+                export(body, metadata=metadata, timeout=processes.HANG_S)
+            assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
+        assert guarded.store.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 0}]
+        export(otlp_body(), metadata=(key,), timeout=processes.HANG_S)
+    assert guarded.store.sql("SELECT project FROM spans").rows() == [{"project": "shop"}]

@@ -23,10 +23,17 @@ from tracestore.store.rewrite.deletes import DeleteReport
 from tracestore.store.segments.leaf_arrays import Mask
 from tracestore.store.stats import StoreStats
 from tracestore.store.store import Store
+from tracestore.store.write.allowed_projects import (
+    AllowedProjects,
+    check_projects,
+    default_project,
+)
+from tracestore.store.write.decompress import largest_plain_bytes
 from tracestore.store.write.ingest_report import IngestReport
 
 __all__ = [
     "NO_PATCHES",
+    "AllowedProjects",
     "ApiKey",
     "CheckReport",
     "Clock",
@@ -57,6 +64,9 @@ __all__ = [
     "Store",
     "StoreStats",
     "TableSnapshot",
+    "check_projects",
+    "default_project",
+    "largest_plain_bytes",
     "leaf_columns",
     "make_row",
     "put_back",

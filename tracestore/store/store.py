@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,7 +30,9 @@ from tracestore.store.wal.frames import Frame
 from tracestore.store.write import flush, ingest, payloads
 from tracestore.store.write import patch as patching
 from tracestore.store.write import row_input as row_payloads
+from tracestore.store.write.allowed_projects import AllowedProjects, default_project
 from tracestore.store.write.decompress import normal_encoding
+from tracestore.store.write.ingest import Part
 from tracestore.store.write.ingest_report import IngestReport
 from tracestore.store.write.row_input import Rows
 
@@ -117,11 +120,22 @@ class Store(Feedback):
         content_encoding: str | None = None,
         project: str | None = None,
         experiment: str | None = None,
+        *,
+        allowed: AllowedProjects = None,
     ) -> IngestReport:
         """Stores an OTLP export request; on return it is durable and visible.
 
-        Raises PayloadError, LimitExceededError, UnsupportedPayloadError: nothing was stored and
-        sending it again is useless. StorageFullError: nothing was stored, send it again later.
+        Args:
+            body: the request, as it was received.
+            signal: "traces" or "logs".
+            content_type: of the body.
+            content_encoding: of the body, None for a plain one.
+            project: of rows whose resource names none; default the only one that is allowed, else "default".
+            experiment: of rows that name none.
+            allowed: the projects that the sender may write to, None for all.
+
+        Raises PayloadError, LimitExceededError, UnsupportedPayloadError, ProjectForbiddenError: nothing was
+        stored and sending it again is useless. StorageFullError: nothing was stored, send it again later.
         StoreFailedError: reopen the store, then send it again.
         """
         frame = Frame(
@@ -129,36 +143,57 @@ class Store(Feedback):
             table=payloads.table_of(signal),
             content_type=payloads.normal_content_type(content_type),
             content_encoding=normal_encoding(content_encoding),
-            project=project or "default",
+            project=default_project(project, allowed),
             experiment=experiment,
             received_ns=self._core.clock.now_ns(),
             payload=bytes(body),
         )
-        return self._write(frame)
+        return ingest.write(self._core, frame, self._parts(frame, allowed))
 
     def insert(
-        self, table: str, rows: Rows, project: str | None = None, experiment: str | None = None
+        self,
+        table: str,
+        rows: Rows,
+        project: str | None = None,
+        experiment: str | None = None,
+        *,
+        allowed: AllowedProjects = None,
     ) -> IngestReport:
         """Stores rows given as dicts, NDJSON or Arrow; keys are the table's columns.
 
-        Missing ids are drawn at random and a missing time is now. Rows are stored a few megabytes
-        at a time: where an error is raised, earlier ones are stored already.
+        Args:
+            table: "spans" or "logs".
+            rows: missing ids are drawn at random and a missing time is now.
+            project: of rows that name none; default the only one that is allowed, else "default".
+            experiment: of rows that name none.
+            allowed: the projects that the sender may write to, None for all.
+
+        Raises ProjectForbiddenError: nothing was stored. Rows are stored a few megabytes at a time: where
+        another error is raised, earlier ones are stored already.
         """
         now_ns = self._core.clock.now_ns()
+        frame = Frame(
+            kind="rows",
+            table=table,
+            content_type="application/x-ndjson",
+            content_encoding="identity",
+            project=default_project(project, allowed),
+            experiment=experiment,
+            received_ns=now_ns,
+            payload=b"",
+        )
+        writes: Iterable[tuple[Frame, list[Part], int]] = (
+            (piece, self._parts(piece, allowed), count)
+            for payload, count in row_payloads.payloads(table, rows, now_ns)
+            for piece in [replace(frame, payload=payload)]
+        )
+        if allowed is not None:
+            # The projects of all rows are known and allowed before the first one is stored.
+            writes = list(writes)
         total = IngestReport()
         first_row = 0
-        for payload, count in row_payloads.payloads(table, rows, now_ns):
-            frame = Frame(
-                kind="rows",
-                table=table,
-                content_type="application/x-ndjson",
-                content_encoding="identity",
-                project=project or "default",
-                experiment=experiment,
-                received_ns=now_ns,
-                payload=payload,
-            )
-            total.add_payload(self._write(frame), first_row)
+        for piece, parts, count in writes:
+            total.add_payload(ingest.write(self._core, piece, parts), first_row)
             first_row += count
         return total
 
@@ -302,10 +337,10 @@ class Store(Feedback):
             if self._lock is not None:
                 self._lock.close()
 
-    def _write(self, frame: Frame) -> IngestReport:
+    def _parts(self, frame: Frame, allowed: AllowedProjects) -> list[Part]:
+        """Returns a frame's rows by project, all of which the sender may write to."""
         core = self._core
         core.require_writable()
         payloads.check_name(frame.project, "project")
         payloads.check_name(frame.experiment, "experiment")
-        parts = payloads.parts_of(frame, core.settings.max_payload_bytes)
-        return ingest.write(core, frame, parts)
+        return payloads.parts_of(frame, core.settings.max_payload_bytes, allowed)

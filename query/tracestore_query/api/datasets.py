@@ -11,8 +11,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from tracestore.errors import DatasetError, ProjectForbiddenError, TraceStoreError
-from tracestore.store import Dataset
+from tracestore.errors import DatasetError, TraceStoreError
+from tracestore.store import Dataset, check_projects, default_project
 from tracestore_query.api.answers import (
     DEFAULT_TIMEOUT_S,
     ERRORS,
@@ -118,14 +118,9 @@ def project_of(request: Request, project: str | None) -> str:
     Raises:
         ProjectForbiddenError: where its key is not bound to it.
     """
-    bound = projects_of(request)
-    if bound is not None and project is None and len(bound) == 1:
-        return next(iter(bound))
-    project = project or "default"
-    if bound is not None and project not in bound:
-        raise ProjectForbiddenError(
-            f"cannot use project {project!r}: this key is not bound to it; name one that it is bound to"
-        )
+    allowed = projects_of(request)
+    project = default_project(project, allowed)
+    check_projects([project], allowed)
     return project
 
 

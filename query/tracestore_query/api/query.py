@@ -9,9 +9,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from tracestore.errors import ProjectForbiddenError, TraceStoreError
+from tracestore.errors import TraceStoreError
 from tracestore.store import Store
-from tracestore.variant import json_projects
 from tracestore_query.answer import formats
 from tracestore_query.api.answers import (
     DEFAULT_TIMEOUT_S,
@@ -83,10 +82,9 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
         """Stores NDJSON rows of a table; a bad row is refused alone."""
         try:
             body = await bounded_body(request)
-            project = await run_in_threadpool(
-                _check_rows, body, table, project, projects_of(request)
+            report = await run_in_threadpool(
+                store.insert, table, body, project, experiment, allowed=projects_of(request)
             )
-            report = await run_in_threadpool(store.insert, table, body, project, experiment)
         except TraceStoreError as error:
             return problem(error)
         rejected = [
@@ -95,19 +93,3 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
         return {"rows": report.rows, "rejected_rows": report.rejected_rows, "rejected": rejected}
 
     return router
-
-
-def _check_rows(
-    body: bytes, table: str, project: str | None, projects: frozenset[str] | None
-) -> str | None:
-    """Returns the project of rows that name none; refuses rows of projects that the key is not bound to."""
-    if projects is None:
-        return project
-    if project is None and len(projects) == 1:
-        project = next(iter(projects))
-    for name in json_projects(body, table=table, default=project or "default"):
-        if name not in projects:
-            raise ProjectForbiddenError(
-                f"cannot write to project {name!r}: this key is not bound to it"
-            )
-    return project

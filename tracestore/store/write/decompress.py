@@ -14,6 +14,11 @@ _STEP_BYTES: Final = 1024 * 1024  # output produced between two looks at the bou
 # Members of one gzip body; each copies what is left, and senders make one.
 _MAX_MEMBERS: Final = 1024
 
+# gzip and deflate grow at most 1,032 times; zstd may grow more, and is bounded by the largest size alike.
+_MAX_EXPANSION: Final = 1100
+
+_IDENTITY_NAMES: Final = ("", "identity", "none")
+
 # Names as in HTTP's Content-Encoding.
 ENCODINGS: Final = ("identity", "gzip", "deflate", "zstd")
 
@@ -21,12 +26,21 @@ ENCODINGS: Final = ("identity", "gzip", "deflate", "zstd")
 def normal_encoding(encoding: str | None) -> str:
     """Returns the encoding's one name; raises UnsupportedPayloadError for an unknown one."""
     name = (encoding or "identity").strip().lower()
-    name = {"": "identity", "none": "identity", "x-gzip": "gzip", "zlib": "deflate"}.get(name, name)
+    if name in _IDENTITY_NAMES:
+        return "identity"
+    name = {"x-gzip": "gzip", "zlib": "deflate"}.get(name, name)
     if name not in ENCODINGS:
         raise UnsupportedPayloadError(
             f"cannot read payload: unexpected content encoding; got {name!r}; want {', '.join(ENCODINGS)}"
         )
     return name
+
+
+def largest_plain_bytes(body_bytes: int, encoding: str | None, max_bytes: int) -> int:
+    """Returns what a body of a size may take decompressed, before anything of it is read."""
+    if (encoding or "identity").strip().lower() in _IDENTITY_NAMES:
+        return body_bytes
+    return min(max_bytes, body_bytes * _MAX_EXPANSION)
 
 
 def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:

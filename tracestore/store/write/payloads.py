@@ -8,13 +8,15 @@ from typing import Final
 from tracestore import limits
 from tracestore.errors import LimitExceededError, UnsupportedPayloadError
 from tracestore.store.wal.frames import Frame
+from tracestore.store.write.allowed_projects import AllowedProjects, check_projects
 from tracestore.store.write.decompress import decompress
 from tracestore.store.write.ingest import Part
-from tracestore.variant import Report, Shredder, json_projects, otlp_projects
+from tracestore.store.write.wrong_signal import check_signal
+from tracestore.variant import JSON, PROTOBUF, Report, Shredder, json_projects, otlp_projects
 
 SIGNALS: Final = {"traces": "spans", "logs": "logs"}
 _SIGNAL_OF: Final = {table: signal for signal, table in SIGNALS.items()}
-_OTLP_TYPES: Final = ("application/x-protobuf", "application/json")
+_OTLP_TYPES: Final = (PROTOBUF, JSON)
 
 
 def table_of(signal: str) -> str:
@@ -29,7 +31,7 @@ def table_of(signal: str) -> str:
 def normal_content_type(content_type: str) -> str:
     """Returns an OTLP content type without parameters; raises UnsupportedPayloadError."""
     name = content_type.partition(";")[0].strip().lower()
-    name = {"application/protobuf": "application/x-protobuf"}.get(name, name)
+    name = {"application/protobuf": PROTOBUF}.get(name, name)
     if name not in _OTLP_TYPES:
         raise UnsupportedPayloadError(
             f"cannot read payload: unexpected content type; got {content_type!r}; want "
@@ -50,10 +52,12 @@ def check_name(name: str | None, what: str) -> None:
         )
 
 
-def parts_of(frame: Frame, max_bytes: int) -> list[Part]:
+def parts_of(frame: Frame, max_bytes: int, allowed: AllowedProjects = None) -> list[Part]:
     """Returns the frame's rows by project, in order of project.
 
-    Raises PayloadError or LimitExceededError where the payload cannot be read at all.
+    Raises:
+        PayloadError, LimitExceededError: where the payload cannot be read at all.
+        ProjectForbiddenError: where some row is of a project that is not allowed.
     """
     payload = decompress(frame.payload, frame.content_encoding, max_bytes)
     if frame.kind == "otlp":
@@ -69,6 +73,7 @@ def parts_of(frame: Frame, max_bytes: int) -> list[Part]:
         append = functools.partial(_append_rows, frame, payload)
     for project in projects:
         check_name(project, "project")
+    check_projects(projects, allowed)
     only = len(projects) > 1
     return [Part(name, functools.partial(append, name if only else None)) for name in projects]
 
@@ -76,7 +81,8 @@ def parts_of(frame: Frame, max_bytes: int) -> list[Part]:
 def _append_otlp(
     frame: Frame, signal: str, payload: bytes, only_project: str | None, shredder: Shredder
 ) -> Report:
-    return shredder.append_otlp(
+    first_row = shredder.rows
+    report = shredder.append_otlp(
         payload,
         signal=signal,
         content_type=frame.content_type,
@@ -84,6 +90,10 @@ def _append_otlp(
         experiment=frame.experiment,
         only_project=only_project,
     )
+    has_rows = shredder.rows > first_row or report.rejected_rows > 0
+    if frame.content_type == JSON and not has_rows:
+        check_signal(payload, signal)
+    return report
 
 
 def _append_rows(
