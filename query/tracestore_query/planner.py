@@ -115,12 +115,12 @@ class Planner:
         tree = statement.query.copy()
         values = note_values(tree, request.parameters)
         paging = _paging(statement.kind, tree, request)
-        constants = Constants(self._engine.cursor)
+        constants = Constants(self._engine.time_us)
         ranges = pruning.note_bounds(tree, constants.value)
         top_n.note_top_n(tree, constants.value)
         time_range = _time_range(tree, ranges)
         plan = self._plan_of(tree, time_range, request, execution)
-        query = query_sql(plan)
+        query = query_sql(plan, self._engine.checker)
         execution.register(query.tables, plan.query.objects)
         return PlannedQuery(
             statement.kind,

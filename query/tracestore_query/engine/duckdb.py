@@ -17,6 +17,7 @@ import pyarrow as pa
 from tracestore.errors import PayloadError
 from tracestore.variant import unshred_values
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
+from tracestore_query.engine.checked_text import TextChecker
 from tracestore_query.engine.moved_rows import with_moved
 from tracestore_query.engine.parquet_sql import leaf_sql_type
 from tracestore_query.engine.watchdog import Watchdog
@@ -41,6 +42,10 @@ class Engine:
         folders: the only folders it may read.
         memory_limit: e.g. `2GB`.
         threads: worker threads of all queries together.
+
+    Attributes:
+        watchdog: interrupts queries.
+        checker: makes the texts that it runs.
     """
 
     def __init__(self, folders: Sequence[str], memory_limit: str, threads: int | None) -> None:
@@ -64,6 +69,7 @@ class Engine:
         self._duckdb.execute("SET lock_configuration = true")
         self._lock = threading.Lock()
         self.watchdog = Watchdog()
+        self.checker = TextChecker(self.cursor, lambda: self.functions)
 
     @functools.cached_property
     def functions(self) -> frozenset[str]:
@@ -78,6 +84,22 @@ class Engine:
         """Returns a cursor of its own for one query."""
         with self._lock:
             return self._duckdb.cursor()
+
+    def time_us(self, expression: str) -> int | None:
+        """Returns the time of a constant expression as microseconds since 1970, None where it has none.
+
+        Raises:
+            QueryForbiddenError: where it is more than that.
+        """
+        text = self.checker.expression(expression)
+        cursor = self.cursor()
+        try:
+            row = cursor.execute(f"SELECT epoch_us(CAST(({text}) AS TIMESTAMPTZ))").fetchone()
+        except duckdb.Error:
+            return None
+        finally:
+            cursor.close()
+        return None if row is None or row[0] is None else int(row[0])
 
     def close(self) -> None:
         """Ends the instance; what it spilled to disk goes."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from tracestore_query.engine.checked_text import TextChecker
 from tracestore_query.engine.scan_sql import scan_sql
-from tracestore_query.language.dialect import generate
 from tracestore_query.plan.plan import Plan
 
 
@@ -19,13 +19,14 @@ class QuerySql:
     tables: dict[str, pa.Table]
 
 
-def query_sql(plan: Plan) -> QuerySql:
-    """Returns the statement that gives a plan's rows."""
-    sql = generate(plan.query.tree)
+def query_sql(plan: Plan, checker: TextChecker) -> QuerySql:
+    """Returns the statement that gives a plan's rows.
+
+    Raises:
+        QueryForbiddenError: where the engine reads anything in it that queries may not have.
+    """
     tables = dict(plan.query.tables)
-    for token, scan_plan in plan.scans.items():
-        scan = scan_sql(scan_plan)
+    scans = {token: scan_sql(scan_plan) for token, scan_plan in plan.scans.items()}
+    for scan in scans.values():
         tables |= scan.tables
-        # The token holds a random number of this query: no text of the user can be taken for it.
-        sql = sql.replace(f'"{token}"', scan.sql)
-    return QuerySql(sql, tables)
+    return QuerySql(checker.text(plan, scans), tables)

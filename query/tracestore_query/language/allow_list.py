@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 from tracestore_query.language.dialect import generate
+from tracestore_query.language.free_text import check_texts
 
 MAX_NODES = 50_000
 """Nodes of a query's tree; a tree costs about 1 KiB and 20 microseconds a node on its way to the engine."""
@@ -152,6 +153,7 @@ def check(tree: exp.Expr, functions: Collection[str]) -> None:
             )
         if node.args.get("into") or node.args.get("locks"):
             raise QueryForbiddenError("cannot run query: INTO and FOR UPDATE are not allowed")
+        check_texts(node)
         _check_node(node, functions)
 
 

@@ -6,14 +6,20 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-import duckdb
 from sqlglot import exp
 
 from tracestore_query.language import dialect
 from tracestore_query.language.parameters import value_of
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_NOT_CONSTANT = (exp.Column, exp.Query, exp.Dot, exp.AggFunc, exp.Window, exp.Placeholder)
+# What the engine computes in no time: a query's deadline does not run yet.
+_COMPUTED = (
+    *(exp.Literal, exp.Paren, exp.Neg, exp.Add, exp.Sub, exp.Mul),
+    *(exp.Cast, exp.DataType, exp.DataTypeParam, exp.Interval, exp.Var, exp.IntervalSpan),
+    *(exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTimestampLTZ, exp.AtTimeZone),
+    *(exp.DateTrunc, exp.TimestampTrunc, exp.DateAdd, exp.DateSub, exp.Date, exp.UnixToTime),
+    *(exp.StrToTime, exp.DateFromParts, exp.TimestampFromParts),
+)
 _NOW = (exp.CurrentTimestamp, exp.CurrentTimestampLTZ)
 _MOMENTS = frozenset(
     {exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.DATE, exp.DType.TIMESTAMPLTZ}
@@ -34,15 +40,15 @@ class Constants:
     """Computes constants. Asks the engine only for what it alone can compute, such as months.
 
     Args:
-        cursor: gives a cursor of the engine.
+        time_us: gives the time of a constant expression as the engine computes it, in microseconds since 1970.
 
     Attributes:
         of_moment: whether any constant may be another one the next time, as `now()` is.
         of_values: whether any time comes from a parameter.
     """
 
-    def __init__(self, cursor: Callable[[], duckdb.DuckDBPyConnection]) -> None:
-        self._cursor = cursor
+    def __init__(self, time_us: Callable[[str], int | None]) -> None:
+        self._time_us = time_us
         self.of_moment = False
         self.of_values = False
 
@@ -62,18 +68,13 @@ class Constants:
         self.of_moment |= moment is None or node.find(*_NOW) is not None
         if moment is not None:
             return (moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000
-        return None if node.find(*_NOT_CONSTANT) else self._computed(node)
+        return self._computed(node)
 
     def _computed(self, node: exp.Expr) -> int | None:
-        text = dialect.generate(node)
-        cursor = self._cursor()
-        try:
-            rows = cursor.execute(f"SELECT epoch_us(CAST(({text}) AS TIMESTAMPTZ))").fetchall()
-        except duckdb.Error:
+        if not all(isinstance(part, _COMPUTED) for part in node.walk()):
             return None
-        finally:
-            cursor.close()
-        return None if rows[0][0] is None else int(rows[0][0]) * 1000
+        time_us = self._time_us(dialect.generate(node))
+        return None if time_us is None else time_us * 1000
 
 
 def _plain(node: exp.Expr) -> Any:

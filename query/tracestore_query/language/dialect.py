@@ -88,8 +88,15 @@ def parse(sql: str) -> exp.Expr:
 
 
 def generate(tree: exp.Expr) -> str:
-    """Returns the text of a tree."""
-    return tree.sql(dialect=TraceSQL)
+    """Returns the text of a tree, without comments: what a user wrote there is of no use to the engine.
+
+    Raises:
+        QuerySyntaxError: where a part of it has no form in this dialect.
+    """
+    try:
+        return tree.sql(dialect=TraceSQL, comments=False)
+    except ValueError as error:
+        raise QuerySyntaxError(f"cannot run query: {error}") from None
 
 
 def _place(error: Exception, sql: str) -> str:

@@ -1,0 +1,179 @@
+"""The one way from a plan to the text that the engine runs: what is checked is what runs.
+
+The text is checked with tokens in place of scans, so that no name of a user's is a file's. Each scan's own text
+is checked alone, with the files of the plan, and then takes the place of its token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from typing import Final, Protocol
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from tracestore_query.engine import parse_tree
+from tracestore_query.engine.parse_rules import Allowed, refused
+from tracestore_query.errors import QueryForbiddenError
+from tracestore_query.language.allowed_functions import TABLE_GENERATORS
+from tracestore_query.language.dialect import generate
+from tracestore_query.plan.plan import Plan
+from tracestore_query.plan.scan_plan import ScanPlan
+
+MAX_KNOWN: Final = 4096
+"""Texts that are known to be right, 16 bytes each: of what is asked again and again, no second parse is paid."""
+
+_SERIALIZE: Final = "SELECT json_serialize_sql(?::VARCHAR, skip_null := true, skip_empty := true, skip_default := true)"
+_PIVOT: Final = frozenset({"this", "expressions", "using", "group"})
+
+_END: Final = "__end"
+"""The alias that must follow a part: a part that reaches beyond its end has another."""
+
+
+class Source(Protocol):
+    """The text of a scan, and the tables that it names."""
+
+    @property
+    def sql(self) -> str:
+        """Returns the text."""
+
+    @property
+    def tables(self) -> Mapping[str, pa.Table]:
+        """Returns the tables by name."""
+
+
+class TextChecker:
+    """The judge of texts by the trees that the engine's own parser makes of them. Thread-safe.
+
+    Args:
+        cursor: gives a cursor of the engine that runs the texts.
+        functions: gives the functions that queries may call.
+    """
+
+    def __init__(
+        self,
+        cursor: Callable[[], duckdb.DuckDBPyConnection],
+        functions: Callable[[], Collection[str]],
+    ) -> None:
+        self._cursor = cursor
+        self._functions = functions
+        self._lock = threading.Lock()
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+
+    def text(self, plan: Plan, scans: Mapping[str, Source]) -> str:
+        """Returns the text of a plan, with the text of each scan in the place of its token.
+
+        Raises:
+            QueryForbiddenError: where the engine reads anything in it that queries may not have.
+        """
+        query = plan.query
+        tokens = [name.lower() for name in (*query.scans, *query.tables)]
+        functions = self._functions()
+        allowed = Allowed(tokens, functions, TABLE_GENERATORS, objects=[*query.objects])
+        nonce = _nonce((*tokens, *query.objects))
+        if isinstance(query.tree, exp.Pivot) and not query.tree.args.get("unpivot"):
+            text = self._pivot(query.tree, allowed, nonce)
+        else:
+            text = generate(query.tree)
+            self._check(text, allowed, nonce)
+        for token, scan in plan.scans.items():
+            scanned = scans[token]
+            own = Allowed([*scanned.tables], functions, files=_files(scan))
+            self._check(_as_source(scanned.sql), own, nonce)
+            text = text.replace(f'"{token}"', scanned.sql)
+        return text
+
+    def expression(self, text: str) -> str:
+        """Returns the text of an expression over nothing but constants.
+
+        Raises:
+            QueryForbiddenError: where the engine reads anything else in it.
+        """
+        self._check(_as_item(text), Allowed([], self._functions()), "")
+        return text
+
+    def _pivot(self, pivot: exp.Pivot, allowed: Allowed, nonce: str) -> str:
+        """Returns the text of a PIVOT statement, which the engine serializes in parts only."""
+        if {name for name, value in pivot.args.items() if value} - _PIVOT:
+            raise QueryForbiddenError("cannot run query: this form of PIVOT is not supported")
+        source = generate(pivot.this)
+        group = pivot.args.get("group")
+        lists = (pivot.expressions, pivot.args.get("using"), group and group.expressions)
+        on, using, by = ([generate(each) for each in parts or ()] for parts in lists)
+        text = f"PIVOT {source}"
+        for word, parts in (("ON", on), ("USING", using), ("GROUP BY", by)):
+            if parts:
+                text += f" {word} {', '.join(parts)}"
+        self._check(_as_source(source), allowed, nonce)
+        for part in (*on, *using, *by):
+            self._check(_as_item(part), allowed, nonce)
+        return text
+
+    def _check(self, text: str, allowed: Allowed, nonce: str) -> None:
+        known = _digest(text, allowed, nonce)
+        with self._lock:
+            if known in self._known:
+                self._known.move_to_end(known)
+                return
+        cursor = self._cursor()
+        try:
+            found = cursor.execute(_SERIALIZE, [text]).fetchone()
+        finally:
+            cursor.close()
+        try:
+            tree = json.loads(found[0] if found else "{}")
+        except RecursionError:
+            raise QueryForbiddenError("cannot run query: nested too deeply") from None
+        parse_tree.check(tree, allowed)
+        if text.endswith(f'"{_END}"'):
+            _check_end(tree["statements"][0]["node"])
+        with self._lock:
+            self._known[known] = None
+            if len(self._known) > MAX_KNOWN:
+                self._known.popitem(last=False)
+
+
+def _as_source(part: str) -> str:
+    return f'SELECT * FROM {part} AS "{_END}"'  # noqa: S608 - it is parsed and never run
+
+
+def _as_item(part: str) -> str:
+    return f'SELECT {part}, 0 AS "{_END}"'
+
+
+def _check_end(node: dict[str, object]) -> None:
+    """Refuses a part that is more than one source of FROM, or more than one item of a SELECT."""
+    source, items = node.get("from_table"), node.get("select_list")
+    assert isinstance(source, dict) and isinstance(items, list)
+    alone = {"type", "cte_map", "select_list", "from_table", "aggregate_handling"}
+    if source["type"] == "EMPTY":
+        right = len(items) == 2 and items[1].get("alias") == _END
+    else:
+        right = len(items) == 1 and source.get("alias") == _END
+    if not right or node.keys() - alone or node.get("cte_map"):
+        raise refused("part", "that does not end where it should")
+
+
+def _files(scan: ScanPlan) -> frozenset[str]:
+    """Returns the files that a scan reads."""
+    # A sidecar that no scan reads is not fetched from the object store to learn its name.
+    tails = (segment.tail_uri for group in scan.tailed for segment in group.segments)
+    return frozenset({*(segment.uri for segment in scan.segments), *filter(None, tails)})
+
+
+def _nonce(names: Collection[str]) -> str:
+    """Returns what names of one query have and no other text can: `__kind_NONCE_number`."""
+    return next((name.split("_")[3] for name in names), "")
+
+
+def _digest(text: str, allowed: Allowed, nonce: str) -> bytes:
+    """Returns what tells texts and what they may name apart, but for the nonce of a query."""
+    names = (allowed.tables, allowed.objects, allowed.table_functions, allowed.files)
+    listed = json.dumps([text, *(sorted(each) for each in names)])
+    whole = listed.replace(nonce, "0" * len(nonce)) if nonce else listed
+    return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).digest()
