@@ -8,11 +8,11 @@ from __future__ import annotations
 
 
 class TraceStoreError(Exception):
-    """Is the parent of every error that tracestore raises on purpose."""
+    """The parent of every error that tracestore raises on purpose."""
 
 
 class PayloadError(TraceStoreError, ValueError):
-    """Says that a payload was refused whole: its framing is broken.
+    """A payload that was refused whole, since its framing is broken.
 
     Attributes:
         offset: byte offset in the payload (after decompression) where reading stopped.
@@ -26,15 +26,15 @@ class PayloadError(TraceStoreError, ValueError):
 
 
 class LimitExceededError(TraceStoreError, ValueError):
-    """Says that an input is larger than a limit of `tracestore.limits` allows."""
+    """An input that is larger than a limit of `tracestore.limits` allows."""
 
 
 class PathSyntaxError(TraceStoreError, ValueError):
-    """Says that a path's text form cannot be parsed."""
+    """A path whose text form cannot be parsed."""
 
 
 class CorruptionError(TraceStoreError, ValueError):
-    """Says that stored bytes are not what was written.
+    """Stored bytes that are not what was written.
 
     Attributes:
         path: the file.
@@ -51,68 +51,68 @@ class CorruptionError(TraceStoreError, ValueError):
 
 
 class FormatVersionError(TraceStoreError, ValueError):
-    """Says that a file was written in a format version this code cannot read."""
+    """A file in a format version that this code cannot read."""
 
 
 class StoreLockedError(TraceStoreError, OSError):
-    """Says that another process holds the store's folder for writing."""
+    """A folder that another process holds for writing."""
 
 
 class StoreClosedError(TraceStoreError, ValueError):
-    """Says that a store, snapshot or shredder was used after it was closed."""
+    """A store, snapshot or shredder that was used after it was closed."""
 
 
 class StoreFailedError(TraceStoreError, OSError):
-    """Says that the store refuses writes since a sync or write failed; reopening it recovers."""
+    """A store that refuses writes since a sync or a write failed; reopening it recovers."""
 
 
 class QueryError(TraceStoreError, ValueError):
-    """Says that a query cannot be answered as written."""
+    """A query that cannot be answered as it is written."""
 
 
 class StorageFullError(TraceStoreError, OSError):
-    """Says that the disk is full: nothing of the request was kept; free space and send it again."""
+    """A request of which nothing was kept, since the disk is full; free space and send it again."""
 
 
 class SyncFailedError(StoreFailedError):
-    """Says that a sync to disk failed, so nothing more can be promised until the store is reopened."""
+    """A failed sync to disk, after which nothing can be promised until the store is reopened."""
 
 
 class UnsupportedPayloadError(TraceStoreError, ValueError):
-    """Says that a signal, table, content type or content encoding is not one this store reads."""
+    """A signal, table, content type or content encoding that this store does not read."""
 
 
 class ReadOnlyError(TraceStoreError, PermissionError):
-    """Says that a store opened with mode='r' was asked to write."""
+    """A write to a store that was opened with mode='r'."""
 
 
 class StoreMissingError(TraceStoreError, FileNotFoundError):
-    """Says that a folder holds no store, or a store whose catalog or segment file is gone."""
+    """A folder without a store, or a store whose catalog or segment file is gone."""
 
 
 class UnknownKeyError(TraceStoreError, LookupError):
-    """Says that no live API key has an id."""
+    """An id that no live API key has."""
 
 
 class ProjectForbiddenError(TraceStoreError, PermissionError):
-    """Says that an API key is not bound to the project that rows or a query name."""
+    """A project that rows or a query name, and that the API key is not bound to."""
 
 
 class DatasetError(TraceStoreError, ValueError):
-    """Says that rows cannot be kept in a dataset as they are, or that a dataset cannot be named so."""
+    """A row that cannot be kept in a dataset as it is, or a name that a dataset cannot have."""
 
 
 class UnknownDatasetError(TraceStoreError, LookupError):
-    """Says that there is no dataset, version, snapshot or row of a name."""
+    """A name that no dataset, version, snapshot or row has."""
 
 
 class ExperimentError(TraceStoreError, ValueError):
-    """Says that an experiment cannot be described or compared as asked."""
+    """An experiment that cannot be described or compared as asked."""
 
 
 class PatchError(TraceStoreError, ValueError):
-    """Says that a patch of a span cannot be applied as it is written."""
+    """A patch of a span that cannot be applied as it is written."""
 
 
 class CatalogError(TraceStoreError, RuntimeError):
-    """Says that the catalog's database refused an operation; its own message follows."""
+    """An operation that the catalog's database refused; the database's own message follows."""

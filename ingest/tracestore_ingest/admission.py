@@ -18,7 +18,7 @@ RETRY_AFTER_SECONDS: Final = 2
 
 
 class Busy(Exception):  # noqa: N818 - a state, not a fault
-    """Says that too much is under way; the client should wait and send again."""
+    """A request that came while too much was under way; the client should wait and send it again."""
 
 
 class Admission:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Is where rows go that do not say so themselves."""
+    """The project and experiment of rows that name none."""
 
     project: str | None = None
     experiment: str | None = None

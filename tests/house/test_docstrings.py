@@ -21,15 +21,10 @@ VERBS = frozenset(
 )
 # Rooms whose classes are still described by verbs. The list only shrinks.
 UNCLEAN = (
-    "ingest",
     "query/tracestore_query/bind",
     "query/tracestore_query/language",
-    "tracestore/segment",
     "tracestore/server.py",
     "tracestore/serving",
-    "tracestore/store",
-    "tracestore/variant",
-    "tracestore/errors.py",
 )
 
 

@@ -51,7 +51,7 @@ _LONG_TEXT_BYTES: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Encodings:
-    """Is the plan for one file, in pyarrow's terms; names are Parquet column paths."""
+    """The encodings of one file, in pyarrow's terms; names are Parquet column paths."""
 
     dictionary: list[str] = field(default_factory=list)
     explicit: dict[str, str] = field(default_factory=dict)

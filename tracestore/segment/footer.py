@@ -18,7 +18,7 @@ _KINDS: Final = ("segment", "tail")
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """Is what a segment file says of itself.
+    """The metadata of a segment file.
 
     `min_time_ns` and `max_time_ns` are both included: times of the first and the last row.
     """

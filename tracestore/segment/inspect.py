@@ -12,7 +12,7 @@ from tracestore.segment.read import SegmentFile
 
 @dataclass(frozen=True, slots=True)
 class ColumnDescription:
-    """Is one Parquet column over all row groups. Bytes are compressed, dictionary included."""
+    """One Parquet column over all row groups. Bytes are compressed ones, the dictionary included."""
 
     name: str
     physical_type: str
@@ -23,7 +23,7 @@ class ColumnDescription:
 
 @dataclass(frozen=True, slots=True)
 class SegmentDescription:
-    """Is what `tracestore inspect` shows of a file."""
+    """The contents of a file, as `tracestore inspect` shows them."""
 
     path: Path
     file_bytes: int

@@ -21,7 +21,7 @@ _CRC_BYTES: Final = 4 * 1024 * 1024
 
 
 class SegmentFile:
-    """Is an open segment or tail file. Raises CorruptionError for whatever Parquet cannot read."""
+    """An open segment or tail file. Raises CorruptionError for whatever Parquet cannot read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

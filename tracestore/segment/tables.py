@@ -15,7 +15,7 @@ OVERFLOW: Final = "_overflow"
 
 @dataclass(frozen=True, slots=True)
 class SegmentTable:
-    """Is one table as segments store it.
+    """One table as segments store it.
 
     `derived` columns follow from the others and are not stored; `key_columns` identify a row
     within its project, none where a table's rows have no identity. Rows of one time are in order of

@@ -30,7 +30,7 @@ _TAIL_DELTA: Final = {"row": "DELTA_BINARY_PACKED", "i64": "DELTA_BINARY_PACKED"
 
 
 class Sink(Protocol):
-    """Takes the bytes of a file."""
+    """A taker of the bytes of a file."""
 
     def write(self, data: bytes, /) -> object:
         """Writes all of the bytes."""
@@ -38,7 +38,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SegmentSummary:
-    """Is what the catalog keeps of a segment that was written."""
+    """A segment that was written, as the catalog keeps it."""
 
     rows: int
     min_time_ns: int
@@ -142,7 +142,7 @@ def _write(
 
 
 class _Open:
-    """Passes writes on and leaves closing to the sink's owner, who syncs it first."""
+    """A sink that passes writes on and leaves closing to its owner, who syncs it first."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink

@@ -16,7 +16,7 @@ def _one(_value: object) -> int:
 
 
 class BoundedCache(Generic[Key, Value]):
-    """Values by key within a bound; those used least recently are dropped first. Thread-safe.
+    """The values of keys, within a bound. Those used least recently are dropped first. Thread-safe.
 
     Making a value keeps no other key waiting.
 

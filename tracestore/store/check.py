@@ -14,7 +14,7 @@ from tracestore.store.files import filenames
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """Is what a check found. `faults` hold earlier ones that are still there, and new ones."""
+    """The result of a check. `faults` are the new ones, and earlier ones that are still there."""
 
     segments: int
     rows: int

@@ -6,7 +6,7 @@ import time
 
 
 class Clock:
-    """Tells wall time and elapsed time. The wall clock may jump either way; elapsed time does not."""
+    """A source of wall time and of elapsed time. Wall time may jump either way; elapsed time does not."""
 
     def now_ns(self) -> int:
         """Returns nanoseconds since 1970."""

@@ -33,7 +33,7 @@ from tracestore.store.wal.reading import Damage
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Names a file that is not as it should be, what is wrong, and what the store does about it."""
+    """A file that is not as it should be: what is wrong, and what the store does about it."""
 
     path: str
     what: str
@@ -41,7 +41,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Recovery:
-    """Is what opening the store found and did."""
+    """The result of opening a store: what was found and done."""
 
     replayed_frames: int = 0
     replayed_rows: int = 0
@@ -52,7 +52,7 @@ class Recovery:
 
 
 class Core:
-    """Holds an open store's parts.
+    """The parts of an open store.
 
     Attributes:
         generation: the memtables that take rows.

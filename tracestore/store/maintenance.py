@@ -31,7 +31,7 @@ _NICENESS: Final = 10
 
 
 class Maintenance:
-    """Runs the two threads of a writer."""
+    """The two background threads of a writer."""
 
     def __init__(self, core: Core) -> None:
         self._core = core

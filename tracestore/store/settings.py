@@ -15,7 +15,7 @@ Durability = Literal["sync", "async"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Holds a store's settings.
+    """The settings of a store.
 
     `durability` "sync" acknowledges a request after its fdatasync, "async" before it: a power cut
     then takes at most `async_sync_seconds`; a killed process loses nothing either way.

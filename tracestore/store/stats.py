@@ -9,7 +9,7 @@ from tracestore.store.core import Core
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """Is a store's state in numbers.
+    """A store's state in numbers.
 
     Attributes:
         segments, segment_rows, segment_bytes: live segments, tails included in the bytes.

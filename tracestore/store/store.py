@@ -38,7 +38,7 @@ from tracestore.store.write.row_input import Rows
 
 
 class Store(Feedback):
-    """Is an open store. Thread-safe; a context manager.
+    """An open store. Thread-safe; a context manager.
 
     Attributes:
         datasets: versioned rows.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Tells what became of the rows of one payload.
+    """The result of shredding one payload.
 
     Attributes:
         rows: rows appended.

@@ -26,7 +26,7 @@ _NS_PER_S = 1e9
 
 
 class Shredder:
-    """Builds the rows of one table from payloads, one leaf column for each path and type.
+    """A builder of the rows of one table: one leaf column for each path and type.
 
     One appender at a time: a second thread inside the same shredder gets RuntimeError. The GIL is released
     while bytes are read and columns built, so several shredders work in parallel.

@@ -18,7 +18,7 @@ _ARROW_OF_KIND: Final = {"i64": pa.int64(), "str": pa.string()}
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """Describes one table.
+    """One table as the shredder gives it.
 
     Attributes:
         name: the table's name.

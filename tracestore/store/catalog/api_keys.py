@@ -49,7 +49,7 @@ _KEYS: Final = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Is one key without its secret.
+    """One key, without its secret.
 
     Attributes:
         key_id: names the key in lists and logs.
@@ -67,12 +67,12 @@ class ApiKey:
     revoked_ns: int | None
 
     def allows(self, scope: str) -> bool:
-        """Tells whether the key may do what a scope names."""
+        """Returns whether the key may do what a scope names."""
         return scope in self.scopes or "admin" in self.scopes
 
 
 class KeyRing:
-    """Holds the keys of one catalog. Thread-safe; any number of processes at once.
+    """The keys of one catalog. Thread-safe; any number of processes may use it at once.
 
     Args:
         folder: the store's folder.
@@ -164,7 +164,7 @@ class KeyRing:
 
     @property
     def empty(self) -> bool:
-        """Tells whether there is no live key at all."""
+        """Returns whether there is no live key at all."""
         return not self._live()
 
     def _live(self) -> dict[str, tuple[str, ApiKey]]:

@@ -42,7 +42,7 @@ _BATCH = 500  # identifiers in one IN list, below SQLite's and PostgreSQL's boun
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Is what one transaction does to the list of segments; it happens whole or not at all.
+    """The change of the list of segments that one transaction makes, whole or not at all.
 
     `folded` are patches, by time, that the added segments hold or that have no span any more.
     """
@@ -58,7 +58,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Is the result of a transaction: the catalog's version and the rows that were added."""
+    """The result of a transaction: the catalog's version and the rows that were added."""
 
     version: int
     added: list[SegmentRow]
@@ -66,14 +66,14 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class PendingDelete:
-    """Is a delete that was accepted and not applied to every segment yet."""
+    """A delete that was accepted and is not applied to every segment yet."""
 
     delete_id: str
     predicate: str
 
 
 class Catalog:
-    """Is an open catalog. Thread-safe; writes are serialized."""
+    """An open catalog. Thread-safe; writes are serialized."""
 
     def __init__(self, url: str | Path, *, writable: bool, defaults: Mapping[str, str]) -> None:
         self.name = database.shown_url(url)

@@ -24,7 +24,7 @@ from tracestore.store.catalog.schema import (
 
 @dataclass(frozen=True, slots=True)
 class DatasetVersion:
-    """Is one committed version of a dataset.
+    """One committed version of a dataset.
 
     Attributes:
         version: its number; numbers grow, and one may be missing after a write that failed.
@@ -45,7 +45,7 @@ class DatasetVersion:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Is what the catalog knows of a dataset.
+    """A dataset as the catalog knows it.
 
     Attributes:
         dataset_id: names it in stored rows; a dataset made under an old name is another one.
@@ -99,7 +99,7 @@ class Dataset:
 
 
 class DatasetCatalog:
-    """Reads and changes what the catalog knows of datasets. Thread-safe."""
+    """The catalog's tables of datasets. Thread-safe."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog

@@ -15,7 +15,7 @@ Leaf = tuple[str, str]  # path text, type
 
 @dataclass(frozen=True, slots=True)
 class PathRow:
-    """Is one path of the growing schema; rows counts live segments only."""
+    """One path of the growing schema. `rows` counts those of live segments only."""
 
     path_id: int
     path: str
@@ -27,7 +27,7 @@ class PathRow:
 
 @dataclass(slots=True)
 class OwnedPaths:
-    """Is what is known of one table and project."""
+    """The paths of one table and project, by id and by leaf."""
 
     ids: dict[Leaf, int] = field(default_factory=dict)
     leaves: dict[int, Leaf] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class OwnedPaths:
 
 
 class PathTable:
-    """Caches path ids. Thread-safe."""
+    """The path ids of all tables and projects that were asked for. Thread-safe."""
 
     def __init__(self, load: Callable[[Owner], Iterable[tuple[int, str, str]]]) -> None:
         """Takes what gives (id, path text, type) of each path of a table and project."""

@@ -15,7 +15,7 @@ _BATCH = 500
 
 
 class PathLedger:
-    """Collects changes of path counts and writes them at the transaction's end.
+    """The changes of path counts in one transaction, written at its end.
 
     Notes new ids in the shared cache at once; where the transaction fails, its caller clears the cache.
     """

@@ -13,7 +13,7 @@ Ids = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True)
 class NewSegment:
-    """Is a segment whose files are durable and which no transaction has named yet.
+    """A segment whose files are durable and which no transaction has named yet.
 
     `raw_bytes` are the bytes of its rows in memory, which bound the cost of merging it; `crc` and
     `tail_crc` are crc32 of the whole files: Parquet itself checks its pages only.
@@ -39,7 +39,7 @@ class NewSegment:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:
-    """Is a live or quarantined segment. `fault` says why it is quarantined.
+    """A live or quarantined segment. `fault` says why it is quarantined.
 
     `leaf_ids` (sorted) name its leaf columns in the catalog's paths; `unlisted_paths` counts tail
     paths that the catalog's bound left out, which only the sidecar itself names.

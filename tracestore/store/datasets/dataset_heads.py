@@ -25,7 +25,7 @@ Heads = dict[str, int]
 
 
 class HeadCache:
-    """Holds the heads of the dataset that was written last. The caller serializes writes."""
+    """The heads of the dataset that was written last. The caller serializes writes."""
 
     def __init__(self) -> None:
         self._dataset_id = ""

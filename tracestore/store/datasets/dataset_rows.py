@@ -19,7 +19,7 @@ FIELDS: Final = ("input", "expected", "metadata", "tags", "origin")
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """Is one row to keep.
+    """One row to keep.
 
     Attributes:
         row_id: names the row in its dataset.

@@ -31,7 +31,7 @@ _PAYLOAD_BYTES: Final = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
-    """Is what a write did.
+    """The result of a write to a dataset.
 
     Attributes:
         version: the newest version, made by this write where it changed anything.
@@ -48,7 +48,7 @@ class DatasetReport:
 
 
 class Datasets:
-    """Writes, names and lists datasets. Thread-safe: one write at a time."""
+    """The datasets of a store. Thread-safe: one write at a time."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -207,7 +207,7 @@ class Datasets:
 
 
 class _Write:
-    """Is one write to one dataset: reserves a version when the first row changes, commits it at the end.
+    """One write to one dataset. It reserves a version when the first row changes, and commits it at the end.
 
     The caller holds the lock of writes.
 

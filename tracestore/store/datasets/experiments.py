@@ -17,7 +17,7 @@ from tracestore.store.write import payloads
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Is what somebody said of an experiment. One that only spans name has no such record.
+    """The record of an experiment. One that only spans name has no record.
 
     Attributes:
         created_ns: nanoseconds since 1970.
@@ -38,7 +38,7 @@ class Experiment:
 
 
 class Experiments:
-    """Reads and changes the records of experiments. Thread-safe."""
+    """The records of experiments. Thread-safe."""
 
     def __init__(self, core: Core) -> None:
         self._core = core

@@ -27,7 +27,7 @@ def full_error(path: Path, error: OSError) -> StorageFullError:
 
 
 class WriteFile:
-    """Is a file open for writing at its end; not locked, one user at a time."""
+    """A file that is open for writing at its end. Not locked: one user at a time."""
 
     def __init__(self, path: Path, descriptor: int, size: int) -> None:
         self.path = path
@@ -61,7 +61,7 @@ class WriteFile:
 
 
 class FileSystem:
-    """Does the file operations of a store on the local disk."""
+    """The file operations of a store on the local disk."""
 
     def create(self, path: Path) -> WriteFile:
         """Creates a new file for appending; raises FileExistsError if there is one."""

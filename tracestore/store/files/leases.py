@@ -18,7 +18,7 @@ _EVERYTHING: Final = 0  # version of a lease whose snapshot is still being read 
 
 
 class Lease:
-    """Is one snapshot's lease; holds every file until `narrow` names the version it needs."""
+    """The lease of one snapshot. It keeps every file until `narrow` names the version that is needed."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._path = folder / f"{name}{filenames.LEASE_SUFFIX}"

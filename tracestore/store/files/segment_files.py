@@ -29,7 +29,7 @@ _COPY_BYTES: Final = 4 * 1024 * 1024
 
 
 class SegmentFiles(ABC):
-    """Keeps segment files by place (`<table>/<project>/<day>/<ulid>.parquet`)."""
+    """A keeper of segment files by key (`<table>/<project>/<day>/<ulid>.parquet`)."""
 
     @abstractmethod
     def prepare(self, place: str) -> Path:
@@ -69,7 +69,7 @@ class SegmentFiles(ABC):
 
 
 class LocalFiles(SegmentFiles):
-    """Keeps segment files in a folder."""
+    """Segment files in a folder."""
 
     def __init__(self, folder: Path, fs: filesystem.FileSystem) -> None:
         self._folder = folder
@@ -117,7 +117,7 @@ class LocalFiles(SegmentFiles):
 
 
 class ObjectFiles(SegmentFiles):
-    """Keeps segment files in an object store (`pyarrow.fs`) and copies of some in a local folder.
+    """Segment files in an object store (`pyarrow.fs`), and copies of some in a local folder.
 
     The least recently used copies that nobody pins go when the cache exceeds its bound.
     """

@@ -15,7 +15,7 @@ _STEP_BITS: Final = 64
 
 
 class UlidMaker:
-    """Makes ids that grow strictly, also when the clock goes backwards. Thread-safe."""
+    """A maker of ids that grow strictly, also when the clock goes backwards. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

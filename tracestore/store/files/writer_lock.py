@@ -14,7 +14,7 @@ from tracestore.store.files import filenames
 
 
 class WriterLock:
-    """Holds the writer's lock of a folder until closed; the kernel frees it when the process dies."""
+    """The writer's lock of a folder, held until closed. The kernel frees it when the process dies."""
 
     def __init__(self, folder: Path) -> None:
         path = folder / filenames.LOCK

@@ -13,7 +13,7 @@ from tracestore.store.memory.memtable import Memtable
 
 
 class Generation:
-    """Is the set of memtables that take rows, or took them until it was frozen. Thread-safe.
+    """The memtables that take rows, or took them until they were frozen together. Thread-safe.
 
     Attributes:
         next_sequence: the first WAL file that holds nothing of it; 0 until it is frozen.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 class Gate:
-    """Lets shared holders in together and an exclusive one alone, who does not starve."""
+    """A lock that writers of rows share, and that a flush takes alone without starving."""
 
     def __init__(self) -> None:
         self._state = threading.Condition()

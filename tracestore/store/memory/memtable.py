@@ -25,7 +25,7 @@ RowNumbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Is an exported range of builder rows [start, stop), hidden rows left out."""
+    """An exported range of builder rows [start, stop), without hidden rows."""
 
     start: int
     stop: int
@@ -43,7 +43,7 @@ class _Chunk:
 
 
 class Memtable:
-    """Holds a builder, which rows of it count, and what readers were given of it.
+    """A builder, which of its rows count, and what readers were given of it.
 
     `lock` guards the builder. `visible` is written under the store's lock, so that a snapshot reads
     the marks of all memtables as of one moment.

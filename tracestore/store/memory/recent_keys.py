@@ -27,7 +27,7 @@ def make_valid(keys: Keys) -> Keys:
 
 
 class KeyTable:
-    """Is a set of keys, at most half full."""
+    """A hash set of keys, at most half full."""
 
     def __init__(self) -> None:
         self._slots: Keys = np.zeros(_FIRST_SLOTS, np.uint64)
@@ -101,7 +101,7 @@ class KeyTable:
 
 
 class RecentKeys:
-    """Remembers at least the last `max_keys` keys, for at most twice `max_age_s`. Not thread-safe."""
+    """At least the last `max_keys` keys, remembered for at most twice `max_age_s`. Not thread-safe."""
 
     def __init__(self, max_keys: int, max_age_s: float, now_s: float) -> None:
         self._max_keys = max_keys

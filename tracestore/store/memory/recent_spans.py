@@ -21,7 +21,7 @@ RecentSegments = Callable[[], Iterable[tuple[str, Path, int]]]
 
 
 class RecentSpans:
-    """Answers whether a span was stored lately. Thread-safe."""
+    """The spans that were stored lately. Thread-safe."""
 
     def __init__(
         self, max_keys: int, max_age_s: float, clock: Clock, segments: RecentSegments

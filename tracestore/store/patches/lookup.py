@@ -38,7 +38,7 @@ class _FoundPatches:
 
 
 class PatchLookup:
-    """Finds the rows of segments and memtables that patches change. Thread-safe."""
+    """The rows of segments and memtables that patches change. Thread-safe."""
 
     def __init__(self, key_maker: KeyMaker) -> None:
         self._key_maker = key_maker

@@ -71,7 +71,7 @@ class _CachedChunk:
 
 
 class MergedRows:
-    """Gives rows with their patches merged, and keeps them. Thread-safe."""
+    """The patched rows of segments and memtables, kept for later queries. Thread-safe."""
 
     def __init__(self, lookup: PatchLookup) -> None:
         self._lookup = lookup

@@ -27,7 +27,7 @@ Changes = Sequence[Sequence[Patch]]
 
 @dataclass(frozen=True, slots=True)
 class OldRow:
-    """Is what a row holds before its patches: values by field, and the rest of its `_overflow`."""
+    """A row before its patches: values by field, and the rest of its `_overflow`."""
 
     values: Mapping[str, Any]
     overflow: str | None
@@ -35,7 +35,7 @@ class OldRow:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Is patched rows of a segment: their numbers, ascending, and all leaves of the fields, old ones included.
+    """The patched rows of a segment, with all leaves of the fields that are read, old ones included.
 
     Attributes:
         rows: numbers of rows.

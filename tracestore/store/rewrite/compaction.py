@@ -33,7 +33,7 @@ _CLOSED_MIN_INPUTS: Final = 2
 
 @dataclass(slots=True)
 class CompactionReport:
-    """Counts what a compaction did."""
+    """The result of a compaction."""
 
     merges: int = 0
     inputs: int = 0

@@ -29,7 +29,7 @@ from tracestore.store.write import flush
 
 @dataclass(frozen=True, slots=True)
 class DeleteReport:
-    """Counts what a delete did. `faults` name segments that could not be read and may hold such rows."""
+    """The result of a delete. `faults` name segments that could not be read and may hold such rows."""
 
     rows: int
     segments: int

@@ -29,7 +29,7 @@ _TABLE: Final = "spans"
 
 
 class Folding:
-    """Is the patches that a rewrite of segments takes up, as of one moment.
+    """The patches that a rewrite of segments takes up, as of one moment.
 
     Attributes:
         gone: their times.

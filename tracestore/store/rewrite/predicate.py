@@ -32,7 +32,7 @@ _COMPARE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """Is a conjunction; a comparison with a missing value is false, `("column", "=", None)` finds it."""
+    """A conjunction. A comparison with a missing value is false; `("column", "=", None)` finds it."""
 
     tables: tuple[str, ...]
     project: str | None

@@ -37,7 +37,7 @@ Drop = Callable[[pa.Table], npt.NDArray[np.bool_]]
 
 
 class DamagedInputError(Exception):
-    """Says which input of a rewrite cannot be read; the caller quarantines it and tries without."""
+    """An input of a rewrite that cannot be read; the caller quarantines it and tries without it."""
 
     def __init__(self, row: SegmentRow, cause: CorruptionError | StoreMissingError) -> None:
         super().__init__(str(cause))
@@ -47,7 +47,7 @@ class DamagedInputError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """Is the result of a rewrite that was committed."""
+    """The result of a rewrite that was committed."""
 
     inputs: int
     outputs: int

@@ -18,7 +18,7 @@ TimeRange = tuple[int, int]  # nanoseconds, half-open
 
 
 class SegmentGroup:
-    """Holds the segments of one table and project; immutable, replaced on change."""
+    """The segments of one table and project. Immutable; replaced on change."""
 
     def __init__(self, rows: Sequence[SegmentRow]) -> None:
         self.rows = tuple(rows)
@@ -50,7 +50,7 @@ class SegmentGroup:
 
 
 class SegmentIndex:
-    """Holds the groups of all segments that may be read. Not thread-safe: the store locks it."""
+    """The groups of all segments that may be read. Not thread-safe: the store locks it."""
 
     def __init__(self, rows: Iterable[SegmentRow] = ()) -> None:
         self._rows: dict[str, SegmentRow] = {}

@@ -57,7 +57,7 @@ class PathIds:
 
 
 class LeafArrays:
-    """Keeps the path ids of sets of segments, and the sorted path names of projects. Thread-safe."""
+    """The path ids of sets of segments, and the sorted path names of projects. Thread-safe."""
 
     def __init__(self, tails: TailCache) -> None:
         self._tails = tails

@@ -19,7 +19,7 @@ from tracestore.store.files.segment_ids import UlidMaker
 
 
 class SegmentStore:
-    """Writes segments durably. Thread-safe: each write has names of its own."""
+    """A durable writer of segments. Thread-safe: each write has names of its own."""
 
     def __init__(
         self, files: SegmentFiles, fs: filesystem.FileSystem, ulids: UlidMaker, clock: Clock
@@ -116,7 +116,7 @@ class SegmentStore:
 
 
 class _Checked:
-    """Passes writes on and keeps the checksum of all bytes."""
+    """A sink that passes writes on and keeps the checksum of all bytes."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink

@@ -44,7 +44,7 @@ _ENCODING_CODES: Final = {name: code for code, name in ENCODINGS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Is one acknowledged request: the payload as received and what is needed to shred it again."""
+    """One acknowledged request: the payload as received, and what is needed to shred it again."""
 
     kind: str
     table: str
@@ -109,7 +109,7 @@ def encode_frame(frame: Frame, number: int, salt: int, offset: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class FrameHeader:
-    """Is the fixed part of a frame whose own checksum was right."""
+    """The fixed part of a frame, whose own checksum was right."""
 
     number: int
     received_ns: int

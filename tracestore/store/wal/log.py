@@ -17,7 +17,7 @@ from tracestore.store.wal.frames import Frame
 
 
 class Wal:
-    """Is the log's open file. Thread-safe.
+    """The log's open file. Thread-safe.
 
     Attributes:
         sequence: number of the file that frames go to.

@@ -16,7 +16,7 @@ _MARK: Final = frames.FRAME_MARK.to_bytes(4, "little")
 
 @dataclass(frozen=True, slots=True)
 class PlacedFrame:
-    """Is a frame and the half-open byte range [offset, end) it fills."""
+    """A frame and the half-open byte range [offset, end) that it fills."""
 
     offset: int
     end: int
@@ -26,7 +26,7 @@ class PlacedFrame:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Is a byte range [offset, end) that holds no valid frame, though valid frames follow or may follow."""
+    """A byte range [offset, end) without a valid frame, though valid frames follow or may follow."""
 
     path: str
     offset: int
@@ -36,7 +36,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class TornTail:
-    """Is the end of a file from `offset` on: bytes of a write that a crash cut short."""
+    """The end of a file from `offset` on: bytes of a write that a crash cut short."""
 
     path: str
     offset: int

@@ -27,7 +27,7 @@ from tracestore.variant import Report, Shredder
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Is the share of a request that goes to one project."""
+    """The part of a request that goes to one project."""
 
     project: str
     append: Callable[[Shredder], Report]

@@ -9,7 +9,7 @@ from tracestore import limits
 
 @dataclass(slots=True)
 class IngestReport:
-    """Reports one request.
+    """The result of one request.
 
     Attributes:
         rows: rows stored by this request.

@@ -67,7 +67,7 @@ def _line_count(piece: bytes) -> int:
 
 
 def _are_complete(table: str, piece: bytes) -> bool:
-    """Tells whether every line is a row that has ids and a time: nothing is to be filled in."""
+    """Returns whether every line is a row that has ids and a time: nothing is to be filled in."""
     times = tuple(name.encode() for name in _TIME_KEYS[table])
     ids = ((name.encode(),) for name in SEGMENT_TABLES[table].key_columns)
     found = row_keys(piece, (times, *ids))
