@@ -80,3 +80,11 @@ def test_parameters_are_given_to_what_is_explained(tmp_path: Path) -> None:
         ]
         [column] = store.sql(f"DESCRIBE {sql}", {"n": 1}).rows()
         assert (column["column_name"], column["column_type"]) == ("n", "BIGINT")
+
+
+def test_the_engines_sql_is_shown_without_folders(many: Store) -> None:
+    steps = many.sql("EXPLAIN ANALYZE SELECT attributes.tokens AS t FROM spans LIMIT 1").rows()
+    [sql] = [row["detail"] for row in steps if row["step"] == "engine sql"]
+    assert "read_parquet(['" in sql
+    assert ".parquet'" in sql
+    assert "/" not in sql

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -27,6 +28,16 @@ def explain(plan: Plan, engine_steps: Sequence[tuple[str, str]] = ()) -> pa.Tabl
             "detail": pa.array([detail for _, detail in rows], pa.string()),
         }
     )
+
+
+def shown_sql(plan: Plan, sql: str) -> str:
+    """Returns the engine's SQL of a plan as EXPLAIN shows it: files by their names, without their folders."""
+    for scan_plan in plan.scans.values():
+        for segment in scan_plan.segments:
+            for uri in (segment.uri, segment.tail_uri):
+                if uri is not None:
+                    sql = sql.replace(uri.replace("'", "''"), Path(uri).name)
+    return sql
 
 
 def _scan(plan: ScanPlan) -> list[tuple[str, str]]:

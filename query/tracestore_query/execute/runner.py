@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tracestore_query.answer.result import Notes, QueryStats, Result
 from tracestore_query.execute.execution import Execution
-from tracestore_query.execute.explain import explain
+from tracestore_query.execute.explain import explain, shown_sql
 from tracestore_query.execute.file_rows import FileRows
 from tracestore_query.execute.object_rebuild import Rebuilder
 from tracestore_query.execute.planned_query import PlannedQuery
@@ -86,6 +86,7 @@ def _explained(planned: PlannedQuery, execution: Execution, stats: QueryStats) -
             execution.cursor.execute(f"EXPLAIN ANALYZE {planned.sql}", planned.values or None)
             lines = execution.cursor.fetchall()
         profile = "\n".join(str(line[-1]) for line in lines)
+        engine_steps.append(("engine sql", shown_sql(planned.plan, planned.sql)))
         engine_steps.append(("profile", _FILES.sub("", profile)))
     table = explain(planned.plan, engine_steps)
     return _of_table(table, ["VARCHAR", "VARCHAR"], planned, stats, execution)
