@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from kernels import reference
+from kernels import reference_told as told
 from kernels.reference_otlp import any_value, attributes
 from tracestore.variant import conventions as table
 
@@ -25,11 +25,11 @@ _EVENT_ROLES = {
     "gen_ai.tool.message": ("input", "tool"),
     "gen_ai.choice": ("output", "assistant"),
 }
-_ERROR = 2
+_OK, _ERROR = 1, 2
 
 
 class RefusedError(ValueError):
-    """Numbered keys that make no array."""
+    """The fault of numbered keys that make no array."""
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ def _built(node: _Node, name: str, level: int, *, wrapped: bool) -> Any:
 
 @dataclass(slots=True)
 class _Claim:
-    """A value offered for a column, its precedence, and where it came from."""
+    """A value that tells a column, its precedence, and where it came from."""
 
     rank: int
     key: str
@@ -102,7 +102,7 @@ class _Claim:
 
 
 class Fields:
-    """The values that a span's attributes and events give its columns."""
+    """The columns of a span, from what its attributes and events tell."""
 
     def __init__(self, span: Any) -> None:
         self.row: dict[str, Any] = {}
@@ -110,9 +110,11 @@ class Fields:
         self._told: dict[tuple[str, str], tuple[int, Any]] = {}
         self._waiting: dict[str, list[_Claim]] = {column: [] for column in table.MOVED}
         self._numbered: dict[str, list[tuple[str, Any]]] = {}
-        self._prefixed: list[tuple[str, Any]] = []
+        self._prefixed: list[tuple[str, Any, tuple[str, ...]]] = []
         self._messages: dict[str, list[Any]] = {"input": [], "output": []}
         self._exception: dict[str, Any] | None = None
+        self._evaluations: list[tuple[str, Any]] = []
+        self._start_ns = span.start_time_unix_nano
         self.attributes: dict[str, Any] = {}
         for pair in span.attributes:
             if not self._note(pair.key, any_value(pair.value), copied=False):
@@ -139,34 +141,62 @@ class Fields:
                     if not copied:
                         self._numbered.setdefault(prefix, []).append((key, value))
                     return not copied
-        for prefix in table.METADATA_PREFIXES:
+        for prefix, flags in table.METADATA_PREFIXES.items():
             if key.startswith(prefix) and key != prefix:
-                self._prefixed.append((key.removeprefix(prefix), value))
+                self._prefixed.append((key.removeprefix(prefix), value, flags))
                 break
         return False
 
     def _note_told(self, key: str, value: Any) -> None:
+        if key in table.OBJECTS:
+            self._members(key, value)
         for group, slots in (
             ("parsed", table.PARSED),
             ("usage", table.USAGE),
             ("aggregated", table.AGGREGATED),
             ("metrics", table.METRICS),
             ("metadata", table.METADATA),
-            ("error", {"type": table.ERROR_TYPE}),
+            ("error", {"type": table.ERROR_TYPE, "message": table.ERROR_MESSAGE}),
             ("evaluation", {name: (name,) for name in table.EVALUATION}),
         ):
             for slot, names in slots.items():
                 if key in names:
-                    milliseconds = key in table.MILLISECONDS and isinstance(value, int | float)
-                    if milliseconds and not isinstance(value, bool):
-                        value = value / 1000.0
-                    is_json = key in table.JSON_TEXT
-                    self._tell((group, slot), names.index(key), (value, is_json))
+                    usable = told.usable(group, slot, key, value)
+                    if usable is not None:
+                        self._tell((group, slot), names.index(key), (key, usable[0]))
         if key in table.TYPES and isinstance(value, str):
             word = _type_in_json(value) if key in table.TYPE_IN_JSON else value
             meant = table.TYPES[key].get(word)
             if meant is not None:
                 self._tell(("type", ""), list(table.TYPES).index(key), meant)
+
+    def _members(self, key: str, value: Any) -> None:
+        kind = table.OBJECTS[key]
+        rank = 40 + list(table.OBJECTS).index(key)
+        if isinstance(value, str):
+            value = told.parsed(value)[0] if value.lstrip(told.SPACE)[:1] == "{" else None
+            text = True
+        else:
+            text = False
+        if not isinstance(value, dict):
+            return
+        for path, member in told.flat(value, 1):
+            for slot, paths in table.MEMBERS[kind].items():
+                if path not in paths:
+                    continue
+                group = (
+                    "usage"
+                    if slot in table.USAGE
+                    else "error"
+                    if (kind, slot) == ("error", "message")
+                    else "metadata"
+                )
+                # JSON's own numbers and words name no model.
+                if text and group != "usage" and not isinstance(member, str):
+                    continue
+                usable = told.usable(group, slot, path, member)
+                if usable is not None:
+                    self._tell((group, slot), rank, (key, usable[0]))
 
     def _tell(self, slot: tuple[str, str], rank: int, value: Any) -> None:
         if slot not in self._told or self._told[slot][0] >= rank:
@@ -174,14 +204,25 @@ class Fields:
 
     def _event(self, event: Any) -> None:
         named = attributes(event.attributes)
+        if event.name in table.FIRST_TOKEN_EVENTS and event.time_unix_nano < 2**63:
+            slot = ("metrics", "time_to_first_token")
+            rank = len(table.METRICS[slot[1]]) + table.FIRST_TOKEN_EVENTS.index(event.name)
+            if slot not in self._told or self._told[slot][0] > rank:
+                self._told[slot] = (rank, (event.name, told.Time(event.time_unix_nano)))
         if event.name == "exception":
             self._exception = named
         elif event.name in _EVENT_ROLES:
             column, role = _EVENT_ROLES[event.name]
             self._messages[column].append({"role": role, **named})
         elif event.name.startswith("gen_ai."):
+            slots = [("evaluation", name) for name in table.EVALUATION]
+            own = {slot: self._told.pop(slot) for slot in slots if slot in self._told}
             for pair in event.attributes:
                 self._note(pair.key, any_value(pair.value), copied=True)
+            found = [self._told.pop(slot, None) for slot in slots]
+            if found[0] is not None and found[1] is not None:
+                self._evaluations.append((found[0][1][1], found[1][1][1]))
+            self._told.update(own)
 
     # --- settling ---
 
@@ -199,20 +240,7 @@ class Fields:
                 if prefix + "*" in names:
                     rank = names.index(prefix + "*")
                     self._waiting[column].append(_Claim(rank, prefix + "*", array, form=form))
-        won = set()
-        for column, claims in self._waiting.items():
-            if not claims:
-                continue
-            best = min(claims, key=lambda claim: (claim.copied, claim.rank))
-            best = [
-                each for each in claims if (each.copied, each.rank) == (best.copied, best.rank)
-            ][-1]
-            won.add(best.key)
-            for claim in claims:
-                same = not claim.copied and claim.rank == best.rank
-                if not claim.copied and not claim.key.endswith(".*") and (best.copied or not same):
-                    self.attributes[claim.key] = claim.value
-            self._move(column, best)
+        won = {self._choose(column, claims) for column, claims in self._waiting.items() if claims}
         for prefix, array in arrays:
             if prefix + "*" in won:
                 continue
@@ -223,12 +251,27 @@ class Fields:
             form = "wrapped" if prefix.startswith(table.WRAPPED_ROOTS) else "numbered"
             self.moved[prefix + "*"] = ["attributes", form]
 
+    def _choose(self, column: str, claims: list[_Claim]) -> str | None:
+        """Moves the winner; returns its name, None where messages of events are more than it."""
+        # An attribute that comes again replaces itself.
+        last = {(claim.copied, claim.rank): claim for claim in claims}.values()
+        best = min(last, key=lambda claim: (_is_empty(claim), claim.copied, claim.rank))
+        loses = _is_empty(best) and bool(self._messages.get(column))
+        for claim in last:
+            stays = (claim is not best or loses) and not claim.copied
+            if stays and not claim.key.endswith(".*"):
+                self.attributes[claim.key] = claim.value
+        if loses:
+            return None
+        self._move(column, best)
+        return best.key
+
     def _move(self, column: str, best: _Claim) -> None:
         value, form = best.value, best.form
         if isinstance(value, str) and form == "value":
             begins = value.lstrip(" \t\n\r")[:1] in {"{", "["}
             if begins or best.key in table.JSON_TEXT:
-                parsed, is_json = _parsed(value)
+                parsed, is_json = told.parsed(value)
                 if is_json:
                     value, form = parsed, "json"
         self.row[column] = value
@@ -257,13 +300,24 @@ class Fields:
         own = metrics.get("aggregated")
         aggregated: dict[str, Any] = {}
         target = aggregated if aggregating else metrics
-        for slot in table.USAGE:
-            self._number("usage", slot, target)
+        usage = {
+            slot: self._told["usage", slot][1][1]
+            for slot in table.USAGE
+            if ("usage", slot) in self._told
+        }
+        for slot, value in told.settled(usage).items():
+            target.setdefault(slot, value)
         for slot in table.AGGREGATED:
-            self._number("aggregated", slot, aggregated)
+            if ("aggregated", slot) in self._told:
+                aggregated.setdefault(slot, self._told["aggregated", slot][1][1])
         for slot in table.METRICS:
-            self._number("metrics", slot, metrics)
-        self._total(target)
+            if ("metrics", slot) in self._told:
+                value = self._told["metrics", slot][1][1]
+                if isinstance(value, told.Time):
+                    if not 0 < self._start_ns <= value.ns:
+                        continue
+                    value = (value.ns - self._start_ns) / 1e9
+                metrics.setdefault(slot, value)
         if aggregated and own is None:
             metrics["aggregated"] = aggregated
         if metrics:
@@ -273,9 +327,14 @@ class Fields:
         metadata = self._object("metadata")
         for slot in table.METADATA:
             if ("metadata", slot) in self._told:
-                _scalar(metadata, slot, self._told["metadata", slot][1][0])
-        for name, value in self._prefixed:
-            _scalar(metadata, name, value)
+                metadata.setdefault(slot, self._told["metadata", slot][1][1])
+        for name, value, flags in self._prefixed:
+            begins = isinstance(value, str) and value.lstrip(told.SPACE)[:1] in {"{", "["}
+            if isinstance(value, str) and value and ("json" in flags or (flags and begins)):
+                parsed, is_json = told.parsed(value)
+                metadata.setdefault(name, parsed if is_json else value)
+            else:
+                _scalar(metadata, name, value)
         if metadata:
             self.row["metadata"] = metadata
 
@@ -283,9 +342,9 @@ class Fields:
         scores = self._object("scores")
         named, scored = (self._told.get(("evaluation", each)) for each in table.EVALUATION)
         if named is not None and scored is not None:
-            name = named[1][0]
-            if isinstance(name, str) and name:
-                _number_into(scores, name, scored[1][0])
+            scores.setdefault(named[1][1], scored[1][1])
+        for name, score in self._evaluations:
+            scores.setdefault(name, score)
         if scores:
             self.row["scores"] = scores
 
@@ -297,52 +356,64 @@ class Fields:
     def _parsed_column(self, column: str) -> None:
         if ("parsed", column) not in self._told:
             return
-        value, always = self._told["parsed", column][1]
+        key, value = self._told["parsed", column][1]
         is_open = column in {"tags", "error"}
         if isinstance(value, str):
-            first = value.lstrip(" \t\n\r")[:1]
-            if first == "{" or (is_open and (first == "[" or always)):
-                parsed, is_json = _parsed(value)
+            if key in table.COMMAS:
+                words = [word.strip(" ") for word in value.split(",")]
+                self.row[column] = [word for word in words if word]
+                return
+            first = value.lstrip(told.SPACE)[:1]
+            if first == "{" or (is_open and (first == "[" or key in table.JSON_TEXT)):
+                parsed, is_json = told.parsed(value)
                 if is_json and (parsed != {} or is_open):
                     self.row[column] = parsed
                     return
             if is_open:
                 self.row[column] = value
-        elif value is not None and (is_open or (isinstance(value, dict) and value)):
+        else:
             self.row[column] = value
-
-    def _number(self, group: str, slot: str, target: dict[str, Any]) -> None:
-        if (group, slot) in self._told:
-            _number_into(target, slot, self._told[group, slot][1][0])
-
-    def _total(self, target: dict[str, Any]) -> None:
-        if ("usage", "tokens") in self._told:
-            return
-        parts = [
-            self._told["usage", slot][1][0]
-            for slot in ("prompt_tokens", "completion_tokens")
-            if ("usage", slot) in self._told
-        ]
-        counts = [
-            part
-            for part in parts
-            if isinstance(part, int) and not isinstance(part, bool) and 0 <= part < 2**60
-        ]
-        if counts:
-            target.setdefault("tokens", sum(counts))
 
     def _error(self, span: Any) -> None:
         error: dict[str, Any] = {}
+        failed = span.status.code == _ERROR
+        if span.status.code == _OK:
+            return
         found = self._exception or {}
-        told = self._told.get(("error", "type"))
+        said = {
+            slot: self._told["error", slot][1]
+            for slot in ("type", "message")
+            if ("error", slot) in self._told
+            and (failed or self._told["error", slot][1][0] not in table.FAILED)
+        }
         _scalar(error, "type", found.get("exception.type"))
         _scalar(error, "message", found.get("exception.message"))
-        if told is not None:
-            _scalar(error, "type", told[1][0])
-        if span.status.code == _ERROR:
+        http = None
+        if "type" in said:
+            key, value = said["type"]
+            if key in table.HTTP_STATUS:
+                http = str(value) if isinstance(value, str | int) else None
+                if isinstance(value, bool):
+                    http = None
+                value = http
+            if value is not None:
+                error.setdefault("type", value)
+        if failed:
             _scalar(error, "message", span.status.message)
+        if "message" in said:
+            error.setdefault("message", said["message"][1])
+        if http is not None:
+            error.setdefault("message", f"HTTP {http}")
         if error:
             self.row["error"] = error
+
+
+def _is_empty(claim: _Claim) -> bool:
+    """Tells whether a payload holds nothing."""
+    value = claim.value
+    if isinstance(value, str):
+        return value.strip(told.SPACE) in {"", "null", '""', "[]", "{}"}
+    return value is None or (isinstance(value, list | dict | bytes) and len(value) == 0)
 
 
 def _type_in_json(text: str) -> Any:
@@ -351,18 +422,6 @@ def _type_in_json(text: str) -> Any:
     except ValueError:
         return None
     return value.get("type") if isinstance(value, dict) else None
-
-
-def _parsed(text: str) -> tuple[Any, bool]:
-    try:
-        return reference.parse(text), True
-    except reference.BadValueError:
-        return None, False
-
-
-def _number_into(target: dict[str, Any], name: str, value: Any) -> None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        target.setdefault(name, value)
 
 
 def _scalar(target: dict[str, Any], name: str, value: Any) -> None:

@@ -215,8 +215,11 @@ def _shared(group: Any, scoped: Any, project: str, experiment: str | None) -> di
         named = [pair.value.string_value for pair in group.resource.attributes if pair.key == key]
         return next((value for value in reversed(named) if value), None)
 
+    openinference = text("openinference.project.name")
+    if openinference == "default":
+        openinference = None
     return {
-        "project": text("tracestore.project") or project,
+        "project": text("tracestore.project") or openinference or project,
         "experiment": text("tracestore.experiment") or experiment,
         "service": text("service.name"),
         "scope_name": _optional(scoped.scope.name),

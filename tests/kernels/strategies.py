@@ -133,8 +133,9 @@ def _resource_and_scope(draw: st.DrawFn, group: Any, scoped: Any) -> None:
         service = draw(otlp_values)
         group.resource.attributes.add(key="service.name").value.CopyFrom(any_value(service))
     if draw(st.integers(0, 3)) == 0:
-        routed = any_value(draw(st.sampled_from(["", "one", "two", 3])))
-        group.resource.attributes.add(key="tracestore.project").value.CopyFrom(routed)
+        routed = any_value(draw(st.sampled_from(["", "one", "two", "default", 3])))
+        name = draw(st.sampled_from(["tracestore.project", "openinference.project.name"]))
+        group.resource.attributes.add(key=name).value.CopyFrom(routed)
     if draw(st.booleans()):
         scoped.scope.name = draw(otlp_strings)
         scoped.scope.version = draw(otlp_strings)

@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from data import payloads, shared
 from kernels import check, reference, reference_otlp
 from kernels.reference_conventions import Fields
+from kernels.span_rows import request_of, row, shred, spans_of
 from tracestore.errors import PayloadError
 from tracestore.variant import Shredder, input_key, restore_attributes, unshred, unshred_values
 from tracestore.variant import conventions as table
@@ -24,51 +25,6 @@ FIELDS = (
     "attributes",
 )
 FORMS = ("value", "json")
-
-
-def request_of(
-    pairs: list[tuple[str, Any]],
-    events: list[tuple[str, dict[str, Any]]] = [],  # noqa: B006 - read only
-    status: tuple[int, str] = (0, ""),
-) -> ExportTraceServiceRequest:
-    request = ExportTraceServiceRequest()
-    span = request.resource_spans.add().scope_spans.add().spans.add()
-    span.trace_id, span.span_id, span.name = b"t" * 16, b"s" * 8, "work"
-    span.start_time_unix_nano, span.end_time_unix_nano = 1, 2
-    span.status.code, span.status.message = status
-    for key, value in pairs:
-        span.attributes.append(payloads.key_values({key: value})[0])
-    for name, attributes in events:
-        event = span.events.add(name=name)
-        event.attributes.extend(payloads.key_values(attributes))
-    return request
-
-
-def shred(request: Any, **options: Any) -> Any:
-    shredder = Shredder("spans", conventions=True, **options)
-    report = shredder.append_otlp(request.SerializeToString())
-    assert report.rejected == []
-    return shredder.finish()
-
-
-def row(
-    attributes: dict[str, Any],
-    events: list[tuple[str, dict[str, Any]]] = [],  # noqa: B006 - read only
-    status: tuple[int, str] = (0, ""),
-) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(
-        unshred(shred(request_of(list(attributes.items()), events, status)))
-    )
-    return found
-
-
-def spans_of(request: Any) -> list[Any]:
-    return [
-        span
-        for resource in request.resource_spans
-        for scope in resource.scope_spans
-        for span in scope.spans
-    ]
 
 
 def as_json(value: Any) -> Any:
@@ -456,6 +412,8 @@ NAMES = sorted(
         *table.TYPES,
         *table.EVALUATION,
         *table.ERROR_TYPE,
+        *table.ERROR_MESSAGE,
+        *table.OBJECTS,
         *(f"{prefix}rest" for prefix in table.METADATA_PREFIXES),
         *("a", "gen_ai.", "llm.tools", "llm.input_messages", "gen_ai.prompt.x"),
     }
@@ -478,6 +436,28 @@ VALUES = st.one_of(
         ['{"aggregated":1}', '{"model":"m","tokens":2}', '"q"', '{"type":"tool"}', "{"]
     ),
     st.sampled_from(WORDS),
+    st.sampled_from(
+        [
+            "120",
+            " 3.0 ",
+            "1e3",
+            "n/a",
+            '"7"',
+            "null",
+            '""',
+            "openai.chat",
+            "2026-01-01T00:00:00Z",
+            "a, b,",
+        ]
+    ),
+    st.sampled_from(
+        [
+            '{"input": 5, "output": 5, "total": 30, "input_cache_read": 16, "output_reasoning": 4}',
+            '{"prompt_tokens": 21, "prompt_tokens_details": {"cached_tokens": "16"}, "total": 1.5}',
+            '{"total_cost": 0.5, "model": "m", "ls_provider": "x.chat", "message": "no", "input": 0.1}',
+        ]
+    ),
+    st.sampled_from([{"input": 3, "a": {"b": 1}}, {"input_tokens_details": {"cached_tokens": 2}}]),
     st.integers(-5, 2**62),
     st.floats(),
     st.booleans(),
@@ -503,7 +483,10 @@ PAIRS = st.lists(st.tuples(st.one_of(st.sampled_from(NAMES), numbered_names()), 
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["exception", "gen_ai.user.message", "gen_ai.choice", "gen_ai.content.prompt", "other"]
+            [
+                *("exception", "gen_ai.user.message", "gen_ai.choice", "gen_ai.content.prompt"),
+                *("other", "gen_ai.evaluation.result", "ai.stream.firstChunk"),
+            ]
         ),
         st.dictionaries(
             st.sampled_from(
@@ -515,6 +498,7 @@ EVENTS = st.lists(
                     "gen_ai.prompt",
                     "gen_ai.input.messages",
                     "gen_ai.request.model",
+                    *table.EVALUATION,
                 ]
             ),
             VALUES,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data import payloads
 from kernels import check, observed, reference, reference_otlp, strategies
-from tracestore.variant import Shredder, unshred
+from tracestore.variant import Shredder, otlp_projects, unshred
 
 SIGNALS = pytest.mark.parametrize("signal", ["traces", "logs"])
 OPTIONS = pytest.mark.parametrize(
@@ -84,6 +84,26 @@ def test_attributes_come_back_as_one_object(signal: str) -> None:
         if number not in kept
     ]
     assert lines == [reference.canon(value) for value in wanted]
+
+
+@SIGNALS
+@pytest.mark.parametrize(
+    ("named", "wanted"),
+    [
+        ({"openinference.project.name": "shop"}, "shop"),
+        ({"openinference.project.name": "default"}, "given"),
+        ({"tracestore.project": "ours", "openinference.project.name": "shop"}, "ours"),
+    ],
+)
+def test_a_project_of_openinference(signal: str, named: dict[str, str], wanted: str) -> None:
+    request = payloads.request(signal, 8, rows=3)
+    group = (request.resource_spans if signal == "traces" else request.resource_logs)[0]
+    group.resource.attributes.extend(payloads.key_values(named))
+    body = request.SerializeToString()
+    shredder = Shredder(table=table_name(signal))
+    shredder.append_otlp(body, signal=signal, project="given")
+    assert set(shredder.finish().column("project").to_pylist()) == {wanted}
+    assert otlp_projects(body, signal=signal, default="given") == [wanted]
 
 
 @SIGNALS

@@ -4,7 +4,7 @@ tracestore.variant.conventions is the table. A *slot* is one thing that a span m
 that tell it the one of lowest rank wins. Lookups make no copy: a first byte that no attribute begins with ends one.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from tracestore._native.buffer cimport Buffer, same_bytes
 from tracestore._native.hashing cimport hash_bytes
@@ -34,6 +34,7 @@ cdef enum SlotKind:
     SLOT_EVALUATION_NAME
     SLOT_EVALUATION_SCORE
     SLOT_ERROR_TYPE
+    SLOT_ERROR_MESSAGE
     SLOT_KINDS
 
 cdef enum RuleFlag:
@@ -46,6 +47,37 @@ cdef enum RuleFlag:
     RULE_AGGREGATING = 8
     # The text is always JSON: a quoted string, a number and a word of it are parsed as well.
     RULE_JSON = 16
+    # Text that is a JSON object or array is parsed.
+    RULE_OPEN_JSON = 32
+    # Words with commas between them.
+    RULE_COMMAS = 64
+    # The number is of milliseconds where it is an integer.
+    RULE_WHOLE_MILLISECONDS = 128
+    # The text is a time: how long after the span's start.
+    RULE_TIME = 256
+    # Says something of spans that failed only; a status of HTTP is also the message.
+    RULE_FAILED = 512
+    RULE_HTTP_STATUS = 1024
+
+
+cdef enum ValueForm:
+    # What a candidate's value is: an AnyValue message, text, a number, or nanoseconds since 1970.
+    VALUE_ANY = 0
+    VALUE_TEXT
+    VALUE_I64
+    VALUE_F64
+    VALUE_TIME
+
+
+cdef enum UsagePart:
+    # Counts that depend on each other.
+    PART_PROMPT = 0
+    PART_COMPLETION
+    PART_TOTAL
+    PART_CACHED
+    PART_CREATED
+    PART_REASONING
+    PARTS
 
 
 cdef struct Rule:
@@ -56,9 +88,13 @@ cdef struct Rule:
     # What a word means.
     uint32_t word_start
     uint32_t word_size
+    # NO_SLOT for a word, and for an attribute whose members alone say something.
     uint8_t slot
     uint8_t rank
-    uint8_t flags
+    # What the members of an object are called, 0 for nothing; and the rank of what they say.
+    uint8_t members
+    uint8_t member_rank
+    uint16_t flags
 
 
 cdef struct Prefix:
@@ -67,7 +103,7 @@ cdef struct Prefix:
     # Of numbered keys: the slot they compete for, NO_SLOT where they stay. Of others: the node they are copied below.
     uint8_t slot
     uint8_t rank
-    uint8_t flags
+    uint16_t flags
     bint numbered
     uint32_t node
 
@@ -78,6 +114,10 @@ cdef struct Slot:
     # The key below the node, empty for the node itself.
     uint32_t name_start
     uint32_t name_size
+    # A count of tokens: an integer that is not negative.
+    bint is_count
+    # The name of a provider: without the kind of call behind a dot.
+    bint is_provider
 
 
 cdef struct Wrapper:
@@ -97,6 +137,8 @@ cdef struct Table:
     uint32_t slot_count
     # A bit for each slot of a kind.
     uint64_t of_kind[SLOT_KINDS]
+    # The slots of the parts of usage.
+    uint8_t parts[PARTS]
     Prefix prefixes[MAX_PREFIXES]
     uint32_t prefix_count
     Wrapper wrappers[MAX_PREFIXES]
@@ -113,9 +155,14 @@ cdef struct Candidate:
     Wire value
     uint8_t slot
     uint8_t rank
-    uint8_t flags
+    uint16_t flags
     # 0 for none, else 1 + its number.
     uint8_t prefix
+    uint8_t form
+    # A payload without content: it loses to one that has some.
+    bint empty
+    # An integer, or the bits of a double.
+    uint64_t word
     # From an event, which keeps it.
     bint copied
     # Place among those noted; for an array, its keys and its JSON in `texts`.
@@ -137,6 +184,8 @@ cdef struct SpanFields:
     Buffer numbered
     # Attributes to copy below `metadata` under the rest of their name.
     Buffer prefixed
+    # Pairs of candidates: the name and the score of an evaluation.
+    Buffer evaluations
     # JSON made here. `inputs` and `outputs` hold messages of events, comma first.
     Buffer texts
     Buffer inputs
@@ -148,6 +197,7 @@ cdef struct SpanFields:
     Wire error_type
     Wire error_message
     bint failed
+    uint64_t start_ns
 
 
 cdef inline bint is_told(const SpanFields* f, uint32_t slot) noexcept nogil:

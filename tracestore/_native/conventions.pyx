@@ -20,7 +20,29 @@ KINDS = {
     "evaluation name": SLOT_EVALUATION_NAME,
     "evaluation score": SLOT_EVALUATION_SCORE,
     "error type": SLOT_ERROR_TYPE,
+    "error message": SLOT_ERROR_MESSAGE,
 }
+
+FLAGS = {
+    "milliseconds": RULE_MILLISECONDS,
+    "json": RULE_JSON,
+    "open json": RULE_OPEN_JSON,
+    "commas": RULE_COMMAS,
+    "whole milliseconds": RULE_WHOLE_MILLISECONDS,
+    "time": RULE_TIME,
+    "failed": RULE_FAILED,
+    "http status": RULE_HTTP_STATUS,
+}
+
+# Counts that depend on each other, in the order of UsagePart.
+PART_NAMES = (
+    "prompt_tokens",
+    "completion_tokens",
+    "tokens",
+    "prompt_cached_tokens",
+    "prompt_cache_creation_tokens",
+    "completion_reasoning_tokens",
+)
 
 
 cdef int find_prefix(const Table* t, const uint8_t* p, size_t size) noexcept nogil:
@@ -36,7 +58,7 @@ cdef int find_prefix(const Table* t, const uint8_t* p, size_t size) noexcept nog
 
 
 cdef class Conventions:
-    """Is the table of conventions as kernels read it.
+    """The table of conventions as kernels read it.
 
     Args:
         aggregating: types of spans that repeat what spans below them report.
@@ -49,7 +71,8 @@ cdef class Conventions:
     def __cinit__(self, aggregating, wrappers):
         memset(&self.table, 0, sizeof(Table))
         self.table.seed = int.from_bytes(os.urandom(8), "little")
-        self.make_room(1024)
+        memset(self.table.parts, NO_SLOT, sizeof(self.table.parts))
+        self.make_room(4096)
         self.next_slot = NO_SLOT
         for name, word in wrappers.items():
             if self.table.wrapper_count == <uint32_t>MAX_PREFIXES:
@@ -68,7 +91,7 @@ cdef class Conventions:
         buffer_free(&self.table.text)
 
     def add_slot(self, kind, node, name):
-        """Adds a slot; attributes that are added next tell it."""
+        """Adds a slot and returns its number; attributes that are added next tell it."""
         if self.table.slot_count == <uint32_t>MAX_SLOTS:
             raise ValueError(f"cannot add {name!r}: there are {<int>MAX_SLOTS} slots already")
         cdef Slot* slot = &self.table.slots[self.table.slot_count]
@@ -76,13 +99,48 @@ cdef class Conventions:
         slot.node = node
         slot.name_start, slot.name_size = self.keep(name)
         self.table.of_kind[<int>slot.kind] |= <uint64_t>1 << self.table.slot_count
+        slot.is_count = kind in ("usage", "aggregated") and name.endswith("tokens")
+        slot.is_provider = kind == "scalar" and name == "provider"
+        if kind == "usage" and name in PART_NAMES:
+            self.table.parts[<int>PART_NAMES.index(name)] = <uint8_t>self.table.slot_count
         self.next_slot = <uint8_t>self.table.slot_count
         self.table.slot_count += 1
+        return self.next_slot
 
-    def add_attribute(self, name, rank, milliseconds=False, json=False):
-        """Adds an attribute that tells the slot added last: a number of milliseconds, or text that is always JSON."""
-        flags = (<int>RULE_MILLISECONDS if milliseconds else 0) | (<int>RULE_JSON if json else 0)
-        self.add_rule(name, rank, flags, "")
+    def add_attribute(self, name, rank, flags=()):
+        """Adds an attribute that tells the slot added last, with the names of its FLAGS."""
+        self.add_rule(name, rank, sum(FLAGS[flag] for flag in flags), "")
+
+    def add_members(self, name, members, rank):
+        """Lets the members of an object say something; the attribute may be there already.
+
+        Args:
+            name: of the attribute.
+            members: a number: what its members are called, see `add_member`.
+            rank: of what they say.
+        """
+        cdef bytes data = name.encode()
+        cdef Rule* rule = <Rule*>find_rule(&self.table, <const uint8_t*><const char*>data, len(data))
+        if rule == NULL:
+            self.next_slot = NO_SLOT
+            self.add_rule(name, 0, 0, "")
+            rule = &self.table.rules[self.table.rule_count - 1]
+        rule.members = members
+        rule.member_rank = rank
+
+    def add_member(self, members, path, slot, flags=()):
+        """Adds a member, by its path, that tells a slot given by number."""
+        self.next_slot = slot
+        self.add_rule(f"\0{chr(members)}{path}", 0, sum(FLAGS[flag] for flag in flags), "")
+
+    def add_provider_suffix(self, word):
+        """Adds a word that is cut, with the dot before it, from names of providers."""
+        self.next_slot = NO_SLOT
+        self.add_rule(f"\1{word}", 0, 0, "")
+
+    def add_event(self, name, rank):
+        """Adds an event whose time tells the slot added last."""
+        self.add_rule(f"\2{name}", rank, <int>RULE_TIME, "")
 
     def add_type(self, name, rank, words, in_json=False):
         """Adds an attribute whose words say what a span is."""
@@ -100,9 +158,10 @@ cdef class Conventions:
         added.rank = rank
         added.flags = RULE_WRAPPED if wrapped else 0
 
-    def add_prefix(self, prefix, node):
+    def add_prefix(self, prefix, node, flags=()):
         """Adds the beginning of attributes that are copied below a node under the rest of their names."""
         self.new_prefix(prefix, node)
+        self.table.prefixes[self.table.prefix_count - 1].flags = sum(FLAGS[flag] for flag in flags)
 
     cdef object keep(self, text):
         cdef bytes data = text.encode()
@@ -146,7 +205,9 @@ cdef class Conventions:
         while t.places[at]:
             at = (at + 1) & t.mask
         t.places[at] = t.rule_count
-        t.attribute_firsts[data[0]] = 1
+        # Below it are members, suffixes and events: no attribute's name finds them.
+        if data[0] > 2:
+            t.attribute_firsts[data[0]] = 1
         return 0
 
     cdef int make_room(self, uint32_t size) except -1:

@@ -257,9 +257,12 @@ cdef int find_routes(Request* r, Wire resource, Text* project, Text* experiment,
     cdef Wire message, key, value
     cdef AnyValue any
     cdef Text* target
+    cdef Text other
+    cdef const uint8_t* own = project.p
     cdef uint32_t field
     cdef size_t size
     cdef int type, status
+    other.p = NULL
     while resource.p < resource.end:
         status = wire_tag(&resource, &field, &type, &r.v.error)
         if status != TS_OK:
@@ -281,6 +284,8 @@ cdef int find_routes(Request* r, Wire resource, Text* project, Text* experiment,
             target = project
         elif size == 21 and memcmp(key.p, b"tracestore.experiment", 21) == 0:
             target = experiment
+        elif size == 26 and memcmp(key.p, b"openinference.project.name", 26) == 0:
+            target = &other
         else:
             continue
         status = read_any(&r.v, value, &any)
@@ -292,6 +297,9 @@ cdef int find_routes(Request* r, Wire resource, Text* project, Text* experiment,
         if utf8_first_bad(any.bytes.p, any.bytes.end) == any.bytes.end:
             target.p = any.bytes.p
             target.size = size_of(&any.bytes)
+    # Our own name goes before the other, whose `default` is what its SDK says where nobody named a project.
+    if other.p != NULL and project.p == own and not (other.size == 7 and memcmp(other.p, b"default", 7) == 0):
+        project[0] = other
     return TS_OK
 
 

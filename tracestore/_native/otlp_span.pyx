@@ -31,7 +31,7 @@ from tracestore._native.protobuf cimport (
     wire_tag,
     wire_varint,
 )
-from tracestore._native.span_columns cimport fields_push
+from tracestore._native.span_columns cimport SpanEnd, fields_push
 from tracestore._native.span_fields cimport fields_begin, fields_settle, note_attribute, note_event
 from tracestore._native.status cimport TS_OK
 from tracestore._native.tables cimport (
@@ -57,6 +57,7 @@ cdef const char** STATUS_NAMES = [b"UNSET", b"OK", b"ERROR"]
 
 
 cdef enum:
+    STATUS_OK = 1
     STATUS_ERROR = 2
 
 
@@ -220,6 +221,7 @@ cdef int read_span(Request* r, Wire w) noexcept nogil:
     cdef State* s = r.v.s
     cdef Wire whole = w
     cdef Span span
+    cdef SpanEnd end
     cdef uint32_t before = NONE
     cdef uint32_t field
     cdef int type
@@ -241,7 +243,11 @@ cdef int read_span(Request* r, Wire w) noexcept nogil:
     if status == TS_OK:
         status = push_span(r, &span)
     if status == TS_OK and r.fields.table != NULL:
-        status = fields_push(r, span.status_code == STATUS_ERROR, &span.status_message)
+        end.start_ns = span.start_ns
+        end.failed = span.status_code == STATUS_ERROR
+        end.succeeded = span.status_code == STATUS_OK
+        end.message = span.status_message
+        status = fields_push(r, &end)
     if status != TS_OK:
         if span.events != NONE:
             list_cut(&s.leaves[span.events], span.events_mark)

@@ -1,6 +1,6 @@
 """The columns of a span, filled from what its attributes and events told; and the note of what moved."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from tracestore._native.conventions cimport Candidate, SpanFields
 from tracestore._native.otlp_request cimport Request
@@ -12,5 +12,13 @@ cdef int note_moved(
 ) noexcept nogil
 cdef const char* form_of_numbered(const Candidate* c) noexcept nogil
 
-# Fills the columns; `failed` and the message are the span's status.
-cdef int fields_push(Request* r, bint failed, const Wire* status_message) noexcept nogil
+
+cdef struct SpanEnd:
+    # What a span's own fields say once it is read: its start, 0 where it has none, and its status.
+    uint64_t start_ns
+    bint failed
+    bint succeeded
+    Wire message
+
+# Fills the columns.
+cdef int fields_push(Request* r, const SpanEnd* end) noexcept nogil

@@ -23,11 +23,22 @@ from tracestore._native.builder cimport (
     push_i64,
 )
 from tracestore._native.conventions cimport (
+    NO_SLOT,
+    PART_CACHED,
+    PART_COMPLETION,
+    PART_CREATED,
+    PART_PROMPT,
+    PART_REASONING,
+    PART_TOTAL,
     RULE_AGGREGATING,
+    RULE_COMMAS,
+    RULE_FAILED,
+    RULE_HTTP_STATUS,
     RULE_JSON,
-    RULE_MILLISECONDS,
+    RULE_OPEN_JSON,
     RULE_WRAPPED,
     SLOT_AGGREGATED,
+    SLOT_ERROR_MESSAGE,
     SLOT_ERROR_TYPE,
     SLOT_EVALUATION_NAME,
     SLOT_EVALUATION_SCORE,
@@ -37,17 +48,23 @@ from tracestore._native.conventions cimport (
     SLOT_SCALAR,
     SLOT_TYPE,
     SLOT_USAGE,
+    VALUE_I64,
+    VALUE_TEXT,
+    VALUE_TIME,
     Candidate,
     Prefix,
     Slot,
+    SlotKind,
     SpanFields,
     Table,
+    is_told,
     only,
     ts_ctz64,
 )
 from tracestore._native.input_key cimport hash_json_value
 from tracestore._native.json_reader cimport JsonCursor, Text, json_space
 from tracestore._native.json_shredder cimport shred_value
+from tracestore._native.number cimport write_i64
 from tracestore._native.otlp_request cimport Request, size_of
 from tracestore._native.otlp_value cimport (
     ANY_DOUBLE,
@@ -75,8 +92,7 @@ from tracestore._native.tables cimport (
     SPAN_NODE_TAGS,
     SPAN_TYPE,
 )
-from tracestore._native.text cimport utf8_first_bad, write_json_escapes
-from tracestore._native.text cimport utf8_first_bad, write_json_escapes
+from tracestore._native.text cimport utf8_first_bad, write_json_escapes, write_json_string
 
 # --- what moved ------------------------------------------------------------------------------------
 
@@ -258,6 +274,36 @@ cdef int push_events(Request* r, uint32_t node, Buffer* messages) noexcept nogil
     return push_json_text(r, node, messages.data, messages.size)
 
 
+cdef int push_words(Request* r, uint32_t node, const Text* text) noexcept nogil:
+    # Words with commas between them, as a list.
+    cdef Buffer* out = &r.v.json
+    cdef const uint8_t* p = text.p
+    cdef const uint8_t* end = text.p + text.size
+    cdef const uint8_t* word_end
+    cdef const uint8_t* stop
+    out.size = 0
+    if buffer_u8(out, c'[') != 0:
+        return TS_NO_MEMORY
+    while p < end:
+        stop = p
+        while stop < end and stop[0] != c',':
+            stop += 1
+        while p < stop and p[0] == c' ':
+            p += 1
+        word_end = stop
+        while word_end > p and (word_end - 1)[0] == c' ':
+            word_end -= 1
+        if word_end > p:
+            if out.size > 1 and buffer_u8(out, c',') != 0:
+                return TS_NO_MEMORY
+            if write_json_string(out, p, word_end - p) != 0:
+                return TS_NO_MEMORY
+        p = stop + 1
+    if buffer_u8(out, c']') != 0:
+        return TS_NO_MEMORY
+    return push_json_text(r, node, out.data, out.size)
+
+
 cdef int push_parsed(Request* r, const Slot* slot, const Candidate* c) noexcept nogil:
     # Columns whose parts are told one by one as well take objects only, and no empty one.
     cdef State* s = r.v.s
@@ -274,6 +320,8 @@ cdef int push_parsed(Request* r, const Slot* slot, const Candidate* c) noexcept 
         status = read_text(&r.v, &any.bytes, &text)
         if status != TS_OK:
             return status
+        if c.flags & RULE_COMMAS:
+            return push_words(r, slot.node, &text)
         first = first_of(&text, &second)
         if (first == c'{' and second != c'}') or (open and (first == c'[' or first == c'{' or c.flags & RULE_JSON)):
             status = shred_json(r, slot.node, &text, &whole)
@@ -303,28 +351,43 @@ cdef int free_child(Request* r, uint32_t parent, const uint8_t* name, size_t siz
 
 cdef int push_number(Request* r, uint32_t parent, const uint8_t* name, size_t size, const Candidate* c) noexcept nogil:
     cdef State* s = r.v.s
-    cdef AnyValue any
     cdef uint32_t child, leaf
+    cdef uint64_t start_ns = r.fields.start_ns
     cdef double f64
-    cdef int status = read_any(&r.v, c.value, &any)
-    if status != TS_OK or (any.kind != ANY_INT and any.kind != ANY_DOUBLE):
-        return status
+    cdef int status
+    # A time before the span's start says nothing of how long something took.
+    if c.form == VALUE_TIME and (start_ns == 0 or c.word < start_ns):
+        return TS_OK
     status = free_child(r, parent, name, size, &child)
     if status != TS_OK or child == NONE:
         return status
-    if any.kind == ANY_INT and not c.flags & RULE_MILLISECONDS:
+    if c.form == VALUE_I64:
         status = leaf_of(s, child, LEAF_I64, &leaf)
         if status == TS_OK:
-            status = push_i64(s, leaf, <int64_t>any.word)
+            status = push_i64(s, leaf, <int64_t>c.word)
     else:
-        memcpy(&f64, &any.word, 8)
-        if any.kind == ANY_INT:
-            f64 = <double><int64_t>any.word
-        if c.flags & RULE_MILLISECONDS:
-            f64 /= 1000.0
+        memcpy(&f64, &c.word, 8)
+        if c.form == VALUE_TIME:
+            f64 = <double>(c.word - start_ns) / 1e9
         status = leaf_of(s, child, LEAF_F64, &leaf)
         if status == TS_OK:
             status = push_f64(s, leaf, f64)
+    node_leave(s, child)
+    return status
+
+
+cdef int push_string(Request* r, uint32_t parent, const uint8_t* name, size_t size, const Wire* value) noexcept nogil:
+    cdef State* s = r.v.s
+    cdef Text text
+    cdef uint32_t child, leaf
+    cdef int status = read_text(&r.v, value, &text)
+    if status == TS_OK:
+        status = free_child(r, parent, name, size, &child)
+    if status != TS_OK or child == NONE:
+        return status
+    status = leaf_of(s, child, LEAF_STR, &leaf)
+    if status == TS_OK:
+        status = push_bytes(s, leaf, text.p, text.size)
     node_leave(s, child)
     return status
 
@@ -346,71 +409,133 @@ cdef int push_scalar(Request* r, uint32_t parent, const uint8_t* name, size_t si
     return status
 
 
-cdef inline bint slot_is(const Table* t, const Slot* slot, const char* name) noexcept nogil:
-    return slot.name_size == strlen(name) and memcmp(t.text.data + slot.name_start, name, slot.name_size) == 0
+cdef int push_told_scalar(
+    Request* r, uint32_t parent, const uint8_t* name, size_t size, const Candidate* c
+) noexcept nogil:
+    if c.form == VALUE_TEXT:
+        return push_string(r, parent, name, size, &c.value)
+    return push_scalar(r, parent, name, size, &c.value)
 
 
-cdef int push_total(Request* r, uint32_t parent) noexcept nogil:
-    # `tokens` where only its parts are told.
-    cdef SpanFields* f = &r.fields
-    cdef State* s = r.v.s
-    cdef uint64_t told = f.told & f.table.of_kind[<int>SLOT_USAGE]
-    cdef const Slot* slot
+cdef int push_member(Request* r, uint32_t parent, const uint8_t* name, size_t size, const Candidate* c) noexcept nogil:
+    # One of the attributes that are copied under the rest of their name: parsed where it is JSON text.
     cdef AnyValue any
-    cdef int64_t total = 0
-    cdef bint known = 0
-    cdef uint32_t child, leaf
-    cdef int at, status
-    while told:
-        at = ts_ctz64(told)
-        told &= told - 1
-        slot = &f.table.slots[at]
-        if slot_is(f.table, slot, b"tokens"):
-            return TS_OK
-        if slot_is(f.table, slot, b"prompt_tokens") or slot_is(f.table, slot, b"completion_tokens"):
-            status = read_any(&r.v, f.best[at].value, &any)
-            if status != TS_OK:
-                return status
-            # Beyond what a model can use, a sum says nothing and might wrap.
-            if any.kind == ANY_INT and <int64_t>any.word >= 0 and <int64_t>any.word < (<int64_t>1 << 60):
-                total += <int64_t>any.word
-                known = 1
-    if not known:
-        return TS_OK
-    status = free_child(r, parent, <const uint8_t*>b"tokens", 6, &child)
+    cdef Text text
+    cdef uint8_t first, second
+    cdef uint32_t child
+    cdef bint whole = 0
+    cdef int status = read_any(&r.v, c.value, &any)
+    if status != TS_OK or any.kind != ANY_STRING or not c.flags & (<int>RULE_JSON | <int>RULE_OPEN_JSON):
+        return push_scalar(r, parent, name, size, &c.value) if status == TS_OK else status
+    status = read_text(&r.v, &any.bytes, &text)
+    if status != TS_OK or text.size == 0:
+        return status
+    first = first_of(&text, &second)
+    if first != c'{' and first != c'[' and not c.flags & RULE_JSON:
+        return push_scalar(r, parent, name, size, &c.value)
+    status = free_child(r, parent, name, size, &child)
     if status != TS_OK or child == NONE:
         return status
-    status = leaf_of(s, child, LEAF_I64, &leaf)
-    if status == TS_OK:
-        status = push_i64(s, leaf, total)
-    node_leave(s, child)
+    node_leave(r.v.s, child)
+    status = shred_json(r, child, &text, &whole)
+    if status == TS_OK and not whole:
+        node_enter(r.v.s, child)
+        status = shred_any(&r.v, c.value, child)
+        node_leave(r.v.s, child)
     return status
 
 
-cdef int push_error(Request* r, const Wire* error_type, bint failed, const Wire* status_message) noexcept nogil:
-    # From the exception that the span recorded, else from its status: whatever says something first.
+cdef int64_t part_of(const SpanFields* f, int part) noexcept nogil:
+    # A count, -1 where none was told. Beyond what a model can use, a sum says nothing and might wrap.
+    cdef uint8_t at = f.table.parts[part]
+    if at == <uint8_t>NO_SLOT or not is_told(f, at) or f.best[at].form != VALUE_I64:
+        return -1
+    return <int64_t>f.best[at].word if f.best[at].word < (<uint64_t>1 << 60) else -1
+
+
+cdef inline void set_part(SpanFields* f, int part, int64_t value) noexcept nogil:
+    cdef uint8_t at = f.table.parts[part]
+    f.told |= <uint64_t>1 << at
+    f.best[at].form = VALUE_I64
+    f.best[at].word = <uint64_t>value
+
+
+cdef void settle_usage(SpanFields* f) noexcept nogil:
+    # Prompts count what was read from and written to a cache, completions what was reasoned; a total is the sum of
+    # both. Some report the parts beside them: the total says so, or a cache larger than the whole prompt.
+    cdef int64_t prompt = part_of(f, PART_PROMPT)
+    cdef int64_t completion = part_of(f, PART_COMPLETION)
+    cdef int64_t total = part_of(f, PART_TOTAL)
+    cdef int64_t reasoning = part_of(f, PART_REASONING)
+    cdef int64_t cached = 0
+    cdef int64_t rest
+    cached = max(part_of(f, PART_CACHED), 0) + max(part_of(f, PART_CREATED), 0)
+    if prompt < 0 and completion < 0:
+        return
+    if is_told(f, f.table.parts[<int>PART_TOTAL]):
+        rest = total - prompt - completion
+        if prompt < 0 or completion < 0 or rest <= 0:
+            return
+        if rest == cached:
+            set_part(f, PART_PROMPT, prompt + rest)
+        elif reasoning >= 0 and rest == cached + reasoning:
+            set_part(f, PART_PROMPT, prompt + cached)
+            set_part(f, PART_COMPLETION, completion + reasoning)
+        elif reasoning < 0 or rest == reasoning:
+            set_part(f, PART_COMPLETION, completion + rest)
+        return
+    if 0 <= prompt < cached:
+        prompt += cached
+        set_part(f, PART_PROMPT, prompt)
+    set_part(f, PART_TOTAL, max(prompt, 0) + max(completion, 0))
+
+
+cdef int push_http_error(Request* r, const Candidate* c, bint message) noexcept nogil:
+    # A status of HTTP is the type of an error as text, and its message where there is no other.
+    cdef AnyValue any
+    cdef Buffer* out = &r.v.json
+    cdef Wire text
+    cdef int status
+    out.size = 0
+    if message and buffer_bytes(out, b"HTTP ", 5) != 0:
+        return TS_NO_MEMORY
+    if c.form == VALUE_TEXT:
+        if buffer_bytes(out, c.value.p, size_of(&c.value)) != 0:
+            return TS_NO_MEMORY
+    else:
+        status = read_any(&r.v, c.value, &any)
+        if status != TS_OK or any.kind != ANY_INT:
+            return status
+        if write_i64(out, <int64_t>any.word) != 0:
+            return TS_NO_MEMORY
+    text.p = out.data
+    text.end = out.data + out.size
+    if message:
+        return push_string(r, SPAN_NODE_ERROR, <const uint8_t*>b"message", 7, &text)
+    return push_string(r, SPAN_NODE_ERROR, <const uint8_t*>b"type", 4, &text)
+
+
+cdef int push_error(
+    Request* r, const Candidate* type, const Candidate* message, bint failed, const Wire* status_message
+) noexcept nogil:
+    # From the exception that the span recorded, else from its status, else from attributes: what says something first.
     cdef SpanFields* f = &r.fields
-    cdef State* s = r.v.s
-    cdef Text text
-    cdef uint32_t child, leaf
+    cdef bint http = type != NULL and (type.flags & RULE_HTTP_STATUS) != 0
     cdef int status = TS_OK
     if f.failed:
         status = push_scalar(r, SPAN_NODE_ERROR, <const uint8_t*>b"type", 4, &f.error_type)
         if status == TS_OK:
             status = push_scalar(r, SPAN_NODE_ERROR, <const uint8_t*>b"message", 7, &f.error_message)
-    if status == TS_OK and error_type != NULL:
-        status = push_scalar(r, SPAN_NODE_ERROR, <const uint8_t*>b"type", 4, error_type)
-    if status != TS_OK or not failed or status_message.p == status_message.end:
-        return status
-    status = read_text(&r.v, status_message, &text)
-    if status == TS_OK:
-        status = free_child(r, SPAN_NODE_ERROR, <const uint8_t*>b"message", 7, &child)
-    if status != TS_OK or child == NONE:
-        return status
-    status = leaf_of(s, child, LEAF_STR, &leaf)
-    if status == TS_OK:
-        status = push_bytes(s, leaf, text.p, text.size)
-    node_leave(s, child)
+    if status == TS_OK and http:
+        status = push_http_error(r, type, False)
+    elif status == TS_OK and type != NULL:
+        status = push_told_scalar(r, SPAN_NODE_ERROR, <const uint8_t*>b"type", 4, type)
+    if status == TS_OK and failed and status_message.p < status_message.end:
+        status = push_string(r, SPAN_NODE_ERROR, <const uint8_t*>b"message", 7, status_message)
+    if status == TS_OK and message != NULL:
+        status = push_told_scalar(r, SPAN_NODE_ERROR, <const uint8_t*>b"message", 7, message)
+    if status == TS_OK and http:
+        status = push_http_error(r, type, True)
     return status
 
 
@@ -427,6 +552,18 @@ cdef int push_evaluation(Request* r, const Candidate* name, const Candidate* sco
     return push_number(r, SPAN_NODE_SCORES, any.bytes.p, size_of(&any.bytes), score)
 
 
+cdef int push_evaluations(Request* r) noexcept nogil:
+    cdef SpanFields* f = &r.fields
+    cdef Candidate* pairs = <Candidate*>f.evaluations.data
+    cdef uint32_t i
+    cdef int status
+    for i in range(<uint32_t>(f.evaluations.size // (2 * sizeof(Candidate)))):
+        status = push_evaluation(r, &pairs[2 * i], &pairs[2 * i + 1])
+        if status != TS_OK:
+            return status
+    return TS_OK
+
+
 cdef int push_prefixed(Request* r) noexcept nogil:
     cdef SpanFields* f = &r.fields
     cdef Candidate* found = <Candidate*>f.prefixed.data
@@ -439,7 +576,7 @@ cdef int push_prefixed(Request* r) noexcept nogil:
         rest = found[i].key.p + prefix.size
         if utf8_first_bad(rest, found[i].key.end) != found[i].key.end:
             continue
-        status = push_scalar(r, prefix.node, rest, found[i].key.end - rest, &found[i].value)
+        status = push_member(r, prefix.node, rest, found[i].key.end - rest, &found[i])
         if status != TS_OK:
             return status
     return TS_OK
@@ -456,7 +593,7 @@ cdef int push_slot(Request* r, uint32_t at, uint32_t aggregated, bint aggregatin
     if slot.kind == SLOT_PARSED:
         return push_parsed(r, slot, c)
     if slot.kind == SLOT_SCALAR:
-        return push_scalar(r, parent, name, slot.name_size, &c.value)
+        return push_told_scalar(r, parent, name, slot.name_size, c)
     if slot.kind == SLOT_AGGREGATED or (slot.kind == SLOT_USAGE and aggregating):
         parent = aggregated
     elif slot.kind != SLOT_NUMBER and slot.kind != SLOT_USAGE:
@@ -505,19 +642,20 @@ cdef int push_told(Request* r) noexcept nogil:
     cdef uint64_t told = f.told
     cdef uint64_t usage = told & t.of_kind[<int>SLOT_USAGE]
     cdef uint64_t wanted
-    cdef uint32_t aggregated
+    cdef uint32_t aggregated = NONE
     cdef int status = TS_OK
     if type != NULL:
         aggregating = (type.flags & RULE_AGGREGATING) != 0
         status = push_bytes(r.v.s, SPAN_TYPE, type.value.p, size_of(&type.value))
+    if usage:
+        settle_usage(f)
+        told = f.told
     if status == TS_OK:
         wanted = told & t.of_kind[<int>SLOT_AGGREGATED]
         status = find_aggregated(r, wanted | usage if aggregating else wanted, &aggregated)
     while told and status == TS_OK:
         status = push_slot(r, ts_ctz64(told), aggregated, aggregating)
         told &= told - 1
-    if status == TS_OK and usage and (not aggregating or aggregated != NONE):
-        status = push_total(r, aggregated if aggregating else <uint32_t>SPAN_NODE_METRICS)
     if status == TS_OK:
         status = push_evaluation(r, only(f, SLOT_EVALUATION_NAME), only(f, SLOT_EVALUATION_SCORE))
     return status
@@ -532,18 +670,32 @@ cdef inline bint is_error_told(const SpanFields* f) noexcept nogil:
     return 0
 
 
-cdef int fields_push(Request* r, bint failed, const Wire* status_message) noexcept nogil:
+cdef inline const Candidate* error_part(const SpanFields* f, SlotKind kind, bint failed) noexcept nogil:
+    # What attributes say of an error; some say it of spans that failed only.
+    cdef const Candidate* c = only(f, kind)
+    if c != NULL and not failed and c.flags & RULE_FAILED:
+        return NULL
+    return c
+
+
+cdef int fields_push(Request* r, const SpanEnd* end) noexcept nogil:
     cdef SpanFields* f = &r.fields
-    cdef const Candidate* error_type = only(f, SLOT_ERROR_TYPE)
+    cdef const Candidate* type = error_part(f, SLOT_ERROR_TYPE, end.failed)
+    cdef const Candidate* message = error_part(f, SLOT_ERROR_MESSAGE, end.failed)
+    cdef bint has_error = end.failed or f.failed or type != NULL or message != NULL
     cdef int status = TS_OK
+    f.start_ns = end.start_ns
     if f.inputs.size | f.outputs.size:
         status = push_all_events(r)
     if status == TS_OK and f.told:
         status = push_told(r)
+    if status == TS_OK and f.evaluations.size:
+        status = push_evaluations(r)
     if status == TS_OK and f.prefixed.size:
         status = push_prefixed(r)
-    if status == TS_OK and (failed or f.failed or error_type != NULL) and not is_error_told(f):
-        status = push_error(r, &error_type.value if error_type != NULL else NULL, failed, status_message)
+    # A span that says it went well has no error, whatever it caught.
+    if status == TS_OK and has_error and not end.succeeded and not is_error_told(f):
+        status = push_error(r, type, message, end.failed, &end.message)
     if status == TS_OK and f.moved.size:
         if buffer_u8(&f.moved, c'}') != 0:
             return TS_NO_MEMORY

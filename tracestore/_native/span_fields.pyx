@@ -6,7 +6,7 @@ that it is stored once and can be put back; losers stay attributes. Everything e
 but for sorting numbered keys.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset, strlen
 
 from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free, buffer_u8
@@ -14,16 +14,21 @@ from tracestore._native.builder cimport NONE, State, child_existing
 from tracestore._native.conventions cimport (
     NO_SLOT,
     RULE_TYPE_IN_JSON,
+    SLOT_EVALUATION_NAME,
+    SLOT_EVALUATION_SCORE,
     SLOT_MOVED,
     SLOT_TYPE,
+    VALUE_TIME,
     Candidate,
     Prefix,
     Rule,
+    Slot,
     SpanFields,
     Table,
     find_prefix,
     find_rule,
     is_told,
+    ts_ctz64,
 )
 from tracestore._native.json_reader cimport (
     JsonCursor,
@@ -39,19 +44,32 @@ from tracestore._native.json_shredder cimport shred_member
 from tracestore._native.numbered_keys cimport nest, sort_numbered
 from tracestore._native.otlp_request cimport Request, size_of
 from tracestore._native.otlp_value cimport ANY_STRING, AnyValue, read_any, read_key_value, shred_pair, write_attribute
-from tracestore._native.protobuf cimport WIRE_BYTES, Wire, wire_bytes, wire_skip, wire_tag
+from tracestore._native.protobuf cimport (
+    WIRE_BYTES,
+    WIRE_FIXED64,
+    Wire,
+    wire_bytes,
+    wire_fixed64,
+    wire_skip,
+    wire_tag,
+)
 from tracestore._native.span_columns cimport form_of_numbered, note_moved
+from tracestore._native.span_told cimport is_empty_payload, note_members, note_told, tell
 from tracestore._native.status cimport TS_NO_MEMORY, TS_OK
-from tracestore._native.tables cimport NODE_ATTRIBUTES
+from tracestore._native.tables cimport NODE_ATTRIBUTES, SPAN_NODE_INPUT, SPAN_NODE_OUTPUT
 from tracestore._native.text cimport utf8_first_bad
 
 cdef enum:
     # Behind every rank of the table: what an event keeps as well.
-    COPIED_RANK = 0x80
+    COPIED_RANK = 0x40
+    # Behind both: what holds nothing.
+    EMPTY_RANK = 0x80
     # Of one span: numbered keys that are nested, and attributes that are copied under the rest of their name. More are
     # attributes as they came. What waits is bounded by the table: an attribute that comes again replaces itself.
     MAX_NUMBERED = 65_536
     MAX_PREFIXED = 4_096
+    # Events of one span that are evaluations.
+    MAX_EVALUATIONS = 1_024
 
 
 cdef inline bint text_is(const Wire* w, const char* text) noexcept nogil:
@@ -63,6 +81,7 @@ cdef void fields_begin(SpanFields* f) noexcept nogil:
     f.waiting.size = 0
     f.numbered.size = 0
     f.prefixed.size = 0
+    f.evaluations.size = 0
     f.texts.size = 0
     f.inputs.size = 0
     f.outputs.size = 0
@@ -74,6 +93,7 @@ cdef void fields_free(SpanFields* f) noexcept nogil:
     buffer_free(&f.waiting)
     buffer_free(&f.numbered)
     buffer_free(&f.prefixed)
+    buffer_free(&f.evaluations)
     buffer_free(&f.texts)
     buffer_free(&f.inputs)
     buffer_free(&f.outputs)
@@ -85,16 +105,8 @@ cdef void fields_free(SpanFields* f) noexcept nogil:
 # --- taking note ------------------------------------------------------------------------------------
 
 
-cdef inline void tell(SpanFields* f, const Candidate* c) noexcept nogil:
-    # The lower rank wins; of one attribute that comes twice, the later.
-    if is_told(f, c.slot) and f.best[c.slot].rank < c.rank:
-        return
-    f.told |= <uint64_t>1 << c.slot
-    f.best[c.slot] = c[0]
-
-
 cdef inline Candidate candidate(
-    const Wire* key, const Wire* value, uint8_t slot, uint8_t rank, uint8_t flags
+    const Wire* key, const Wire* value, uint8_t slot, uint8_t rank, uint16_t flags
 ) noexcept nogil:
     cdef Candidate c
     memset(&c, 0, sizeof(c))
@@ -197,22 +209,29 @@ cdef int note(Request* r, const Wire* key, const Wire* value, bint copied, bint*
     cdef const Table* t = f.table
     cdef const Rule* rule = NULL
     cdef Candidate c
-    cdef int number
+    cdef int number, status
     waits[0] = 0
     if key.p == key.end:
         return TS_OK
     if t.attribute_firsts[key.p[0]]:
         rule = find_rule(t, key.p, size_of(key))
     if rule != NULL:
-        if t.slots[rule.slot].kind == SLOT_TYPE:
+        if rule.slot != <uint8_t>NO_SLOT and t.slots[rule.slot].kind == SLOT_TYPE:
             return note_type(r, rule, key, value)
+        if rule.members:
+            status = note_members(r, rule, key, value)
+            if status != TS_OK:
+                return status
+    if rule != NULL and rule.slot != <uint8_t>NO_SLOT:
         c = candidate(key, value, rule.slot, rule.rank, rule.flags)
         c.copied = copied
-        if t.slots[rule.slot].kind != SLOT_MOVED:
-            tell(f, &c)
-        else:
+        if t.slots[rule.slot].kind == SLOT_MOVED:
             waits[0] = not copied
-            return wait(f, &c)
+            status = is_empty_payload(r, value, &c.empty)
+            return wait(f, &c) if status == TS_OK else status
+        status = note_told(r, &c)
+        if status != TS_OK:
+            return status
     if t.prefix_firsts[key.p[0]]:
         number = find_prefix(t, key.p, size_of(key))
         if number:
@@ -284,10 +303,56 @@ cdef int note_event_attributes(Request* r, Wire event, bint exception) noexcept 
     return TS_OK
 
 
+cdef int note_evaluation(Request* r, Wire event) noexcept nogil:
+    # Each event has a name and a score of its own; what the span's attributes say of one stays.
+    cdef SpanFields* f = &r.fields
+    cdef uint64_t names = f.table.of_kind[<int>SLOT_EVALUATION_NAME]
+    cdef uint64_t scores = f.table.of_kind[<int>SLOT_EVALUATION_SCORE]
+    cdef uint64_t own = f.told & (names | scores)
+    cdef Candidate* name = &f.best[ts_ctz64(names)]
+    cdef Candidate* score = &f.best[ts_ctz64(scores)]
+    cdef Candidate own_name = name[0]
+    cdef Candidate own_score = score[0]
+    cdef int status
+    f.told &= ~(names | scores)
+    status = note_event_attributes(r, event, False)
+    if f.told & names and f.told & scores and f.evaluations.size < 2 * MAX_EVALUATIONS * sizeof(Candidate):
+        if (
+            buffer_bytes(&f.evaluations, name, sizeof(Candidate)) != 0
+            or buffer_bytes(&f.evaluations, score, sizeof(Candidate)) != 0
+        ):
+            return TS_NO_MEMORY
+    f.told = (f.told & ~(names | scores)) | own
+    name[0] = own_name
+    score[0] = own_score
+    return status
+
+
+cdef int note_time(Request* r, const Wire* name, uint64_t time_ns) noexcept nogil:
+    # An event whose time says something: the first of its name.
+    cdef SpanFields* f = &r.fields
+    cdef const Rule* rule
+    cdef Candidate c
+    f.pairs.size = 0
+    if buffer_u8(&f.pairs, 2) != 0 or buffer_bytes(&f.pairs, name.p, size_of(name)) != 0:
+        return TS_NO_MEMORY
+    rule = find_rule(f.table, f.pairs.data, f.pairs.size)
+    if rule == NULL or time_ns > <uint64_t>INT64_MAX:
+        return TS_OK
+    if is_told(f, rule.slot) and f.best[rule.slot].rank <= rule.rank:
+        return TS_OK
+    c = candidate(name, name, rule.slot, rule.rank, rule.flags)
+    c.form = VALUE_TIME
+    c.word = time_ns
+    tell(f, &c)
+    return TS_OK
+
+
 cdef int note_event(Request* r, Wire event) noexcept nogil:
     cdef SpanFields* f = &r.fields
     cdef Wire w = event
     cdef Wire name
+    cdef uint64_t time_ns = 0
     cdef uint32_t field
     cdef int type, status
     name.p = name.end = w.end
@@ -297,10 +362,15 @@ cdef int note_event(Request* r, Wire event) noexcept nogil:
             return status
         if field == 2 and type == WIRE_BYTES:
             status = wire_bytes(&w, &name, &r.v.error)
+        elif field == 1 and type == WIRE_FIXED64:
+            status = wire_fixed64(&w, &time_ns, &r.v.error)
         else:
             status = wire_skip(&w, field, type, &r.v.error)
         if status != TS_OK:
             return status
+    status = note_time(r, &name, time_ns)
+    if status != TS_OK:
+        return status
     if text_is(&name, b"exception"):
         # The last one is what ended the span.
         f.failed = 1
@@ -319,7 +389,7 @@ cdef int note_event(Request* r, Wire event) noexcept nogil:
         return note_message(r, event, b"tool", &f.inputs)
     if text_is(&name, b"gen_ai.choice"):
         return note_message(r, event, b"assistant", &f.outputs)
-    return note_event_attributes(r, event, False)
+    return note_evaluation(r, event)
 
 
 # --- settling: who wins, and what stays an attribute ------------------------------------------------
@@ -389,6 +459,36 @@ cdef int keep_array(Request* r, Candidate* c, uint32_t* before) noexcept nogil:
     return TS_OK
 
 
+cdef void choose(SpanFields* f, Candidate* waiting, uint32_t count) noexcept nogil:
+    # Of the candidates of a payload the first of the table that holds something.
+    cdef uint64_t told
+    cdef const Slot* slot
+    cdef uint32_t i
+    cdef int at
+    for i in range(count):
+        waiting[i].order = i
+        if waiting[i].copied:
+            waiting[i].rank |= COPIED_RANK
+        if waiting[i].empty:
+            waiting[i].rank |= EMPTY_RANK
+        if waiting[i].slot != NO_SLOT:
+            tell(f, &waiting[i])
+    # Messages of events are more than an attribute without any.
+    told = f.told & f.table.of_kind[<int>SLOT_MOVED]
+    while told:
+        at = ts_ctz64(told)
+        told &= told - 1
+        slot = &f.table.slots[at]
+        if f.best[at].empty and (
+            (slot.node == SPAN_NODE_INPUT and f.inputs.size) or (slot.node == SPAN_NODE_OUTPUT and f.outputs.size)
+        ):
+            f.told &= ~(<uint64_t>1 << at)
+
+
+cdef inline bint is_winner(const SpanFields* f, const Candidate* c) noexcept nogil:
+    return c.slot != NO_SLOT and is_told(f, c.slot) and f.best[c.slot].order == c.order
+
+
 cdef int fields_settle(Request* r, uint32_t* before) noexcept nogil:
     cdef SpanFields* f = &r.fields
     cdef Candidate* waiting
@@ -400,23 +500,16 @@ cdef int fields_settle(Request* r, uint32_t* before) noexcept nogil:
             return status
     waiting = <Candidate*>f.waiting.data
     count = <uint32_t>(f.waiting.size // sizeof(Candidate))
-    for i in range(count):
-        waiting[i].order = i
-        if waiting[i].copied:
-            waiting[i].rank |= COPIED_RANK
-        if waiting[i].slot != NO_SLOT:
-            tell(f, &waiting[i])
+    choose(f, waiting, count)
     # Attributes before arrays: an array makes way for an attribute of its name.
     for i in range(count):
-        if waiting[i].prefix or waiting[i].copied:
-            continue
-        if f.best[waiting[i].slot].order == i:
+        if waiting[i].prefix or waiting[i].copied or is_winner(f, &waiting[i]):
             continue
         status = shred_pair(&r.v, &waiting[i].key, &waiting[i].value, NODE_ATTRIBUTES, before)
         if status != TS_OK:
             return status
     for i in range(count):
-        if not waiting[i].prefix or (waiting[i].slot != NO_SLOT and f.best[waiting[i].slot].order == i):
+        if not waiting[i].prefix or is_winner(f, &waiting[i]):
             continue
         status = keep_array(r, &waiting[i], before)
         if status != TS_OK:

@@ -44,6 +44,10 @@ MOVED: Final[dict[str, tuple[str, ...]]] = {
         "ai.values",
         "ai.value",
         "gen_ai.retrieval.query.text",
+        "reranker.query",
+        "events",
+        "raw_input",
+        "input",
     ),
     "output": (
         "tracestore.output",
@@ -74,6 +78,8 @@ MOVED: Final[dict[str, tuple[str, ...]]] = {
         "llm.choices.*",
         "gen_ai.completion",
         "final_result",
+        "response",
+        "output",
     ),
     "expected": ("tracestore.expected", "braintrust.expected_json", "braintrust.expected"),
 }
@@ -84,6 +90,13 @@ JSON_TEXT: Final = (
     *(f"braintrust.{name}_json" for name in ("input", "output", "expected")),
     "mlflow.spanInputs",
     "mlflow.spanOutputs",
+    "mlflow.llm.model",
+    "mlflow.llm.provider",
+    "mlflow.trace.user",
+    "mlflow.trace.session",
+    "traceloop.entity.input",
+    "traceloop.entity.output",
+    "ai.value",
 )
 """Attributes whose text is always JSON: `"\"yes\""` is the string `yes` and `"5"` the number 5."""
 
@@ -121,6 +134,7 @@ PARSED: Final[dict[str, tuple[str, ...]]] = {
         "braintrust.metadata",
         "metadata",
         "langfuse.trace.metadata",
+        "langfuse.observation.metadata",
     ),
     "tags": (
         "tracestore.tags",
@@ -128,10 +142,17 @@ PARSED: Final[dict[str, tuple[str, ...]]] = {
         "tag.tags",
         "logfire.tags",
         "langfuse.trace.tags",
+        "langsmith.span.tags",
+        "ai.telemetry.metadata.tags",
+        "traceloop.association.properties.tags",
+        "tags",
     ),
     "error": ("tracestore.error", "braintrust.error"),
 }
 """Whole values, as JSON or as JSON text; `scores`, `metrics` and `metadata` only where they are objects."""
+
+COMMAS: Final = ("langsmith.span.tags",)
+"""Words with commas between them: a list."""
 
 USAGE: Final[dict[str, tuple[str, ...]]] = {
     "prompt_tokens": (
@@ -168,6 +189,8 @@ USAGE: Final[dict[str, tuple[str, ...]]] = {
     "prompt_cache_creation_tokens": (
         "gen_ai.usage.cache_creation.input_tokens",
         "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.cache_write.input_tokens",
+        "gen_ai.usage.cache_write_input_tokens",
         "gen_ai.usage.details.cache_write_tokens",
         "llm.token_count.prompt_details.cache_write",
         "ai.usage.inputTokenDetails.cacheWriteTokens",
@@ -181,6 +204,8 @@ USAGE: Final[dict[str, tuple[str, ...]]] = {
     ),
     "estimated_cost": (
         "gen_ai.usage.cost",
+        "gen_ai.usage.total_cost",
+        "gen_ai.cost.total_cost",
         "llm.cost.total",
         "operation.cost",
         "langfuse.observation.cost_details.total",
@@ -205,11 +230,91 @@ METRICS: Final[dict[str, tuple[str, ...]]] = {
         "gen_ai.server.time_to_first_token",
         "ai.response.msToFirstChunk",
         "ai.stream.msToFirstChunk",
+        "langfuse.observation.completion_start_time",
     ),
 }
 """Other numbers below `metrics`, in seconds."""
 
 MILLISECONDS: Final = ("ai.response.msToFirstChunk", "ai.stream.msToFirstChunk")
+"""Numbers of milliseconds."""
+
+WHOLE_MILLISECONDS: Final = ("gen_ai.server.time_to_first_token",)
+"""Seconds as doubles, and milliseconds as integers: the convention says seconds, and some send the other."""
+
+TIMES: Final = ("langfuse.observation.completion_start_time",)
+"""Times as ISO 8601, quoted or not: what counts is how long after the span's start they are."""
+
+FIRST_TOKEN_EVENTS: Final = (
+    "First Token Stream Event",
+    "ai.stream.firstChunk",
+    "gen_ai.first_token",
+    "llm.content.completion.chunk",
+    "mlflow.chunk.item.0",
+)
+"""Events whose time, the first of a name, is the `time_to_first_token` where no attribute tells it."""
+
+OBJECTS: Final[dict[str, str]] = {
+    "langfuse.observation.usage_details": "usage",
+    "mlflow.chat.tokenUsage": "usage",
+    "gen_ai.usage.raw": "usage",
+    "langsmith.metadata.usage_metadata": "usage",
+    "usage": "usage",
+    "langfuse.observation.cost_details": "cost",
+    "mlflow.llm.cost": "cost",
+    "metadata": "langchain",
+    "llm.invocation_parameters": "request",
+    "embedding.invocation_parameters": "request",
+    "request_data": "request",
+    "error": "error",
+}
+"""Attributes that are one object, as JSON text or as keys and values, by what its members are called.
+
+What they say counts where no attribute of its own says it.
+"""
+
+MEMBERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "usage": {
+        "prompt_tokens": ("input_tokens", "prompt_tokens", "input", "promptTokens"),
+        "completion_tokens": (
+            "output_tokens",
+            "completion_tokens",
+            "output",
+            "completionTokens",
+        ),
+        "tokens": ("total_tokens", "total", "totalTokens"),
+        "prompt_cached_tokens": (
+            "cache_read_input_tokens",
+            "cached_input_tokens",
+            "input_cache_read",
+            "input_cached_tokens",
+            "input_tokens_details.cached_tokens",
+            "prompt_tokens_details.cached_tokens",
+            "input_token_details.cache_read",
+        ),
+        "prompt_cache_creation_tokens": (
+            "cache_creation_input_tokens",
+            "cache_write_input_tokens",
+            "input_cache_creation",
+            "input_cache_write",
+            "input_tokens_details.cache_write_tokens",
+            "input_token_details.cache_creation",
+        ),
+        "completion_reasoning_tokens": (
+            "output_reasoning",
+            "output_reasoning_tokens",
+            "reasoning_tokens",
+            "output_tokens_details.reasoning_tokens",
+            "completion_tokens_details.reasoning_tokens",
+            "output_token_details.reasoning",
+        ),
+        "estimated_cost": ("total_cost",),
+    },
+    "cost": {"estimated_cost": ("total_cost", "total")},
+    "langchain": {"model": ("ls_model_name",), "provider": ("ls_provider",)},
+    "request": {"model": ("model",)},
+    "error": {"message": ("message",)},
+}
+"""What the members of such objects tell, each by its path; objects inside are one level deep."""
 
 METADATA: Final[dict[str, tuple[str, ...]]] = {
     "model": (
@@ -223,13 +328,17 @@ METADATA: Final[dict[str, tuple[str, ...]]] = {
         "embedding.model_name",
         "reranker.model_name",
         "langfuse.observation.model.name",
+        "mlflow.llm.model",
+        "langsmith.metadata.ls_model_name",
     ),
     "provider": (
+        "langsmith.metadata.ls_provider",
         "gen_ai.provider.name",
         "gen_ai.system",
         "llm.provider",
         "llm.system",
         "ai.model.provider",
+        "mlflow.llm.provider",
     ),
     "session_id": (
         "session.id",
@@ -238,6 +347,9 @@ METADATA: Final[dict[str, tuple[str, ...]]] = {
         "traceloop.association.properties.session_id",
         "ai.telemetry.metadata.sessionId",
         "ai.telemetry.metadata.threadId",
+        "langsmith.metadata.session_id",
+        "langsmith.metadata.thread_id",
+        "mlflow.trace.session",
     ),
     "user_id": (
         "user.id",
@@ -245,17 +357,36 @@ METADATA: Final[dict[str, tuple[str, ...]]] = {
         "langfuse.user.id",
         "traceloop.association.properties.user_id",
         "ai.telemetry.metadata.userId",
+        "langsmith.metadata.user_id",
+        "mlflow.trace.user",
+        "llm.user",
+        "gen_ai.user.id",
     ),
 }
 """Single values below `metadata`, unless a `PARSED` metadata object has said it."""
 
-METADATA_PREFIXES: Final = (
-    "traceloop.association.properties.",
-    "ai.telemetry.metadata.",
-    "langfuse.trace.metadata.",
-    "langfuse.observation.metadata.",
+PROVIDER_SUFFIXES: Final = (
+    "chat",
+    "completion",
+    "embedding",
+    "generative-ai",
+    "image",
+    "messages",
+    "responses",
+    "speech",
+    "transcription",
 )
-"""Every attribute below one of these is also `metadata` under the rest of its name."""
+"""Kinds of calls that stand behind a provider's name and a dot: `openai.chat` is openai."""
+
+METADATA_PREFIXES: Final[dict[str, tuple[str, ...]]] = {
+    "traceloop.association.properties.": ("open json",),
+    "ai.telemetry.metadata.": (),
+    "langfuse.trace.metadata.": ("json",),
+    "langfuse.observation.metadata.": ("json",),
+    "langsmith.metadata.": ("open json",),
+}
+"""Every attribute below one of these is also `metadata` under the rest of its name. Text is parsed where it is any
+JSON (`json`), or where it is an object or a list (`open json`)."""
 
 TYPES: Final[dict[str, dict[str, str]]] = {
     "tracestore.type": {
@@ -298,6 +429,15 @@ TYPES: Final[dict[str, dict[str, str]]] = {
         "EVALUATOR": "score",
         "PROMPT": "task",
     },
+    "langsmith.span.kind": {
+        "llm": "llm",
+        "chain": "chain",
+        "tool": "tool",
+        "retriever": "retriever",
+        "embedding": "embedding",
+        "prompt": "task",
+        "parser": "task",
+    },
     "gen_ai.operation.name": {
         "chat": "llm",
         "generate_content": "llm",
@@ -308,7 +448,12 @@ TYPES: Final[dict[str, dict[str, str]]] = {
         "invoke_agent": "agent",
         "invoke_workflow": "chain",
         "retrieval": "retriever",
+        "vector_db_retrieve": "retriever",
         "evaluate": "score",
+        "plan": "chain",
+        "rerank": "reranker",
+        "execute_task": "task",
+        "execute_event_loop_cycle": "chain",
     },
     "traceloop.span.kind": {
         "workflow": "chain",
@@ -331,6 +476,16 @@ TYPES: Final[dict[str, dict[str, str]]] = {
         "ai.embedMany.doEmbed": "embedding",
         "ai.toolCall": "tool",
     },
+    "logfire.msg_template": {
+        "OpenAI Agents trace: {name}": "chain",
+        "Agent run: {name!r}": "agent",
+        "Chat completion with {gen_ai.request.model!r}": "llm",
+        "Responses API with {gen_ai.request.model!r}": "llm",
+        "Function: {name}": "tool",
+        "Handoff: {from_agent} → {to_agent}": "tool",
+        "Guardrail {name!r} {triggered=}": "guardrail",
+    },
+    "sdk_span_type": {"task": "chain", "turn": "chain"},
     "llm.request.type": {
         "chat": "llm",
         "completion": "llm",
@@ -346,6 +501,11 @@ TYPES: Final[dict[str, dict[str, str]]] = {
         '"RERANKER"': "reranker",
         '"TOOL"': "tool",
         '"AGENT"': "agent",
+        '"PARSER"': "task",
+        '"TASK"': "task",
+        '"WORKFLOW"': "chain",
+        '"GUARDRAIL"': "guardrail",
+        '"EVALUATOR"': "score",
     },
     "langfuse.observation.type": {
         "generation": "llm",
@@ -356,6 +516,7 @@ TYPES: Final[dict[str, dict[str, str]]] = {
         "agent": "agent",
         "guardrail": "guardrail",
         "evaluator": "score",
+        "span": "task",
     },
 }
 """What a span is, by attribute and value; a value that stands in no table says nothing."""
@@ -363,15 +524,40 @@ TYPES: Final[dict[str, dict[str, str]]] = {
 TYPE_IN_JSON: Final = ("braintrust.span_attributes",)
 """Attributes whose value is a JSON object with the word at `type`."""
 
-ERROR_TYPE: Final = ("error.type",)
+HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
+"""The status of a request: of a span that failed the error's type, and its message where there is no other."""
+
+ERROR_TYPE: Final = ("error.type", *HTTP_STATUS)
 """The kind of an error, where the span recorded no exception."""
+
+ERROR_MESSAGE: Final = ("error.message", "langfuse.observation.status_message")
+"""What an error says, where neither an exception nor the span's status does."""
+
+FAILED: Final = (*HTTP_STATUS, "langfuse.observation.status_message")
+"""Attributes that say something of an error on spans that failed only."""
 
 EVALUATION: Final = ("gen_ai.evaluation.name", "gen_ai.evaluation.score.value")
 """Together one of `scores`: its name and its value."""
 
 
+FLAGS: Final[dict[str, tuple[str, ...]]] = {
+    "milliseconds": MILLISECONDS,
+    "whole milliseconds": WHOLE_MILLISECONDS,
+    "time": TIMES,
+    "json": JSON_TEXT,
+    "commas": COMMAS,
+    "failed": FAILED,
+    "http status": HTTP_STATUS,
+}
+"""The lists above, by the names that the kernels have for them."""
+
+_FIRST_MEMBER_RANK: Final = 40
+"""What members say stands behind every list of attributes: none is as long."""
+
+
 def _compiled() -> _native.Conventions:
     table = _native.Conventions(AGGREGATING, WRAPPED)
+    slots: dict[str, int] = {}
     for field, attributes in MOVED.items():
         table.add_slot("moved", _node(field), "")
         _add(table, attributes)
@@ -387,18 +573,27 @@ def _compiled() -> _native.Conventions:
         ("scalar", "metadata", METADATA),
     ):
         for name, attributes in named.items():
-            table.add_slot(kind, _node(parent), name)
+            slot = table.add_slot(kind, _node(parent), name)
+            slots.setdefault(name, slot)
             _add(table, attributes)
-    for prefix in METADATA_PREFIXES:
-        table.add_prefix(prefix, _node("metadata"))
+            if name == "time_to_first_token":
+                for rank, event in enumerate(FIRST_TOKEN_EVENTS):
+                    table.add_event(event, len(attributes) + rank)
+    for suffix in PROVIDER_SUFFIXES:
+        table.add_provider_suffix(suffix)
+    for prefix, flags in METADATA_PREFIXES.items():
+        table.add_prefix(prefix, _node("metadata"), flags)
     table.add_slot("type", 0, "")
     for rank, (attribute, words) in enumerate(TYPES.items()):
         table.add_type(attribute, rank, words, in_json=attribute in TYPE_IN_JSON)
     table.add_slot("error type", _node("error"), "")
     _add(table, ERROR_TYPE)
+    slots["message"] = table.add_slot("error message", _node("error"), "")
+    _add(table, ERROR_MESSAGE)
     for kind, attribute in zip(("evaluation name", "evaluation score"), EVALUATION, strict=True):
         table.add_slot(kind, _node("scores"), "")
         _add(table, (attribute,))
+    _add_members(table, slots)
     return table
 
 
@@ -408,12 +603,18 @@ def _add(table: _native.Conventions, attributes: tuple[str, ...]) -> None:
         if attribute.endswith(".*"):
             table.add_numbered(attribute.removesuffix("*"), True, rank, _is_wrapped(attribute))
         else:
-            table.add_attribute(
-                attribute,
-                rank,
-                milliseconds=attribute in MILLISECONDS,
-                json=attribute in JSON_TEXT,
-            )
+            flags = [flag for flag, names in FLAGS.items() if attribute in names]
+            table.add_attribute(attribute, rank, flags)
+
+
+def _add_members(table: _native.Conventions, slots: dict[str, int]) -> None:
+    numbers = {kind: number for number, kind in enumerate(MEMBERS, start=1)}
+    for kind, named in MEMBERS.items():
+        for name, paths in named.items():
+            for path in paths:
+                table.add_member(numbers[kind], path, slots[name])
+    for rank, (attribute, kind) in enumerate(OBJECTS.items()):
+        table.add_members(attribute, numbers[kind], _FIRST_MEMBER_RANK + rank)
 
 
 def _is_wrapped(attribute: str) -> bool:
