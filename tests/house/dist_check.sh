@@ -19,6 +19,11 @@ if "$PY" -m zipfile --list "$work"/wheel/*.whl | grep -E '^(tests|bench|docs)/|\
     echo "the wheel holds files that are not for users" >&2
     exit 1
 fi
+if [ -e tracestore/ui/dist/index.html ] &&
+    ! "$PY" -m zipfile --list "$work"/wheel/*.whl | grep -q '^tracestore/ui/dist/index.html '; then
+    echo "the wheel lacks the pages of the UI" >&2
+    exit 1
+fi
 
 "$PY" -m pip install --quiet --no-deps --target "$work/site" "$work"/wheel/*.whl
 mkdir "$work/empty" && cd "$work/empty"

@@ -23,11 +23,14 @@ from tracestore.serving.gate import Gate
 from tracestore.serving.problems import RefusedError, problem_answer
 from tracestore.serving.request_frame import REQUEST_ID, App, RequestFrame
 from tracestore.serving.routes_page import STYLE, STYLE_PATH, routes_page
+from tracestore.ui.pages import pages_router
+from tracestore.ui.session_api import session_router
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_http import otlp_router, refused
 from tracestore_query.api.answers import Problem
 from tracestore_query.api.datasets import datasets_router
 from tracestore_query.api.experiments import experiments_router
+from tracestore_query.api.explore import explore_router
 from tracestore_query.api.export import export_router
 from tracestore_query.api.patches import patches_router
 from tracestore_query.api.query import api_router
@@ -116,11 +119,14 @@ def make_app(
     app.include_router(otlp_router(store, admission))
     app.include_router(api_router(store, store.query))
     app.include_router(schema_router(store, store.query))
+    app.include_router(explore_router(store, store.query))
     app.include_router(traces_router(store.query))
     app.include_router(export_router(store.query))
     app.include_router(datasets_router(store.datasets))
     app.include_router(experiments_router(store.experiments))
     app.include_router(patches_router(store.patch))
+    app.include_router(session_router(gate.sessions))
+    app.include_router(pages_router())
     app.openapi = functools.partial(_document, app)  # type: ignore[method-assign]
     framed: App = RequestFrame(
         app, gate, browsers, admission, requests, body_timeout_s, log_all=log_all, tracer=tracer

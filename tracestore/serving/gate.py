@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from fastapi import Request, Response
+from starlette.requests import cookie_parser
 
 from tracestore.errors import ProjectForbiddenError
 from tracestore.serving.problems import problem_answer
 from tracestore.store import ApiKey, KeyRing
+from tracestore.ui.sessions import COOKIE, Sessions
 from tracestore_ingest.key_projects import Projects, Unauthenticated
 from tracestore_ingest.otlp_http import unauthenticated
 
@@ -18,6 +20,7 @@ MISSING: Final = "an API key is missing or unknown; send it as `Authorization: B
 # What a path needs, the longest prefix first; other paths (health, metrics, documentation) are open.
 _SCOPES: Final = (
     ("/v1/", ("ingest",)),
+    ("/api/session", ()),
     ("/api/import", ("ingest",)),
     ("/api/patch", ("ingest",)),
     ("/api/datasets/query", ("ingest", "read")),
@@ -42,6 +45,7 @@ class Gate:
 
     def __init__(self, keys: KeyRing | None) -> None:
         self._keys = keys
+        self.sessions = Sessions(keys)
 
     @property
     def closed(self) -> bool:
@@ -86,4 +90,9 @@ class Gate:
     def _key_of(self, headers: Mapping[str, str]) -> ApiKey | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         text = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        if not text and "cookie" in headers:
+            # A page of another port of this host is the same site, and its requests carry the cookie.
+            if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+                return None
+            return self.sessions.key_of(cookie_parser(headers["cookie"]).get(COOKIE, ""))
         return self._keys.check(text) if self._keys is not None and text else None

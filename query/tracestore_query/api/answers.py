@@ -106,6 +106,17 @@ def projects_of(request: Request) -> frozenset[str] | None:
     return projects
 
 
+def narrowed(request: Request, project: str | None) -> frozenset[str] | None:
+    """Returns the projects that a request reads: one of its choice, or all that its key is bound to.
+
+    A project that the key may not see reads as one without rows, as it does in SQL.
+    """
+    bound = projects_of(request)
+    if project is None:
+        return bound
+    return frozenset({project}) if bound is None or project in bound else frozenset()
+
+
 async def bounded_body(request: Request) -> bytes:
     """Returns a request's body; raises LimitExceededError for one that is too large."""
     parts: list[bytes] = []

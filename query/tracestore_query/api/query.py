@@ -17,6 +17,7 @@ from tracestore_query.api.answers import (
     ERRORS,
     MAX_TIMEOUT_S,
     bounded_body,
+    narrowed,
     problem,
     projects_of,
     streamed,
@@ -35,6 +36,9 @@ class QueryBody(BaseModel):
     )
     timeout_s: float = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S, allow_inf_nan=False)
     max_rows: int | None = Field(default=None, ge=1, description="Cuts the answer, with a warning.")
+    project: str | None = Field(
+        default=None, max_length=1024, description="Reads the rows of this project alone."
+    )
     cursor: str | None = Field(
         default=None,
         max_length=100_000,
@@ -63,7 +67,7 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
                 query.sql,
                 body.sql,
                 body.params,
-                projects=projects_of(request),
+                projects=narrowed(request, body.project),
                 timeout_s=body.timeout_s,
                 max_rows=body.max_rows,
                 cursor=body.cursor,

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from tracestore.errors import TraceStoreError
 from tracestore.store import Store
 from tracestore.variant import TABLES, parse_path
-from tracestore_query.api.answers import ERRORS, problem, projects_of
+from tracestore_query.api.answers import ERRORS, narrowed, problem
 from tracestore_query.query import Query as QueryLayer
 from tracestore_query.tables.names import quoted
 
@@ -41,9 +41,12 @@ def schema_router(store: Store, query: QueryLayer) -> APIRouter:
                 description=f"Example values of each of the first {MAX_EXAMPLE_PATHS} paths.",
             ),
         ] = 0,
+        project: Annotated[
+            str | None, Query(max_length=1024, description="Of this project alone.")
+        ] = None,
     ) -> Any:
         """Lists columns and paths with their types and rows."""
-        projects = projects_of(request)
+        projects = narrowed(request, project)
         try:
             found = await run_in_threadpool(_schema, store, table, prefix, limit, projects)
             if examples:

@@ -1,0 +1,31 @@
+"""The projects there are, those included whose rows are in memory only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow.compute as pc
+
+from tracestore.store import Store
+
+
+def known_projects(store: Store, projects: frozenset[str] | None) -> list[dict[str, Any]]:
+    """Returns each project with its retention, and whether it has spans.
+
+    Args:
+        store: an open store.
+        projects: those that the caller may see, None for all.
+    """
+    with store.snapshot(("spans",), projects) as snapshot:
+        spans = snapshot.tables["spans"]
+        with_spans = {segment.project for segment in spans.segments}
+        for table in spans.memtable:
+            with_spans |= {str(name) for name in pc.unique(table["project"]).to_pylist()}
+    settings = store.projects()
+    names = with_spans | set(settings)
+    if projects is not None:
+        names &= projects
+    return [
+        {"name": name, "retention_days": settings.get(name), "has_spans": name in with_spans}
+        for name in sorted(names)
+    ]

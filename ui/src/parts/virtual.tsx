@@ -1,0 +1,46 @@
+/** Rows that exist only while they are seen: lists of any length scroll in constant time. */
+import { elementScroll, observeElementOffset, observeElementRect, Virtualizer, type VirtualItem } from "@tanstack/virtual-core";
+import { useLayoutEffect, useReducer, useRef } from "preact/hooks";
+
+export interface Virtual {
+  items: VirtualItem[];
+  total: number;
+  scrollTo: (index: number) => void;
+  measure: (element: Element | null) => void;
+}
+
+export interface VirtualOptions {
+  count: number;
+  size: number | ((index: number) => number);
+  scroller: () => HTMLElement | null;
+  measured?: boolean;
+  overscan?: number;
+}
+
+export function useVirtual(options: VirtualOptions): Virtual {
+  const [, again] = useReducer<number, void>((n) => n + 1, 0);
+  const size = options.size;
+  const settings = {
+    count: options.count,
+    estimateSize: typeof size === "number" ? () => size : size,
+    getScrollElement: options.scroller,
+    overscan: options.overscan ?? 8,
+    observeElementRect,
+    observeElementOffset,
+    scrollToFn: elementScroll,
+    initialRect: { width: 800, height: 800 },
+    onChange: (_: unknown, sync: boolean) => (sync ? again() : requestAnimationFrame(() => again())),
+  };
+  const kept = useRef<Virtualizer<HTMLElement, Element> | null>(null);
+  kept.current ??= new Virtualizer<HTMLElement, Element>(settings);
+  const virtual = kept.current;
+  virtual.setOptions(settings);
+  useLayoutEffect(() => virtual._didMount(), []);
+  useLayoutEffect(() => virtual._willUpdate());
+  return {
+    items: virtual.getVirtualItems(),
+    total: virtual.getTotalSize(),
+    scrollTo: (index) => virtual.scrollToIndex(index, { align: "auto" }),
+    measure: options.measured ? virtual.measureElement : () => {},
+  };
+}
