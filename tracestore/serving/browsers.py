@@ -18,7 +18,8 @@ from tracestore.serving.problems import problem_answer
 
 # Every script, style and request of a page comes from the server itself; images of spans are in the page.
 _POLICY: Final = (
-    b"default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
+    b"default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; "
+    b"base-uri 'none'; "
     b"form-action 'self'; frame-ancestors 'none'"
 )
 
