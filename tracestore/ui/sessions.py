@@ -19,7 +19,7 @@ _TOKEN_BYTES: Final = 32
 
 
 class Sessions:
-    """Sessions over a ring of keys, in memory: a restart ends them. Thread-safe.
+    """The sessions of browsers over a ring of keys, in memory: a restart ends them. Thread-safe.
 
     Args:
         keys: the ring; None where nobody is asked for a key.

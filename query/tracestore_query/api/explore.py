@@ -31,7 +31,7 @@ _MAX_NS: Final = 2**63 - 1
 
 
 class SelectionBody(BaseModel):
-    """Rows of a table, by a condition and a time range."""
+    """The rows of a table, by a condition and a time range."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -69,7 +69,7 @@ class TimelineBody(SelectionBody):
 
 
 class Timeline(BaseModel):
-    """Rows and errors of each bucket of time."""
+    """The rows and errors of each bucket of time."""
 
     from_ns: int | None
     step_ns: int | None
@@ -79,7 +79,7 @@ class Timeline(BaseModel):
 
 
 class Heatmap(BaseModel):
-    """Spans by bucket of time and logarithm of duration; a cell is [column, height, spans, errors]."""
+    """The spans by bucket of time and logarithm of duration; a cell is [column, height, spans, errors]."""
 
     from_ns: int | None
     step_ns: int | None
