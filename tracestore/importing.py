@@ -15,14 +15,13 @@ from typing import IO, Any, Final
 
 import zstandard
 
+from tracestore.content_types import JSON, PROTOBUF
 from tracestore.limits import MAX_PAYLOAD_BYTES
 
 PART_BYTES: Final = 8 * 1024 * 1024
 """Rows are handed on in parts of about this size, so that progress shows and a part is one request."""
 
 STDIN: Final = Path("-")
-PROTOBUF: Final = "application/x-protobuf"
-JSON: Final = "application/json"
 
 _PEEKED_BYTES: Final = 64 * 1024
 _SIGNALS: Final = {b'"resourceSpans"': "traces", b'"resourceLogs"': "logs"}

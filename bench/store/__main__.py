@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 
 from bench.datagen import chats, spans
 from bench.report import Result, keep, middle, show
-from tracestore.segment.tables import OVERFLOW
 from tracestore.store import Store
 from tracestore.store.catalog.catalog import Change
 from tracestore.store.catalog.segment_row import NewSegment
+from tracestore.variant import OVERFLOW
 
 MB = 1_000_000.0
 

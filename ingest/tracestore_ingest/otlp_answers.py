@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
+from tracestore.content_types import JSON
 from tracestore.errors import (
     LimitExceededError,
     PayloadError,
@@ -23,7 +24,6 @@ from tracestore.errors import (
     UnsupportedPayloadError,
 )
 from tracestore.store import IngestReport
-from tracestore.variant import JSON
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Busy
 
 MAX_MESSAGE_CHARACTERS: Final = 4096

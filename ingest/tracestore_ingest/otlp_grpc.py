@@ -8,10 +8,10 @@ from typing import Final
 
 import grpc
 
+from tracestore.content_types import PROTOBUF
 from tracestore.errors import TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.store import Store
-from tracestore.variant import PROTOBUF
 from tracestore_ingest import otlp_answers
 from tracestore_ingest.admission import Admission, Busy
 from tracestore_ingest.export import ExportRequest, store_export

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 from google.rpc import code_pb2
 from starlette.concurrency import run_in_threadpool
 
+from tracestore.content_types import JSON, PROTOBUF
 from tracestore.errors import LimitExceededError, TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.store import Store, largest_plain_bytes
-from tracestore.variant import JSON, PROTOBUF
 from tracestore_ingest import otlp_answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
 from tracestore_ingest.export import ExportRequest, store_export

@@ -12,10 +12,9 @@ import pytest
 import zstandard
 
 from data import payloads
+from tracestore.content_types import JSON, PROTOBUF
 from tracestore.importing import (
-    JSON,
     PART_BYTES,
-    PROTOBUF,
     STDIN,
     Imported,
     ImportFileError,

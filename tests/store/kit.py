@@ -14,9 +14,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from data.stores import START_NS
 from tracestore.segment.read import SegmentFile
-from tracestore.segment.tables import OVERFLOW, SEGMENT_TABLES
+from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store import Clock, Snapshot, Store
-from tracestore.variant import TABLES
+from tracestore.variant import OVERFLOW, TABLES
 
 
 class FakeClock(Clock):

@@ -124,3 +124,11 @@ def test_span_keys_depend_on_the_text_alone(ids: list[str], seed: int) -> None:
     padded_spans = pa.array(["e" * 16, *(text[:16] for text in ids)], pa.string())[1:]
     assert span_keys(padded, padded_spans, seed).tolist() == keys
     assert len(set(keys)) == len({(text, text[:16]) for text in ids})
+
+
+@given(IDS, st.integers(0, 2**64 - 1))
+def test_span_keys_do_not_depend_on_the_spans_that_come_along(ids: list[str], seed: int) -> None:
+    traces = pa.array(ids, pa.string())
+    spans = pa.array([text[:16] for text in ids], pa.string())
+    alone = [span_keys(traces[at : at + 1], spans[at : at + 1], seed)[0] for at in range(len(ids))]
+    assert span_keys(traces, spans, seed).tolist() == alone

@@ -9,6 +9,7 @@ from typing import Any, Self
 import httpx
 
 from tracestore.client.evals import DatasetClient, ExperimentClient
+from tracestore.content_types import PROTOBUF
 from tracestore.feedback import Feedback
 
 PATCHES_A_REQUEST = 5000
@@ -130,7 +131,7 @@ class Client(Feedback):
         self,
         body: bytes,
         signal: str,
-        content_type: str = "application/x-protobuf",
+        content_type: str = PROTOBUF,
         content_encoding: str | None = None,
         project: str | None = None,
         experiment: str | None = None,

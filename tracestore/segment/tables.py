@@ -8,29 +8,44 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tracestore.variant import TABLES
-
-OVERFLOW: Final = "_overflow"
+from tracestore.variant import TABLES, TableSpec
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentTable:
     """One table as segments store it.
 
-    `derived` columns follow from the others and are not stored; `key_columns` identify a row
-    within its project, none where a table's rows have no identity. Rows of one time are in order of
-    `tie_column`. Rows that `expire` go with their project's retention.
+    Attributes:
+        spec: its columns; `derived` ones follow from the others and are not stored.
+        time_column, time_ns_column: the column that rows are sorted and pruned by, and the same in nanoseconds.
+        key_columns: identify a row within its project; none where a table's rows have no identity.
+        bloom_columns: those with a bloom filter.
+        tie_column: orders rows of one time.
+        expires: whether rows go with their project's retention.
     """
 
-    name: str
-    columns: tuple[str, ...]
-    derived: tuple[str, ...]
+    spec: TableSpec
     time_column: str
     time_ns_column: str
     key_columns: tuple[str, ...]
     bloom_columns: tuple[str, ...]
-    tie_column: str = "trace_id"
-    expires: bool = True
+    tie_column: str
+    expires: bool
+
+    @property
+    def name(self) -> str:
+        """Returns the table's name."""
+        return self.spec.name
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Returns the fixed columns, derived ones included, in order."""
+        return tuple(self.spec.columns)
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """Returns the columns that follow from others and are not stored."""
+        return self.spec.derived
 
     @property
     def sort_columns(self) -> tuple[str, ...]:
@@ -38,37 +53,34 @@ class SegmentTable:
         return (self.time_ns_column, self.tie_column)
 
 
-SPANS: Final = SegmentTable(
-    name="spans",
-    columns=tuple(TABLES["spans"].columns),
-    derived=("is_root", "end_time", "duration"),
-    time_column="start_time",
-    time_ns_column="start_ns",
-    key_columns=("trace_id", "span_id"),
-    bloom_columns=("trace_id", "span_id"),
-)
+def _table(
+    name: str,
+    *,
+    key_columns: tuple[str, ...] = (),
+    bloom_columns: tuple[str, ...] = ("trace_id", "span_id"),
+    tie_column: str = "trace_id",
+    expires: bool = True,
+) -> SegmentTable:
+    spec = TABLES[name]
+    if spec.time_column is None or spec.time_ns_column is None:
+        raise AssertionError(f"BUG: rows of table {name!r} have no time to be sorted by")
+    return SegmentTable(
+        spec,
+        spec.time_column,
+        spec.time_ns_column,
+        key_columns,
+        bloom_columns,
+        tie_column,
+        expires,
+    )
 
-LOGS: Final = SegmentTable(
-    name="logs",
-    columns=tuple(TABLES["logs"].columns),
-    derived=(),
-    time_column="time",
-    time_ns_column="time_ns",
-    key_columns=(),
-    bloom_columns=("trace_id", "span_id"),
-)
 
-# Revisions of rows: a row keeps its identity across versions, so that none is a repetition of another.
-DATASET_ROWS: Final = SegmentTable(
-    name="dataset_rows",
-    columns=tuple(TABLES["dataset_rows"].columns),
-    derived=(),
-    time_column="created",
-    time_ns_column="created_ns",
-    key_columns=(),
-    bloom_columns=("id",),
-    tie_column="id",
-    expires=False,
-)
-
-SEGMENT_TABLES: Final = {table.name: table for table in (SPANS, LOGS, DATASET_ROWS)}
+SEGMENT_TABLES: Final = {
+    table.name: table
+    for table in (
+        _table("spans", key_columns=("trace_id", "span_id")),
+        _table("logs"),
+        # Revisions of rows: a row keeps its identity across versions, so that none is a repetition of another.
+        _table("dataset_rows", bloom_columns=("id",), tie_column="id", expires=False),
+    )
+}

@@ -18,7 +18,8 @@ from tracestore import limits
 from tracestore.segment.dictionaries import own_dictionaries
 from tracestore.segment.encoding import COMPRESSION_LEVEL, choose_encodings, is_list
 from tracestore.segment.footer import Footer
-from tracestore.segment.tables import OVERFLOW, SegmentTable
+from tracestore.segment.tables import SegmentTable
+from tracestore.variant import OVERFLOW
 
 _BUFFER_BYTES: Final = 1024 * 1024
 

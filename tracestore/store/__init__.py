@@ -7,6 +7,7 @@ from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.check import CheckReport
 from tracestore.store.clock import Clock
 from tracestore.store.core import Core, Fault
+from tracestore.store.datasets.dataset_rows import FIELDS as DATASET_FIELDS
 from tracestore.store.datasets.dataset_rows import DatasetRow, make_row
 from tracestore.store.datasets.datasets import DatasetReport, Datasets
 from tracestore.store.datasets.experiments import Experiment, Experiments
@@ -32,6 +33,7 @@ from tracestore.store.write.decompress import largest_plain_bytes
 from tracestore.store.write.ingest_report import IngestReport
 
 __all__ = [
+    "DATASET_FIELDS",
     "NO_PATCHES",
     "AllowedProjects",
     "ApiKey",

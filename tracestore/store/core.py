@@ -96,7 +96,7 @@ class Core:
         self.leaf_arrays = LeafArrays(self.tails)
         self.patching = threading.Lock()
         self.patches = PatchLog()
-        self.patch_lookup = PatchLookup(self.patches.key_maker)
+        self.patch_lookup = PatchLookup(self.patches.seed)
         self.merged = MergedRows(self.patch_lookup)
         self.pins: dict[str, int] = {}
         self.faults: list[Fault] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tracestore.content_types import NDJSON, PROTOBUF
 from tracestore.feedback import Feedback
 from tracestore.store import check, opening, recovery, stats
 from tracestore.store.catalog.path_ids import PathRow
@@ -116,7 +117,7 @@ class Store(Feedback):
         self,
         body: bytes,
         signal: str,
-        content_type: str = "application/x-protobuf",
+        content_type: str = PROTOBUF,
         content_encoding: str | None = None,
         project: str | None = None,
         experiment: str | None = None,
@@ -175,7 +176,7 @@ class Store(Feedback):
         frame = Frame(
             kind="rows",
             table=table,
-            content_type="application/x-ndjson",
+            content_type=NDJSON,
             content_encoding="identity",
             project=default_project(project, allowed),
             experiment=experiment,

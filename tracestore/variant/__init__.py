@@ -1,20 +1,20 @@
 """Variants: paths, leaf types and the shredder's front. Knows Arrow; knows no files, HTTP or SQL."""
 
 from tracestore._native import input_key, row_keys
-from tracestore.variant.merging import ARROW_OF_LEAF
+from tracestore.variant.leaf_types import LEAF_TYPES, LEAVES, LeafType
 from tracestore.variant.moved import restore_attributes
-from tracestore.variant.paths import LEAF_TYPES, format_path, leaf_name, parse_leaf_name, parse_path
+from tracestore.variant.paths import format_path, leaf_name, parse_leaf_name, parse_path
 from tracestore.variant.report import Report
-from tracestore.variant.shredder import JSON, PROTOBUF, Shredder, json_projects, otlp_projects
-from tracestore.variant.tables import TABLES, TableSpec
+from tracestore.variant.shredder import Shredder, json_projects, otlp_projects
+from tracestore.variant.tables import OVERFLOW, TABLES, TableSpec
 from tracestore.variant.unshredder import unshred, unshred_rows, unshred_values
 
 __all__ = [
-    "ARROW_OF_LEAF",
-    "JSON",
     "LEAF_TYPES",
-    "PROTOBUF",
+    "LEAVES",
+    "OVERFLOW",
     "TABLES",
+    "LeafType",
     "Report",
     "Shredder",
     "TableSpec",

@@ -6,25 +6,10 @@ import pyarrow as pa
 
 from tracestore import _native
 from tracestore.errors import PayloadError
+from tracestore.variant.leaf_types import LEAVES
 from tracestore.variant.paths import parse_leaf_name
-from tracestore.variant.tables import TableSpec
+from tracestore.variant.tables import OVERFLOW, TableSpec
 
-OVERFLOW = "_overflow"
-
-ARROW_OF_LEAF = {
-    "i64": pa.int64(),
-    "f64": pa.float64(),
-    "bool": pa.bool_(),
-    "str": pa.string(),
-    "bin": pa.binary(),
-    "json": pa.string(),
-    "i64[]": pa.list_(pa.int64()),
-    "f64[]": pa.list_(pa.float64()),
-    "bool[]": pa.list_(pa.bool_()),
-    "str[]": pa.list_(pa.string()),
-    "json[]": pa.list_(pa.string()),
-}
-"""The Arrow type of each leaf type's columns."""
 _INDEXED = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -76,7 +61,7 @@ def _target(
         return None, spec.columns[name]
     path, leaf_type = parse_leaf_name(name)
     wanted = tuple(path[: len(under)]) == under
-    return (name.encode() if wanted else None), ARROW_OF_LEAF[leaf_type]
+    return (name.encode() if wanted else None), LEAVES[leaf_type].arrow
 
 
 def _readable(name: str, have: pa.DataType, want: pa.DataType) -> pa.DataType:

@@ -13,20 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tracestore.errors import PathSyntaxError
-
-LEAF_TYPES: Final = (
-    "i64",
-    "f64",
-    "bool",
-    "str",
-    "bin",
-    "json",
-    "i64[]",
-    "f64[]",
-    "bool[]",
-    "str[]",
-    "json[]",
-)
+from tracestore.variant.leaf_types import LEAF_TYPES
 
 # Must agree with `key_is_bare` of the native builder; a test compares the two.
 _BARE_KEY: Final = re.compile(r'[^\x00-\x20\x7f.:"\[\]\\]+')

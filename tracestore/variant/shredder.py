@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracestore import _native, limits
+from tracestore.content_types import JSON, PROTOBUF
 from tracestore.variant.conventions import CONVENTIONS
 from tracestore.variant.merging import append_table
 from tracestore.variant.report import Report
@@ -18,8 +19,6 @@ from tracestore.variant.tables import SPANS, TABLES, TIMESTAMP, TableSpec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PROTOBUF = "application/x-protobuf"
-JSON = "application/json"
 _TABLE_OF_SIGNAL = {"traces": "spans", "logs": "logs"}
 _NS_PER_US = 1000
 _NS_PER_S = 1e9

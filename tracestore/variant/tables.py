@@ -11,6 +11,9 @@ from typing import Final
 
 import pyarrow as pa
 
+OVERFLOW: Final = "_overflow"
+"""The column of what has no leaf column in a row: a JSON object."""
+
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 
 _ARROW_OF_KIND: Final = {"i64": pa.int64(), "str": pa.string()}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
 
+from tracestore.variant import LEAVES
 from tracestore_query.language.dialect import TraceSQL
 
 
@@ -334,5 +335,4 @@ def common(left: Sequence[str], right: Sequence[str], *, ordered: bool) -> Want:
 
 
 def _kinds(leaf_types: Sequence[str]) -> set[str]:
-    by_type = {"i64": "number", "f64": "number", "str": "text", "bool": "bool"}
-    return {by_type.get(leaf_type, "other") for leaf_type in leaf_types}
+    return {LEAVES[leaf_type].kind for leaf_type in leaf_types}

@@ -9,19 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
+from tracestore.variant import LEAVES
+
 Columns = Mapping[str, exp.Expr]
 """The column of each leaf type a path has in the scan."""
-
-_LIST_ITEM = {"i64[]": "BIGINT", "f64[]": "DOUBLE", "bool[]": "BOOLEAN", "str[]": "VARCHAR"}
-_SQL_TYPE = {
-    "i64": "BIGINT",
-    "f64": "DOUBLE",
-    "bool": "BOOLEAN",
-    "str": "VARCHAR",
-    "bin": "BLOB",
-    "json": "JSON",
-}
-_TYPE_WORD = {"i64": "int64", "f64": "double", "bool": "bool", "str": "string", "bin": "bytes"}
 
 
 def null(sql_type: str) -> exp.Expr:
@@ -119,7 +110,7 @@ def listed(columns: Columns) -> exp.Expr:
         if set(typed) == {"i64[]", "f64[]"}:
             return first([exp.cast(columns[each].copy(), "DOUBLE[]") for each in typed], "DOUBLE[]")
         return exp.cast(json({each: columns[each] for each in lists}), "JSON[]")
-    item = _LIST_ITEM[typed[0]]
+    item = _item_sql(typed[0])
     parts = [columns[typed[0]].copy()]
     if "json[]" in columns:
         parts.append(_items(columns["json[]"], item))
@@ -183,7 +174,7 @@ def _type_word(leaf_type: str, column: exp.Expr) -> exp.Expr:
     if leaf_type.endswith("[]"):
         return exp.Literal.string("array")
     if leaf_type != "json":
-        return exp.Literal.string(_TYPE_WORD[leaf_type])
+        return exp.Literal.string(LEAVES[leaf_type].word)
     first = exp.Anonymous(this="left", expressions=[column.copy(), exp.Literal.number(1)])
     words = {"n": "null", "{": "object", "[": "array", '"': "string"}
     return exp.Case(
@@ -194,6 +185,13 @@ def _type_word(leaf_type: str, column: exp.Expr) -> exp.Expr:
         ],
         default=exp.Literal.string("number"),
     )
+
+
+def _item_sql(leaf_type: str) -> str:
+    item = LEAVES[leaf_type].item
+    if item is None:
+        raise AssertionError(f"BUG: leaves of type {leaf_type} are no lists")
+    return LEAVES[item].sql
 
 
 def _items(column: exp.Expr, item: str) -> exp.Expr:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from tracestore.variant import TABLES
+from tracestore.variant import OVERFLOW, TABLES
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
@@ -20,7 +20,6 @@ from tracestore_query.language.path_syntax import Step, shown
 from tracestore_query.plan.plan import ObjectCall, part_name
 from tracestore_query.plan.scan import Leaf
 
-OVERFLOW = "_overflow"
 SPANS = TABLES["spans"]
 
 _BY_USE = {

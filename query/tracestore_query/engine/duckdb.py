@@ -15,11 +15,10 @@ import duckdb
 import pyarrow as pa
 
 from tracestore.errors import PayloadError
-from tracestore.variant import unshred_values
+from tracestore.variant import LEAVES, OVERFLOW, unshred_values
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore_query.engine.checked_text import TextChecker
 from tracestore_query.engine.moved_rows import with_moved
-from tracestore_query.engine.parquet_sql import leaf_sql_type
 from tracestore_query.engine.watchdog import Watchdog
 from tracestore_query.errors import (
     QueryError,
@@ -222,8 +221,8 @@ def add_object_function(cursor: duckdb.DuckDBPyConnection, name: str, call: Obje
         texts = unshredded(table, call.path)
         return with_moved(texts, table) if call.moved else texts
 
-    names = ["_overflow", *(f"{path}:{leaf_type}" for path, leaf_type in call.leaves)]
-    types = ["VARCHAR", *(leaf_sql_type(leaf_type) for _, leaf_type in call.leaves)]
+    names = [OVERFLOW, *(f"{path}:{leaf_type}" for path, leaf_type in call.leaves)]
+    types = ["VARCHAR", *(LEAVES[leaf_type].sql for _, leaf_type in call.leaves)]
     if call.moved:
         names.append(MOVED_ATTRIBUTES)
         types.append("VARCHAR")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
-from tracestore.variant import ARROW_OF_LEAF, TABLES, Shredder
+from tracestore.variant import LEAVES, OVERFLOW, TABLES, Shredder
 from tracestore_query.plan.scan import Leaf, leaf_column_name
 from tracestore_query.plan.scan_plan import ScanPlan
 
@@ -34,7 +34,7 @@ def _columns(
     absent = {leaf for leaf in scan.leaves if leaf_column_name(leaf) not in names}
     spilled = _spilled(chunk, absent, scan.table) if absent else {}
     for leaf, name in (*scan.leaves.items(), *scan.object_parts.items()):
-        arrow_type = ARROW_OF_LEAF[leaf[1]]
+        arrow_type = LEAVES[leaf[1]].arrow
         if leaf_column_name(leaf) in names:
             column = chunk.column(leaf_column_name(leaf))
             columns[name] = column if column.type == arrow_type else column.cast(arrow_type)
@@ -47,11 +47,11 @@ def _columns(
 
 def _spilled(chunk: pa.Table, leaves: Collection[Leaf], table: str) -> dict[Leaf, pa.ChunkedArray]:
     """Returns leaves that an export left in `_overflow`; only a memtable of very many paths has any."""
-    overflow = chunk.column("_overflow")
+    overflow = chunk.column(OVERFLOW)
     if overflow.null_count == len(overflow):
         return {}
     shredder = Shredder(table, min_leaf_rows=1, min_leaf_density=0.0, max_leaf_columns=2**31)
-    shredder.append_table(chunk.select([*TABLES[table].columns, "_overflow"]))
+    shredder.append_table(chunk.select([*TABLES[table].columns, OVERFLOW]))
     whole = shredder.finish()
     names = set(whole.column_names)
     by_leaf = {leaf: leaf_column_name(leaf) for leaf in leaves}

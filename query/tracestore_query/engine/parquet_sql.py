@@ -7,23 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 import pyarrow as pa
 
 from tracestore.store import SegmentRef
-from tracestore.variant import TABLES
+from tracestore.variant import LEAVES, OVERFLOW, TABLES
 from tracestore_query.plan.scan import Leaf, Scan, leaf_column_name
 from tracestore_query.tables.names import quoted
 
-SQL_TYPE = {
-    "i64": "BIGINT",
-    "f64": "DOUBLE",
-    "bool": "BOOLEAN",
-    "str": "VARCHAR",
-    "bin": "BLOB",
-    "json": "VARCHAR",
-    "i64[]": "BIGINT[]",
-    "f64[]": "DOUBLE[]",
-    "bool[]": "BOOLEAN[]",
-    "str[]": "VARCHAR[]",
-    "json[]": "VARCHAR[]",
-}
 _FIXED_TYPE = {
     pa.string(): "VARCHAR",
     pa.int64(): "BIGINT",
@@ -32,14 +19,9 @@ _FIXED_TYPE = {
 }
 
 
-def leaf_sql_type(leaf_type: str) -> str:
-    """Returns the engine's type of a leaf's column."""
-    return SQL_TYPE[leaf_type]
-
-
 def fixed_type(scan: Scan, name: str) -> str:
     """Returns the engine's type of a fixed column of a scan's table."""
-    if name == "_overflow":
+    if name == OVERFLOW:
         return "VARCHAR"
     arrow_type = TABLES[scan.table].columns[name]
     return _FIXED_TYPE.get(arrow_type, "TIMESTAMPTZ")
@@ -75,7 +57,7 @@ def read_parquet(
     columns = [f'"{name}"' for name in stored]
     raw: dict[Leaf, str] = {}
     for leaf, column in (*scan.leaves.items(), *scan.object_parts.items()):
-        sql_type = SQL_TYPE[leaf[1]]
+        sql_type = LEAVES[leaf[1]].sql
         if column in without:
             continue
         if leaf not in raw:

@@ -14,11 +14,10 @@ from typing import Final
 import pyarrow as pa
 
 from tracestore.store import SegmentPatches, SegmentRef
+from tracestore.variant import OVERFLOW
 from tracestore_query.plan.patched_data import field_of
 from tracestore_query.plan.scan import EVER, Leaf
 from tracestore_query.plan.scan_plan import ScanPlan
-
-OVERFLOW: Final = "_overflow"
 
 MAX_BESIDE: Final = 64
 """Segments with patches of one scan that are read on their own: each is a source in the text."""

@@ -12,10 +12,9 @@ from typing import Final
 import pyarrow as pa
 
 from tracestore.store import SegmentRef
-from tracestore.variant import ARROW_OF_LEAF
+from tracestore.variant import LEAVES, OVERFLOW
 from tracestore_query.engine.memory_table import memory_table
 from tracestore_query.engine.parquet_sql import (
-    SQL_TYPE,
     entry,
     files_text,
     fixed_type,
@@ -24,7 +23,6 @@ from tracestore_query.engine.parquet_sql import (
 )
 from tracestore_query.engine.patched_sql import (
     MAX_BESIDE,
-    OVERFLOW,
     Beside,
     beside,
     joined,
@@ -106,7 +104,7 @@ def _is_plain(plan: ScanPlan) -> bool:
 def _table_function(plan: ScanPlan, stored: Sequence[str]) -> str:
     entries = [entry(name, name, fixed_type(plan.scan, name)) for name in stored]
     entries += [
-        entry(leaf_column_name(leaf), column, SQL_TYPE[leaf[1]])
+        entry(leaf_column_name(leaf), column, LEAVES[leaf[1]].sql)
         for leaf, column in plan.scan.leaves.items()
     ]
     return files_text(plan.plain, entries)
@@ -185,7 +183,7 @@ def _read_beside(
 def _patched_columns(plan: ScanPlan, stored: Sequence[str]) -> list[tuple[str, str, pa.DataType]]:
     """Returns (column, name in the file, type) of what patches may change in a scan."""
     columns = [
-        (column, leaf_column_name(leaf), ARROW_OF_LEAF[leaf[1]])
+        (column, leaf_column_name(leaf), LEAVES[leaf[1]].arrow)
         for leaf, column in patched_leaves(plan)
     ]
     if OVERFLOW in stored:
@@ -231,7 +229,7 @@ def _empty(plan: ScanPlan, stored: Sequence[str]) -> str:
     columns = [f'CAST(NULL AS {fixed_type(scan, name)}) AS "{name}"' for name in stored]
     leaves = (*scan.leaves.items(), *scan.object_parts.items())
     columns += [
-        f'CAST(NULL AS {SQL_TYPE[leaf_type]}) AS "{name}"' for (_, leaf_type), name in leaves
+        f'CAST(NULL AS {LEAVES[leaf_type].sql}) AS "{name}"' for (_, leaf_type), name in leaves
     ]
     columns.append("0::BIGINT AS __row")
     return _outer(plan, f"(SELECT {', '.join(columns)} WHERE false)", _MEMORY_ROW_ID)

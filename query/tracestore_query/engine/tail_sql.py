@@ -8,28 +8,14 @@ from typing import Final
 import pyarrow as pa
 
 from tracestore.store import SegmentRef
-from tracestore_query.engine.parquet_sql import SQL_TYPE, read_parquet
+from tracestore.variant import LEAVES
+from tracestore_query.engine.parquet_sql import read_parquet
 from tracestore_query.plan.scan import Scan
 from tracestore_query.plan.scan_plan import TailGroup, TailRows
 from tracestore_query.tables.names import quoted
 
 SEGMENT_SUFFIX: Final = ".parquet"
 TAIL_SUFFIX: Final = ".tail.parquet"
-
-# A tail row's value, as the type its leaf has: lists are JSON text there.
-_TAIL_VALUE: Final = {
-    "i64": "i64",
-    "f64": "f64",
-    "bool": "bool",
-    "str": "str",
-    "bin": "bin",
-    "json": "str",
-    "i64[]": "from_json(str, '[\"BIGINT\"]')",
-    "f64[]": "from_json(str, '[\"DOUBLE\"]')",
-    "bool[]": "from_json(str, '[\"BOOLEAN\"]')",
-    "str[]": "from_json(str, '[\"VARCHAR\"]')",
-    "json[]": "CAST(from_json(str, '[\"JSON\"]') AS VARCHAR[])",
-}
 
 
 def tail_rows_sql(scan: Scan, group: TailGroup, path: str, limit: int) -> str:
@@ -84,7 +70,7 @@ def tail_rows_alone(
     in_table = set(rows.table.column_names)
     columns = ["file AS filename", "row AS file_row_number"]
     for leaf, column in scan.leaves.items():
-        absent = f'CAST(NULL AS {SQL_TYPE[leaf[1]]}) AS "{column}"'
+        absent = f'CAST(NULL AS {LEAVES[leaf[1]].sql}) AS "{column}"'
         columns.append(f'"{column}"' if column in in_table else absent)
     return f'(SELECT {", ".join(columns)} FROM "{source}")'
 
@@ -125,7 +111,7 @@ def _sidecar(group: TailGroup, path: str, columns: Sequence[tuple[str, str]]) ->
     """Returns the SELECT of a path's rows in the sidecars, with a column for each (leaf type, name)."""
     files = ", ".join(quoted(each.tail_uri) for each in group.segments if each.tail_uri)
     values = ", ".join(
-        f'CASE WHEN type = {quoted(leaf_type)} THEN {_TAIL_VALUE[leaf_type]} END AS "{column}"'
+        f'CASE WHEN type = {quoted(leaf_type)} THEN {_tail_value(leaf_type)} END AS "{column}"'
         for leaf_type, column in columns
     )
     types = ", ".join(quoted(leaf_type) for leaf_type, _ in columns)
@@ -143,3 +129,13 @@ def _segment_of_tail(segments: Sequence[SegmentRef]) -> str:
         return f"replace(filename, {quoted(TAIL_SUFFIX)}, {quoted(SEGMENT_SUFFIX)})"
     listed = ", ".join(f"{quoted(str(tail))}: {quoted(uri)}" for tail, uri in pairs)
     return f"MAP {{{listed}}}[filename]"
+
+
+def _tail_value(leaf_type: str) -> str:
+    """Returns a tail row's value in the type of its leaf; lists are JSON text there."""
+    leaf = LEAVES[leaf_type]
+    if leaf.item is None:
+        return leaf.tail_column
+    if leaf.item == "json":
+        return f"CAST(from_json({leaf.tail_column}, '[\"JSON\"]') AS {leaf.sql})"
+    return f"from_json({leaf.tail_column}, '[\"{LEAVES[leaf.item].sql}\"]')"

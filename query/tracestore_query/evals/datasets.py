@@ -8,14 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, Final
 
 from tracestore.errors import DatasetError, UnknownDatasetError
-from tracestore.store import Core, DatasetReport, DatasetRow, Datasets, make_row
+from tracestore.store import DATASET_FIELDS, Core, DatasetReport, DatasetRow, Datasets, make_row
 from tracestore_query.answer.json_texts import json_texts
 from tracestore_query.answer.result import Result
 from tracestore_query.language.parameters import Parameters
 from tracestore_query.query import Query
 from tracestore_query.tables.names import STORED, quoted
-
-FIELDS: Final = ("input", "expected", "metadata", "tags", "origin")
 
 _ORIGIN: Final = ("project", "experiment", "trace_id", "span_id")
 _NULL: Final = "null"
@@ -124,7 +122,7 @@ class SqlDatasets(Datasets):
     ) -> Iterator[dict[str, Any]]:
         dataset = self.get(name, project)
         sql = (
-            f"SELECT id, {', '.join(FIELDS)} FROM dataset({quoted(name)}, {dataset.at(version)}, "
+            f"SELECT id, {', '.join(DATASET_FIELDS)} FROM dataset({quoted(name)}, {dataset.at(version)}, "
             f"{quoted(dataset.project)}) {clause}"
         )
         with self._query().sql(sql, params, timeout_s=None) as result:
@@ -137,11 +135,11 @@ def rows_of_result(result: Result) -> Iterator[DatasetRow]:
     Raises DatasetError for columns that a row of a dataset has no place for.
     """
     names = [name.lower() for name in result.schema.names]
-    known = {*STORED["spans"].columns, *STORED["spans"].variants, "id", *FIELDS}
+    known = {*STORED["spans"].columns, *STORED["spans"].variants, "id", *DATASET_FIELDS}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise DatasetError(
-            f"cannot keep columns {', '.join(unknown)}: a row has id, {', '.join(FIELDS)}; select them as "
+            f"cannot keep columns {', '.join(unknown)}: a row has id, {', '.join(DATASET_FIELDS)}; select them as "
             f"metadata: {{'{unknown[0]}': {unknown[0]}}} AS metadata"
         )
     renamed = dict(zip(names, names, strict=True))
@@ -150,7 +148,7 @@ def rows_of_result(result: Result) -> Iterator[DatasetRow]:
     wanted = [
         (at, renamed[name])
         for at, name in enumerate(names)
-        if renamed[name] in {"id", *FIELDS, *_ORIGIN}
+        if renamed[name] in {"id", *DATASET_FIELDS, *_ORIGIN}
     ]
     number = 0
     for batch in result:
@@ -160,7 +158,7 @@ def rows_of_result(result: Result) -> Iterator[DatasetRow]:
         for at in range(batch.num_rows):
             texts = {
                 name: columns[name][at]
-                for name in FIELDS
+                for name in DATASET_FIELDS
                 if name in columns and columns[name][at] != _NULL
             }
             if "origin" not in texts and "trace_id" in columns:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tracestore.variant import OVERFLOW
 from tracestore_query.plan.plan import Plan
 from tracestore_query.plan.scan_plan import ScanPlan
 
@@ -55,6 +56,6 @@ def _scan(plan: ScanPlan) -> list[tuple[str, str]]:
     if plan.row_ranges:
         end = "last" if scan.top_n is not None and scan.top_n.last else "first"
         rows.append(("ends", f"the {end} rows by time alone, of {len(plan.row_ranges)} segments"))
-    if "_overflow" in scan.fixed_columns:
+    if OVERFLOW in scan.fixed_columns:
         rows.append(("overflow", "read for every row: an object is needed inside the query"))
     return rows

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracestore.store import SegmentRef, put_back
-from tracestore.variant import TABLES, parse_leaf_name
+from tracestore.variant import OVERFLOW, TABLES, parse_leaf_name
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
@@ -19,7 +19,6 @@ from tracestore_query.execute.file_rows import FileRows, Numbers
 from tracestore_query.plan.plan import Plan, Rebuilt
 from tracestore_query.plan.scan_plan import ScanPlan
 
-OVERFLOW = "_overflow"
 SPANS = TABLES["spans"]
 
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 from tracestore import limits
 from tracestore.errors import DatasetError
 from tracestore.store.write.row_input import plain
-from tracestore.variant import input_key
+from tracestore.variant import TABLES, input_key
 
-FIELDS: Final = ("input", "expected", "metadata", "tags", "origin")
+FIELDS: Final = TABLES["dataset_rows"].variants
 """What a row holds beside its id, in the order of the table's variants."""
 
 

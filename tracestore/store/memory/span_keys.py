@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tracestore.store.memory.recent_keys import Keys
 
@@ -26,14 +28,24 @@ def project_seed(project: str, secret: bytes) -> int:
 
 
 def span_keys(trace_id: pa.Array, span_id: pa.Array, seed: int) -> Keys:
-    """Returns a key a row; equal ids give equal keys under one seed."""
-    keys = np.full(len(trace_id), np.uint64(seed), np.uint64)
-    for column, characters in ((trace_id, _TRACE_CHARACTERS), (span_id, _SPAN_CHARACTERS)):
-        words = _words(column, characters)
-        if words is None:
-            words = _digests(column)
-        for number in range(words.shape[1]):
-            keys = _mix(keys ^ words[:, number])
+    """Returns a key a row. It depends on the row's own ids and the seed, and on no other row."""
+    trace_words = _words(trace_id, _TRACE_CHARACTERS)
+    span_words = _words(span_id, _SPAN_CHARACTERS)
+    if trace_words is not None and span_words is not None:
+        keys = np.full(len(trace_id), np.uint64(seed), np.uint64)
+        for words in (trace_words, span_words):
+            for number in range(words.shape[1]):
+                keys = _mix(keys ^ words[:, number])
+        return keys
+    usual = pc.and_(
+        pc.equal(pc.binary_length(trace_id), _TRACE_CHARACTERS),
+        pc.equal(pc.binary_length(span_id), _SPAN_CHARACTERS),
+    ).fill_null(False)
+    is_usual = usual.to_numpy(zero_copy_only=False)
+    keys = np.empty(len(trace_id), np.uint64)
+    keys[is_usual] = span_keys(trace_id.filter(usual), span_id.filter(usual), seed)
+    unusual = pc.invert(usual)
+    keys[~is_usual] = _digests(trace_id.filter(unusual), span_id.filter(unusual), seed)
     return keys
 
 
@@ -66,11 +78,11 @@ def _words(column: pa.Array, characters: int) -> Words | None:
     )
 
 
-def _digests(column: pa.Array) -> Words:
-    """Returns a 64-bit digest of each row's text, for ids that are not of the usual length."""
-    texts = column.to_pylist()
+def _digests(trace_id: pa.Array, span_id: pa.Array, seed: int) -> Keys:
+    """Returns keys of rows whose ids are not of the usual length."""
+    secret = seed.to_bytes(8, "little")
+    texts = [json.dumps(ids) for ids in zip(trace_id.to_pylist(), span_id.to_pylist(), strict=True)]
     raw = b"".join(
-        hashlib.blake2b((text or "").encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        for text in texts
+        hashlib.blake2b(text.encode(), key=secret, digest_size=8).digest() for text in texts
     )
-    return np.frombuffer(raw, np.uint64).reshape(len(texts), 1)
+    return np.frombuffer(raw, np.uint64)

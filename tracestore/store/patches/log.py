@@ -5,7 +5,6 @@ A project's list only grows; folding patches in makes a list of what is left. So
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import threading
@@ -15,14 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tracestore.store.memory.recent_keys import Keys
 from tracestore.store.memory.span_keys import span_keys
 from tracestore.store.patches.rules import fields_of
-
-_TRACE_CHARACTERS: Final = 32
-_SPAN_CHARACTERS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +36,6 @@ class Patch:
         """Returns a patch with its change read from the text that is kept."""
         change = json.loads(text)
         return cls(created_ns, project, trace_id, span_id, change, fields_of(change))
-
-
-class KeyMaker:
-    """A maker of 64-bit keys of spans, which depend on nothing but the span's own ids."""
-
-    def __init__(self) -> None:
-        self._secret = secrets.token_bytes(16)
-        self._seed = int.from_bytes(self._secret[:8], "little")
-
-    def keys(self, trace_id: pa.Array, span_id: pa.Array) -> Keys:
-        """Returns a key a row."""
-        usual = pc.and_(
-            pc.equal(pc.binary_length(trace_id), _TRACE_CHARACTERS),
-            pc.equal(pc.binary_length(span_id), _SPAN_CHARACTERS),
-        ).fill_null(False)
-        mask = usual.to_numpy(zero_copy_only=False)
-        if mask.all():
-            return span_keys(trace_id, span_id, self._seed)
-        result = np.empty(len(trace_id), np.uint64)
-        result[mask] = span_keys(trace_id.filter(usual), span_id.filter(usual), self._seed)
-        for at in np.flatnonzero(~mask).tolist():
-            text = json.dumps([trace_id[at].as_py(), span_id[at].as_py()])
-            digest = hashlib.blake2b(text.encode(), key=self._secret, digest_size=8).digest()
-            result[at] = int.from_bytes(digest, "little")
-        return result
 
 
 class ProjectPatches:
@@ -146,13 +116,13 @@ class PatchLog:
     """The patches that are not folded in. Not thread-safe: the store locks it.
 
     Attributes:
-        key_maker: makes the keys of spans.
+        seed: of the keys of spans, drawn anew for each store that is opened.
         count: patches held.
         last_ns: the time of the newest patch that was ever held.
     """
 
     def __init__(self) -> None:
-        self.key_maker = KeyMaker()
+        self.seed = secrets.randbits(64)
         self.count = 0
         self.last_ns = 0
         self._by_project: dict[str, ProjectPatches] = {}
@@ -170,9 +140,10 @@ class PatchLog:
             by_project.setdefault(patch.project, []).append(patch)
             self.last_ns = max(self.last_ns, patch.created_ns)
         for project, members in by_project.items():
-            keys = self.key_maker.keys(
+            keys = span_keys(
                 pa.array([patch.trace_id for patch in members], pa.string()),
                 pa.array([patch.span_id for patch in members], pa.string()),
+                self.seed,
             )
             self._by_project.setdefault(project, ProjectPatches()).add(members, keys)
         self.count += len(patches)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from tracestore.segment.read import SegmentFile
 from tracestore.store.bounded_cache import BoundedCache
 from tracestore.store.memory.recent_keys import Keys
-from tracestore.store.patches.log import KeyMaker, PatchesByRow, PatchPrefix, ProjectPatches
+from tracestore.store.patches.log import PatchesByRow, PatchPrefix, ProjectPatches
 from tracestore.store.patches.span_index import Matches, SpanIndex
 
 MAX_KEY_BYTES: Final = 256 * 1024 * 1024
@@ -40,8 +40,8 @@ class _FoundPatches:
 class PatchLookup:
     """The rows of segments and memtables that patches change. Thread-safe."""
 
-    def __init__(self, key_maker: KeyMaker) -> None:
-        self._key_maker = key_maker
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
         self._indexes: BoundedCache[str, SpanIndex] = BoundedCache(
             MAX_KEY_BYTES, lambda index: index.nbytes
         )
@@ -77,7 +77,7 @@ class PatchLookup:
     def find_in_chunk(self, chunk: pa.Table, keys: Keys) -> Matches:
         """Returns which rows of a memtable's table have the keys."""
         _, index = self._chunk_indexes.get_or_make(
-            id(chunk), lambda: (chunk, SpanIndex.of(self._key_maker, chunk))
+            id(chunk), lambda: (chunk, SpanIndex.of(self._seed, chunk))
         )
         return index.find(keys)
 
@@ -94,7 +94,7 @@ class PatchLookup:
     def _index(self, segment_id: str, path: Path) -> SpanIndex:
         def read() -> SpanIndex:
             with SegmentFile(path) as file:
-                return SpanIndex.of(self._key_maker, file.columns(["trace_id", "span_id"]))
+                return SpanIndex.of(self._seed, file.columns(["trace_id", "span_id"]))
 
         return self._indexes.get_or_make(segment_id, read)
 

@@ -19,7 +19,6 @@ from tracestore.store.bounded_cache import BoundedCache
 from tracestore.store.patches.log import PatchesByRow, PatchPrefix, ProjectPatches
 from tracestore.store.patches.lookup import PatchLookup, extended
 from tracestore.store.patches.rows import (
-    OVERFLOW,
     OldRow,
     Overlay,
     leaf_columns,
@@ -28,6 +27,7 @@ from tracestore.store.patches.rows import (
     put_back,
 )
 from tracestore.store.patches.span_index import flat_array
+from tracestore.variant import OVERFLOW
 
 MAX_OVERLAY_BYTES: Final = 256 * 1024 * 1024
 """Bytes of patched rows kept, by segment and fields."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,7 @@ import pyarrow.compute as pc
 
 from tracestore.store.patches.log import Patch
 from tracestore.store.patches.rules import MISSING, patched
-from tracestore.variant import TABLES, Shredder, parse_leaf_name, unshred_values
-
-OVERFLOW: Final = "_overflow"
+from tracestore.variant import OVERFLOW, TABLES, Shredder, parse_leaf_name, unshred_values
 
 RowNumbers = npt.NDArray[np.int64]
 Changes = Sequence[Sequence[Patch]]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tracestore.store.memory.recent_keys import Keys
-from tracestore.store.patches.log import KeyMaker
+from tracestore.store.memory.span_keys import span_keys
 
 Matches = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """Pairs of arrays: the position among the keys that are looked for, and the row that has the key."""
@@ -23,11 +23,10 @@ class SpanIndex:
     rows: npt.NDArray[np.int32]
 
     @classmethod
-    def of(cls, key_maker: KeyMaker, table: pa.Table) -> SpanIndex:
+    def of(cls, seed: int, table: pa.Table) -> SpanIndex:
         """Returns the index of a table with the columns `trace_id` and `span_id`."""
-        keys = key_maker.keys(
-            flat_array(table.column("trace_id")), flat_array(table.column("span_id"))
-        )
+        trace_id, span_id = (flat_array(table.column(name)) for name in ("trace_id", "span_id"))
+        keys = span_keys(trace_id, span_id, seed)
         order = np.argsort(keys, kind="stable").astype(np.int32)
         return cls(keys[order], order)
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
+from tracestore.store.memory.span_keys import span_keys
 from tracestore.store.patches.log import Patch, PatchesByRow, PatchPrefix
 from tracestore.store.rewrite.predicate import Predicate
 
@@ -149,9 +150,10 @@ def _elsewhere(
     """
     if not spans:
         return set()
-    keys = core.patches.key_maker.keys(
+    keys = span_keys(
         pa.array([trace_id for trace_id, _ in spans], pa.string()),
         pa.array([span_id for _, span_id in spans], pa.string()),
+        core.patches.seed,
     )
     project = inputs[0].project
     low = min(row.min_time_ns for row in inputs)

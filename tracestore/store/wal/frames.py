@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
+from tracestore.content_types import JSON, NDJSON, PROTOBUF
 from tracestore.errors import FormatVersionError
 
 MAGIC: Final = b"TSWAL\r\n\x1a"
@@ -30,9 +31,9 @@ NO_EXPERIMENT: Final = 0xFFFF
 KINDS: Final = {1: "otlp", 2: "rows"}
 TABLES: Final = {1: "spans", 2: "logs", 3: "json", 4: "dataset_rows"}
 CONTENT_TYPES: Final = {
-    1: "application/x-protobuf",
-    2: "application/json",
-    3: "application/x-ndjson",
+    1: PROTOBUF,
+    2: JSON,
+    3: NDJSON,
 }
 ENCODINGS: Final = {0: "identity", 1: "gzip", 2: "deflate", 3: "zstd"}
 

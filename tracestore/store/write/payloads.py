@@ -6,13 +6,14 @@ import functools
 from typing import Final
 
 from tracestore import limits
+from tracestore.content_types import JSON, PROTOBUF
 from tracestore.errors import LimitExceededError, UnsupportedPayloadError
 from tracestore.store.wal.frames import Frame
 from tracestore.store.write.allowed_projects import AllowedProjects, check_projects
 from tracestore.store.write.decompress import decompress
 from tracestore.store.write.ingest import Part
 from tracestore.store.write.wrong_signal import check_signal
-from tracestore.variant import JSON, PROTOBUF, Report, Shredder, json_projects, otlp_projects
+from tracestore.variant import Report, Shredder, json_projects, otlp_projects
 
 SIGNALS: Final = {"traces": "spans", "logs": "logs"}
 _SIGNAL_OF: Final = {table: signal for signal, table in SIGNALS.items()}

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 import pyarrow as pa
 
 from tracestore.errors import UnsupportedPayloadError
-from tracestore.segment.tables import OVERFLOW, SEGMENT_TABLES
-from tracestore.variant import row_keys
+from tracestore.segment.tables import SEGMENT_TABLES
+from tracestore.variant import OVERFLOW, row_keys
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]] | bytes | bytearray | pa.Table | pa.RecordBatch
 
@@ -26,7 +26,11 @@ _PAYLOAD_BYTES: Final = 4 * 1024 * 1024
 # Arrow rows made Python objects at once.
 _ARROW_ROWS: Final = 10_000
 
-_TIME_KEYS: Final = {"spans": ("start_time", "start_ns"), "logs": ("time", "time_ns")}
+# The tables that take rows, and the keys that give a row its time, the one in nanoseconds last.
+_TIME_KEYS: Final = {
+    name: (SEGMENT_TABLES[name].time_column, SEGMENT_TABLES[name].time_ns_column)
+    for name in ("spans", "logs")
+}
 
 
 def payloads(table: str, rows: Rows, now_ns: int) -> Iterator[tuple[bytes, int]]:

@@ -1,0 +1,9 @@
+"""The content types that requests and frames of the log name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PROTOBUF: Final = "application/x-protobuf"
+JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
