@@ -1,6 +1,7 @@
 """Programs that tests run: each in a process group of its own, which has ended when the block is left.
 
-Whatever a test starts it ends and waits for, also when it fails. Only this module starts programs.
+Whatever a test starts it ends and waits for, also when it fails. On Linux a program also dies with the
+process that runs the tests, however that ends. Only this module starts programs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,16 @@ from typing import IO, Any
 # No test says anything about speed.
 HANG_S = 900.0
 
+# A program asks for SIGKILL at the end of its parent, and is then replaced by the one that is wanted.
+_PR_SET_PDEATHSIG = 1
+_DIES_WITH_PARENT = f"""
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, signal.SIGKILL)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit("the tests have ended")
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
 TRACESTORE = [sys.executable, "-P", "-c", "from tracestore.cli import main; main()"]
 
 
@@ -40,6 +51,9 @@ def running(
     command: Sequence[str], *, text: bool = True, **more: Any
 ) -> Iterator[subprocess.Popen[Any]]:
     """Starts a program; at the end of the block kills what is left of its group and waits for it."""
+    # Another user may not be allowed to run this interpreter.
+    if sys.platform == "linux" and "user" not in more:
+        command = [sys.executable, "-I", "-S", "-c", _DIES_WITH_PARENT, str(os.getpid()), *command]
     process = subprocess.Popen(list(command), text=text, process_group=0, **more)
     try:
         yield process
