@@ -11,7 +11,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from tracestore.exports.chat_lines import chat_line
-from tracestore_query.answer import formats
+from tracestore_query.answer import held_types
 from tracestore_query.answer.json_texts import json_lines, json_texts
 
 GROUP_ROWS: Final = 122_880
@@ -46,7 +46,7 @@ class Writer(Protocol):
 
 def _types(schema: pa.Schema) -> list[str]:
     """Returns the engine's type of JSON columns, nothing for others."""
-    key = formats.TYPE_KEY.encode()
+    key = held_types.TYPE_KEY.encode()
     return [(field.metadata or {}).get(key, b"").decode() for field in schema]
 
 
@@ -102,7 +102,7 @@ class Csv:
     """A writer of CSV; lists and objects are JSON."""
 
     def __init__(self, sink: Sink, schema: pa.Schema, *, header: bool = True) -> None:
-        self._flat = formats.csv_schema(schema.remove_metadata())
+        self._flat = held_types.held_schema(schema.remove_metadata(), held_types.in_csv)
         options = pa_csv.WriteOptions(include_header=header)
         held = pa.PythonFile(_Held(sink), mode="w")
         self._writer = pa_csv.CSVWriter(held, self._flat, write_options=options)
@@ -110,7 +110,7 @@ class Csv:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Writes a batch."""
-        self._writer.write_table(formats.csv_table(pa.Table.from_batches([batch]), self._flat))
+        self._writer.write_table(held_types.held_table(pa.Table.from_batches([batch]), self._flat))
         self.rows += batch.num_rows
 
     def close(self) -> None:
@@ -141,8 +141,12 @@ class Parquet:
 
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
         self._schema = schema
+        self._flat = held_types.held_schema(schema, held_types.in_parquet)
         self._writer = pq.ParquetWriter(
-            pa.PythonFile(_Held(sink), mode="w"), schema, compression="zstd", compression_level=1
+            pa.PythonFile(_Held(sink), mode="w"),
+            self._flat,
+            compression="zstd",
+            compression_level=1,
         )
         self._held: list[pa.RecordBatch] = []
         self._bytes = 0
@@ -165,6 +169,7 @@ class Parquet:
     def _write_group(self) -> None:
         if self._held:
             table = pa.Table.from_batches(self._held, schema=self._schema)
+            table = held_types.held_table(table, self._flat)
             self._writer.write_table(table, row_group_size=max(len(table), 1))
             self._held, self._bytes = [], 0
 

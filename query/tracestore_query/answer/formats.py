@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -11,17 +12,22 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from tracestore_query.answer.json_texts import json_lines, json_texts, plain
+from tracestore_query.answer.held_types import (
+    TYPE_KEY,
+    held_schema,
+    held_table,
+    in_csv,
+    in_parquet,
+)
+from tracestore_query.answer.json_texts import json_lines, json_texts
 from tracestore_query.answer.result import Result
+from tracestore_query.errors import QueryFailedError
 
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 CSV: Final = "text/csv"
 ARROW: Final = "application/vnd.apache.arrow.stream"
 PARQUET: Final = "application/vnd.apache.parquet"
-
-TYPE_KEY: Final = "tracestore.type"
-"""Names the engine's type of a column of JSON text in a field's metadata."""
 
 FORMATS: Final = (JSON, NDJSON, CSV, ARROW, PARQUET)
 
@@ -39,6 +45,20 @@ def written(result: Result, kind: str) -> Iterator[bytes]:
     """Yields a result in a format; closes it in the end, also when the reader goes away."""
     with result:
         yield from _WRITERS[kind](result)
+
+
+def started(result: Result, kind: str) -> Iterator[bytes]:
+    """Returns what `written` yields, its first part made already.
+
+    Raises:
+        QueryError: where that fails, or the format has no form for a type.
+    """
+    parts = written(result, kind)
+    try:
+        first = next(parts, b"")
+    except pa.ArrowException as error:
+        raise QueryFailedError(f"cannot write answer: {error}; ask for another format") from None
+    return itertools.chain((first,), parts)
 
 
 def _json(result: Result) -> Iterator[bytes]:
@@ -82,42 +102,21 @@ def _ndjson(result: Result) -> Iterator[bytes]:
 
 def _csv(result: Result) -> Iterator[bytes]:
     sink = io.BytesIO()
-    flat = csv_schema(result.schema)
+    flat = held_schema(result.schema, in_csv)
     with pa_csv.CSVWriter(sink, flat) as writer:
         for batch in result:
-            writer.write_table(csv_table(pa.Table.from_batches([batch]), flat))
+            writer.write_table(held_table(pa.Table.from_batches([batch]), flat))
             yield taken(sink)
     yield taken(sink)
 
 
-def csv_schema(schema: pa.Schema) -> pa.Schema:
-    """Returns the columns of a CSV file: what it has no form for as text."""
-    return pa.schema([_csv_field(field) for field in schema])
-
-
-def csv_table(table: pa.Table, flat: pa.Schema) -> pa.Table:
-    """Returns rows with the columns of a CSV file."""
-    arrays = [_csv_column(column, field) for column, field in zip(table.columns, flat, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=flat)
-
-
-def _csv_field(field: pa.Field) -> pa.Field:
-    nested = pa.types.is_nested(field.type) or pa.types.is_binary(field.type)
-    return pa.field(field.name, pa.string()) if nested else field
-
-
-def _csv_column(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray | pa.Array:
-    if column.type == field.type:
-        return column
-    texts = [None if value is None else json.dumps(plain(value)) for value in column.to_pylist()]
-    return pa.array(texts, pa.string())
-
-
 def typed_schema(result: Result) -> pa.Schema:
-    """Returns a result's schema in which a field of JSON text says so: its metadata has `tracestore.type`."""
+    """Returns a result's schema in which a field that is or may become JSON text says so, by `tracestore.type`."""
     return pa.schema(
         [
-            field.with_metadata({TYPE_KEY: sql_type}) if sql_type.startswith("JSON") else field
+            field.with_metadata({TYPE_KEY: sql_type})
+            if sql_type.startswith("JSON") or not in_parquet(field.type)
+            else field
             for field, sql_type in zip(result.schema, result.types, strict=True)
         ]
     )
@@ -137,10 +136,10 @@ def _parquet(result: Result) -> Iterator[bytes]:
     # A footer ends the file, but row groups go out as they come.
     sink = io.BytesIO()
     sent = pa.PythonFile(_Counting(sink), mode="w")
-    schema = typed_schema(result)
+    schema = held_schema(typed_schema(result), in_parquet)
     with pq.ParquetWriter(sent, schema, compression="zstd") as writer:
         for batch in result:
-            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            writer.write_table(held_table(pa.Table.from_batches([batch]), schema))
             yield taken(sink)
     yield taken(sink)
 

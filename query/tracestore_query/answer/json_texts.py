@@ -73,14 +73,50 @@ def _by_value(column: pa.Array, sql_type: str) -> list[str]:
             else "[" + ",".join(_NULL if item is None else item for item in items) + "]"
             for items in column.to_pylist()
         ]
-    try:
-        found = column.to_pylist()
-    except (ValueError, OverflowError):
-        # Times that Python has no value for: nanoseconds, and years before 1 or after 9999.
-        found = column.cast(pa.string()).to_pylist()
+    found = python_values(column)
     if pa.types.is_floating(column.type):
         return [_NULL if number is None else _float(number) for number in found]
     return [json.dumps(plain(value), ensure_ascii=False) for value in found]
+
+
+def python_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Returns a column's values as Python's; a time that Python has no value for is text."""
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError):
+        # Nanoseconds, and years before 1 or after 9999.
+        return [_python_value(value) for value in column]
+
+
+def _python_value(scalar: pa.Scalar) -> Any:
+    kind = scalar.type
+    if not scalar.is_valid:
+        return None
+    if pa.types.is_struct(kind):
+        return {name: _python_value(scalar[name]) for name in kind.names}
+    if pa.types.is_map(kind):
+        pairs = zip(scalar.values.field(0), scalar.values.field(1), strict=True)
+        return [(_python_value(key), _python_value(value)) for key, value in pairs]
+    if pa.types.is_union(kind):
+        return _python_value(scalar.value)
+    if pa.types.is_nested(kind):
+        return [_python_value(value) for value in scalar.values]
+    return _leaf_value(scalar)
+
+
+def _leaf_value(scalar: pa.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        return scalar.cast(pa.string()).as_py()
+
+
+def interval_text(interval: pa.MonthDayNano) -> str:
+    """Returns an interval as a duration of ISO 8601: months, days, and seconds with their fraction."""
+    seconds, nanoseconds = divmod(abs(interval.nanoseconds), 1_000_000_000)
+    fraction = f".{nanoseconds:09d}".rstrip("0") if nanoseconds else ""
+    sign = "-" if interval.nanoseconds < 0 else ""
+    return f"P{interval.months}M{interval.days}DT{sign}{seconds}{fraction}S"
 
 
 def _float(number: float) -> str:
@@ -89,6 +125,8 @@ def _float(number: float) -> str:
 
 def plain(value: Any) -> Any:
     """Returns a Python value as one that JSON has: times as ISO 8601, bytes as base64, NaN as text."""
+    if isinstance(value, pa.MonthDayNano):
+        return interval_text(value)
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -72,9 +72,11 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
                 max_rows=body.max_rows,
                 cursor=body.cursor,
             )
+            # What fails before the first byte is told by its status.
+            parts = await run_in_threadpool(formats.started, result, kind)
         except TraceStoreError as error:
             return problem(error)
-        return StreamingResponse(streamed(result, formats.written(result, kind)), media_type=kind)
+        return StreamingResponse(streamed(result, parts), media_type=kind)
 
     @router.post("/import", responses=ERRORS)
     async def import_rows(

@@ -28,7 +28,7 @@ from tracestore_query.plan.scan_plan import ScanPlan
 MAX_KNOWN: Final = 4096
 """Texts that are known to be right, 16 bytes each: of what is asked again and again, no second parse is paid."""
 
-_SERIALIZE: Final = "SELECT json_serialize_sql(?::VARCHAR, skip_null := true, skip_empty := true, skip_default := true)"
+SERIALIZE: Final = "SELECT json_serialize_sql(?::VARCHAR, skip_null := true, skip_empty := true, skip_default := true)"
 _PIVOT: Final = frozenset({"this", "expressions", "using", "group"})
 
 _END: Final = "__end"
@@ -122,7 +122,7 @@ class TextChecker:
                 return
         cursor = self._cursor()
         try:
-            found = cursor.execute(_SERIALIZE, [text]).fetchone()
+            found = cursor.execute(SERIALIZE, [text]).fetchone()
         finally:
             cursor.close()
         try:

@@ -144,7 +144,11 @@ def check(tree: exp.Expr, functions: Collection[str]) -> None:
     _check_size(tree)
     if sum(1 for _ in tree.find_all(exp.Table)) > MAX_TABLES:
         raise QueryForbiddenError(f"cannot run query: it names more than {MAX_TABLES} tables")
-    for node in tree.walk():
+    nodes = list(tree.walk())
+    for node in nodes:
+        # Before any of them is written.
+        check_texts(node)
+    for node in nodes:
         if not isinstance(node, (*_ALLOWED, *_SCALAR_PARENTS)) or isinstance(
             node, exp.Parameter | exp.SessionParameter
         ):
@@ -153,7 +157,6 @@ def check(tree: exp.Expr, functions: Collection[str]) -> None:
             )
         if node.args.get("into") or node.args.get("locks"):
             raise QueryForbiddenError("cannot run query: INTO and FOR UPDATE are not allowed")
-        check_texts(node)
         _check_node(node, functions)
 
 

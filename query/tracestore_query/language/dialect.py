@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.errors import ParseError, TokenError
+from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import TokenType
 
 from tracestore_query.errors import QueryForbiddenError, QuerySyntaxError
@@ -105,7 +105,7 @@ def generate(tree: exp.Expr) -> str:
     """
     try:
         return tree.sql(dialect=TraceSQL, comments=False)
-    except ValueError as error:
+    except (ValueError, SqlglotError) as error:
         raise QuerySyntaxError(f"cannot run query: {error}") from None
 
 

@@ -9,12 +9,13 @@ from sqlglot import exp
 
 from tracestore_query.errors import QueryForbiddenError
 
-_WORDS: Final = re.compile(r"\w*(?: \w+)*")
-_NUMBER: Final = re.compile(r"[\w.]*(?:[eE][+-]?\d+)?")
+_WORD: Final = re.compile(r"\w+")
+_NUMBER: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
-# The generator writes their text in quotes, and doubles those inside.
-_QUOTED: Final = (exp.RawString, exp.JSONPathPart)
-# The same, but the engine knows escapes of backslashes there.
+# Words of SQL that are written apart.
+_PHRASES: Final = frozenset({"CURRENT ROW", "NO OTHERS"})
+
+# The generator writes their text in quotes and doubles those inside, but the engine knows escapes there.
 _ESCAPED: Final = (exp.ByteString, exp.National)
 
 
@@ -28,7 +29,9 @@ def check_texts(node: exp.Expr) -> None:
         for item in value if isinstance(value, list) else (value,):
             if item is None or isinstance(item, exp.Expr | bool | int | exp.DType):
                 continue
-            if not isinstance(item, str) or not _is_harmless(node, name, item):
+            # A list's field that holds a text would be written letter by letter.
+            harmless = isinstance(item, str) and (value is not item or name != "expressions")
+            if not harmless or not _is_harmless(node, name, item):
                 raise QueryForbiddenError(
                     f"cannot run query: the text of {node.key.upper()} is not allowed; "
                     "it takes plain words"
@@ -36,14 +39,14 @@ def check_texts(node: exp.Expr) -> None:
 
 
 def _is_harmless(node: exp.Expr, name: str, text: str) -> bool:
-    if _WORDS.fullmatch(text) is not None:
+    if isinstance(node, exp.Literal) and name == "this" and not node.is_string:
+        return _NUMBER.fullmatch(text) is not None
+    if _WORD.fullmatch(text) is not None or text in _PHRASES:
         return True
     if name != "this":
         return False
-    if isinstance(node, exp.Literal):
-        return bool(node.is_string) or _NUMBER.fullmatch(text) is not None
     if isinstance(node, exp.Identifier):
         return bool(node.args.get("quoted"))
     if isinstance(node, _ESCAPED):
         return "\\" not in text
-    return isinstance(node, _QUOTED)
+    return isinstance(node, exp.Literal | exp.RawString | exp.JSONPathPart)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tracestore.limits import MAX_PATH_BYTES
 from tracestore.store import Mask, SegmentPatches, SegmentRef, Snapshot, TableSnapshot
 from tracestore_query.plan.null_leaves import only_null
 from tracestore_query.plan.patched_data import PatchedData, field_of
@@ -29,7 +30,16 @@ class TableReader:
         self._patches = PatchedData(view)
 
     def types(self, path: str) -> Sequence[str]:
-        """Returns the leaf types that a path's values have."""
+        """Returns the leaf types that a path's values have.
+
+        A path longer than `MAX_PATH_BYTES` has none wherever its rows lie: a memtable keeps no column of it, and
+        only some of a segment's are in the tail. Its values come back in the object that holds them.
+        """
+        if (
+            len(path) > MAX_PATH_BYTES // 4
+            and len(path.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES
+        ):
+            return ()
         return self._patches.types(path, self._lookup.types(path))
 
     def below(self, path: str) -> Sequence[str]:
