@@ -184,8 +184,8 @@ def fill_with_segments(store: Store, count: int) -> None:
     core = store._core  # noqa: SLF001 - no public way adds a segment without rows
     added = []
     for number in range(count):
-        place = f"spans/default/2026-01-01/{number:026d}.parquet"
-        path = core.segments.files.local(place)
+        file_key = f"spans/default/2026-01-01/{number:026d}.parquet"
+        path = core.segments.files.local(file_key)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         leaves = {f"attributes.k{(number + i) % 400}:str": 10 for i in range(99)}
@@ -196,7 +196,7 @@ def fill_with_segments(store: Store, count: int) -> None:
                 table="spans",
                 project="default",
                 day=20_000,
-                place=place,
+                file_key=file_key,
                 rows=1000,
                 bytes=0,
                 crc=0,

@@ -49,7 +49,7 @@ def make(number: int, **more: Any) -> NewSegment:
         "table": "spans",
         "project": "p",
         "day": 1,
-        "place": f"spans/p/{number}.parquet",
+        "file_key": f"spans/p/{number}.parquet",
         "rows": 100,
         "bytes": 1000,
         "crc": 2**32 - 1,

@@ -108,8 +108,8 @@ def test_the_same_through_a_plain_file_url(tmp_path: Path) -> None:
     written = files.prepare("spans/p/2026-01-01/x.parquet")
     written.write_bytes(b"data")
     files.publish("spans/p/2026-01-01/x.parquet", written)
-    assert list(files.places()) == ["spans/p/2026-01-01/x.parquet"]
+    assert list(files.file_keys()) == ["spans/p/2026-01-01/x.parquet"]
     assert files.size("spans/p/2026-01-01/x.parquet") == 4
     files.remove("spans/p/2026-01-01/x.parquet")
     files.remove("spans/p/2026-01-01/x.parquet")
-    assert list(files.places()) == []
+    assert list(files.file_keys()) == []

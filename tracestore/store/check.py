@@ -49,19 +49,17 @@ def _problem(core: Core, row: SegmentRow, *, deep: bool) -> str | None:
     problem = recovery.file_problem(core, row)
     if problem is not None:
         return problem
-    places = {row.place: row.crc}
+    file_keys = {row.file_key: row.crc}
     if row.tail_crc is not None:
-        places[filenames.tail_key(row.place)] = row.tail_crc
+        file_keys[filenames.tail_key(row.file_key)] = row.tail_crc
     try:
-        for place, crc in places.items():
-            path = core.segments.files.local(place)
+        for file_key, crc in file_keys.items():
+            path = core.segments.files.local(file_key)
             with SegmentFile(path) as file:
                 if file.footer.segment_id != row.segment_id:
-                    return (
-                        f"file {place} is segment {file.footer.segment_id}; want {row.segment_id}"
-                    )
+                    return f"file {file_key} is segment {file.footer.segment_id}; want {row.segment_id}"
             if deep and file_crc(path) != crc:
-                return f"file {place} does not match its checksum; restore it from a backup"
+                return f"file {file_key} does not match its checksum; restore it from a backup"
     except (CorruptionError, FormatVersionError, StoreMissingError) as error:
         return str(error)
     return None

@@ -17,7 +17,7 @@ from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.clock import Clock
 from tracestore.store.files.segment_ids import UlidMaker
 from tracestore.store.memory.generation import Generation
-from tracestore.store.memory.ingest_gate import Gate
+from tracestore.store.memory.ingest_gate import IngestGate
 from tracestore.store.memory.recent_spans import RecentSpans
 from tracestore.store.patches.log import PatchLog
 from tracestore.store.patches.lookup import PatchLookup
@@ -83,7 +83,7 @@ class Core:
         self.changed = threading.Condition(self.lock)
         self.maintenance = threading.RLock()
         self.flushing = threading.RLock()
-        self.gate = Gate()
+        self.gate = IngestGate()
         self.index = SegmentIndex()
         self.version = 0
         self.generation = Generation(self.clock.elapsed_s())
@@ -130,7 +130,7 @@ class Core:
         with self.lock:
             self.index.apply((), [row.segment_id])
             self.quarantined[row.segment_id] = row
-            self.faults.append(Fault(row.place, f"quarantined: {what}"))
+            self.faults.append(Fault(row.file_key, f"quarantined: {what}"))
 
     def forget_segments(self, segment_ids: Collection[str]) -> None:
         """Drops what is cached of segments that are gone."""
@@ -148,4 +148,4 @@ class Core:
             rows = [row for row in self.index.rows() if row.table == "spans"]
         recent = [row for row in rows if row.created_ns >= since_ns]
         for row in sorted(recent, key=lambda row: row.segment_id, reverse=True):
-            yield row.project, self.segments.files.local(row.place), row.rows
+            yield row.project, self.segments.files.local(row.file_key), row.rows

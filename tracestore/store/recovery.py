@@ -51,7 +51,7 @@ def load_index(core: Core) -> None:
         core.patches.replace(patches)
         core.quarantined = {row.segment_id: row for row in rows if row.fault is not None}
         core.faults = [
-            Fault(row.place, f"quarantined: {row.fault}") for row in core.quarantined.values()
+            Fault(row.file_key, f"quarantined: {row.fault}") for row in core.quarantined.values()
         ]
 
 
@@ -80,15 +80,15 @@ def check_files(core: Core) -> None:
 
 def file_problem(core: Core, row: SegmentRow) -> str | None:
     """Returns what is wrong with a segment's files from the outside, None if nothing is."""
-    expected = [(row.place, row.bytes)]
+    expected = [(row.file_key, row.bytes)]
     if row.tail_bytes is not None:
-        expected.append((filenames.tail_key(row.place), row.tail_bytes))
-    for place, size in expected:
-        found = core.segments.files.size(place)
+        expected.append((filenames.tail_key(row.file_key), row.tail_bytes))
+    for file_key, size in expected:
+        found = core.segments.files.size(file_key)
         if found is None:
-            return f"file {place} is missing; restore it from a backup"
+            return f"file {file_key} is missing; restore it from a backup"
         if found != size:
-            return f"file {place} has {found} bytes; want {size}; restore it from a backup"
+            return f"file {file_key} has {found} bytes; want {size}; restore it from a backup"
     return None
 
 
@@ -99,18 +99,18 @@ def remove_leftovers(core: Core) -> None:
     missing, and nothing may be removed.
     """
     rows = [*core.index.rows(), *core.quarantined.values()]
-    known = {row.place for row in rows} | {filenames.tail_key(row.place) for row in rows}
-    known |= {place for place, _, _ in core.catalog.garbage()}
-    orphans = [place for place in core.segments.files.places() if place not in known]
-    whole = [place for place in orphans if place.endswith(filenames.SEGMENT_SUFFIX)]
+    known = {row.file_key for row in rows} | {filenames.tail_key(row.file_key) for row in rows}
+    known |= {file_key for file_key, _, _ in core.catalog.garbage()}
+    orphans = [file_key for file_key in core.segments.files.file_keys() if file_key not in known]
+    whole = [file_key for file_key in orphans if file_key.endswith(filenames.SEGMENT_SUFFIX)]
     if core.catalog.created and whole:
         raise CorruptionError(
             core.catalog.name,
             f"the catalog is new but {len(whole)} segment files exist, such as {whole[0]}; "
             "restore the catalog from a backup",
         )
-    for place in orphans:
-        core.segments.files.remove(place)
+    for file_key in orphans:
+        core.segments.files.remove(file_key)
     core.recovery.removed_orphans = len(orphans)
     garbage.collect(core)
 
@@ -148,9 +148,9 @@ def _replay_frame(core: Core, path: Path, item: PlacedFrame) -> None:
         rows = _append(core, item.frame)
     except _UNREADABLE as error:
         # It was readable when it was acknowledged: the limits or the code have changed since.
-        place = f"{path}: offset {item.offset}"
-        core.recovery.refused_frames.append(Fault(place, str(error)))
-        core.faults.append(Fault(place, f"frame cannot be replayed: {error}"))
+        position = f"{path}: offset {item.offset}"
+        core.recovery.refused_frames.append(Fault(position, str(error)))
+        core.faults.append(Fault(position, f"frame cannot be replayed: {error}"))
         return
     core.recovery.replayed_frames += 1
     core.recovery.replayed_rows += rows
@@ -180,8 +180,8 @@ def _cut(core: Core, path: Path, torn: TornTail) -> None:
 
 def _note_damage(core: Core, damage: Damage) -> None:
     core.recovery.damages.append(damage)
-    place = f"{damage.path}: offset {damage.offset} to {damage.end}"
-    core.faults.append(Fault(place, f"{damage.reason}; its rows are lost"))
+    position = f"{damage.path}: offset {damage.offset} to {damage.end}"
+    core.faults.append(Fault(position, f"{damage.reason}; its rows are lost"))
 
 
 def close_quietly(core: Core) -> None:

@@ -83,9 +83,9 @@ class Catalog:
         self._resources = contextlib.ExitStack()
         try:
             if writable:
-                held = database.hold_writer_lock(self._engine, self.name)
+                writer_lock = database.hold_writer_lock(self._engine, self.name)
                 with self._named_errors():
-                    self._resources.enter_context(held)
+                    self._resources.enter_context(writer_lock)
             with self._begin() as connection:
                 if writable:
                     self.created = schema.prepare(connection, self.name, _defaults(defaults))
@@ -161,16 +161,16 @@ class Catalog:
     # --- garbage: files of removed segments, kept until their last reader is gone ---
 
     def garbage(self) -> list[tuple[str, str, int]]:
-        """Returns (place, segment id, version that removed it) of files to be removed."""
+        """Returns (file key, segment id, version that removed it) of files to be removed."""
         with self._begin() as connection:
             query = sa.select(GARBAGE.c.place, GARBAGE.c.segment_id, GARBAGE.c.version)
             return [(row.place, row.segment_id, row.version) for row in connection.execute(query)]
 
-    def forget_garbage(self, places: Iterable[str]) -> None:
+    def forget_garbage(self, file_keys: Iterable[str]) -> None:
         """Drops entries whose files are gone."""
         with self._lock, self._begin() as connection:
-            for place in places:
-                connection.execute(GARBAGE.delete().where(GARBAGE.c.place == place))
+            for file_key in file_keys:
+                connection.execute(GARBAGE.delete().where(GARBAGE.c.place == file_key))
 
     # --- deletes and projects ---
 
@@ -218,8 +218,8 @@ class Catalog:
         """Returns the paths of a table and project with what is known of each, in order of path."""
         columns = [PATHS.c[each.name] for each in fields(PathRow)]
         with self._begin() as connection:
-            found = connection.execute(_paths_of((table, project), *columns)).all()
-        return sorted((PathRow(*row) for row in found), key=lambda row: (row.path, row.type))
+            path_rows = connection.execute(_paths_of((table, project), *columns)).all()
+        return sorted((PathRow(*row) for row in path_rows), key=lambda row: (row.path, row.type))
 
     # --- for the parts of the catalog that have modules of their own ---
 
@@ -270,20 +270,7 @@ class Catalog:
         leaf_ids = ledger.add(owner, leaves, bound=None)
         tail_ids = ledger.add(owner, new.tail_rows, bound=limits.MAX_CATALOG_PATHS)
         return {
-            "segment_id": new.segment_id,
-            "table_name": new.table,
-            "project": new.project,
-            "day": new.day,
-            "place": new.place,
-            "rows": new.rows,
-            "bytes": new.bytes,
-            "crc": new.crc,
-            "tail_bytes": new.tail_bytes,
-            "tail_crc": new.tail_crc,
-            "raw_bytes": new.raw_bytes,
-            "min_time_ns": new.min_time_ns,
-            "max_time_ns": new.max_time_ns,
-            "created_ns": new.created_ns,
+            **new.catalog_values(),
             "version": version,
             "leaf_ids": packing.pack(leaf_ids),
             "leaf_rows": packing.pack(leaf_ids.values()),
@@ -312,14 +299,12 @@ class Catalog:
             where = SEGMENTS.c.segment_id == row.segment_id
             if connection.execute(SEGMENTS.delete().where(where)).rowcount != 1:
                 raise AssertionError(f"BUG: segment {row.segment_id} was removed twice")
-            places = (
-                [row.place]
-                if row.tail_bytes is None
-                else [row.place, filenames.tail_key(row.place)]
-            )
+            file_keys = [row.file_key]
+            if row.tail_bytes is not None:
+                file_keys.append(filenames.tail_key(row.file_key))
             values = [
-                {"place": place, "segment_id": row.segment_id, "version": version}
-                for place in places
+                {"place": file_key, "segment_id": row.segment_id, "version": version}
+                for file_key in file_keys
             ]
             connection.execute(GARBAGE.insert(), values)
 
@@ -347,13 +332,13 @@ def _delete_patches(connection: sa.Connection, created_ns: Collection[int]) -> N
 
 
 def _note_projects(connection: sa.Connection, change: Change) -> None:
-    wanted = {new.project for new in change.added}
-    if not wanted:
+    projects = {new.project for new in change.added}
+    if not projects:
         return
-    known = set(connection.execute(sa.select(PROJECTS.c.name)).scalars())
+    noted = set(connection.execute(sa.select(PROJECTS.c.name)).scalars())
     values = [
         {"name": name, "created_ns": change.now_ns, "retention_days": None}
-        for name in sorted(wanted - known)
+        for name in sorted(projects - noted)
     ]
     if values:
         connection.execute(PROJECTS.insert(), values)
@@ -373,24 +358,5 @@ def _set_meta(connection: sa.Connection, key: str, value: str) -> None:
 
 
 def _segment_row(values: Mapping[str, Any]) -> SegmentRow:
-    return SegmentRow(
-        segment_id=values["segment_id"],
-        table=values["table_name"],
-        project=values["project"],
-        day=values["day"],
-        place=values["place"],
-        rows=values["rows"],
-        bytes=values["bytes"],
-        crc=values["crc"],
-        tail_bytes=values["tail_bytes"],
-        tail_crc=values["tail_crc"],
-        raw_bytes=values["raw_bytes"],
-        min_time_ns=values["min_time_ns"],
-        max_time_ns=values["max_time_ns"],
-        created_ns=values["created_ns"],
-        version=values["version"],
-        leaf_ids=packing.unpack(values["leaf_ids"]),
-        leaf_rows=packing.unpack(values["leaf_rows"]),
-        unlisted_paths=values["unlisted_paths"],
-        fault=values["fault"],
-    )
+    ids, rows = (packing.unpack(values[name]) for name in ("leaf_ids", "leaf_rows"))
+    return SegmentRow.of_values(values, ids, rows)

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 Ids = npt.NDArray[np.uint32]
 
+# The catalog's names of the facts that are called otherwise here.
+_COLUMN_OF_FACT: Final = {"table": "table_name", "file_key": "place"}
+
 
 @dataclass(frozen=True, slots=True)
-class NewSegment:
-    """A segment whose files are durable and which no transaction has named yet.
+class SegmentFacts:
+    """The facts of a segment that stand in the catalog as they are.
 
-    `raw_bytes` are the bytes of its rows in memory, which bound the cost of merging it; `crc` and
-    `tail_crc` are crc32 of the whole files: Parquet itself checks its pages only.
+    Attributes:
+        segment_id: ULID, the name of its file.
+        table, project: of its rows.
+        day: UTC days since 1970 of its first row.
+        file_key: names its file in the folder or bucket of segments.
+        rows: how many it has.
+        bytes, crc: size and crc32 of the whole file; Parquet itself checks its pages only.
+        tail_bytes, tail_crc: the same of the tail sidecar, None where there is none.
+        raw_bytes: bytes of its rows in memory, which bound the cost of merging it.
+        min_time_ns, max_time_ns: times of its first and last row.
+        created_ns: when it was written.
     """
 
     segment_id: str
     table: str
     project: str
     day: int
-    place: str
+    file_key: str
     rows: int
     bytes: int
     crc: int
@@ -33,34 +46,56 @@ class NewSegment:
     min_time_ns: int
     max_time_ns: int
     created_ns: int
+
+    def catalog_values(self) -> dict[str, Any]:
+        """Returns the facts by the names of the catalog's columns."""
+        return {column: getattr(self, name) for name, column in _COLUMNS.items()}
+
+
+_COLUMNS: Final = {
+    field.name: _COLUMN_OF_FACT.get(field.name, field.name) for field in fields(SegmentFacts)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewSegment(SegmentFacts):
+    """A segment whose files are durable and which no transaction has named yet.
+
+    Attributes:
+        leaf_rows: rows by leaf column.
+        tail_rows: rows by (path text, type) of the tail.
+    """
+
     leaf_rows: Mapping[str, int]
     tail_rows: Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentRow:
-    """A live or quarantined segment. `fault` says why it is quarantined.
+class SegmentRow(SegmentFacts):
+    """A live or quarantined segment.
 
-    `leaf_ids` (sorted) name its leaf columns in the catalog's paths; `unlisted_paths` counts tail
-    paths that the catalog's bound left out, which only the sidecar itself names.
+    Attributes:
+        version: of the catalog that named it.
+        leaf_ids: its leaf columns as ids of the catalog's paths, sorted.
+        leaf_rows: rows of each of them.
+        unlisted_paths: how many tail paths the catalog's bound left out; only the sidecar itself names them.
+        fault: why it is quarantined, None where it is live.
     """
 
-    segment_id: str
-    table: str
-    project: str
-    day: int
-    place: str
-    rows: int
-    bytes: int
-    crc: int
-    tail_bytes: int | None
-    tail_crc: int | None
-    raw_bytes: int
-    min_time_ns: int
-    max_time_ns: int
-    created_ns: int
     version: int
     leaf_ids: Ids
     leaf_rows: Ids
     unlisted_paths: int
     fault: str | None
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any], leaf_ids: Ids, leaf_rows: Ids) -> Self:
+        """Returns a row of the catalog's table, given its lists of numbers unpacked."""
+        return cls(
+            **{name: values[column] for name, column in _COLUMNS.items()},
+            version=values["version"],
+            leaf_ids=leaf_ids,
+            leaf_rows=leaf_rows,
+            unlisted_paths=values["unlisted_paths"],
+            fault=values["fault"],
+        )

@@ -1,4 +1,4 @@
-"""All names on disk: what a store's folder contains and how a segment's place is built.
+"""All names on disk: what a store's folder contains and how the key of a segment's file is built.
 
 LOCK  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
 segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail.parquet)
@@ -77,12 +77,12 @@ def day_text(day: int) -> str:
 
 
 def segment_key(table: str, project: str, day: int, segment_id: str) -> str:
-    """Returns a segment's place below the segments folder, with forward slashes."""
+    """Returns the key of a segment's file: its path below the segments folder, with forward slashes."""
     return f"{table}/{project_folder(project)}/{day_text(day)}/{segment_id}{SEGMENT_SUFFIX}"
 
 
 def tail_key(key: str) -> str:
-    """Returns the place of a segment's tail sidecar."""
+    """Returns the key of a segment's tail sidecar."""
     return key.removesuffix(SEGMENT_SUFFIX) + TAIL_SUFFIX
 
 

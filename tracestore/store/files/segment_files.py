@@ -1,7 +1,7 @@
 """Where segment files live: a local folder, or an object store with a local cache of bounded size.
 
 Both give the reader a local path. A new file is written locally first; `publish` makes it durable
-under its place, and only then may the catalog name it.
+under its key, and only then may the catalog name it.
 """
 
 from __future__ import annotations
@@ -32,39 +32,39 @@ class SegmentFiles(ABC):
     """A keeper of segment files by key (`<table>/<project>/<day>/<ulid>.parquet`)."""
 
     @abstractmethod
-    def prepare(self, place: str) -> Path:
+    def prepare(self, file_key: str) -> Path:
         """Returns the local name that a new file is written to before `publish`."""
 
     @abstractmethod
-    def publish(self, place: str, written: Path) -> None:
-        """Makes a written and synced file durable under its place."""
+    def publish(self, file_key: str, written: Path) -> None:
+        """Makes a written and synced file durable under its key."""
 
     @abstractmethod
-    def local(self, place: str) -> Path:
+    def local(self, file_key: str) -> Path:
         """Returns a local path to read; raises StoreMissingError where the file is gone."""
 
-    def local_name(self, place: str) -> str:
+    def local_name(self, file_key: str) -> str:
         """Returns the local path as text."""
-        return str(self.local(place))
+        return str(self.local(file_key))
 
     @abstractmethod
-    def size(self, place: str) -> int | None:
+    def size(self, file_key: str) -> int | None:
         """Returns a file's bytes, None where it is gone."""
 
     @abstractmethod
-    def remove(self, place: str) -> None:
+    def remove(self, file_key: str) -> None:
         """Removes a file; a missing one is fine."""
 
     @abstractmethod
-    def places(self) -> Iterator[str]:
-        """Yields the place of every file, and of leftovers of unfinished writes."""
+    def file_keys(self) -> Iterator[str]:
+        """Yields the key of every file, and of leftovers of unfinished writes."""
 
     @abstractmethod
-    def pin(self, place: str) -> None:
+    def pin(self, file_key: str) -> None:
         """Keeps a local copy until `unpin`, once for each call."""
 
     @abstractmethod
-    def unpin(self, place: str) -> None:
+    def unpin(self, file_key: str) -> None:
         """Takes one `pin` back."""
 
 
@@ -75,44 +75,44 @@ class LocalFiles(SegmentFiles):
         self._folder = folder
         self._fs = fs
 
-    def prepare(self, place: str) -> Path:
+    def prepare(self, file_key: str) -> Path:
         """Returns a name beside the file's own, so that the rename stays in one folder."""
-        path = self._folder / place
+        path = self._folder / file_key
         self._fs.make_folder(path.parent)
         return filenames.temporary(path)
 
-    def publish(self, place: str, written: Path) -> None:
-        """Renames the file to its place and syncs the folder."""
-        path = self._folder / place
+    def publish(self, file_key: str, written: Path) -> None:
+        """Renames the file to its own name and syncs the folder."""
+        path = self._folder / file_key
         self._fs.rename(written, path)
         # crash here: the file has its name or not; no catalog row -> recovery removes it
         self._fs.sync_folder(path.parent)
 
-    def local(self, place: str) -> Path:
+    def local(self, file_key: str) -> Path:
         """Returns the file itself."""
-        return self._folder / place
+        return self._folder / file_key
 
-    def local_name(self, place: str) -> str:
+    def local_name(self, file_key: str) -> str:
         """Returns the file itself; a query over 500 segments names them all, and making paths took 1 ms of it."""
-        return f"{self._folder}/{place}"
+        return f"{self._folder}/{file_key}"
 
-    def size(self, place: str) -> int | None:
+    def size(self, file_key: str) -> int | None:
         """Returns the file's bytes."""
-        return self._fs.size(self._folder / place)
+        return self._fs.size(self._folder / file_key)
 
-    def remove(self, place: str) -> None:
+    def remove(self, file_key: str) -> None:
         """Removes the file."""
-        self._fs.remove(self._folder / place)
+        self._fs.remove(self._folder / file_key)
 
-    def places(self) -> Iterator[str]:
+    def file_keys(self) -> Iterator[str]:
         """Yields every file below the folder."""
         for path in self._fs.walk(self._folder):
             yield path.relative_to(self._folder).as_posix()
 
-    def pin(self, place: str) -> None:
+    def pin(self, file_key: str) -> None:
         """Does nothing: files are kept by the store."""
 
-    def unpin(self, place: str) -> None:
+    def unpin(self, file_key: str) -> None:
         """Does nothing."""
 
 
@@ -141,14 +141,14 @@ class ObjectFiles(SegmentFiles):
         with self._lock:
             return sum(self._held.values())
 
-    def prepare(self, place: str) -> Path:
+    def prepare(self, file_key: str) -> Path:
         """Returns a name in the cache."""
-        return filenames.temporary(self._copy(place))
+        return filenames.temporary(self._copy(file_key))
 
-    def publish(self, place: str, written: Path) -> None:
+    def publish(self, file_key: str, written: Path) -> None:
         """Uploads the file and keeps the local one as a copy."""
-        remote = self._name(place)
-        with self._remote_errors(f"cannot write {self._shown(place)}"):
+        remote = self._name(file_key)
+        with self._remote_errors(f"cannot write {self._shown(file_key)}"):
             if not isinstance(self._remote, pafs.S3FileSystem):
                 self._remote.create_dir(remote.rpartition("/")[0], recursive=True)
             with written.open("rb") as source, self._remote.open_output_stream(remote) as sink:
@@ -156,48 +156,48 @@ class ObjectFiles(SegmentFiles):
                     sink.write(part)
         # crash here: the object exists, no catalog row names it -> recovery removes it
         size = written.stat().st_size
-        self._fs.rename(written, self._copy(place))
-        self._note(place, size)
+        self._fs.rename(written, self._copy(file_key))
+        self._note(file_key, size)
 
-    def local(self, place: str) -> Path:
+    def local(self, file_key: str) -> Path:
         """Returns the local copy, fetched if there is none."""
         with self._lock:
-            if place in self._held:
-                self._held.move_to_end(place)
-                return self._copy(place)
-            fetching = self._fetching.setdefault(place, threading.Lock())
+            if file_key in self._held:
+                self._held.move_to_end(file_key)
+                return self._copy(file_key)
+            fetching = self._fetching.setdefault(file_key, threading.Lock())
         with fetching:
             with self._lock:
-                if place in self._held:
-                    return self._copy(place)
-            size = self._fetch(place)
-            self._note(place, size)
+                if file_key in self._held:
+                    return self._copy(file_key)
+            size = self._fetch(file_key)
+            self._note(file_key, size)
             with self._lock:
-                self._fetching.pop(place, None)
-        return self._copy(place)
+                self._fetching.pop(file_key, None)
+        return self._copy(file_key)
 
-    def size(self, place: str) -> int | None:
+    def size(self, file_key: str) -> int | None:
         """Returns the object's bytes."""
-        with self._remote_errors(f"cannot read {self._shown(place)}"):
-            info = self._remote.get_file_info(self._name(place))
+        with self._remote_errors(f"cannot read {self._shown(file_key)}"):
+            info = self._remote.get_file_info(self._name(file_key))
         return info.size if info.type == pafs.FileType.File else None
 
-    def remove(self, place: str) -> None:
+    def remove(self, file_key: str) -> None:
         """Removes the object and its copy."""
         with self._lock:
-            self._held.pop(place, None)
-        self._fs.remove(self._copy(place))
-        if self.size(place) is None:
+            self._held.pop(file_key, None)
+        self._fs.remove(self._copy(file_key))
+        if self.size(file_key) is None:
             return
-        with self._remote_errors(f"cannot remove {self._shown(place)}"):
+        with self._remote_errors(f"cannot remove {self._shown(file_key)}"):
             try:
-                self._remote.delete_file(self._name(place))
+                self._remote.delete_file(self._name(file_key))
             except OSError:
                 # Arrow then writes a marker for the emptied folder, which some servers refuse.
-                if self.size(place) is not None:
+                if self.size(file_key) is not None:
                     raise
 
-    def places(self) -> Iterator[str]:
+    def file_keys(self) -> Iterator[str]:
         """Yields every object below the URL."""
         selector = pafs.FileSelector(self._root, recursive=True, allow_not_found=True)
         with self._remote_errors(f"cannot list {_shown_url(self._url)}"):
@@ -206,43 +206,43 @@ class ObjectFiles(SegmentFiles):
             if info.type == pafs.FileType.File:
                 yield info.path.removeprefix(self._root).lstrip("/")
 
-    def pin(self, place: str) -> None:
+    def pin(self, file_key: str) -> None:
         """Keeps the copy from being evicted."""
         with self._lock:
-            self._pins[place] += 1
+            self._pins[file_key] += 1
 
-    def unpin(self, place: str) -> None:
+    def unpin(self, file_key: str) -> None:
         """Lets the copy go when nobody else pins it."""
         with self._lock:
-            self._pins[place] -= 1
-            if self._pins[place] <= 0:
-                del self._pins[place]
+            self._pins[file_key] -= 1
+            if self._pins[file_key] <= 0:
+                del self._pins[file_key]
         self._evict()
 
-    def _copy(self, place: str) -> Path:
-        digest = hashlib.blake2b(place.rpartition("/")[0].encode(), digest_size=6).hexdigest()
-        return self._cache / f"{digest}-{place.rpartition('/')[2]}"
+    def _copy(self, file_key: str) -> Path:
+        digest = hashlib.blake2b(file_key.rpartition("/")[0].encode(), digest_size=6).hexdigest()
+        return self._cache / f"{digest}-{file_key.rpartition('/')[2]}"
 
-    def _name(self, place: str) -> str:
-        return f"{self._root}/{place}"
+    def _name(self, file_key: str) -> str:
+        return f"{self._root}/{file_key}"
 
-    def _shown(self, place: str) -> str:
-        return f"{_shown_url(self._url)}/{place}"
+    def _shown(self, file_key: str) -> str:
+        return f"{_shown_url(self._url)}/{file_key}"
 
     def _adopt(self) -> None:
-        # Copies of an earlier run cannot be told by place (names are hashed): start empty.
+        # Copies of an earlier run cannot be told by file_key (names are hashed): start empty.
         for name in self._fs.names(self._cache):
             self._fs.remove(self._cache / name)
 
-    def _fetch(self, place: str) -> int:
-        target = self._copy(place)
+    def _fetch(self, file_key: str) -> int:
+        target = self._copy(file_key)
         partial = filenames.temporary(target)
         self._fs.remove(partial)
         try:
-            with self._remote_errors(f"cannot read {self._shown(place)}"):
+            with self._remote_errors(f"cannot read {self._shown(file_key)}"):
                 sink = self._fs.create(partial)
                 try:
-                    with self._remote.open_input_stream(self._name(place)) as source:
+                    with self._remote.open_input_stream(self._name(file_key)) as source:
                         while part := source.read(_COPY_BYTES):
                             sink.write(part)
                 finally:
@@ -253,18 +253,22 @@ class ObjectFiles(SegmentFiles):
         self._fs.rename(partial, target)
         return target.stat().st_size
 
-    def _note(self, place: str, size: int) -> None:
+    def _note(self, file_key: str, size: int) -> None:
         with self._lock:
-            self._held[place] = size
-            self._held.move_to_end(place)
-        self._evict(keep=place)
+            self._held[file_key] = size
+            self._held.move_to_end(file_key)
+        self._evict(keep=file_key)
 
     def _evict(self, keep: str | None = None) -> None:
         while True:
             with self._lock:
                 if sum(self._held.values()) <= self._bound:
                     return
-                victims = (place for place in self._held if place != keep and not self._pins[place])
+                victims = (
+                    file_key
+                    for file_key in self._held
+                    if file_key != keep and not self._pins[file_key]
+                )
                 victim = next(victims, None)
                 if victim is None:
                     return
@@ -320,5 +324,5 @@ def _connect_s3(url: str) -> tuple[pafs.FileSystem, str]:
 def _shown_url(url: str) -> str:
     """Returns a URL for messages: without user, password and options."""
     parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{place}{parts.path}".rstrip("/")
+    file_key = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{file_key}{parts.path}".rstrip("/")

@@ -1,4 +1,4 @@
-"""A gate that many requests pass together and a freeze passes alone."""
+"""The gate that many writes pass together and a flush passes alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 
-class Gate:
+class IngestGate:
     """A lock that writers of rows share, and that a flush takes alone without starving."""
 
     def __init__(self) -> None:

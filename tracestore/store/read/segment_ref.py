@@ -22,7 +22,7 @@ class SegmentRef:
         self.row = row
 
     def __repr__(self) -> str:
-        return f"SegmentRef({self.row.place!r}, rows={self.rows})"
+        return f"SegmentRef({self.row.file_key!r}, rows={self.rows})"
 
     @property
     def segment_id(self) -> str:
@@ -62,19 +62,19 @@ class SegmentRef:
     @property
     def uri(self) -> str:
         """Returns the local path of the segment file; fetches it from an object store if need be."""
-        return self._core.segments.files.local_name(self.row.place)
+        return self._core.segments.files.local_name(self.row.file_key)
 
     @property
     def local_path(self) -> Path:
         """Returns the same as a path."""
-        return self._core.segments.files.local(self.row.place)
+        return self._core.segments.files.local(self.row.file_key)
 
     @property
     def tail_uri(self) -> str | None:
         """Returns the local path of the tail sidecar, None where there is none."""
         if self.row.tail_bytes is None:
             return None
-        return self._core.segments.files.local_name(filenames.tail_key(self.row.place))
+        return self._core.segments.files.local_name(filenames.tail_key(self.row.file_key))
 
     @functools.cached_property
     def leaf_columns(self) -> frozenset[str]:
@@ -97,8 +97,8 @@ class SegmentRef:
 
     def _listed_by_file(self) -> dict[str, frozenset[str]]:
         # The catalog's bound of paths left some out; the sidecar itself names all of them.
-        place = filenames.tail_key(self.row.place)
-        with SegmentFile(self._core.segments.files.local(place)) as file:
+        file_key = filenames.tail_key(self.row.file_key)
+        with SegmentFile(self._core.segments.files.local(file_key)) as file:
             pairs = file.columns(["path", "type"]).group_by(["path", "type"]).aggregate([])
         found: dict[str, set[str]] = {}
         for path, kind in zip(pairs["path"].to_pylist(), pairs["type"].to_pylist(), strict=True):

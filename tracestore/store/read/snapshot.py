@@ -143,7 +143,7 @@ class _View:
             for row in self.rows:
                 pins[row.segment_id] = pins.get(row.segment_id, 0) + 1
         for row in self.rows:
-            core.segments.files.pin(row.place)
+            core.segments.files.pin(row.file_key)
         return True
 
 
@@ -192,7 +192,7 @@ def _release(core: Core, pinned: Sequence[SegmentRow], lease: Lease | None) -> N
             else:
                 del pins[row.segment_id]
     for row in pinned:
-        core.segments.files.unpin(row.place)
+        core.segments.files.unpin(row.file_key)
     if lease is not None:
         lease.close()
 

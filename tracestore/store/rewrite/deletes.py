@@ -83,7 +83,7 @@ def apply(core: Core, delete_id: str, wanted: Predicate) -> DeleteReport:
     core.version = core.catalog.version()
     with core.lock:
         unread = [row for row in core.quarantined.values() if wanted.may_match(row)]
-    return DeleteReport(rows, segments, tuple(row.place for row in unread))
+    return DeleteReport(rows, segments, tuple(row.file_key for row in unread))
 
 
 def remove_matching(core: Core, row: SegmentRow, wanted: Predicate) -> int:
@@ -91,7 +91,7 @@ def remove_matching(core: Core, row: SegmentRow, wanted: Predicate) -> int:
     spec = SEGMENT_TABLES[row.table]
     columns = list(dict.fromkeys([*wanted.columns(row.table), *spec.key_columns]))
     try:
-        with SegmentFile(core.segments.files.local(row.place)) as file:
+        with SegmentFile(core.segments.files.local(row.file_key)) as file:
             table = file.columns(columns)
     except (CorruptionError, StoreMissingError) as error:
         raise DamagedInputError(row, error) from error

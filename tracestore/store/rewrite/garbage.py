@@ -10,13 +10,13 @@ def collect(core: Core) -> int:
     """Removes what no snapshot of this process and no reader's lease holds; returns files removed."""
     held_version = leases.oldest_version(core.folder / filenames.READERS_FOLDER)
     removed: list[str] = []
-    for place, segment_id, version in core.catalog.garbage():
+    for file_key, segment_id, version in core.catalog.garbage():
         with core.lock:
             pinned = core.pins.get(segment_id, 0) > 0
         if pinned or (held_version is not None and held_version < version):
             continue
-        core.segments.files.remove(place)
+        core.segments.files.remove(file_key)
         # crash here: the file is gone, the entry is not -> the next collection drops it
-        removed.append(place)
+        removed.append(file_key)
     core.catalog.forget_garbage(removed)
     return len(removed)

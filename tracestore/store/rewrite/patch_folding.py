@@ -137,7 +137,7 @@ def _is_due(row: SegmentRow, by_row: PatchesByRow, now_ns: int) -> bool:
 
 
 def _patches_by_row(core: Core, row: SegmentRow, patches: PatchPrefix) -> PatchesByRow:
-    path = core.segments.files.local(row.place)
+    path = core.segments.files.local(row.file_key)
     return core.patch_lookup.patches_by_row(row.segment_id, path, patches)
 
 
@@ -178,7 +178,7 @@ def _elsewhere(
     positions: set[int] = set()
     for row in others:
         with contextlib.suppress(CorruptionError, StoreMissingError):
-            path = core.segments.files.local(row.place)
+            path = core.segments.files.local(row.file_key)
             positions |= set(
                 core.patch_lookup.find_in_segment(row.segment_id, path, keys)[0].tolist()
             )

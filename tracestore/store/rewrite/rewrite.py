@@ -199,7 +199,7 @@ def _folding(core: Core, inputs: Sequence[SegmentRow]) -> Folding:
 def _verify(core: Core, row: SegmentRow) -> None:
     """Raises DamagedInputError for a file that is not as it was written, before it is written again."""
     try:
-        path = core.segments.files.local(row.place)
+        path = core.segments.files.local(row.file_key)
         found = file_crc(path)
     except (CorruptionError, StoreMissingError) as error:
         raise DamagedInputError(row, error) from error
@@ -210,7 +210,7 @@ def _verify(core: Core, row: SegmentRow) -> None:
 @contextlib.contextmanager
 def _reading(core: Core, row: SegmentRow) -> Iterator[SegmentFile]:
     try:
-        path = core.segments.files.local(row.place)
+        path = core.segments.files.local(row.file_key)
         with SegmentFile(path) as file:
             yield file
     except (CorruptionError, StoreMissingError) as error:

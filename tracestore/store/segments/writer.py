@@ -42,7 +42,7 @@ class SegmentStore:
         created_ns = self._clock.now_ns()
         segment_id = self._ulids.make(created_ns)
         day = filenames.day_of(summary.min_time_ns)
-        place = filenames.segment_key(spec.name, project, day, segment_id)
+        file_key = filenames.segment_key(spec.name, project, day, segment_id)
         tail_bytes: int | None = None
         tail_crc: int | None = None
         entries = 0
@@ -50,21 +50,23 @@ class SegmentStore:
             entries = len(tail)
             footer = _footer("tail", spec, project, segment_id, summary, created_ns, entries)
             tail_bytes, tail_crc = self._publish(
-                filenames.tail_key(place), lambda sink: write_tail(sink, tail, footer)
+                filenames.tail_key(file_key), lambda sink: write_tail(sink, tail, footer)
             )
         footer = _footer("segment", spec, project, segment_id, summary, created_ns, entries)
         try:
-            size, crc = self._publish(place, lambda sink: write_segment(sink, table, spec, footer))
+            size, crc = self._publish(
+                file_key, lambda sink: write_segment(sink, table, spec, footer)
+            )
         except BaseException:
             if tail_bytes is not None:
-                self._discard(filenames.tail_key(place))
+                self._discard(filenames.tail_key(file_key))
             raise
         return NewSegment(
             segment_id=segment_id,
             table=spec.name,
             project=project,
             day=day,
-            place=place,
+            file_key=file_key,
             rows=summary.rows,
             bytes=size,
             crc=crc,
@@ -80,18 +82,18 @@ class SegmentStore:
 
     def discard(self, segment: NewSegment) -> None:
         """Removes the files of a segment that will not be named."""
-        self._discard(segment.place)
+        self._discard(segment.file_key)
         if segment.tail_bytes is not None:
-            self._discard(filenames.tail_key(segment.place))
+            self._discard(filenames.tail_key(segment.file_key))
 
-    def _discard(self, place: str) -> None:
+    def _discard(self, file_key: str) -> None:
         try:
-            self.files.remove(place)
+            self.files.remove(file_key)
         except OSError:
             return  # recovery removes it as an orphan
 
-    def _publish(self, place: str, write: Callable[[Sink], None]) -> tuple[int, int]:
-        partial: Path = self.files.prepare(place)
+    def _publish(self, file_key: str, write: Callable[[Sink], None]) -> tuple[int, int]:
+        partial: Path = self.files.prepare(file_key)
         sink = self._fs.create(partial)
         try:
             checked = _Checked(sink)
@@ -99,7 +101,7 @@ class SegmentStore:
             sink.sync()
             size = sink.size
             sink.close()
-            self.files.publish(place, partial)
+            self.files.publish(file_key, partial)
         except BaseException as error:
             sink.close()
             self._remove_quietly(partial)
