@@ -31,7 +31,11 @@ from tracestore.store.wal.frames import Frame
 from tracestore.store.write import flush, ingest, payloads
 from tracestore.store.write import patch as patching
 from tracestore.store.write import row_input as row_payloads
-from tracestore.store.write.allowed_projects import AllowedProjects, default_project
+from tracestore.store.write.allowed_projects import (
+    DEFAULT_PROJECT,
+    AllowedProjects,
+    default_project,
+)
 from tracestore.store.write.decompress import normal_encoding
 from tracestore.store.write.ingest import Part
 from tracestore.store.write.ingest_report import IngestReport
@@ -213,7 +217,7 @@ class Store(Feedback):
 
         On return they are durable and visible. Raises PatchError: nothing was stored.
         """
-        return patching.patch(self._core, patches, project or "default")
+        return patching.patch(self._core, patches, project or DEFAULT_PROJECT)
 
     def snapshot(
         self,
@@ -253,7 +257,7 @@ class Store(Feedback):
             self._maintenance.pause()
 
     def resume_compaction(self) -> None:
-        """Takes one `pause_compaction` back."""
+        """Undoes one `pause_compaction`."""
         if self._maintenance is not None:
             self._maintenance.resume()
 
@@ -276,8 +280,8 @@ class Store(Feedback):
 
         What is given is combined by AND. Raises QueryError for a predicate that is not valid.
         """
-        wanted = predicate.make_predicate(trace_id, project, where, tables)
-        report = deletes.delete(self._core, wanted)
+        chosen = predicate.make_predicate(trace_id, project, where, tables)
+        report = deletes.delete(self._core, chosen)
         self.datasets.forget()
         return report
 

@@ -253,10 +253,10 @@ class Shredder:
     def _table(self, batch: _native.ArrowBatch) -> pa.Table:
         """Returns the public columns of a native batch: fixed, derived, leaves, `_overflow`."""
         native = pa.record_batch(batch)
-        held = {name: native.column(i) for i, (name, _) in enumerate(self.spec.stored)}
+        stored = {name: native.column(i) for i, (name, _) in enumerate(self.spec.stored)}
         names = list(self.spec.columns)
-        arrays = [held[name] if name in held else _DERIVED[name](held) for name in names]
-        for i in range(len(held), native.num_columns):
+        arrays = [stored[name] if name in stored else _DERIVED[name](stored) for name in names]
+        for i in range(len(stored), native.num_columns):
             names.append(native.schema.field(i).name)
             arrays.append(native.column(i))
         return pa.Table.from_arrays(arrays, names=names)
@@ -275,8 +275,8 @@ def otlp_projects(
         PayloadError: where the request's framing is broken.
         ValueError: where the content type is another.
     """
-    found = _native.otlp_projects(body, _is_json(content_type), signal == "logs")
-    return list(dict.fromkeys(default if name is None else name.decode() for name in found))
+    names = _native.otlp_projects(body, _is_json(content_type), signal == "logs")
+    return list(dict.fromkeys(default if name is None else name.decode() for name in names))
 
 
 def json_projects(
@@ -291,8 +291,8 @@ def json_projects(
         return [default]
     shredder = Shredder(table)
     shredder.append_json(payload, project=default)
-    found: list[str] = shredder.fixed_column("project").unique().to_pylist()
-    return found or [default]
+    projects: list[str] = shredder.fixed_column("project").unique().to_pylist()
+    return projects or [default]
 
 
 def _is_json(content_type: str) -> bool:
@@ -315,12 +315,12 @@ def _microseconds(nanoseconds: pa.Array) -> pa.Array:
 
 
 _DERIVED: dict[str, Callable[[dict[str, pa.Array]], pa.Array]] = {
-    "is_root": lambda held: pc.is_null(held["parent_span_id"]),
-    "start_time": lambda held: _microseconds(held["start_ns"]),
-    "end_time": lambda held: _microseconds(pc.add(held["start_ns"], held["duration_ns"])),
-    "duration": lambda held: pc.divide(
-        held["duration_ns"].cast(pa.float64(), safe=False), _NS_PER_S
+    "is_root": lambda stored: pc.is_null(stored["parent_span_id"]),
+    "start_time": lambda stored: _microseconds(stored["start_ns"]),
+    "end_time": lambda stored: _microseconds(pc.add(stored["start_ns"], stored["duration_ns"])),
+    "duration": lambda stored: pc.divide(
+        stored["duration_ns"].cast(pa.float64(), safe=False), _NS_PER_S
     ),
-    "time": lambda held: _microseconds(held["time_ns"]),
-    "created": lambda held: _microseconds(held["created_ns"]),
+    "time": lambda stored: _microseconds(stored["time_ns"]),
+    "created": lambda stored: _microseconds(stored["created_ns"]),
 }

@@ -105,19 +105,21 @@ class KeyRing:
         Raises:
             ValueError: where a scope is unknown, or there is none.
         """
-        wanted = frozenset(scopes)
-        if not wanted or wanted - set(SCOPES):
+        distinct_scopes = frozenset(scopes)
+        if not distinct_scopes or distinct_scopes - set(SCOPES):
             raise ValueError(
-                f"cannot create key: want scopes out of {', '.join(SCOPES)}; got {sorted(wanted)}"
+                f"cannot create key: want scopes out of {', '.join(SCOPES)}; got {sorted(distinct_scopes)}"
             )
         bound = None if projects is None else frozenset(projects)
-        key = ApiKey(secrets.token_hex(_ID_BYTES), name, wanted, bound, self._clock.now_ns(), None)
+        key = ApiKey(
+            secrets.token_hex(_ID_BYTES), name, distinct_scopes, bound, self._clock.now_ns(), None
+        )
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         row = {
             "key_id": key.key_id,
             "name": name,
             "hash": _hash(secret),
-            "scopes": ",".join(sorted(wanted)),
+            "scopes": ",".join(sorted(distinct_scopes)),
             "projects": None if bound is None else json.dumps(sorted(bound)),
             "created_ns": key.created_ns,
         }
@@ -157,10 +159,10 @@ class KeyRing:
         key_id, _, secret = rest.partition("_")
         if prefix != _PREFIX or not secret:
             return None
-        found = self._live().get(key_id)
-        if found is None or not hmac.compare_digest(found[0], _hash(secret)):
+        entry = self._live().get(key_id)
+        if entry is None or not hmac.compare_digest(entry[0], _hash(secret)):
             return None
-        return found[1]
+        return entry[1]
 
     @property
     def empty(self) -> bool:

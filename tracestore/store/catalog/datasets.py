@@ -70,29 +70,29 @@ class Dataset:
         """Returns the rows as of the newest version."""
         return self.versions[-1].rows if self.versions else 0
 
-    def at(self, wanted: int | str | None) -> int:
+    def at(self, version: int | str | None) -> int:
         """Returns the version that a number, a snapshot's name or None (the newest) means.
 
         Raises UnknownDatasetError.
         """
-        if wanted is None:
+        if version is None:
             return self.version
-        if isinstance(wanted, str):
-            if wanted in self.snapshots:
-                return self.snapshots[wanted]
-            known = ", ".join(sorted(self.snapshots)) or "none"
+        if isinstance(version, str):
+            if version in self.snapshots:
+                return self.snapshots[version]
+            names = ", ".join(sorted(self.snapshots)) or "none"
             raise UnknownDatasetError(
-                f"cannot read dataset {self.name!r}: it has no snapshot {wanted!r}; there is {known}"
+                f"cannot read dataset {self.name!r}: it has no snapshot {version!r}; there is {names}"
             )
-        if any(each.version == wanted for each in self.versions):
-            return wanted
+        if any(known.version == version for known in self.versions):
+            return version
         raise UnknownDatasetError(
-            f"cannot read dataset {self.name!r}: it has no version {wanted}; the newest is {self.version}"
+            f"cannot read dataset {self.name!r}: it has no version {version}; the newest is {self.version}"
         )
 
     def abandoned(self, version: int) -> list[int]:
         """Returns the numbers below a version that rows may carry though they were never committed."""
-        committed = {each.version for each in self.versions if each.version <= version}
+        committed = {known.version for known in self.versions if known.version <= version}
         if len(committed) == version:
             return []
         return [number for number in range(1, version) if number not in committed]
@@ -119,7 +119,7 @@ class DatasetCatalog:
             query = sa.select(DATASETS).order_by(DATASETS.c.project, DATASETS.c.name)
             if projects is not None:
                 query = query.where(DATASETS.c.project.in_(list(projects)))
-            found = connection.execute(query).all()
+            dataset_rows = connection.execute(query).all()
             versions: dict[str, list[DatasetVersion]] = {}
             ordered = sa.select(DATASET_VERSIONS).order_by(DATASET_VERSIONS.c.version)
             for row in connection.execute(ordered).mappings():
@@ -140,7 +140,7 @@ class DatasetCatalog:
                 tuple(versions.get(row.dataset_id, ())),
                 snapshots.get(row.dataset_id, {}),
             )
-            for row in found
+            for row in dataset_rows
         ]
 
     def create(self, dataset_id: str, project: str, name: str, now_ns: int) -> None:

@@ -171,10 +171,10 @@ def prepare(connection: sa.Connection, name: str, defaults: dict[str, str]) -> b
         rows = [{"key": key, "value": value} for key, value in values.items()]
         connection.execute(META.insert(), rows)
         return True
-    found = read_version(connection, name)
-    for step in range(found, VERSION):
+    version = read_version(connection, name)
+    for step in range(version, VERSION):
         MIGRATIONS[step](connection)
-    if found < VERSION:
+    if version < VERSION:
         where = META.c.key == "schema_version"
         connection.execute(META.update().where(where).values(value=str(VERSION)))
     return False
@@ -183,10 +183,10 @@ def prepare(connection: sa.Connection, name: str, defaults: dict[str, str]) -> b
 def read_version(connection: sa.Connection, name: str) -> int:
     """Returns the catalog's schema version; raises FormatVersionError for a newer one."""
     query = sa.select(META.c.value).where(META.c.key == "schema_version")
-    found = int(connection.execute(query).scalar_one())
-    if found > VERSION:
+    version = int(connection.execute(query).scalar_one())
+    if version > VERSION:
         raise FormatVersionError(
-            f"cannot open catalog {name}: unexpected schema version; got {found}; want at most "
+            f"cannot open catalog {name}: unexpected schema version; got {version}; want at most "
             f"{VERSION}; open it with a newer tracestore"
         )
-    return found
+    return version

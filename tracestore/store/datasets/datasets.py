@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tracestore.content_types import NDJSON
 from tracestore.errors import DatasetError, UnknownDatasetError
 from tracestore.store.catalog.datasets import Dataset, DatasetCatalog, DatasetVersion
 from tracestore.store.core import Core
@@ -24,6 +25,7 @@ from tracestore.store.datasets.dataset_rows import DatasetRow
 from tracestore.store.rewrite import deletes, predicate
 from tracestore.store.wal.frames import Frame
 from tracestore.store.write import ingest, payloads
+from tracestore.store.write.allowed_projects import DEFAULT_PROJECT
 
 _PAYLOAD_BYTES: Final = 4 * 1024 * 1024
 """Bytes of one frame: as for other rows, large enough to be cheap, small enough to be bounded."""
@@ -65,24 +67,24 @@ class Datasets:
         self._core.require_open()
         if not self._core.writable:
             return self._catalog.list(projects, flushed_only=True)
-        found = self._read_once().values()
-        return [each for each in found if projects is None or each.project in projects]
+        datasets = self._read_once().values()
+        return [dataset for dataset in datasets if projects is None or dataset.project in projects]
 
     def get(self, name: str, project: str | None = None) -> Dataset:
         """Returns one dataset; raises UnknownDatasetError naming those there are."""
-        project = project or "default"
+        project = project or DEFAULT_PROJECT
         if self._core.writable:
             self._core.require_open()
-            kept = self._read_once().get((project, name))
-            if kept is not None:
-                return kept
-        found = self.list([project])
-        for each in found:
-            if each.name == name:
-                return each
-        known = ", ".join(each.name for each in found) or "none"
+            known = self._read_once().get((project, name))
+            if known is not None:
+                return known
+        datasets = self.list([project])
+        for dataset in datasets:
+            if dataset.name == name:
+                return dataset
+        names = ", ".join(dataset.name for dataset in datasets) or "none"
         raise UnknownDatasetError(
-            f"cannot find dataset {name!r} in project {project!r}: there is {known}"
+            f"cannot find dataset {name!r} in project {project!r}: there is {names}"
         )
 
     # --- writing ---
@@ -107,36 +109,17 @@ class Datasets:
         self, name: str, rows: Iterable[DatasetRow], *, project: str | None = None
     ) -> DatasetReport:
         """Adds rows that are JSON text already."""
-        project = project or "default"
+        project = project or DEFAULT_PROJECT
         _check_names(name, project)
         with self._lock:
-            dataset = self._made(name, project)
-            write = _Write(
-                self._core, self._catalog, dataset, self._heads.take(self._core, dataset)
-            )
-            report = write.add(rows)
-            self._committed(dataset, write.version)
-            self._heads.put(dataset.dataset_id, report.version, write.heads)
-            return report
+            return self._write(self._made(name, project), lambda write: write.add(rows))
 
     def delete(self, name: str, ids: Iterable[str], *, project: str | None = None) -> DatasetReport:
         """Deletes rows by id, from a new version on; raises UnknownDatasetError for an id that is not there."""
-        wanted = list(dict.fromkeys(str(each) for each in ids))
+        row_ids = list(dict.fromkeys(str(row_id) for row_id in ids))
         self._core.require_writable()
         with self._lock:
-            dataset = self.get(name, project)
-            write = _Write(
-                self._core, self._catalog, dataset, self._heads.take(self._core, dataset)
-            )
-            missing = [row_id for row_id in wanted if row_id not in write.heads]
-            if missing:
-                raise UnknownDatasetError(
-                    f"cannot delete row {missing[0]!r}: dataset {name!r} has no such row"
-                )
-            report = write.delete(wanted)
-            self._committed(dataset, write.version)
-            self._heads.put(dataset.dataset_id, report.version, write.heads)
-            return report
+            return self._write(self.get(name, project), lambda write: write.delete(row_ids))
 
     def snapshot(
         self,
@@ -168,12 +151,12 @@ class Datasets:
             with self._lock:
                 dataset = self.get(name, project)
                 where = [("dataset_id", "=", dataset.dataset_id)]
-                wanted = predicate.make_predicate(None, dataset.project, where, [TABLE])
+                its_rows = predicate.make_predicate(None, dataset.project, where, [TABLE])
                 now_ns = core.clock.now_ns()
                 delete_id = core.ulids.make(now_ns)
-                self._catalog.drop(dataset.dataset_id, delete_id, wanted.encode(), now_ns)
+                self._catalog.drop(dataset.dataset_id, delete_id, its_rows.encode(), now_ns)
                 self.forget()
-            return deletes.apply(core, delete_id, wanted).rows
+            return deletes.apply(core, delete_id, its_rows).rows
 
     def forget(self) -> None:
         """Reads the catalog again when next asked: somebody else has changed it."""
@@ -185,9 +168,19 @@ class Datasets:
         # Held while it is read: who changes the catalog forgets after it, and so forgets what was read before.
         with self._knowing:
             if self._known is None:
-                found = self._catalog.list(None)
-                self._known = {(each.project, each.name): each for each in found}
+                self._known = {
+                    (dataset.project, dataset.name): dataset for dataset in self._catalog.list(None)
+                }
             return self._known
+
+    def _write(self, dataset: Dataset, act: Callable[[_Write], DatasetReport]) -> DatasetReport:
+        """Writes to a dataset, and keeps what it holds then for the next write. The caller holds the lock."""
+        heads = self._heads.take(self._core, dataset)
+        write = _Write(self._core, self._catalog, dataset, heads)
+        report = act(write)
+        self._committed(dataset, write.version)
+        self._heads.put(dataset.dataset_id, report.version, write.heads)
+        return report
 
     def _committed(self, dataset: Dataset, version: DatasetVersion | None) -> None:
         if version is not None:
@@ -230,7 +223,7 @@ class _Write:
     def add(self, rows: Iterable[DatasetRow]) -> DatasetReport:
         added = updated = unchanged = 0
 
-        def changed() -> Iterator[bytes]:
+        def changes() -> Iterator[bytes]:
             nonlocal added, updated, unchanged
             for row in rows:
                 before = self.heads.get(row.row_id)
@@ -242,15 +235,20 @@ class _Write:
                 self.heads[row.row_id] = row.digest
                 yield row.line(self._dataset.dataset_id, self._reserved(), self._time())
 
-        self._write(changed())
+        self._write(changes())
         return self._commit(added=added, updated=updated, unchanged=unchanged)
 
-    def delete(self, ids: Iterable[str]) -> DatasetReport:
+    def delete(self, row_ids: Sequence[str]) -> DatasetReport:
+        missing = [row_id for row_id in row_ids if row_id not in self.heads]
+        if missing:
+            raise UnknownDatasetError(
+                f"cannot delete row {missing[0]!r}: dataset {self._dataset.name!r} has no such row"
+            )
         deleted = 0
 
-        def gone() -> Iterator[bytes]:
+        def deletions() -> Iterator[bytes]:
             nonlocal deleted
-            for row_id in ids:
+            for row_id in row_ids:
                 del self.heads[row_id]
                 deleted += 1
                 line = DatasetRow(row_id, {}, 0).line(
@@ -258,7 +256,7 @@ class _Write:
                 )
                 yield line[:-1] + b',"deleted":1}'
 
-        self._write(gone())
+        self._write(deletions())
         return self._commit(deleted=deleted)
 
     def _reserved(self) -> int:
@@ -271,22 +269,22 @@ class _Write:
         return self._next_ns
 
     def _write(self, lines: Iterator[bytes]) -> None:
-        held: list[bytes] = []
+        payload: list[bytes] = []
         size = 0
         for line in lines:
-            if held and size + len(line) > _PAYLOAD_BYTES:
-                self._send(held)
-                held, size = [], 0
-            held.append(line)
+            if payload and size + len(line) > _PAYLOAD_BYTES:
+                self._send(payload)
+                payload, size = [], 0
+            payload.append(line)
             size += len(line) + 1
-        if held:
-            self._send(held)
+        if payload:
+            self._send(payload)
 
     def _send(self, lines: list[bytes]) -> None:
         frame = Frame(
             kind="rows",
             table=TABLE,
-            content_type="application/x-ndjson",
+            content_type=NDJSON,
             content_encoding="identity",
             project=self._dataset.project,
             experiment=None,

@@ -13,6 +13,7 @@ from tracestore.errors import ExperimentError
 from tracestore.store.catalog.schema import EXPERIMENTS
 from tracestore.store.core import Core
 from tracestore.store.write import payloads
+from tracestore.store.write.allowed_projects import DEFAULT_PROJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Experiments:
         is empty or too long.
         """
         self._core.require_writable()
-        project = project or "default"
+        project = project or DEFAULT_PROJECT
         payloads.check_name(project, "project")
         payloads.check_name(name, "experiment")
         try:
@@ -103,9 +104,9 @@ class Experiments:
 
     def get(self, name: str, project: str | None = None) -> Experiment | None:
         """Returns one record, None where there is none."""
-        for each in self.list([project or "default"]):
-            if each.name == name:
-                return each
+        for experiment in self.list([project or DEFAULT_PROJECT]):
+            if experiment.name == name:
+                return experiment
         return None
 
 

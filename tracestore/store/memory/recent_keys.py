@@ -44,17 +44,17 @@ class KeyTable:
     def contains(self, keys: Keys) -> Mask:
         """Returns which keys are in the set."""
         mask = np.uint64(len(self._slots) - 1)
-        found = np.zeros(len(keys), np.bool_)
+        is_member = np.zeros(len(keys), np.bool_)
         waiting = np.arange(len(keys))
-        place = keys & mask
+        slot = keys & mask
         while len(waiting):
-            held = self._slots[place]
-            hit = held == keys[waiting]
-            found[waiting[hit]] = True
-            going = ~hit & (held != _EMPTY)
+            taken_by = self._slots[slot]
+            hit = taken_by == keys[waiting]
+            is_member[waiting[hit]] = True
+            going = ~hit & (taken_by != _EMPTY)
             waiting = waiting[going]
-            place = (place[going] + np.uint64(1)) & mask
-        return found
+            slot = (slot[going] + np.uint64(1)) & mask
+        return is_member
 
     def insert(self, keys: Keys) -> None:
         """Adds keys that are distinct and not in the set."""
@@ -66,26 +66,26 @@ class KeyTable:
         """Takes out keys; those not in the set are fine."""
         mask = np.uint64(len(self._slots) - 1)
         waiting = keys
-        place = keys & mask
+        slot = keys & mask
         while len(waiting):
-            held = self._slots[place]
-            hit = held == waiting
-            self._slots[place[hit]] = _GONE
-            going = ~hit & (held != _EMPTY)
+            taken_by = self._slots[slot]
+            hit = taken_by == waiting
+            self._slots[slot[hit]] = _GONE
+            going = ~hit & (taken_by != _EMPTY)
             waiting = waiting[going]
-            place = (place[going] + np.uint64(1)) & mask
+            slot = (slot[going] + np.uint64(1)) & mask
 
     def _place(self, keys: Keys) -> None:
         mask = np.uint64(len(self._slots) - 1)
         waiting = keys
-        place = keys & mask
+        slot = keys & mask
         while len(waiting):
-            free = self._slots[place] == _EMPTY
+            free = self._slots[slot] == _EMPTY
             # Of several keys that want one free slot the last written wins; the others see it taken.
-            self._slots[place[free]] = waiting[free]
-            going = self._slots[place] != waiting
+            self._slots[slot[free]] = waiting[free]
+            going = self._slots[slot] != waiting
             waiting = waiting[going]
-            place = (place[going] + np.uint64(1)) & mask
+            slot = (slot[going] + np.uint64(1)) & mask
 
     def _grow(self, used: int) -> None:
         size = len(self._slots)

@@ -45,9 +45,9 @@ class Overlay:
     table: pa.Table
     trace_ids: pa.Array
 
-    def of_traces(self, wanted: Collection[str]) -> Overlay | None:
+    def of_traces(self, trace_ids: Collection[str]) -> Overlay | None:
         """Returns the rows of some traces, None where there are none."""
-        mask = pc.is_in(self.trace_ids, pa.array(list(wanted), pa.string()))
+        mask = pc.is_in(self.trace_ids, pa.array(list(trace_ids), pa.string()))
         numbers = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
         if len(numbers) == 0:
             return None
@@ -65,8 +65,8 @@ def leaf_columns(names: Collection[str], fields: frozenset[str]) -> list[str]:
 def old_rows(table: pa.Table, fields: frozenset[str]) -> list[OldRow]:
     """Returns what rows hold at the fields; the table has at least their leaves and `_overflow`."""
     names = leaf_columns(table.column_names, fields)
-    held = table.select([*names, OVERFLOW] if OVERFLOW in table.column_names else names)
-    texts = {name: unshred_values(held, (name,)).to_pylist() for name in fields}
+    leaves = table.select([*names, OVERFLOW] if OVERFLOW in table.column_names else names)
+    texts = {name: unshred_values(leaves, (name,)).to_pylist() for name in fields}
     overflow = (
         table.column(OVERFLOW).to_pylist()
         if OVERFLOW in table.column_names
@@ -85,10 +85,10 @@ def new_rows(old: Sequence[OldRow], changes: Changes, fields: frozenset[str]) ->
     """Returns the leaves of the fields after the changes, and `_overflow`, a row for each old one."""
     lines = []
     for row, patches in zip(old, changes, strict=True):
-        told = [(patch.created_ns, patch.change) for patch in patches]
+        row_changes = [(patch.created_ns, patch.change) for patch in patches]
         document = {}
         for name in fields:
-            value = patched(name, row.values.get(name, MISSING), told)
+            value = patched(name, row.values.get(name, MISSING), row_changes)
             if value is not MISSING:
                 document[name] = value
         lines.append(json.dumps(document))
@@ -134,11 +134,11 @@ def put_back(table: pa.Table, rows: RowNumbers, new: pa.Table, fields: frozenset
     mask = np.zeros(len(table), np.bool_)
     mask[rows] = True
     taken = table.take(pa.array(rows))
-    kept = [name for name in table.column_names if name not in gone]
-    wanted = [name for name in new.column_names if name != OVERFLOW or name in table.column_names]
+    unchanged = [name for name in table.column_names if name not in gone]
+    replaced = [name for name in new.column_names if name != OVERFLOW or name in table.column_names]
     changed = pa.Table.from_arrays(
-        [*(taken.column(name) for name in kept), *(new.column(name) for name in wanted)],
-        names=[*kept, *wanted],
+        [*(taken.column(name) for name in unchanged), *(new.column(name) for name in replaced)],
+        names=[*unchanged, *replaced],
     )
     rest = table.filter(pa.array(~mask))
     order = np.concatenate([np.flatnonzero(~mask), rows])
@@ -149,9 +149,11 @@ def put_back(table: pa.Table, rows: RowNumbers, new: pa.Table, fields: frozenset
 def _rest_of(overflow: str | None, fields: frozenset[str]) -> str | None:
     if overflow is None:
         return None
-    held = json.loads(overflow)
-    rest = {name: each for name, each in held.items() if parse_leaf_name(name)[0][0] not in fields}
-    if len(rest) == len(held):
+    values = json.loads(overflow)
+    rest = {
+        name: value for name, value in values.items() if parse_leaf_name(name)[0][0] not in fields
+    }
+    if len(rest) == len(values):
         return overflow
     return json.dumps(rest) if rest else None
 

@@ -56,12 +56,12 @@ def checked(change: Mapping[str, Any], where: str = "patch") -> str:
 
 def fields_of(change: Mapping[str, Any]) -> frozenset[str]:
     """Returns the fields of a span that a checked change touches."""
-    found = {name for name in FIELDS if name in change}
+    fields = {name for name in FIELDS if name in change}
     if change.get("comment") is not None:
-        found.add("metadata")
-    found |= {str(path[0]) for path in change.get("_object_delete") or ()}
-    found |= {str(each["path"][0]) for each in change.get("_array_delete") or ()}
-    return frozenset(found)
+        fields.add("metadata")
+    fields |= {str(path[0]) for path in change.get("_object_delete") or ()}
+    fields |= {str(removal["path"][0]) for removal in change.get("_array_delete") or ()}
+    return frozenset(fields)
 
 
 def patched(field: str, value: Any, changes: Iterable[tuple[int, Mapping[str, Any]]]) -> Any:
@@ -112,7 +112,7 @@ def _merged(old: Any, new: Any, path: Path, stops: set[Path]) -> Any:
 def _without_nulls(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
-    return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return {key: _without_nulls(item) for key, item in value.items() if item is not None}
 
 
 def _united(old: Any, new: list[str]) -> list[Any]:
@@ -144,8 +144,8 @@ def _without_items(value: Any, path: Iterable[str], gone: list[Any]) -> Any:
         return {**value, steps[0]: _without_items(value[steps[0]], steps[1:], gone)}
     if not isinstance(value, list):
         return value
-    texts = {_text(each) for each in gone}
-    return [each for each in value if _text(each) not in texts]
+    texts = {_text(item) for item in gone}
+    return [item for item in value if _text(item) not in texts]
 
 
 def _commented(value: Any, change: Mapping[str, Any], created_ns: int) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def _is_deeper(value: Any, depth: int) -> bool:
     if depth < 0:
         return True
     if isinstance(value, Mapping):
-        return any(_is_deeper(each, depth - 1) for each in value.values())
+        return any(_is_deeper(item, depth - 1) for item in value.values())
     if isinstance(value, list | tuple):
-        return any(_is_deeper(each, depth - 1) for each in value)
+        return any(_is_deeper(item, depth - 1) for item in value)
     return False

@@ -125,10 +125,10 @@ class _View:
             for table, by_project in groups.items()
         }
         self.chosen: dict[str, list[SegmentRow]] = {}
-        for table, found in groups.items():
-            rows = [row for group in found.values() for row in group.in_range(time_range)]
+        for table, by_project in groups.items():
+            rows = [row for group in by_project.values() for row in group.in_range(time_range)]
             if paths is not None:
-                rows = _with_paths(core, table, found, rows, paths)
+                rows = _with_paths(core, table, by_project, rows, paths)
             self.chosen[table] = rows
         self.rows = [row for rows in self.chosen.values() for row in rows]
 
@@ -166,20 +166,20 @@ def _with_paths(
     rows: Sequence[SegmentRow],
     paths: Collection[str],
 ) -> list[SegmentRow]:
-    kept: set[str] = set()
+    segment_ids: set[str] = set()
     for project, group in groups.items():
-        wanted = core.catalog.paths.of((table, project)).below(paths)
+        path_ids = core.catalog.paths.of((table, project)).below(paths)
         tailed = [row for row in rows if row.tail_bytes is not None and row.project == project]
-        kept |= {row.segment_id for row in tailed if row.unlisted_paths}
-        if not wanted:
+        segment_ids |= {row.segment_id for row in tailed if row.unlisted_paths}
+        if not path_ids:
             continue
-        kept |= group.with_leaf(wanted)
-        numbers = np.fromiter(wanted, np.uint32, len(wanted))
-        unsure = [row for row in tailed if row.segment_id not in kept]
+        segment_ids |= group.with_leaf(path_ids)
+        numbers = np.fromiter(path_ids, np.uint32, len(path_ids))
+        unsure = [row for row in tailed if row.segment_id not in segment_ids]
         for segment_id, (ids, _) in core.tails.get(unsure).items():
             if len(ids) and bool(np.isin(ids, numbers).any()):
-                kept.add(segment_id)
-    return [row for row in rows if row.segment_id in kept]
+                segment_ids.add(segment_id)
+    return [row for row in rows if row.segment_id in segment_ids]
 
 
 def _release(core: Core, pinned: Sequence[SegmentRow], lease: Lease | None) -> None:

@@ -36,14 +36,14 @@ class DeleteReport:
     faults: tuple[str, ...]
 
 
-def delete(core: Core, wanted: Predicate) -> DeleteReport:
+def delete(core: Core, predicate: Predicate) -> DeleteReport:
     """Removes the rows a predicate means, as of now; rows that come later are kept."""
     core.require_writable()
     with core.maintenance:
         now_ns = core.clock.now_ns()
         delete_id = core.ulids.make(now_ns)
-        core.catalog.add_delete(delete_id, wanted.encode(), now_ns)
-        return apply(core, delete_id, wanted)
+        core.catalog.add_delete(delete_id, predicate.encode(), now_ns)
+        return apply(core, delete_id, predicate)
 
 
 def resume(core: Core) -> None:
@@ -53,23 +53,23 @@ def resume(core: Core) -> None:
             apply(core, pending.delete_id, predicate.decode(pending.predicate))
 
 
-def apply(core: Core, delete_id: str, wanted: Predicate) -> DeleteReport:
+def apply(core: Core, delete_id: str, predicate: Predicate) -> DeleteReport:
     """Does a delete that the catalog has noted. The caller holds `core.maintenance`."""
     flush.flush(core)
     with core.lock:
-        candidates = [row for row in core.index.rows() if wanted.may_match(row)]
+        candidates = [row for row in core.index.rows() if predicate.may_match(row)]
     rows = segments = 0
     for row in candidates:
         try:
-            gone = remove_matching(core, row, wanted)
+            gone = remove_matching(core, row, predicate)
         except DamagedInputError as error:
             core.quarantine(error.row, str(error.cause))
             continue
         rows += gone
         segments += gone > 0
-    if wanted.is_whole_project and wanted.project is not None:
-        core.catalog.forget_project(wanted.project)
-    folded = patch_folding.of_predicate(core, wanted)
+    if predicate.is_whole_project and predicate.project is not None:
+        core.catalog.forget_project(predicate.project)
+    folded = patch_folding.of_predicate(core, predicate)
     core.catalog.commit(
         Change(
             finished_delete=delete_id,
@@ -82,25 +82,25 @@ def apply(core: Core, delete_id: str, wanted: Predicate) -> DeleteReport:
         core.patches.remove(folded)
     core.version = core.catalog.version()
     with core.lock:
-        unread = [row for row in core.quarantined.values() if wanted.may_match(row)]
+        unread = [row for row in core.quarantined.values() if predicate.may_match(row)]
     return DeleteReport(rows, segments, tuple(row.file_key for row in unread))
 
 
-def remove_matching(core: Core, row: SegmentRow, wanted: Predicate) -> int:
+def remove_matching(core: Core, row: SegmentRow, predicate: Predicate) -> int:
     """Takes the rows a predicate means out of one segment; returns how many there were."""
     spec = SEGMENT_TABLES[row.table]
-    columns = list(dict.fromkeys([*wanted.columns(row.table), *spec.key_columns]))
+    columns = list(dict.fromkeys([*predicate.columns(row.table), *spec.key_columns]))
     try:
         with SegmentFile(core.segments.files.local(row.file_key)) as file:
             table = file.columns(columns)
     except (CorruptionError, StoreMissingError) as error:
         raise DamagedInputError(row, error) from error
-    mask = wanted.mask(table)
+    mask = predicate.mask(table)
     gone = int(np.count_nonzero(mask))
     if gone == row.rows:
         drop_whole(core, [row])
     elif gone:
-        rewrite(core, [row], wanted.mask)
+        rewrite(core, [row], predicate.mask)
     if gone and spec.key_columns:
         core.recent.forget(row.project, table.filter(pa.array(mask)))
     return gone

@@ -101,21 +101,21 @@ def of_segments(core: Core, rows: Iterable[SegmentRow]) -> frozenset[int]:
     return frozenset(gone)
 
 
-def of_predicate(core: Core, wanted: Predicate) -> frozenset[int]:
+def of_predicate(core: Core, predicate: Predicate) -> frozenset[int]:
     """Returns the patches that a delete means by their ids alone, those whose span never came included."""
-    names = {name for name, _, _ in wanted.conditions}
-    if _TABLE not in wanted.tables or not names <= {"project", "trace_id", "span_id"}:
+    names = {name for name, _, _ in predicate.conditions}
+    if _TABLE not in predicate.tables or not names <= {"project", "trace_id", "span_id"}:
         return frozenset()
     with core.lock:
         patches = core.patches.all()
-    patches = [each for each in patches if wanted.project in (None, each.project)]
+    patches = [patch for patch in patches if predicate.project in (None, patch.project)]
     table = pa.table(
         {
-            name: pa.array([getattr(each, name) for each in patches], pa.string())
+            name: pa.array([getattr(patch, name) for patch in patches], pa.string())
             for name in ("project", "trace_id", "span_id")
         }
     )
-    mask = wanted.mask(table)
+    mask = predicate.mask(table)
     return frozenset(patches[at].created_ns for at in np.flatnonzero(mask).tolist())
 
 

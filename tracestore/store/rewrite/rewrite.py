@@ -157,10 +157,10 @@ def _write_slice(
                     if drop is not None:
                         dropped.append(np.flatnonzero(drop(piece)) + first)
                 start += len(part)
-    kept = np.arange(shredder.rows, dtype=np.int64)
+    rows = np.arange(shredder.rows, dtype=np.int64)
     if dropped:
-        kept = np.setdiff1d(kept, np.concatenate(dropped), assume_unique=True)
-    order = row_order.without_repeats(shredder, spec, row_order.sorted_rows(shredder, spec, kept))
+        rows = np.setdiff1d(rows, np.concatenate(dropped), assume_unique=True)
+    order = row_order.without_repeats(shredder, spec, row_order.sorted_rows(shredder, spec, rows))
     if len(order) == 0:
         return []
     table, tail = shredder.finish(order=order, tail=True, dictionary=True)
@@ -200,10 +200,10 @@ def _verify(core: Core, row: SegmentRow) -> None:
     """Raises DamagedInputError for a file that is not as it was written, before it is written again."""
     try:
         path = core.segments.files.local(row.file_key)
-        found = file_crc(path)
+        crc = file_crc(path)
     except (CorruptionError, StoreMissingError) as error:
         raise DamagedInputError(row, error) from error
-    if found != row.crc:
+    if crc != row.crc:
         raise DamagedInputError(row, CorruptionError(str(path), "file does not match its checksum"))
 
 

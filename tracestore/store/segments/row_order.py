@@ -13,15 +13,15 @@ from tracestore.variant import Shredder
 RowNumbers = npt.NDArray[np.int64]
 
 
-def sorted_rows(shredder: Shredder, spec: SegmentTable, kept: RowNumbers) -> RowNumbers:
-    """Returns `kept` sorted by time, then by the column that orders ties."""
-    times = shredder.fixed_column(spec.time_ns_column).to_numpy(zero_copy_only=False)[kept]
+def sorted_rows(shredder: Shredder, spec: SegmentTable, rows: RowNumbers) -> RowNumbers:
+    """Returns `rows` sorted by time, then by the column that orders ties."""
+    times = shredder.fixed_column(spec.time_ns_column).to_numpy(zero_copy_only=False)[rows]
     order = np.argsort(times, kind="stable")
     in_order = times[order]
     ties = np.flatnonzero(in_order[1:] == in_order[:-1])
     if len(ties):
-        order = _with_ties(shredder, spec, kept, times)
-    result: RowNumbers = kept[order]
+        order = _with_ties(shredder, spec, rows, times)
+    result: RowNumbers = rows[order]
     return result
 
 
@@ -52,9 +52,9 @@ def without_repeats(shredder: Shredder, spec: SegmentTable, rows: RowNumbers) ->
 
 
 def _with_ties(
-    shredder: Shredder, spec: SegmentTable, kept: RowNumbers, times: npt.NDArray[np.int64]
+    shredder: Shredder, spec: SegmentTable, rows: RowNumbers, times: npt.NDArray[np.int64]
 ) -> RowNumbers:
-    chosen = pa.array(kept)
+    chosen = pa.array(rows)
     table = pa.table(
         {"time": pa.array(times), "tie": shredder.fixed_column(spec.tie_column).take(chosen)}
     )

@@ -1,6 +1,6 @@
 """The bytes of a WAL file: header and frames. Specification: docs/format/wal.md.
 
-Knows no files and no policy; `wal.py` writes, `wal_read.py` reads.
+Knows no files and no policy; `log` writes it, `reading` reads it.
 """
 
 from __future__ import annotations
