@@ -23,14 +23,14 @@ MIN_LEAF_DENSITY: Final = 0.01
 # Distinct paths of one builder, about 150 bytes each; values beyond it stay in `_overflow` and are counted.
 MAX_PATHS: Final = 262_144
 
-# Bytes of a path's text. Every leaf repeats its path in its name, so a long path under many keys multiplies;
-# a value under a longer one stays JSON text in `_overflow`.
+# Bytes of a path's text. Every leaf repeats its path in its name, so that a long path above many keys multiplies.
+# A value at a longer path stays JSON text in `_overflow`.
 MAX_PATH_BYTES: Final = 1024
 
 # No bound on a path's text while rows are rebuilt: no name is made then.
 ANY_PATH_BYTES: Final = 2**32 - 1
 
-# Distinct paths while rows are rebuilt: everything stored must come back, so only 32-bit numbering bounds it.
+# Distinct paths while rows are rebuilt. Everything that is stored must come back, so only 32-bit numbers bound it.
 MAX_NODES: Final = 2**32 - 16
 
 # Leaf columns of one export of a memtable; the rest of its values stay in `_overflow`.
@@ -65,14 +65,14 @@ FLUSH_BYTES: Final = 64 * 1024 * 1024
 FLUSH_ROWS: Final = 400_000
 FLUSH_SECONDS: Final = 60.0
 
-# Frozen memtables waiting for their segment; one more and ingest waits. Each holds FLUSH_BYTES.
+# Frozen memtables that wait for their segment, FLUSH_BYTES each. Where there is one more, ingest waits.
 MAX_FROZEN_MEMTABLES: Final = 2
 
 # Days of row time that one flush cuts into segments of their own; rows of other days share one segment,
 # so that a payload of a thousand scattered days costs nine files, not a thousand.
 MAX_FLUSH_DAYS: Final = 8
 
-# Snapshot chunks of a memtable before neighbours are merged by exporting their range again.
+# How many times larger a chunk of a memtable may be than the next one before both are exported again as one.
 SNAPSHOT_CHUNK_FACTOR: Final = 4
 
 # --- recent span keys (dedup) --------------------------------------------------------------------
@@ -80,7 +80,7 @@ SNAPSHOT_CHUNK_FACTOR: Final = 4
 # Keys of recently stored spans held in memory, 16 bytes each at the half-full table: 64 MiB a half.
 RECENT_KEYS: Final = 4 * 1024 * 1024
 
-# Seconds a re-sent span is recognised against flushed segments; exporters give up within minutes.
+# Seconds for which a re-sent span is recognised against flushed segments; exporters give up within minutes.
 RECENT_SECONDS: Final = 3600.0
 
 # --- segments ------------------------------------------------------------------------------------
@@ -89,10 +89,10 @@ RECENT_SECONDS: Final = 3600.0
 ROW_GROUP_ROWS: Final = 122_880
 ROW_GROUP_BYTES: Final = 128 * 1024 * 1024
 
-# Bytes of a row group's distinct texts in one column from which it is parted, unless its halves have many of them
-# in common: a reader of one row decodes them all, and one thread reads one group. Of 20,000 chats, 40 at a time,
-# the latest 50 take 27 ms with 8 MiB, 40 ms with 16 and 101 ms with 64; the file has 18.4, 17.6 and 16.9 MB
-# (bench/compare, llm).
+# Bytes of one column's dictionary above which a row group is halved, unless both halves need most of it
+# (segment/write): a reader of one row decodes the whole dictionary, and one thread reads one group. Measured on
+# 20,000 chats, 40 at a time: the latest 50 take 27 ms with 8 MiB, 40 ms with 16 and 101 ms with 64; the file has
+# 18.4, 17.6 and 16.9 MB (bench/compare, llm).
 ROW_GROUP_DICTIONARY_BYTES: Final = 16 * 1024 * 1024
 
 # A page ends at this many bytes before compression, and at no number of rows: narrow columns are one or two
@@ -117,8 +117,8 @@ BLOOM_FALSE_POSITIVES: Final = 0.02
 COMPACTION_MAX_INPUTS: Final = 64
 COMPACTION_MIN_INPUTS: Final = 4
 
-# Rows and uncompressed bytes one merge holds in memory; more input becomes several output segments
-# that do not overlap in time.
+# Rows and uncompressed bytes that one merge holds in memory. More input becomes several output segments, which
+# do not overlap in time.
 COMPACTION_UNIT_ROWS: Final = 500_000
 COMPACTION_UNIT_BYTES: Final = 80 * 1024 * 1024
 

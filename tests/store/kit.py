@@ -100,7 +100,7 @@ def tables_of(snapshot: Snapshot, table: str) -> list[pa.Table]:
     tables: list[pa.Table] = []
     for segment in view.segments:
         with SegmentFile(Path(segment.uri)) as file:
-            tables += list(file.parts())
+            tables += list(file.slices())
     return tables + list(view.memtable)
 
 

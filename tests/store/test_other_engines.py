@@ -95,7 +95,7 @@ def test_row_groups_are_bounded_in_rows_and_bytes(
     assert max(rows) <= 50
     assert len(rows) > 6
     with SegmentFile(path) as file:
-        assert max(part.nbytes for part in file.parts()) <= 60_000
+        assert max(group.nbytes for group in file.slices()) <= 60_000
 
 
 def test_footer_keys_are_those_of_the_page(files: tuple[Path, Path]) -> None:
@@ -120,7 +120,7 @@ def test_the_example_of_the_page_is_what_is_written(tmp_path: Path) -> None:
         store.flush()
     (path,) = segment_files(tmp_path)
     with SegmentFile(Path(filenames.tail_key(str(path)))) as file:
-        rows = [list(row.values()) for part in file.parts() for row in part.to_pylist()]
+        rows = [list(row.values()) for group in file.slices() for row in group.to_pylist()]
     shown = [["" if value is None else str(value) for value in row] for row in rows]
     assert [row for row in shown if row[0].startswith("input")] == expected
 

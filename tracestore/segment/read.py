@@ -83,7 +83,7 @@ class SegmentFile:
         values: npt.NDArray[np.int64] = self.columns([column]).column(0).to_numpy()
         return values
 
-    def parts(
+    def slices(
         self, start: int = 0, stop: int | None = None, *, indexed: bool = False
     ) -> Iterator[pa.Table]:
         """Yields the rows [start, stop), a row group at a time.
@@ -93,9 +93,9 @@ class SegmentFile:
         """
         if indexed:
             with _named(self.path), self._indexed() as file:
-                yield from self._parts(file, start, stop)
+                yield from self._slices(file, start, stop)
         else:
-            yield from self._parts(self._file, start, stop)
+            yield from self._slices(self._file, start, stop)
 
     def _indexed(self) -> pq.ParquetFile:
         metadata = self._file.metadata
@@ -106,7 +106,7 @@ class SegmentFile:
             page_checksum_verification=True,
         )
 
-    def _parts(self, file: pq.ParquetFile, start: int, stop: int | None) -> Iterator[pa.Table]:
+    def _slices(self, file: pq.ParquetFile, start: int, stop: int | None) -> Iterator[pa.Table]:
         end = self.rows if stop is None else stop
         first = 0
         for number in range(file.num_row_groups):
@@ -120,7 +120,7 @@ class SegmentFile:
 
     def verify(self) -> None:
         """Reads every page; raises CorruptionError at the first that is damaged."""
-        for _ in self.parts():
+        for _ in self.slices():
             pass
 
 
@@ -141,8 +141,8 @@ def file_crc(path: Path) -> int:
     """Returns crc32 of a whole file; raises StoreMissingError or CorruptionError."""
     crc = 0
     with _named(path), path.open("rb") as file:
-        while part := file.read(_CRC_BYTES):
-            crc = zlib.crc32(part, crc)
+        while chunk := file.read(_CRC_BYTES):
+            crc = zlib.crc32(chunk, crc)
     return crc
 
 

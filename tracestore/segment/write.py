@@ -23,9 +23,9 @@ from tracestore.variant import OVERFLOW
 
 _BUFFER_BYTES: Final = 1024 * 1024
 
-# Distinct texts of two halves of a row group, of those of the whole: where more of them are in both, as in many
-# conversations at the same time, each row reads faster in halves and the file grows by more than a tenth.
-_MAX_PARTING: Final = 1.1
+# A row group is halved only if the dictionaries of both halves together stay below this many times the whole's.
+# Interleaved conversations share texts: halving them would grow the file by more than a tenth.
+_MAX_DICTIONARY_GROWTH: Final = 1.1
 _TAIL_DICTIONARY: Final = ["path", "type", "str"]
 _TAIL_DELTA: Final = {"row": "DELTA_BINARY_PACKED", "i64": "DELTA_BINARY_PACKED"}
 
@@ -166,24 +166,25 @@ def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
         yield from _halved(own_dictionaries(table.slice(start, limits.ROW_GROUP_ROWS)))
 
 
-def _halved(part: pa.Table) -> Iterator[pa.Table]:
-    distinct = [_distinct_bytes(column) for column in part.columns]
+def _halved(group: pa.Table) -> Iterator[pa.Table]:
+    """Yields a row group whole, or in halves where it is too large or a dictionary of it is."""
+    dictionary_bytes = [_dictionary_bytes(column) for column in group.columns]
     # A repeated text counts once.
-    small = sum(map(_bytes, part.columns)) <= limits.ROW_GROUP_BYTES
-    if len(part) <= 1 or (small and max(distinct) <= limits.ROW_GROUP_DICTIONARY_BYTES):
-        yield part
+    fits = sum(map(_bytes, group.columns)) <= limits.ROW_GROUP_BYTES
+    if len(group) <= 1 or (fits and max(dictionary_bytes) <= limits.ROW_GROUP_DICTIONARY_BYTES):
+        yield group
         return
-    middle = len(part) // 2
-    halves = [own_dictionaries(part.slice(0, middle)), own_dictionaries(part.slice(middle))]
-    parted = sum(_distinct_bytes(column) for half in halves for column in half.columns)
-    if small and parted > sum(distinct) * _MAX_PARTING:
-        yield part
+    middle = len(group) // 2
+    halves = [own_dictionaries(group.slice(0, middle)), own_dictionaries(group.slice(middle))]
+    halves_bytes = sum(_dictionary_bytes(column) for half in halves for column in half.columns)
+    if fits and halves_bytes > sum(dictionary_bytes) * _MAX_DICTIONARY_GROWTH:
+        yield group
         return
     for half in halves:
         yield from _halved(half)
 
 
-def _distinct_bytes(column: pa.ChunkedArray) -> int:
+def _dictionary_bytes(column: pa.ChunkedArray) -> int:
     """Returns the bytes of a column's dictionaries, zero where it has none."""
     if is_list(column.type):
         column = pc.list_flatten(column)
@@ -197,7 +198,7 @@ def _bytes(column: pa.ChunkedArray) -> int:
         return 4 * len(column) + _bytes(pc.list_flatten(column))
     if not pa.types.is_dictionary(column.type):
         return int(column.nbytes)
-    return 4 * len(column) + _distinct_bytes(column)
+    return 4 * len(column) + _dictionary_bytes(column)
 
 
 def _tail_rows(tail: pa.Table | None) -> dict[tuple[str, str], int]:

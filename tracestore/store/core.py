@@ -1,4 +1,4 @@
-"""The parts of an open store that its services share, and the one lock that orders them.
+"""The parts of an open store that its rooms share, and the order of its locks.
 
 Lock order, outermost first: `maintenance` (rewrites), `flushing`, `patching`, the gate, a memtable's lock, the
 WAL's locks, `lock`. `lock` is held for moments only and never while a file is read or written.

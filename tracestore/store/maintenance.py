@@ -64,7 +64,7 @@ class Maintenance:
             return
 
     def resume(self) -> None:
-        """Takes one `pause` back."""
+        """Undoes one `pause`."""
         with self._core.lock:
             self._paused -= 1
 
@@ -112,7 +112,7 @@ class Maintenance:
                 _LOG.exception("cannot merge segments")
 
     def _prepare_reads(self) -> None:
-        """Exports new rows for the next snapshot where snapshots are being taken, a tick ahead."""
+        """Exports new rows ahead of the next snapshot, as long as snapshots are being taken."""
         core = self._core
         with core.lock:
             now_s = core.clock.elapsed_s()
@@ -127,5 +127,5 @@ class Maintenance:
 
 
 def _give_memory_back() -> None:
-    """Lets go of what Arrow keeps for later: flushes and merges come seldom, and each thread keeps its own."""
+    """Gives unused memory of Arrow's pool back. Flushes and merges are rare, and each thread keeps its own memory."""
     pa.default_memory_pool().release_unused()

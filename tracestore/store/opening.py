@@ -1,4 +1,4 @@
-"""Builds the parts of a store: what is opened in which order, and closed again where that fails."""
+"""Opens the parts of a store in their order, and closes them again where that fails."""
 
 from __future__ import annotations
 

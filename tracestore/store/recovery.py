@@ -158,7 +158,7 @@ def _replay_frame(core: Core, path: Path, item: PlacedFrame) -> None:
 
 def _append(core: Core, frame: Frame) -> int:
     rows = 0
-    for part in payloads.parts_of(frame, core.settings.max_payload_bytes):
+    for part in payloads.project_parts(frame, core.settings.max_payload_bytes):
         memtable = core.generation.memtable((frame.table, part.project))
         with memtable.lock:
             report, hidden = ingest.shred(core, memtable, part)

@@ -37,7 +37,7 @@ from tracestore.store.write.allowed_projects import (
     default_project,
 )
 from tracestore.store.write.decompress import normal_encoding
-from tracestore.store.write.ingest import Part
+from tracestore.store.write.ingest import ProjectPart
 from tracestore.store.write.ingest_report import IngestReport
 from tracestore.store.write.row_input import Rows
 
@@ -153,7 +153,7 @@ class Store(Feedback):
             received_ns=self._core.clock.now_ns(),
             payload=bytes(body),
         )
-        return ingest.write(self._core, frame, self._parts(frame, allowed))
+        return ingest.write(self._core, frame, self._project_parts(frame, allowed))
 
     def insert(
         self,
@@ -187,8 +187,8 @@ class Store(Feedback):
             received_ns=now_ns,
             payload=b"",
         )
-        writes: Iterable[tuple[Frame, list[Part], int]] = (
-            (piece, self._parts(piece, allowed), count)
+        writes: Iterable[tuple[Frame, list[ProjectPart], int]] = (
+            (piece, self._project_parts(piece, allowed), count)
             for payload, count in row_payloads.payloads(table, rows, now_ns)
             for piece in [replace(frame, payload=payload)]
         )
@@ -342,10 +342,10 @@ class Store(Feedback):
             if self._lock is not None:
                 self._lock.close()
 
-    def _parts(self, frame: Frame, allowed: AllowedProjects) -> list[Part]:
+    def _project_parts(self, frame: Frame, allowed: AllowedProjects) -> list[ProjectPart]:
         """Returns a frame's rows by project, all of which the sender may write to."""
         core = self._core
         core.require_writable()
         payloads.check_name(frame.project, "project")
         payloads.check_name(frame.experiment, "experiment")
-        return payloads.parts_of(frame, core.settings.max_payload_bytes, allowed)
+        return payloads.project_parts(frame, core.settings.max_payload_bytes, allowed)

@@ -48,7 +48,7 @@ def shown_url(url: str | Path) -> str:
 
 @contextlib.contextmanager
 def hold_writer_lock(engine: sa.Engine, name: str) -> Iterator[None]:
-    """Keeps other writers off a PostgreSQL catalog, on whatever machine; on SQLite does nothing.
+    """Keeps other writers, on any machine, off a PostgreSQL catalog. Does nothing on SQLite.
 
     Raises StoreLockedError. The lock goes with its connection, so a killed writer frees it.
     """

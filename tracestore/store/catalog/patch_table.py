@@ -24,7 +24,7 @@ def read(catalog: Catalog) -> list[tuple[int, str, str, str, str]]:
 
 
 def mark(catalog: Catalog) -> tuple[int, int]:
-    """Returns what changes when patches come or go: the newest one's time, and their number."""
+    """Returns the newest patch's time and the number of patches, which change when patches come or go."""
     with catalog.transaction() as connection:
         if not sa.inspect(connection).has_table(PATCHES.name):
             return (0, 0)

@@ -58,7 +58,7 @@ class PathTable:
     """The path ids of all tables and projects that were asked for. Thread-safe."""
 
     def __init__(self, load: Callable[[Owner], Iterable[tuple[int, str, str]]]) -> None:
-        """Takes what gives (id, path text, type) of each path of a table and project."""
+        """Takes a function that reads (id, path text, type) of each path of a table and project."""
         self._load = load
         self._lock = threading.Lock()
         self._owned: dict[Owner, OwnedPaths] = {}

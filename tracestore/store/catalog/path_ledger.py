@@ -55,7 +55,7 @@ class PathLedger:
             self._owner_of[number] = owner
 
     def write(self, connection: sa.Connection, now_ns: int) -> None:
-        """Writes all changes; paths without rows are dropped, for a key may be personal data."""
+        """Writes all changes. Paths without rows are dropped, since a key may be personal data."""
         if self._created:
             times = {"first_seen_ns": now_ns, "last_seen_ns": now_ns}
             rows = [

@@ -1,4 +1,4 @@
-"""The newest revision of every row of a dataset, as far as a write must know it: by id, a digest or that it is gone."""
+"""The heads of a dataset: what a write must know of the newest revision of each row, its digest by id."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def read_heads(core: Core, dataset: Dataset) -> Heads:
     if not dataset.versions:
         return {}
     with take_snapshot(core, (TABLE,), [dataset.project], None, None, None) as snapshot:
-        parts = [_of_dataset(part, dataset) for part in _parts(snapshot.tables[TABLE])]
-    rows = pa.concat_tables(parts).sort_by("created_ns") if parts else None
+        tables = [_of_dataset(table, dataset) for table in _tables(snapshot.tables[TABLE])]
+    rows = pa.concat_tables(tables).sort_by("created_ns") if tables else None
     heads: Heads = {}
     if rows is None:
         return heads
@@ -64,12 +64,12 @@ def read_heads(core: Core, dataset: Dataset) -> Heads:
     return heads
 
 
-def _parts(view: TableSnapshot) -> list[pa.Table]:
-    found = [table.select(_COLUMNS) for table in view.memtable]
+def _tables(view: TableSnapshot) -> list[pa.Table]:
+    tables = [table.select(_COLUMNS) for table in view.memtable]
     for segment in view.segments:
         with SegmentFile(segment.local_path) as file:
-            found.append(file.columns(_COLUMNS))
-    return found
+            tables.append(file.columns(_COLUMNS))
+    return tables
 
 
 def _of_dataset(rows: pa.Table, dataset: Dataset) -> pa.Table:

@@ -159,7 +159,7 @@ class Datasets:
             return deletes.apply(core, delete_id, its_rows).rows
 
     def forget(self) -> None:
-        """Reads the catalog again when next asked: somebody else has changed it."""
+        """Drops what is known of the catalog, since somebody else has changed it."""
         with self._knowing:
             self._known = None
 
@@ -291,7 +291,7 @@ class _Write:
             received_ns=self._core.clock.now_ns(),
             payload=b"\n".join(lines),
         )
-        parts = payloads.parts_of(frame, self._core.settings.max_payload_bytes)
+        parts = payloads.project_parts(frame, self._core.settings.max_payload_bytes)
         report = ingest.write(self._core, frame, parts)
         if report.rejected:
             _, _, reason = report.rejected[0]

@@ -55,7 +55,7 @@ class Experiments:
         base: str | None = None,
         git_commit: str | None = None,
     ) -> Experiment:
-        """Records an experiment; of one that is known, what is given replaces what was.
+        """Records an experiment. Of a known one, the given fields replace the earlier ones.
 
         Raises ExperimentError for metadata that JSON does not have, LimitExceededError for a name that
         is empty or too long.

@@ -65,7 +65,7 @@ class SegmentFiles(ABC):
 
     @abstractmethod
     def unpin(self, file_key: str) -> None:
-        """Takes one `pin` back."""
+        """Undoes one `pin`."""
 
 
 class LocalFiles(SegmentFiles):
@@ -93,7 +93,7 @@ class LocalFiles(SegmentFiles):
         return self._folder / file_key
 
     def local_name(self, file_key: str) -> str:
-        """Returns the file itself; a query over 500 segments names them all, and making paths took 1 ms of it."""
+        """Returns the file itself. A query over 500 segments names them all; making paths for that took 1 ms."""
         return f"{self._folder}/{file_key}"
 
     def size(self, file_key: str) -> int | None:

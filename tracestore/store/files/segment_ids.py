@@ -28,7 +28,7 @@ class UlidMaker:
                 self._last = max(self._last, _decode(last))
 
     def make(self, now_ns: int) -> str:
-        """Returns a new id, greater than every id made or told before."""
+        """Returns a new id, greater than every earlier one and than those that it was told of."""
         with self._lock:
             fresh = ((max(now_ns, 0) // 1_000_000) << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
             self._last = max(fresh, self._last + 1 + secrets.randbits(_STEP_BITS))

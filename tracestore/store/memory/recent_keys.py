@@ -1,4 +1,4 @@
-"""Keys of recently stored spans: tells a re-sent span from a new one, in bounded memory.
+"""Keys of recently stored spans, which tell a re-sent span from a new one in bounded memory.
 
 Keys are 64-bit hashes under a secret seed, so that nobody can make two spans collide on purpose; by
 chance two of 4 million keys meet a new one once in 4 * 10^12 spans. Two open-addressing tables take
@@ -22,7 +22,7 @@ _FIRST_SLOTS: Final = 4096
 
 
 def make_valid(keys: Keys) -> Keys:
-    """Returns keys that are neither of the two values the table gives a meaning."""
+    """Returns keys without the two values that mean an empty and a freed slot."""
     return np.where(keys <= _GONE, keys + np.uint64(2), keys)
 
 
@@ -119,7 +119,7 @@ class RecentKeys:
         return self._young.nbytes + self._old.nbytes
 
     def add(self, keys: Keys, now_s: float) -> Mask:
-        """Adds keys and returns which are new; of equal keys in the call the first is."""
+        """Adds keys and returns which of them are new; of equal keys in one call, the first is."""
         self._take_turns(now_s)
         keys = make_valid(keys)
         _, first = np.unique(keys, return_index=True)

@@ -35,7 +35,7 @@ class RecentSpans:
         self._loaded = False
 
     def load(self) -> None:
-        """Reads the keys of recent segments, newest first up to the bound, unless that was done."""
+        """Reads the keys of recent segments at the first call: newest first, up to the bound."""
         with self._lock:
             if self._loaded:
                 return

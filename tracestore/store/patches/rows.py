@@ -1,6 +1,6 @@
 """Rows of spans with their patches merged: read the fields' old values, change them, shred them again.
 
-Only rows that a patch names are touched, and of them only the leaves below the fields that are asked for.
+Only rows that a patch names are read, and of them only the leaves below the fields that are asked for.
 """
 
 from __future__ import annotations

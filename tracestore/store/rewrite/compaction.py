@@ -1,4 +1,4 @@
-"""Which segments are merged: of one table, project and day, several of like size.
+"""Chooses which segments are merged: several of like size, of one table, project and day.
 
 A segment of at least half of what one merge may hold is full and is left alone, so that every row is
 rewritten a few times at most.
@@ -136,7 +136,7 @@ def _by_tier(rows: Iterable[SegmentRow]) -> list[list[SegmentRow]]:
 
 
 def _bounded(core: Core, rows: list[SegmentRow]) -> list[SegmentRow]:
-    """Returns the oldest of the rows whose sum one merge may take."""
+    """Returns the oldest segments that one merge may take together."""
     settings = core.settings
     chosen: list[SegmentRow] = []
     row_sum = byte_sum = 0

@@ -37,7 +37,7 @@ class DeleteReport:
 
 
 def delete(core: Core, predicate: Predicate) -> DeleteReport:
-    """Removes the rows a predicate means, as of now; rows that come later are kept."""
+    """Removes the rows that match a predicate now. Rows that come later stay."""
     core.require_writable()
     with core.maintenance:
         now_ns = core.clock.now_ns()
@@ -87,7 +87,7 @@ def apply(core: Core, delete_id: str, predicate: Predicate) -> DeleteReport:
 
 
 def remove_matching(core: Core, row: SegmentRow, predicate: Predicate) -> int:
-    """Takes the rows a predicate means out of one segment; returns how many there were."""
+    """Removes the rows that match a predicate from one segment; returns how many there were."""
     spec = SEGMENT_TABLES[row.table]
     columns = list(dict.fromkeys([*predicate.columns(row.table), *spec.key_columns]))
     try:

@@ -1,4 +1,4 @@
-"""Folds patches in: a rewrite of their rows takes them up, and the same transaction drops them from the log.
+"""Folds patches in: a rewrite merges them into their rows, and the same transaction drops them from the log.
 
 A patch whose span is in more places than the rewrite takes (a copy that is not merged away yet) stays in the log,
 and is not merged into one of the copies: else it would be applied twice there.
@@ -21,16 +21,16 @@ from tracestore.store.patches.log import Patch, PatchesByRow, PatchPrefix
 from tracestore.store.rewrite.predicate import Predicate
 
 FOLD_SHARE: Final = 0.01
-"""Patched rows of a segment, as a share, from which on it is written again at once: each costs a read more."""
+"""Share of patched rows above which a segment is rewritten at once, since every patched row makes reads slower."""
 
 FOLD_AFTER_S: Final = 300.0
-"""Seconds that a patch waits, and that a segment rests, before fewer are worth it: most scores come in waves."""
+"""Age of a patch and of its segment, in seconds, from which on fewer patches are folded: most scores come in waves."""
 
 _TABLE: Final = "spans"
 
 
 class Folding:
-    """The patches that a rewrite of segments takes up, as of one moment.
+    """The patches that a rewrite of segments merges into rows, as of one moment.
 
     Attributes:
         gone: their times.
@@ -69,7 +69,7 @@ class Folding:
 
 
 def next_fold(core: Core, *, full: bool) -> list[SegmentRow]:
-    """Returns the segment whose patches are most worth folding in, alone in a list; `full` takes any."""
+    """Returns the segment with most patches to fold, alone in a list; with `full`, also where they are few."""
     with core.lock:
         owners = dict(core.patches.view(None).by_project)
         rows = [row for row in core.index.rows() if row.table == _TABLE and row.project in owners]
@@ -102,7 +102,7 @@ def of_segments(core: Core, rows: Iterable[SegmentRow]) -> frozenset[int]:
 
 
 def of_predicate(core: Core, predicate: Predicate) -> frozenset[int]:
-    """Returns the patches that a delete means by their ids alone, those whose span never came included."""
+    """Returns the patches that a delete names by their ids; also those whose span never came."""
     names = {name for name, _, _ in predicate.conditions}
     if _TABLE not in predicate.tables or not names <= {"project", "trace_id", "span_id"}:
         return frozenset()

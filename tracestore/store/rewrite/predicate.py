@@ -1,4 +1,4 @@
-"""Which rows a delete means: a trace, a project, or conditions on stored fixed columns."""
+"""Which rows a delete removes: those of a trace, of a project, or that meet conditions on fixed columns."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Predicate:
 
     @property
     def is_whole_project(self) -> bool:
-        """Returns whether everything of a project is meant."""
+        """Returns whether every row of a project matches."""
         every = set(self.tables) == set(SEGMENT_TABLES)
         return self.project is not None and not self.conditions and every
 
     def may_match(self, row: SegmentRow) -> bool:
-        """Returns whether a segment can hold such rows, as far as the catalog knows."""
+        """Returns whether a segment can hold matching rows, as far as the catalog knows."""
         if row.table not in self.tables or (
             self.project is not None and row.project != self.project
         ):
@@ -69,7 +69,7 @@ class Predicate:
         return list(dict.fromkeys([*names, SEGMENT_TABLES[table].time_ns_column]))
 
     def mask(self, rows: pa.Table) -> npt.NDArray[np.bool_]:
-        """Returns which rows are meant; the table has the stored columns of its table."""
+        """Returns which rows match. The table has the stored columns of its table."""
         matched = np.ones(len(rows), np.bool_)
         for name, operator, value in self.conditions:
             matched &= _evaluate(rows.column(name), operator, value)
@@ -82,7 +82,7 @@ def make_predicate(
     where: Sequence[Condition],
     tables: Sequence[str] | None,
 ) -> Predicate:
-    """Returns a checked predicate; raises QueryError for one that means everything or is not valid."""
+    """Returns a checked predicate; raises QueryError for one that matches everything or is not valid."""
     conditions = list(where)
     if trace_id is not None:
         conditions.insert(0, ("trace_id", "=", trace_id.lower()))

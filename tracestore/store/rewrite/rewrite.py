@@ -1,4 +1,4 @@
-"""Merges and filters segments: the one way that stored rows are written again.
+"""Merges and filters segments. Stored rows are written again in no other way.
 
 1. read the inputs and write the outputs (durable, unnamed)   crash after: recovery removes the outputs
 2. one catalog transaction names the outputs, drops the inputs, notes their files as garbage
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog.catalog import Change
 from tracestore.store.catalog.segment_row import NewSegment, SegmentRow
 from tracestore.store.core import Core
-from tracestore.store.patches.log import Patch
+from tracestore.store.patches.log import PatchesByRow
 from tracestore.store.patches.rows import with_changes
 from tracestore.store.rewrite import garbage
 from tracestore.store.rewrite.patch_folding import Folding
@@ -150,39 +150,37 @@ def _write_slice(
         with _reading(core, row) as file:
             times = file.times(spec.time_ns_column)
             start, stop = np.searchsorted(times, [low, high]).tolist()
-            for part in file.parts(start, stop, indexed=True):
-                for piece in _patched(part, start, folding.of(row)):
+            for rows in file.slices(start, stop, indexed=True):
+                for piece in _patched(rows, start, folding.of(row)):
                     first = shredder.rows
                     shredder.append_table(piece)
                     if drop is not None:
                         dropped.append(np.flatnonzero(drop(piece)) + first)
-                start += len(part)
-    rows = np.arange(shredder.rows, dtype=np.int64)
+                start += len(rows)
+    left = np.arange(shredder.rows, dtype=np.int64)
     if dropped:
-        rows = np.setdiff1d(rows, np.concatenate(dropped), assume_unique=True)
-    order = row_order.without_repeats(shredder, spec, row_order.sorted_rows(shredder, spec, rows))
+        left = np.setdiff1d(left, np.concatenate(dropped), assume_unique=True)
+    order = row_order.without_repeats(shredder, spec, row_order.sorted_rows(shredder, spec, left))
     if len(order) == 0:
         return []
     table, tail = shredder.finish(order=order, tail=True, dictionary=True)
     return [core.segments.write(table, tail, spec, inputs[0].project)]
 
 
-def _patched(
-    part: pa.Table, start: int, by_row: Mapping[int, tuple[Patch, ...]]
-) -> Iterator[pa.Table]:
-    """Yields a part of a segment that begins at a row: rows as they are, then those with patches, merged."""
+def _patched(rows: pa.Table, start: int, by_row: PatchesByRow) -> Iterator[pa.Table]:
+    """Yields rows of a segment, of which the first has number `start`: unpatched ones, then patched ones."""
     numbers = np.array(
-        [row for row in sorted(by_row) if start <= row < start + len(part)], np.int64
+        [row for row in sorted(by_row) if start <= row < start + len(rows)], np.int64
     )
     if len(numbers) == 0:
-        yield part
+        yield rows
         return
     changes = [by_row[row] for row in numbers.tolist()]
     fields = frozenset(name for patches in changes for patch in patches for name in patch.fields)
-    rest = np.ones(len(part), np.bool_)
-    rest[numbers - start] = False
-    yield part.filter(pa.array(rest))
-    yield with_changes(part, numbers - start, changes, fields)
+    is_unpatched = np.ones(len(rows), np.bool_)
+    is_unpatched[numbers - start] = False
+    yield rows.filter(pa.array(is_unpatched))
+    yield with_changes(rows, numbers - start, changes, fields)
 
 
 def _folding(core: Core, inputs: Sequence[SegmentRow]) -> Folding:

@@ -1,4 +1,4 @@
-"""In which order rows enter a segment, and which of them are left out as repeated."""
+"""The order in which rows enter a segment, and which of them are left out as repeated."""
 
 from __future__ import annotations
 

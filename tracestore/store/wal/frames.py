@@ -82,7 +82,7 @@ def decode_file_header(data: bytes, path: str) -> tuple[int, int] | None:
 
 
 def encode_frame(frame: Frame, number: int, salt: int, offset: int) -> bytes:
-    """Returns a frame's bytes for its place in a file."""
+    """Returns the bytes of a frame that begins at an offset of a file."""
     project = frame.project.encode("utf-8", "surrogatepass")
     experiment = (
         b"" if frame.experiment is None else frame.experiment.encode("utf-8", "surrogatepass")
@@ -136,7 +136,7 @@ class FrameHeader:
 
 
 def decode_frame_header(data: bytes, salt: int, offset: int) -> FrameHeader | None:
-    """Returns the header at a place of a file, or None where there is none or it is damaged."""
+    """Returns the frame header at an offset of a file, None where there is none or it is damaged."""
     if len(data) < FRAME_HEADER_BYTES:
         return None
     mark, checksum, *fields = FRAME_HEADER.unpack_from(data)

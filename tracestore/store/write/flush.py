@@ -43,7 +43,7 @@ def flush(core: Core) -> int:
 
 
 def freeze(core: Core) -> None:
-    """Sets the current generation aside for flushing, if it has rows or a log file worth replacing."""
+    """Freezes the current generation, if it has rows or a log file worth replacing."""
     wal = core.require_writable()
     with core.gate.exclusive():
         if core.generation.rows == 0 and wal.file_bytes < core.settings.wal_file_bytes:

@@ -26,14 +26,14 @@ from tracestore.variant import Report, Shredder
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ProjectPart:
     """The part of a request that goes to one project."""
 
     project: str
     append: Callable[[Shredder], Report]
 
 
-def write(core: Core, frame: Frame, parts: Sequence[Part]) -> IngestReport:
+def write(core: Core, frame: Frame, parts: Sequence[ProjectPart]) -> IngestReport:
     """Stores a request; on return its rows are durable (durability "sync") and visible.
 
     Raises PayloadError, StorageFullError (nothing was stored), or StoreFailedError (the store must
@@ -66,7 +66,7 @@ def publish(core: Core, memtables: Sequence[Memtable], frame: int) -> None:
             memtable.publish(frame)
 
 
-def shred(core: Core, memtable: Memtable, part: Part) -> tuple[IngestReport, RowNumbers]:
+def shred(core: Core, memtable: Memtable, part: ProjectPart) -> tuple[IngestReport, RowNumbers]:
     """Appends a part to a builder; returns the report and the rows that do not count.
 
     The caller holds the memtable's lock.
@@ -92,7 +92,7 @@ def shred(core: Core, memtable: Memtable, part: Part) -> tuple[IngestReport, Row
 
 
 def _append(
-    core: Core, frame: Frame, parts: Sequence[tuple[Memtable, Part]]
+    core: Core, frame: Frame, parts: Sequence[tuple[Memtable, ProjectPart]]
 ) -> tuple[IngestReport, int]:
     wal = core.require_writable()
     total = IngestReport()

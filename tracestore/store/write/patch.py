@@ -3,7 +3,7 @@
 1. check every patch; one that is not valid refuses all of them
 2. one catalog transaction                  crash before: none is there; after: all are
 3. make them visible; only then does the caller answer
-A patch is in the log until a rewrite of its row takes it up (`patch_folding`).
+A patch stays in the catalog until a rewrite merges it into its row (`patch_folding`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a frame's payload becomes rows: the one place that both ingest and replay go through."""
+"""How a frame's payload becomes rows. Ingest and replay both go through here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tracestore.errors import LimitExceededError, UnsupportedPayloadError
 from tracestore.store.wal.frames import Frame
 from tracestore.store.write.allowed_projects import AllowedProjects, check_projects
 from tracestore.store.write.decompress import decompress
-from tracestore.store.write.ingest import Part
+from tracestore.store.write.ingest import ProjectPart
 from tracestore.store.write.wrong_signal import check_signal
 from tracestore.variant import Report, Shredder, json_projects, otlp_projects
 
@@ -53,7 +53,9 @@ def check_name(name: str | None, what: str) -> None:
         )
 
 
-def parts_of(frame: Frame, max_bytes: int, allowed: AllowedProjects = None) -> list[Part]:
+def project_parts(
+    frame: Frame, max_bytes: int, allowed: AllowedProjects = None
+) -> list[ProjectPart]:
     """Returns the frame's rows by project, in order of project.
 
     Raises:
@@ -76,7 +78,9 @@ def parts_of(frame: Frame, max_bytes: int, allowed: AllowedProjects = None) -> l
         check_name(project, "project")
     check_projects(projects, allowed)
     only = len(projects) > 1
-    return [Part(name, functools.partial(append, name if only else None)) for name in projects]
+    return [
+        ProjectPart(name, functools.partial(append, name if only else None)) for name in projects
+    ]
 
 
 def _append_otlp(

@@ -1,6 +1,6 @@
 """Rows given to `insert`, as NDJSON payloads: missing ids and times are filled in before the log sees them.
 
-A line that cannot be read stays as it is: the shredder refuses it by its place.
+A line that cannot be read stays as it is: the shredder refuses it and says where it stands.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: object) -> object:
-    """Returns a value that JSON has no form for as one that it has; raises TypeError."""
+    """Returns a JSON form of a value that JSON has none for, such as a time; raises TypeError."""
     if isinstance(value, datetime.datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
         return aware.isoformat()
@@ -144,7 +144,7 @@ def plain(value: object) -> object:
 
 
 def _fill(table: str, line: bytes, now_ns: int) -> bytes:
-    """Returns the line with ids and a time put at its end where it has none; its own text is kept."""
+    """Returns the line with ids and a time appended where it has none; its own text stays."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
