@@ -10,15 +10,24 @@ from typing import Any
 import pytest
 
 import tracestore
+from tracestore_query.tables.names import CATALOG, FUNCTIONS, NAMED, VIEWS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "sql.md").read_text(encoding="utf-8")
 TABLE = PAGE.split("## Types")[1].split("\n## ")[0]
+# What the view `experiments` is made of.
+INNER = {"experiment_records"}
 ROWS = [
     (values, expression, answer)
     for values, expression, answer in re.findall(
         r"^\| (`.*) \| `([^|]*)` \| `(.*)` \|$", TABLE, re.MULTILINE
     )
 ]
+
+
+def test_everything_that_can_stand_in_from_is_on_the_page() -> None:
+    tables, functions = PAGE.split("## Tables")[1].split("\n## ")[0].split("In FROM also:")
+    assert {*NAMED, *VIEWS, *CATALOG} - set(re.findall(r"`(\w+)`", tables)) == INNER
+    assert set(re.findall(r"^\| `(\w+)\(", functions, re.MULTILINE)) == FUNCTIONS
 
 
 def insert_rows(values: str) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from tracestore.errors import (
     StoreMissingError,
 )
 from tracestore.store import Store
+from tracestore.store.catalog.schema import VERSION
 
 
 def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_a_newer_catalog_is_refused_by_name(tmp_path: Path, mode: str) -> None:
     database.close()
     with pytest.raises(
         FormatVersionError,
-        match=r"catalog\.sqlite: unexpected schema version; got 99; want at most 3; open it with a newer",
+        match=rf"catalog\.sqlite: unexpected schema version; got 99; want at most {VERSION}; open it with a newer",
     ):
         open_store(tmp_path, mode=mode)
 
