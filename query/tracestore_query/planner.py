@@ -29,7 +29,7 @@ from tracestore_query.plan.scan import EVER, Scan, TimeRange
 from tracestore_query.plan.scan_plan import ScanPlan
 from tracestore_query.plan.segment_selection import TableReader, reader_of
 from tracestore_query.tables.catalog import catalog_table
-from tracestore_query.tables.names import called, stored_table
+from tracestore_query.tables.table_nodes import stored_table
 
 PARSED_TEXTS: Final = 256
 """Texts whose trees are kept, about 100 KiB each for a long one."""
@@ -140,10 +140,11 @@ class Planner:
         """Binds a tree to a snapshot of the store, and plans each of its scans."""
         projects = request.projects
         datasets: list[Dataset] = []
-        if any(called(table) == "dataset" for table in tree.find_all(exp.Table)):
+        tables = _stored_tables(tree)
+        if "dataset_rows" in tables:
             # Before the snapshot: it has the rows of every version that is known here.
             datasets = self._store.datasets.list(projects)
-        snapshot = self._store.snapshot(_stored_tables(tree), projects, time_range)
+        snapshot = self._store.snapshot(tables, projects, time_range)
         execution.snapshot = snapshot
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
         read = reader_of(snapshot)

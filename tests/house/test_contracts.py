@@ -61,12 +61,12 @@ def test_the_contracts_are_kept(tree: Path) -> None:
         (
             "tracestore_query/plan/scan.py",
             "import tracestore_query.plan.plan",
-            "the rooms of the query are layered inside",
+            "the room plan is layered",
         ),
         (
             "tracestore_query/engine/planted.py",
             "X = 1",
-            "the rooms of the query are layered inside",
+            "the room engine is layered",
         ),
         (
             "tracestore/store/catalog/packing.py",

@@ -20,18 +20,13 @@ from tracestore_query.language.dialect import parse
 from tracestore_query.language.path_syntax import is_chain_end, name_of, steps_of
 from tracestore_query.plan import pruning, top_n
 from tracestore_query.plan.scan import EVER
-from tracestore_query.tables.compare import compare_sql
-from tracestore_query.tables.dataset import wanted_dataset
-from tracestore_query.tables.names import (
-    CATALOG,
-    FUNCTIONS,
-    JSON_COLUMNS,
-    NAMED,
-    VIEWS,
-    called,
-    table_function,
-)
+from tracestore_query.tables.catalog import CATALOG
+from tracestore_query.tables.functions import FUNCTIONS
+from tracestore_query.tables.meaning import StoreFacts, View
+from tracestore_query.tables.names import NAMED
 from tracestore_query.tables.predicate import Predicate
+from tracestore_query.tables.table_nodes import called
+from tracestore_query.tables.views import JSON_COLUMNS, VIEWS
 
 
 class Queries(Protocol):
@@ -234,28 +229,23 @@ class Sources:
                 self._queries.expressions(call, scope)
                 self._add_plain(node, name, scope)
             return
-        if name == "compare":
-            scores = _scores(self._binding)
-            self._view(node, compare_sql(call.expressions, scores), node.alias or name, scope)
-            return
-        if name == "dataset":
-            self._dataset(node, scope)
-            return
         if name not in FUNCTIONS:
             known = sorted({*FUNCTIONS, *TABLE_GENERATORS})
             raise UnknownNameError(
                 f"cannot run query: unknown table function {name}(){nearest(name, known)}"
             )
-        predicate = table_function(name, call.expressions)
-        self._scan(node, (node.alias or name).lower(), "spans", predicate, scope)
-
-    def _dataset(self, node: exp.Table, scope: Scope) -> None:
-        wanted = wanted_dataset(node.this.expressions, self._binding.datasets)
-        alias = (node.alias or "dataset").lower()
-        scan = self._scan(node, alias, "dataset_rows", wanted.predicate, scope)
-        scan.newest_only = wanted.newest_only
-        low, high = scan.time_range
-        scan.time_range = (max(low, wanted.time_range[0]), min(high, wanted.time_range[1]))
+        facts = StoreFacts(self._binding.datasets, lambda: _scores(self._binding))
+        meaning = FUNCTIONS[name].meaning(call.expressions, facts)
+        if isinstance(meaning, View):
+            self._view(node, meaning.sql, node.alias or name, scope)
+            return
+        scan = self._scan(
+            node, (node.alias or name).lower(), meaning.table, meaning.predicate, scope
+        )
+        scan.newest_only = meaning.newest_only
+        if meaning.time_range is not None:
+            start, stop = scan.time_range
+            scan.time_range = (max(start, meaning.time_range[0]), min(stop, meaning.time_range[1]))
 
     def _scan(
         self, node: exp.Table, alias: str, table: str, predicate: Predicate, scope: Scope

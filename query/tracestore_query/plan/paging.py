@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from tracestore_query.errors import QueryCursorError
 from tracestore_query.language.parameters import Parameters
-from tracestore_query.tables.names import scanned_table
+from tracestore_query.tables.table_nodes import scanned_table
 
 _VERSION: Final = 1
 _KEY: Final = "__key"

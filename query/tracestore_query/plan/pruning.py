@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from tracestore.variant import TableSpec
 from tracestore_query.plan.scan import EVER, TimeRange
-from tracestore_query.tables.names import STORED, called, scanned_table
+from tracestore_query.tables.names import STORED
+from tracestore_query.tables.table_nodes import called, scanned_table
 
 META = "tracestore.bounds"
 """The key of a table's bounds in its node's meta."""

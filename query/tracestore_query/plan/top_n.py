@@ -11,7 +11,8 @@ from tracestore.store import SegmentRef
 from tracestore.variant import TableSpec
 from tracestore_query.plan.pruning import Evaluate, comparisons, conjuncts
 from tracestore_query.plan.scan import TopN
-from tracestore_query.tables.names import STORED, called, scanned_table
+from tracestore_query.tables.names import STORED
+from tracestore_query.tables.table_nodes import called, scanned_table
 
 META: Final = "tracestore.top_n"
 """The key of a table's `TopN` in its node's meta."""

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
 
 import pyarrow as pa
 
-from tracestore.store import Snapshot, Store
+from tracestore.store import Store
 from tracestore_query.tables.names import STORED
 
 _UTC = pa.timestamp("us", tz="UTC")
 
 
-def catalog_table(name: str, store: Store, projects: Collection[str] | None) -> pa.Table:
+Projects = Collection[str] | None
+"""The projects that a query may see, None for all."""
+
+
+def catalog_table(name: str, store: Store, projects: Projects) -> pa.Table:
     """Returns one catalog table, with the allowed projects only."""
-    if name in _EVALS:
-        return _EVALS[name](store, projects)
-    with store.snapshot(tuple(STORED), projects) as snapshot:
-        if name == "projects":
-            return _projects(store, snapshot, projects)
-        if name == "segments":
-            return _segments(snapshot)
-        return _paths(store, snapshot, projects)
+    return CATALOG[name](store, projects)
 
 
-def _projects(store: Store, snapshot: Snapshot, projects: Collection[str] | None) -> pa.Table:
+def _projects(store: Store, projects: Projects) -> pa.Table:
     known = dict(store.projects())
-    for table in snapshot.tables.values():
-        for segment in table.segments:
-            known.setdefault(segment.project, None)
+    with store.snapshot(tuple(STORED), projects) as snapshot:
+        for table in snapshot.tables.values():
+            for segment in table.segments:
+                known.setdefault(segment.project, None)
     names = sorted(name for name in known if projects is None or name in projects)
     return pa.table(
         {
@@ -39,8 +38,9 @@ def _projects(store: Store, snapshot: Snapshot, projects: Collection[str] | None
     )
 
 
-def _segments(snapshot: Snapshot) -> pa.Table:
-    segments = [segment for table in snapshot.tables.values() for segment in table.segments]
+def _segments(store: Store, projects: Projects) -> pa.Table:
+    with store.snapshot(tuple(STORED), projects) as snapshot:
+        segments = [segment for table in snapshot.tables.values() for segment in table.segments]
     return pa.table(
         {
             "segment_id": pa.array([each.segment_id for each in segments], pa.string()),
@@ -48,50 +48,43 @@ def _segments(snapshot: Snapshot) -> pa.Table:
             "project": pa.array([each.project for each in segments], pa.string()),
             "rows": pa.array([each.rows for each in segments], pa.int64()),
             "bytes": pa.array([each.bytes for each in segments], pa.int64()),
-            "min_time": pa.array([each.min_time_ns // 1000 for each in segments], pa.int64()).cast(
-                _UTC
-            ),
-            "max_time": pa.array([each.max_time_ns // 1000 for each in segments], pa.int64()).cast(
-                _UTC
-            ),
+            "min_time": _times([each.min_time_ns for each in segments]),
+            "max_time": _times([each.max_time_ns for each in segments]),
         }
     )
 
 
-def _paths(store: Store, snapshot: Snapshot, projects: Collection[str] | None) -> pa.Table:
+def _paths(store: Store, projects: Projects) -> pa.Table:
     """Returns every path and type with its rows; those in memory only have no times yet."""
-    known = [name for name in store.projects() if projects is None or name in projects]
-    seen = {
+    with store.snapshot(tuple(STORED), projects) as snapshot:
+        counts = [
+            (name, path, leaf_type, rows)
+            for name, table in snapshot.tables.items()
+            for path, types in table.leaf_types.items()
+            for leaf_type, rows in types.items()
+        ]
+    counts.sort()
+    allowed = [name for name in store.projects() if projects is None or name in projects]
+    seen_ns = {
         (table, row.path, row.type): (row.first_seen_ns, row.last_seen_ns)
         for table in STORED
-        for project in known
+        for project in allowed
         for row in store.paths(table, project)
     }
-    rows = [
-        (name, path, leaf_type, count, *seen.get((name, path, leaf_type), (None, None)))
-        for name, table in snapshot.tables.items()
-        for path, types in table.leaf_types.items()
-        for leaf_type, count in types.items()
-    ]
-    rows.sort(key=lambda row: row[:3])
-    columns = list(zip(*rows, strict=True)) if rows else [(), (), (), (), (), ()]
-    times = [
-        pa.array([None if ns is None else ns // 1000 for ns in column], pa.int64()).cast(_UTC)
-        for column in columns[4:]
-    ]
+    times = [seen_ns.get(count[:3], (None, None)) for count in counts]
     return pa.table(
         {
-            "table": pa.array(columns[0], pa.string()),
-            "path": pa.array(columns[1], pa.string()),
-            "type": pa.array(columns[2], pa.string()),
-            "rows": pa.array(columns[3], pa.int64()),
-            "first_seen": times[0],
-            "last_seen": times[1],
+            "table": pa.array([count[0] for count in counts], pa.string()),
+            "path": pa.array([count[1] for count in counts], pa.string()),
+            "type": pa.array([count[2] for count in counts], pa.string()),
+            "rows": pa.array([count[3] for count in counts], pa.int64()),
+            "first_seen": _times([first for first, _ in times]),
+            "last_seen": _times([last for _, last in times]),
         }
     )
 
 
-def _datasets(store: Store, projects: Collection[str] | None) -> pa.Table:
+def _datasets(store: Store, projects: Projects) -> pa.Table:
     found = store.datasets.list(projects)
     newest = [each.versions[-1].created_ns if each.versions else each.created_ns for each in found]
     return pa.table(
@@ -110,7 +103,7 @@ def _datasets(store: Store, projects: Collection[str] | None) -> pa.Table:
     )
 
 
-def _dataset_versions(store: Store, projects: Collection[str] | None) -> pa.Table:
+def _dataset_versions(store: Store, projects: Projects) -> pa.Table:
     found = [(each, version) for each in store.datasets.list(projects) for version in each.versions]
     counts = {
         name: pa.array([getattr(version, name) for _, version in found], pa.int64())
@@ -131,7 +124,7 @@ def _dataset_versions(store: Store, projects: Collection[str] | None) -> pa.Tabl
     )
 
 
-def _experiment_records(store: Store, projects: Collection[str] | None) -> pa.Table:
+def _experiment_records(store: Store, projects: Projects) -> pa.Table:
     found = store.experiments.list(projects)
     texts = {
         name: pa.array([getattr(each, name) for each in found], pa.string())
@@ -148,12 +141,18 @@ def _experiment_records(store: Store, projects: Collection[str] | None) -> pa.Ta
     )
 
 
-def _times(nanoseconds: Sequence[int]) -> pa.Array:
-    return pa.array([each // 1000 for each in nanoseconds], pa.int64()).cast(_UTC)
+def _times(nanoseconds: Sequence[int | None]) -> pa.Array:
+    """Returns times as the engine has them: microseconds, in UTC."""
+    microseconds = [None if time is None else time // 1000 for time in nanoseconds]
+    return pa.array(microseconds, pa.int64()).cast(_UTC)
 
 
-_EVALS: dict[str, Callable[[Store, Collection[str] | None], pa.Table]] = {
-    "datasets": _datasets,
+CATALOG: Final[Mapping[str, Callable[[Store, Projects], pa.Table]]] = {
     "dataset_versions": _dataset_versions,
+    "datasets": _datasets,
     "experiment_records": _experiment_records,
+    "paths": _paths,
+    "projects": _projects,
+    "segments": _segments,
 }
+"""The tables by name."""

@@ -10,6 +10,7 @@ from sqlglot import exp
 from tracestore_query.errors import QuerySyntaxError, UnknownNameError
 from tracestore_query.language.dialect import generate, parse
 from tracestore_query.language.path_syntax import steps_of
+from tracestore_query.tables.meaning import StoreFacts, View
 from tracestore_query.tables.names import quoted
 
 USAGE = "compare('baseline', 'experiment'[, ...][, key := 'path'][, project := 'name'])"
@@ -81,22 +82,23 @@ def path_sql(path: str) -> str:
     return generate(listed[0])
 
 
-def compare_sql(arguments: Sequence[exp.Expr], scores: Sequence[Sequence[str]]) -> str:
+def compare(arguments: Sequence[exp.Expr], facts: StoreFacts) -> View:
     """Returns the query that a `compare` call stands for.
 
-    A case is a root span; cases of two experiments are the same where their inputs (or what `key` names)
-    are, and several runs of one count by their mean.
+    A case is a root span. Cases of two experiments are the same where their inputs (or what `key` names) are.
+    Several runs of one case count by their mean.
 
     Args:
-        arguments: of the call: the experiment compared with, those compared, and options.
-        scores: keys of every score, below `scores`.
+        arguments: of the call: the baseline, the experiments compared with it, and options.
+        facts: the scores that spans have.
 
     Raises:
         UnknownNameError: where the arguments are not two or more names in quotes.
     """
+    scores = facts.scores()
     wanted = _called(arguments)
     if not scores:
-        return _NO_SCORES
+        return View(_NO_SCORES)
     columns = ", ".join(
         f"avg(scores{''.join(f'[{quoted(key)}]' for key in keys)}::DOUBLE) AS s{i}"
         for i, keys in enumerate(scores)
@@ -105,7 +107,7 @@ def compare_sql(arguments: Sequence[exp.Expr], scores: Sequence[Sequence[str]]) 
         f"{{'score': {quoted('.'.join(keys))}, 'value': s{i}}}" for i, keys in enumerate(scores)
     )
     pairs = " UNION ALL ".join(_pair(wanted.names[0], other) for other in wanted.names[1:])
-    return (
+    return View(
         f"WITH cases AS (SELECT experiment, {wanted.key}::VARCHAR AS case_key, any_value(input_key) AS input_key, "
         f"any_value(name) AS name, count(*) AS trials, {columns} FROM spans "
         f"WHERE {wanted.cases} AND {wanted.key} IS NOT NULL GROUP BY experiment, {wanted.key}::VARCHAR), "

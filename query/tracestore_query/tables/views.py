@@ -1,0 +1,69 @@
+"""Views: tables that are a query of the language itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VIEWS: Final = {
+    # One row a trace: the root's fields where the root has come, else the earliest span's. Where no model call
+    # reports its tokens, the largest sum that another span reports stands for the trace.
+    "traces": """
+        SELECT
+            project,
+            trace_id,
+            any_value(experiment) AS experiment,
+            coalesce(arg_min(name, start_ns) FILTER (WHERE is_root), arg_min(name, start_ns)) AS name,
+            coalesce(arg_min(service, start_ns) FILTER (WHERE is_root), arg_min(service, start_ns)) AS service,
+            coalesce(arg_min(type, start_ns) FILTER (WHERE is_root), arg_min(type, start_ns)) AS type,
+            coalesce(arg_min(span_id, start_ns) FILTER (WHERE is_root), NULL) AS root_span_id,
+            min(start_time) AS start_time,
+            max(end_time) AS end_time,
+            min(start_ns) AS start_ns,
+            max(start_ns + coalesce(duration_ns, 0)) - min(start_ns) AS duration_ns,
+            (max(start_ns + coalesce(duration_ns, 0)) - min(start_ns)) / 1e9 AS duration,
+            count(*) AS span_count,
+            count(*) FILTER (WHERE status_code = 'ERROR') AS error_count,
+            coalesce(sum(metrics.prompt_tokens), max(metrics.aggregated.prompt_tokens::BIGINT)) AS prompt_tokens,
+            coalesce(sum(metrics.completion_tokens), max(metrics.aggregated.completion_tokens::BIGINT))
+                AS completion_tokens,
+            coalesce(sum(metrics.tokens), max(metrics.aggregated.tokens::BIGINT)) AS tokens,
+            coalesce(sum(metrics.estimated_cost), max(metrics.aggregated.estimated_cost::DOUBLE)) AS estimated_cost
+        FROM spans
+        GROUP BY project, trace_id
+    """,
+    # One row a named run: what its spans say, and what somebody recorded of it. Its root spans are its cases.
+    "experiments": """
+        SELECT
+            coalesce(seen.project, told.project) AS project,
+            coalesce(seen.name, told.name) AS name,
+            told.created AS created,
+            seen.start_time AS start_time,
+            seen.end_time AS end_time,
+            coalesce(seen.span_count, 0) AS span_count,
+            coalesce(seen.case_count, 0) AS case_count,
+            coalesce(seen.error_count, 0) AS error_count,
+            told.dataset AS dataset,
+            told.dataset_version AS dataset_version,
+            told.base AS base,
+            told.git_commit AS git_commit,
+            CAST(told.metadata AS JSON) AS metadata
+        FROM (
+            SELECT
+                project,
+                experiment AS name,
+                min(start_time) AS start_time,
+                max(end_time) AS end_time,
+                count(*) AS span_count,
+                count(*) FILTER (WHERE is_root) AS case_count,
+                count(*) FILTER (WHERE status_code = 'ERROR') AS error_count
+            FROM spans
+            WHERE experiment IS NOT NULL
+            GROUP BY project, experiment
+        ) AS seen
+        FULL JOIN experiment_records AS told
+        ON seen.project = told.project AND seen.name = told.name
+    """,
+}
+
+JSON_COLUMNS: Final = {"experiments": frozenset({"metadata"})}
+"""Columns of views that paths may go into."""
