@@ -30,8 +30,8 @@ def ids_of(span: Span) -> tuple[str, str]:
     return trace_id, span_id
 
 
-class Feedback(ABC):
-    """The verbs of feedback, for a class that has `patch`."""
+class FeedbackMethods(ABC):
+    """The verbs of feedback, for a class that has a method `patch`."""
 
     @abstractmethod
     def patch(

@@ -176,9 +176,9 @@ def import_(
     project: Annotated[str | None, typer.Option(help="The project of rows that name none.")] = None,
     format: FormatOption = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Imports files of any age: OTLP/JSON and protobuf requests, or rows whose keys are columns.
+    """Imports files: OTLP requests as JSON or protobuf, or rows whose keys are columns.
 
-    A bad row or span is refused alone; one that is there already is not stored again. Status 1 where a
+    A bad row or span is refused alone, and one that the store has already is not stored again. Status 1 where a
     file cannot be read: the others are imported all the same.
     """
     found = files_of(files)
@@ -225,7 +225,7 @@ def schema(
     table: Annotated[str, typer.Option(help="spans or logs.")] = "spans",
     format: FormatOption = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Lists the paths a table has, with types and rows."""
+    """Lists the paths of a table with their types and rows."""
     with opened(data, url) as source:
         rows = source.sql(
             'SELECT path, type, rows FROM paths WHERE "table" = $t ORDER BY path, type',
@@ -313,7 +313,7 @@ def keys_revoke(
     key_id: Annotated[str, typer.Argument(help="The key's id, from `tracestore keys list`.")],
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Ends a key; a running server stops honouring it within two seconds."""
+    """Revokes a key; a running server refuses it within two seconds."""
     with contextlib.closing(KeyRing(_existing(data))) as ring:
         ring.revoke(key_id)
     err.print(f"key {key_id} is revoked")
@@ -333,6 +333,6 @@ def demo(
     ] = None,
     traces: Annotated[int, typer.Option(min=4, max=10_000, help="Agent runs to report.")] = 60,
 ) -> None:
-    """Shows what this is: a server, an agent that reports to it, and questions. Ends by itself."""
+    """Shows the store at work: a server, an agent that reports to it, and questions. Ends by itself."""
     configure_logs("warning")
     run_demo(data or Path(tempfile.mkdtemp(prefix="tracestore-demo-")), traces, out)

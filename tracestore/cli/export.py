@@ -51,7 +51,9 @@ def export_rows(
             help=f"{', '.join(FORMATS)}; default by the file's name. chat is for fine-tuning."
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it was stopped.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an export that was stopped.")
+    ] = False,
     data: DataOption = DEFAULT_DATA,
     url: UrlOption = None,
     project: ProjectOption = None,

@@ -14,14 +14,16 @@ def score(
     trace_id: Annotated[str, typer.Argument(metavar="TRACE", help="The span's trace id.")],
     span_id: Annotated[str, typer.Argument(metavar="SPAN", help="The span's id.")],
     name: Annotated[str, typer.Argument(help="The score's name.")],
-    value: Annotated[str, typer.Argument(help="A number, true, false, or null to take it away.")],
+    value: Annotated[
+        str, typer.Argument(help="A number, true, false, or null to remove the score.")
+    ],
     comment: Annotated[str | None, typer.Option(help="Added to the span's comments.")] = None,
-    author: Annotated[str | None, typer.Option(help="Of the comment.")] = None,
+    author: Annotated[str | None, typer.Option(help="The author of the comment.")] = None,
     data: DataOption = DEFAULT_DATA,
     url: UrlOption = None,
     project: ProjectOption = None,
 ) -> None:
-    """Gives a span a score, whether it has come or not; every later query sees it."""
+    """Scores a span, even one that has not arrived yet; every later query sees the score."""
     try:
         given = json.loads(value)
     except ValueError:

@@ -10,7 +10,7 @@ import httpx
 
 from tracestore.client.evals import DatasetClient, ExperimentClient
 from tracestore.content_types import PROTOBUF
-from tracestore.feedback import Feedback
+from tracestore.feedback import FeedbackMethods
 
 PATCHES_A_REQUEST = 5000
 """Patches sent in one request, which are stored together or not at all."""
@@ -53,7 +53,7 @@ class Answer:
         return [dict(zip(names, row, strict=True)) for row in self._rows]
 
 
-class Client(Feedback):
+class Client(FeedbackMethods):
     """A connection to a server; a context manager.
 
     Args:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tracestore.content_types import NDJSON, PROTOBUF
-from tracestore.feedback import Feedback
+from tracestore.feedback import FeedbackMethods
 from tracestore.store import check, opening, recovery, stats
 from tracestore.store.catalog.path_ids import PathRow
 from tracestore.store.check import CheckReport
@@ -42,7 +42,7 @@ from tracestore.store.write.ingest_report import IngestReport
 from tracestore.store.write.row_input import Rows
 
 
-class Store(Feedback):
+class Store(FeedbackMethods):
     """An open store. Thread-safe; a context manager.
 
     Attributes:
