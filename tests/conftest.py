@@ -19,18 +19,21 @@ settings.register_profile("long", _COMMON, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+PYTHONS_OWN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+
+
 def child_processes() -> dict[int, str]:
     """Returns the processes that this one started and has not waited for, with their commands.
 
-    Python's own helper of shared memory lives as long as its interpreter and is left out. Empty on
-    systems without /proc.
+    Python's own helpers, for shared memory and for forking, live as long as their interpreter and are
+    left out. Empty on systems without /proc.
     """
     found = {}
     for children in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for pid in children.read_text().split():
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if "resource_tracker" not in command:
+                if not any(name in command for name in PYTHONS_OWN):
                     found[int(pid)] = command
     return found
 
