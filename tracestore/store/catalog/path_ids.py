@@ -6,8 +6,15 @@ Loaded per table and project when first needed, so that opening a store costs no
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+from tracestore.errors import CatalogError
+
+MAX_RETIRED_PATHS: Final = 65_536
+"""Paths of a table and project that no live segment has, kept for the snapshots that still read them."""
 
 Owner = tuple[str, str]  # table, project
 Leaf = tuple[str, str]  # path text, type
@@ -27,10 +34,19 @@ class PathRow:
 
 @dataclass(slots=True)
 class OwnedPaths:
-    """The paths of one table and project, by id and by leaf."""
+    """The paths of one table and project.
+
+    Attributes:
+        ids: of the paths that live segments have.
+        leaves: the same paths by id.
+        retired: paths by id that a change of segments has dropped; snapshots from before it may read them.
+        retired_ids: the same by leaf.
+    """
 
     ids: dict[Leaf, int] = field(default_factory=dict)
     leaves: dict[int, Leaf] = field(default_factory=dict)
+    retired: OrderedDict[int, Leaf] = field(default_factory=OrderedDict)
+    retired_ids: dict[Leaf, tuple[int, ...]] = field(default_factory=dict)
 
     def add(self, leaf: Leaf, path_id: int) -> None:
         """Notes a path."""
@@ -38,19 +54,44 @@ class OwnedPaths:
         self.leaves[path_id] = leaf
 
     def drop(self, path_id: int) -> None:
-        """Forgets a path that no segment holds any more."""
-        leaf = self.leaves.pop(path_id, None)
-        if leaf is not None:
-            del self.ids[leaf]
+        """Retires a path that no segment holds any more."""
+        leaf = self.leaves.get(path_id)
+        if leaf is None:
+            return
+        # First there, then gone here: a reader finds it in one of the two.
+        self.retired[path_id] = leaf
+        self.retired_ids[leaf] = (*self.retired_ids.get(leaf, ()), path_id)
+        if len(self.retired) > MAX_RETIRED_PATHS:
+            _, oldest = self.retired.popitem(last=False)
+            left = self.retired_ids[oldest][1:]
+            if left:
+                self.retired_ids[oldest] = left
+            else:
+                del self.retired_ids[oldest]
+        del self.leaves[path_id]
+        del self.ids[leaf]
+
+    def leaf(self, path_id: int) -> Leaf:
+        """Returns the leaf of an id, also of a retired one."""
+        leaf = self.leaves.get(path_id) or self.retired.get(path_id)
+        if leaf is None:
+            raise CatalogError(f"cannot read path {path_id}: the catalog has dropped it; ask again")
+        return leaf
+
+    def ids_of(self, leaf: Leaf) -> tuple[int, ...]:
+        """Returns the ids of a leaf: the live one, and those that it had before it was dropped."""
+        live = self.ids.get(leaf)
+        retired = self.retired_ids.get(leaf, ())
+        return retired if live is None else (live, *retired)
 
     def below(self, paths: Iterable[str]) -> set[int]:
         """Returns the ids of these paths and of every path below them."""
-        wanted = frozenset(paths)
-        prefixes = tuple(f"{path}." for path in wanted)
+        roots = frozenset(paths)
+        prefixes = tuple(f"{root}." for root in roots)
         return {
-            number
-            for (path, _), number in list(self.ids.items())
-            if path in wanted or path.startswith(prefixes)
+            path_id
+            for (path, _), path_id in list(self.ids.items())
+            if path in roots or path.startswith(prefixes)
         }
 
 

@@ -30,7 +30,7 @@ class _ProjectLeaves:
         names: their texts, sorted.
         positions: of the segments, in the snapshot's order.
         columns: path ids of the leaf columns.
-        tails: path ids of the tails.
+        tails: path ids of the tails, as far as the catalog lists them.
     """
 
     paths: OwnedPaths
@@ -48,24 +48,22 @@ def look_up_leaves(
     for position, segment in enumerate(segments):
         by_project.setdefault(segment.project, []).append(position)
     projects = []
+    unlisted: dict[Leaf, list[int]] = {}
     for project, positions in by_project.items():
         owner = (table, project)
         paths = core.catalog.paths.of(owner)
         rows = [segments[position].row for position in positions]
-        columns, tails = core.leaf_arrays.of_segments(owner, rows)
+        leaves = core.leaf_arrays.of_segments(owner, rows)
         names = core.leaf_arrays.sorted_names(owner, paths)
-        projects.append(_ProjectLeaves(paths, names, np.array(positions, np.int64), columns, tails))
+        numbers = np.array(positions, np.int64)
+        projects.append(_ProjectLeaves(paths, names, numbers, leaves.columns, leaves.tails))
+        for member in leaves.unlisted:
+            for leaf in segments[positions[member]].tail_leaves:
+                unlisted.setdefault(leaf, []).append(positions[member])
     in_memory: dict[str, dict[str, None]] = {}
     for memtable in memtables:
         for path, leaf_type in memtable.leaf_counts():
             in_memory.setdefault(path, {})[leaf_type] = None
-    unlisted: dict[Leaf, list[int]] = {}
-    for position, segment in enumerate(segments):
-        if segment.row.unlisted_paths:
-            # Its sidecar alone names all of its paths.
-            for path, types in segment.tail_paths.items():
-                for leaf_type in types:
-                    unlisted.setdefault((path, leaf_type), []).append(position)
     return LeafLookup(projects, in_memory, unlisted, len(segments))
 
 
@@ -84,9 +82,9 @@ class LeafLookup:
         types = set(self._memory.get(path, ()))
         for project in self._projects:
             for leaf_type in LEAF_TYPES:
-                path_id = project.paths.ids.get((path, leaf_type))
-                if path_id is not None and (
+                if any(
                     project.columns.has(path_id) or project.tails.has(path_id)
+                    for path_id in project.paths.ids_of((path, leaf_type))
                 ):
                     types.add(leaf_type)
         if self._unlisted:
@@ -97,8 +95,10 @@ class LeafLookup:
         """Returns the paths under a path that have values, sorted."""
         prefix = path + "."
         if not self._other_names:
-            self._other_names = sorted({*self._memory, *(path for path, _ in self._unlisted)})
-        names = set(_with_prefix(self._other_names, prefix))
+            retired = (leaf for project in self._projects for leaf in [*project.paths.retired_ids])
+            leaves = (*self._unlisted, *retired)
+            self._other_names = sorted({*self._memory, *(path for path, _ in leaves)})
+        names = {name for name in _with_prefix(self._other_names, prefix) if self.types(name)}
         for project in self._projects:
             for name in _with_prefix(project.names, prefix):
                 if name not in names and self.types(name):
@@ -123,8 +123,7 @@ class LeafLookup:
     def _segments_with(self, leaf: Leaf, *, tails: bool) -> Mask:
         mask = np.zeros(self._segments, np.bool_)
         for project in self._projects:
-            path_id = project.paths.ids.get(leaf)
-            if path_id is not None:
+            for path_id in project.paths.ids_of(leaf):
                 path_ids = project.tails if tails else project.columns
                 mask[project.positions[path_ids.segments_with(path_id)]] = True
         if tails:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tracestore.segment.read import SegmentFile
-from tracestore.store.catalog.path_ids import OwnedPaths, column_of, types_by_path
+from tracestore.store.catalog.path_ids import Leaf, OwnedPaths, column_of, types_by_path
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
@@ -79,28 +79,38 @@ class SegmentRef:
     @functools.cached_property
     def leaf_columns(self) -> frozenset[str]:
         """Returns the names of the segment's leaf columns."""
-        leaves = self._paths().leaves
-        return frozenset(column_of(leaves[number]) for number in self.row.leaf_ids.tolist())
+        paths = self._paths()
+        return frozenset(column_of(paths.leaf(path_id)) for path_id in self.row.leaf_ids.tolist())
+
+    @functools.cached_property
+    def tail_leaves(self) -> Mapping[Leaf, int]:
+        """Returns the rows of each leaf in the tail.
+
+        The sidecar tells of what the catalog does not list: paths beyond its bound, and those of a segment that
+        was replaced while a snapshot reads it.
+        """
+        tail = self._core.tails.get([self.row]).get(self.segment_id)
+        if tail is None or self.row.unlisted_paths:
+            return self._leaves_of_sidecar()
+        paths = self._paths()
+        ids, rows = tail
+        return {
+            paths.leaf(path_id): count
+            for path_id, count in zip(ids.tolist(), rows.tolist(), strict=True)
+        }
 
     @functools.cached_property
     def tail_paths(self) -> Mapping[str, frozenset[str]]:
         """Returns the types in the tail by path text."""
-        if self.row.unlisted_paths:
-            return self._listed_by_file()
-        ids, _ = self._core.tails.get([self.row])[self.segment_id]
-        leaves = self._paths().leaves
-        found = types_by_path({leaves[number]: 1 for number in ids.tolist()})
-        return {path: frozenset(types) for path, types in found.items()}
+        return {path: frozenset(types) for path, types in types_by_path(self.tail_leaves).items()}
 
     def _paths(self) -> OwnedPaths:
         return self._core.catalog.paths.of((self.table, self.project))
 
-    def _listed_by_file(self) -> dict[str, frozenset[str]]:
-        # The catalog's bound of paths left some out; the sidecar itself names all of them.
+    def _leaves_of_sidecar(self) -> dict[Leaf, int]:
         file_key = filenames.tail_key(self.row.file_key)
         with SegmentFile(self._core.segments.files.local(file_key)) as file:
-            pairs = file.columns(["path", "type"]).group_by(["path", "type"]).aggregate([])
-        found: dict[str, set[str]] = {}
-        for path, kind in zip(pairs["path"].to_pylist(), pairs["type"].to_pylist(), strict=True):
-            found.setdefault(path, set()).add(kind)
-        return {path: frozenset(kinds) for path, kinds in found.items()}
+            leaves = file.columns(["path", "type"])
+        counts = leaves.group_by(["path", "type"]).aggregate([([], "count_all")])
+        columns = [counts.column(name).to_pylist() for name in ("path", "type", "count_all")]
+        return {(path, leaf_type): rows for path, leaf_type, rows in zip(*columns, strict=True)}

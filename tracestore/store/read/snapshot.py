@@ -176,9 +176,12 @@ def _with_paths(
         segment_ids |= group.with_leaf(path_ids)
         numbers = np.fromiter(path_ids, np.uint32, len(path_ids))
         unsure = [row for row in tailed if row.segment_id not in segment_ids]
-        for segment_id, (ids, _) in core.tails.get(unsure).items():
-            if len(ids) and bool(np.isin(ids, numbers).any()):
-                segment_ids.add(segment_id)
+        tails = core.tails.get(unsure)
+        for row in unsure:
+            tail = tails.get(row.segment_id)
+            # A merge may have dropped the tail just now; pinning notices, or the segment is read in vain.
+            if tail is None or bool(np.isin(tail[0], numbers).any()):
+                segment_ids.add(row.segment_id)
     return [row for row in rows if row.segment_id in segment_ids]
 
 

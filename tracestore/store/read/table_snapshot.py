@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from tracestore.store.catalog.path_ids import Leaf, types_by_path
-from tracestore.store.catalog.segment_row import SegmentRow
+from tracestore.store.catalog.segment_row import Ids, SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.memory.memtable import Memtable
 from tracestore.store.patches.log import PatchView
@@ -91,26 +91,33 @@ class TableSnapshot:
         """
         leaves: dict[Leaf, int] = {}
         for project in {row.project for row in self.segment_rows}:
-            owned = self._core.catalog.paths.of((self.table, project))
-            for number, rows in self._counts(project).items():
-                leaf = owned.leaves[number]
-                leaves[leaf] = leaves.get(leaf, 0) + rows
+            paths = self._core.catalog.paths.of((self.table, project))
+            segments = [segment for segment in self.segments if segment.project == project]
+            tails = self._core.tails.get([segment.row for segment in segments])
+            counts = [(segment.row.leaf_ids, segment.row.leaf_rows) for segment in segments]
+            for segment in segments:
+                tail = tails.get(segment.segment_id)
+                if tail is None or segment.row.unlisted_paths:
+                    _add(leaves, segment.tail_leaves.items())
+                else:
+                    counts.append(tail)
+            _add(leaves, ((paths.leaf(path_id), rows) for path_id, rows in _totals(counts)))
         for memtable, stop in self._memory:
             if stop:
-                for leaf, rows in memtable.leaf_counts().items():
-                    leaves[leaf] = leaves.get(leaf, 0) + rows
+                _add(leaves, memtable.leaf_counts().items())
         return types_by_path(leaves)
 
-    def _counts(self, project: str) -> dict[int, int]:
-        rows = [row for row in self.segment_rows if row.project == project]
-        ids = [row.leaf_ids for row in rows]
-        counts = [row.leaf_rows for row in rows]
-        for tail_ids, tail_counts in self._core.tails.get(rows).values():
-            ids.append(tail_ids)
-            counts.append(tail_counts)
-        every = np.concatenate(ids)
-        if len(every) == 0:
-            return {}
-        totals = np.bincount(every, weights=np.concatenate(counts))
-        present = np.flatnonzero(totals)
-        return dict(zip(present.tolist(), totals[present].astype(np.int64).tolist(), strict=True))
+
+def _totals(counts: Sequence[tuple[Ids, Ids]]) -> Iterable[tuple[int, int]]:
+    """Returns the rows by path id over several pairs of (path ids, rows)."""
+    path_ids = np.concatenate([ids for ids, _ in counts])
+    if len(path_ids) == 0:
+        return ()
+    totals = np.bincount(path_ids, weights=np.concatenate([rows for _, rows in counts]))
+    present = np.flatnonzero(totals)
+    return zip(present.tolist(), totals[present].astype(np.int64).tolist(), strict=True)
+
+
+def _add(leaves: dict[Leaf, int], more: Iterable[tuple[Leaf, int]]) -> None:
+    for leaf, rows in more:
+        leaves[leaf] = leaves.get(leaf, 0) + rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tracestore.store.bounded_cache import BoundedCache
 from tracestore.store.catalog.path_ids import OwnedPaths, Owner
 from tracestore.store.catalog.segment_row import Ids, SegmentRow
-from tracestore.store.segments.tail_cache import TailCache
+from tracestore.store.segments.tail_cache import NO_TAIL, TailCache
 
 Mask = npt.NDArray[np.bool_]
 
@@ -56,29 +56,57 @@ class PathIds:
         return np.searchsorted(self.ends, np.flatnonzero(self.ids == path_id), side="right")
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentLeaves:
+    """The leaves of several segments of one project.
+
+    Attributes:
+        columns: path ids of the leaf columns.
+        tails: path ids of the tails, as far as the catalog lists them.
+        unlisted: positions of the segments of whose tails the catalog lists not all paths, or none any more.
+    """
+
+    columns: PathIds
+    tails: PathIds
+    unlisted: tuple[int, ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[SegmentRow], tails: Mapping[str, tuple[Ids, Ids]]) -> SegmentLeaves:
+        """Returns the leaves of segments, given the tails that the catalog lists."""
+        return cls(
+            PathIds.of([row.leaf_ids for row in rows]),
+            PathIds.of([tails.get(row.segment_id, NO_TAIL)[0] for row in rows]),
+            tuple(
+                position
+                for position, row in enumerate(rows)
+                if row.unlisted_paths or row.segment_id not in tails
+            ),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Returns the bytes that the arrays take."""
+        return self.columns.nbytes + self.tails.nbytes
+
+
 class LeafArrays:
     """The path ids of sets of segments, and the sorted path names of projects. Thread-safe."""
 
     def __init__(self, tails: TailCache) -> None:
         self._tails = tails
-        self._sets: BoundedCache[tuple[Owner, tuple[str, ...]], tuple[PathIds, PathIds]] = (
-            BoundedCache(_MAX_ID_BYTES, lambda arrays: arrays[0].nbytes + arrays[1].nbytes)
+        self._sets: BoundedCache[tuple[Owner, tuple[str, ...]], SegmentLeaves] = BoundedCache(
+            _MAX_ID_BYTES, lambda leaves: leaves.nbytes
         )
         self._names: BoundedCache[Owner, tuple[tuple[int, int, int], list[str]]] = BoundedCache(
             _MAX_NAMES, lambda cached: 1 + len(cached[1])
         )
 
-    def of_segments(self, owner: Owner, rows: Sequence[SegmentRow]) -> tuple[PathIds, PathIds]:
-        """Returns the ids of the leaf columns and of the tails of a project's segments."""
-
-        def read() -> tuple[PathIds, PathIds]:
-            tails = self._tails.get(rows)
-            return (
-                PathIds.of([row.leaf_ids for row in rows]),
-                PathIds.of([tails[row.segment_id][0] for row in rows]),
-            )
-
-        return self._sets.get_or_make((owner, tuple(row.segment_id for row in rows)), read)
+    def of_segments(self, owner: Owner, rows: Sequence[SegmentRow]) -> SegmentLeaves:
+        """Returns the leaves of a project's segments."""
+        return self._sets.get_or_make(
+            (owner, tuple(row.segment_id for row in rows)),
+            lambda: SegmentLeaves.of(rows, self._tails.get(rows)),
+        )
 
     def sorted_names(self, owner: Owner, paths: OwnedPaths) -> list[str]:
         """Returns the path names of a project, sorted."""

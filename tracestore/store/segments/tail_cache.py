@@ -14,7 +14,7 @@ from tracestore.store.catalog.segment_row import Ids, SegmentRow
 # Bytes of ids and row counts kept, 8 bytes a path of a tail.
 _MAX_BYTES: Final = 32 * 1024 * 1024
 
-_NO_TAIL: Final = (np.empty(0, np.uint32), np.empty(0, np.uint32))
+NO_TAIL: Final = (np.empty(0, np.uint32), np.empty(0, np.uint32))
 
 
 class TailCache:
@@ -27,8 +27,11 @@ class TailCache:
         )
 
     def get(self, rows: Sequence[SegmentRow]) -> dict[str, tuple[Ids, Ids]]:
-        """Returns the tails of segments, by segment id."""
-        tails = {row.segment_id: _NO_TAIL for row in rows}
+        """Returns the tails of segments, by segment id.
+
+        A segment that a snapshot still reads and the catalog has dropped is left out: its sidecar alone knows.
+        """
+        tails = {row.segment_id: NO_TAIL for row in rows}
         missing = []
         for row in rows:
             if row.tail_bytes is None:
@@ -38,6 +41,8 @@ class TailCache:
                 missing.append(row.segment_id)
             else:
                 tails[row.segment_id] = tail
+        for segment_id in missing:
+            del tails[segment_id]
         if missing:
             # One query for all of them: a query for each would cost more than what it reads.
             for segment_id, tail in self._catalog.tails(missing).items():
