@@ -12,6 +12,7 @@ from sqlglot import exp
 from tracestore.store import Dataset, Store
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.binder import Binder
+from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.engine import Engine
 from tracestore_query.engine.query_sql import query_sql
 from tracestore_query.errors import QueryCursorError
@@ -58,6 +59,7 @@ class Planner:
     def __init__(self, store: Store, engine: Engine) -> None:
         self._store = store
         self._engine = engine
+        self._types = EngineTypes(engine)
         self._cache = PlanCache()
         # Dashboards ask the same again and again; parsing costs about a third of planning.
         self._statement = functools.lru_cache(maxsize=PARSED_TEXTS)(self._read)
@@ -148,7 +150,7 @@ class Planner:
         execution.snapshot = snapshot
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
         read = reader_of(snapshot)
-        query = Binder(Binding(read, catalog, datasets)).bind(tree)
+        query = Binder(Binding(read, catalog, self._types, datasets)).bind(tree)
         scans = {
             token: _scan_plan(scan, read(scan.table), execution)
             for token, scan in query.scans.items()

@@ -146,6 +146,10 @@ def test_predicates_on_conflicting_types(
             [total] = store.sql(sql).rows()
             assert total["n"] == len(rows) - len(missing)
             numbers = [value for value in held if is_number(value)]
+            there = [value for value in held if value is not MISSING and value is not None]
+            if all(isinstance(value, bool) for value in there):
+                # A path of booleans alone has that type, whose sum the engine knows.
+                numbers = there
             if all(abs(number) < 10 for number in numbers):
                 assert (total["s"] or 0) == sum(numbers)
 

@@ -124,6 +124,10 @@ def _key(row: list[Any]) -> str:
 def _rounded(value: Any) -> Any:
     if isinstance(value, float | int) and not isinstance(value, bool):
         return f"{value:.9g}"
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
     return value
 
 

@@ -30,7 +30,7 @@ def json_texts(column: pa.Array, sql_type: str) -> pa.Array:
     elif pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
         texts = column.cast(pa.string())
     elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        texts = _strings(column)
+        texts = quoted_texts(column)
     elif pa.types.is_timestamp(column.type) and column.type.unit == "us" and _is_utc(column.type):
         texts = _times(column)
     else:
@@ -38,7 +38,7 @@ def json_texts(column: pa.Array, sql_type: str) -> pa.Array:
     return pc.fill_null(texts, _NULL)
 
 
-def _strings(column: pa.Array) -> pa.Array:
+def quoted_texts(column: pa.Array) -> pa.Array:
     """Returns texts in quotes; escaped only where there is something to escape."""
     column = column.cast(pa.string())
     rough = pc.match_substring_regex(column, _TO_ESCAPE)

@@ -13,13 +13,13 @@ from sqlglot import exp
 
 from tracestore.store import Dataset
 from tracestore_query.bind.scan_builder import ScanBuilder
-from tracestore_query.bind.unnested import Items
+from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.plan.plan import BoundQuery, ObjectCall, Rebuilt
 from tracestore_query.plan.scan import Leaf
 
 
 class TableData(Protocol):
-    """Is what is known of a table's data."""
+    """What is known of a table's data."""
 
     def types(self, path: str) -> Sequence[str]:
         """Returns the leaf types that a path's values have."""
@@ -39,21 +39,22 @@ class TableData(Protocol):
 
 @dataclass(slots=True)
 class Binding:
-    """Is the state of binding one query. `data` and `catalog` are asked when a table is first needed.
+    """The state of binding one query. `data` and `catalog` are asked when a table is first needed.
 
     Attributes:
+        types: what the engine makes of expressions.
         datasets: those that the query may see, as they were before its snapshot was taken.
     """
 
     data: Callable[[str], TableData]
     catalog: Callable[[str], pa.Table]
+    types: EngineTypes
     datasets: Sequence[Dataset] = ()
     scans: dict[str, ScanBuilder] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     objects: dict[str, ObjectCall] = field(default_factory=dict)
     rebuilt: list[Rebuilt] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    items: list[Items] = field(default_factory=list)
     # In every name we make: no text of a user can hold it by chance or on purpose.
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
     numbers: Iterator[int] = field(default_factory=itertools.count)

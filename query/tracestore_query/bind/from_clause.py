@@ -9,10 +9,9 @@ from sqlglot import exp
 
 from tracestore.variant import parse_path
 from tracestore_query.bind.bind_state import Binding
-from tracestore_query.bind.expected_type import LIST, Want
 from tracestore_query.bind.scan_builder import ScanBuilder
-from tracestore_query.bind.scopes import Cte, Output, Scope, Source
-from tracestore_query.bind.unnested import Items
+from tracestore_query.bind.scopes import Columns, Cte, Output, Scope, Source
+from tracestore_query.bind.values.types import ITEM
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.allowed_functions import TABLE_GENERATORS
@@ -30,16 +29,19 @@ from tracestore_query.tables.views import JSON_COLUMNS, VIEWS
 
 
 class Queries(Protocol):
-    """Is what binds the subqueries and expressions that sources hold."""
+    """What binds the subqueries and expressions that sources hold."""
 
-    def query(self, node: exp.Expr, outer: Scope) -> Scope | None:
-        """Binds a query; returns the scope of a plain SELECT."""
+    def columns(self, node: exp.Expr, outer: Scope) -> Columns:
+        """Binds a query; returns the columns that it gives."""
 
-    def expressions(self, node: exp.Expr, scope: Scope, *, want: Want | None = None) -> None:
-        """Binds every chain below a node."""
+    def expressions(self, node: exp.Expr, scope: Scope) -> None:
+        """Binds an expression as it is."""
 
-    def gives_json(self, node: exp.Expr, scope: Scope) -> bool:
-        """Tells whether a value, or the items of a list, are JSON."""
+    def unnested(self, node: exp.Expr, scope: Scope) -> str | None:
+        """Binds a list whose items become rows; returns their type, None where it is not known."""
+
+    def rows(self, node: exp.Values, scope: Scope) -> list[str | None]:
+        """Binds rows; returns the types of their columns."""
 
 
 class Sources:
@@ -84,9 +86,6 @@ class Sources:
         name = column.name.lower()
         scope.using.add(name)
         for source in scope.sources.values():
-            given = (source.outputs or {}).get(name)
-            if given is not None and given.items is not None:
-                given.items.whole = True
             if source.spec is None or source.scan is None:
                 continue
             if name in source.spec.variants:
@@ -109,7 +108,7 @@ class Sources:
         elif isinstance(node, exp.Unnest):
             self._unnested(node, node.expressions, scope)
         elif isinstance(node, exp.Values):
-            self._add_plain(node, "values", scope)
+            self._values(node, scope)
         else:
             raise QueryForbiddenError(
                 f"cannot run query: {node.key.upper()} is not allowed in FROM"
@@ -124,9 +123,7 @@ class Sources:
             return
         for pivot in subquery.args.get("pivots") or ():
             self._queries.expressions(pivot, scope)
-        inner = self._queries.query(subquery, scope.inner())
-        select = subquery.unnest()
-        outputs = inner.outputs if inner is not None else None
+        given = self._queries.columns(subquery, scope.inner())
         alias = node.alias_or_name.lower()
         if not alias:
             alias = self._binding.name("derived")
@@ -137,35 +134,47 @@ class Sources:
         scope.add(
             Source(
                 alias,
-                select=select if isinstance(select, exp.Select) else None,
-                outputs=renamed(outputs, node),
+                select=given.select,
+                outputs=renamed(given.outputs, node),
             )
         )
 
     def _unnested(self, node: exp.Expr, values: list[exp.Expr], scope: Scope) -> None:
-        json = any(self._queries.gives_json(value, scope) for value in values)
+        types: list[str | None] = []
         for value in values:
             inner = value.expressions if isinstance(value, exp.Explode) else [value]
-            for each in inner or [value.this]:
-                self._queries.expressions(each, scope, want=LIST)
+            types += [self._queries.unnested(each, scope) for each in inner or [value.this]]
         alias = node.alias_or_name.lower()
         names = _column_aliases(node)
-        if json and alias and not node.args.get("offset"):
+        ordinality = node.args.get("offset") or node.args.get("ordinality")
+        if ordinality:
+            types.append("BIGINT")
+        if any(each == ITEM for each in types) and alias and not names:
             # The one column may be called by the alias of the table, too.
-            names = names or [alias]
-            items = Items(node) if len(values) == 1 else None
-            if items is not None:
-                self._binding.items.append(items)
-            scope.add(Source(alias, outputs={names[0]: Output(json=True, items=items)}))
-            if node.args.get("alias") is not None and not node.args["alias"].args.get("columns"):
+            names = [alias]
+            if node.args.get("alias") is not None:
                 node.args["alias"].set("columns", [exp.to_identifier(alias, quoted=True)])
+        if not names:
+            self._add_plain(node, "unnest", scope)
             return
-        self._add_plain(node, "unnest", scope)
+        every = [*types, *[None] * (len(names) - len(types))]
+        outputs = {name: Output(type=each) for name, each in zip(names, every, strict=False)}
+        scope.add(Source(alias or self._binding.name("unnest"), outputs=outputs))
 
-    def _add_plain(self, node: exp.Expr, kind: str, scope: Scope) -> None:
+    def _values(self, node: exp.Values, scope: Scope) -> None:
+        types = self._queries.rows(node, scope)
+        names = _column_aliases(node) or [f"col{i}" for i in range(len(types))]
+        alias = node.alias_or_name.lower() or self._binding.name("values")
+        outputs = {name: Output(type=each) for name, each in zip(names, types, strict=False)}
+        scope.add(Source(alias, outputs=outputs))
+
+    def _add_plain(
+        self, node: exp.Expr, kind: str, scope: Scope, sql_type: str | None = None
+    ) -> None:
         names = _column_aliases(node)
         alias = node.alias_or_name.lower() or self._binding.name(kind)
-        scope.add(Source(alias, outputs={name: Output() for name in names} if names else None))
+        outputs = {name: Output(type=sql_type) for name in names} if names else None
+        scope.add(Source(alias, outputs=outputs))
 
     def _table(self, node: exp.Table, scope: Scope) -> None:
         if isinstance(node.this, exp.Func):
@@ -184,7 +193,10 @@ class Sources:
             token = self._binding.name("scan")
             table = self._binding.tables[token] = self._binding.catalog(name)
             _rename(node, token, node.alias_or_name)
-            scope.add(Source(alias, outputs={column: Output() for column in table.column_names}))
+            outputs = {
+                field.name: Output(type=_TYPES.get(str(field.type))) for field in table.schema
+            }
+            scope.add(Source(alias, outputs=outputs))
         else:
             known = sorted({*NAMED, *VIEWS, *CATALOG, *FUNCTIONS})
             raise UnknownNameError(
@@ -201,10 +213,9 @@ class Sources:
     ) -> None:
         view = parse(sql)
         warned = list(self._binding.warnings)
-        inner = self._queries.query(view, Scope(depth=scope.depth + 1))
+        given = self._queries.columns(view, Scope(depth=scope.depth + 1))
         # A view asks for sums that a store may have no data for.
         self._binding.warnings[:] = warned
-        outputs = inner.outputs if inner is not None else None
         subquery = exp.Subquery(
             this=view, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
         )
@@ -212,12 +223,11 @@ class Sources:
         for key in ("joins", "sample", "pivots"):
             if node.args.get(key):
                 subquery.set(key, node.args[key])
-        plain = (
-            {name: Output(json=name in (json_columns or ())) for name in outputs}
-            if outputs is not None
-            else None
-        )
-        scope.add(Source(alias.lower(), outputs=plain))
+        plain = {
+            name: Output(type=ITEM if name in (json_columns or ()) else output.type)
+            for name, output in (given.outputs or {}).items()
+        }
+        scope.add(Source(alias.lower(), outputs=plain or None))
 
     def _function(self, node: exp.Table, scope: Scope) -> None:
         call = node.this
@@ -227,7 +237,7 @@ class Sources:
                 self._unnested(node, [call], scope)
             else:
                 self._queries.expressions(call, scope)
-                self._add_plain(node, name, scope)
+                self._add_plain(node, name, scope, "BIGINT" if name == "range" else None)
             return
         if name not in FUNCTIONS:
             known = sorted({*FUNCTIONS, *TABLE_GENERATORS})
@@ -273,11 +283,20 @@ def renamed(outputs: dict[str, Output] | None, node: exp.Expr) -> dict[str, Outp
     }
 
 
-def cte_of(cte: exp.CTE, inner: Scope | None) -> Cte:
-    """Returns a CTE's columns, where it is a plain SELECT."""
-    outputs = inner.outputs if inner is not None else None
-    select = cte.this if isinstance(cte.this, exp.Select) else None
-    return Cte(select, renamed(outputs, cte))
+def cte_of(cte: exp.CTE, given: Columns | None) -> Cte:
+    """Returns a CTE's columns; none where they are not known."""
+    if given is None:
+        return Cte()
+    return Cte(given.select, renamed(given.outputs, cte))
+
+
+_TYPES = {
+    "string": "VARCHAR",
+    "int64": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "timestamp[us, tz=UTC]": "TIMESTAMP WITH TIME ZONE",
+}
 
 
 def _column_aliases(node: exp.Expr) -> list[str]:

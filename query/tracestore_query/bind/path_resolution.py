@@ -61,13 +61,35 @@ def resolve(steps: Sequence[Step], data: Leaves) -> Resolved:
             break
     leaves: list[tuple[str, str]] = []
     below: list[str] = []
-    for keys in readings(outer):
+    for keys in _stored_readings(outer, data):
         text = format_path(keys)
         leaves += [(text, leaf_type) for leaf_type in data.types(text)]
         below += data.below(text)
     return Resolved(
         tuple(step.text for step in outer), tuple(leaves), tuple(dict.fromkeys(below)), inner
     )
+
+
+def _stored_readings(steps: Sequence[Step], data: Leaves) -> Iterator[tuple[str, ...]]:
+    """Yields the readings whose beginnings are stored: the others of a long chain are never written out."""
+
+    def cut(at: int, done: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if at == len(steps):
+            yield done
+            return
+        if len(done) > 1 and not data.below(format_path(done)):
+            return
+        text = steps[at].text
+        yield from cut(at + 1, (*done, text))
+        if steps[at].exact or at == 0:
+            return
+        for stop in range(at + 1, len(steps)):
+            if steps[stop].exact:
+                return
+            text += "." + steps[stop].text
+            yield from cut(stop + 1, (*done, text))
+
+    return cut(0, ())
 
 
 def readings(steps: Sequence[Step]) -> Iterator[tuple[str, ...]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -10,13 +11,16 @@ from tracestore.variant import OVERFLOW, TABLES
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
-from tracestore_query.bind import json_values, leaf_values
 from tracestore_query.bind.bind_state import Binding, TableData
-from tracestore_query.bind.expected_type import Use, Want
 from tracestore_query.bind.moved_paths import MovedPath, moved_path
 from tracestore_query.bind.path_resolution import Resolved, nearest_paths, resolve
 from tracestore_query.bind.scan_builder import ScanBuilder
+from tracestore_query.bind.values import json_values, leaf_values
+from tracestore_query.bind.values.sources import Absent, Expression
+from tracestore_query.bind.values.types import EVERY, ITEM, NULL, Kind, kind_of
+from tracestore_query.bind.values.uses import VALUE, Use, Want
 from tracestore_query.language.path_syntax import Step, shown
+from tracestore_query.language.value_macros import VALUE as VALUE_TYPE
 from tracestore_query.plan.plan import ObjectCall, part_name
 from tracestore_query.plan.scan import Leaf
 
@@ -27,10 +31,27 @@ _BY_USE = {
     Use.TEXT: leaf_values.text,
     Use.BOOL: leaf_values.boolean,
     Use.PRESENT: leaf_values.present,
-    Use.LIST: leaf_values.listed,
     Use.TYPEOF: leaf_values.typeof,
-    Use.JSON: leaf_values.comparable,
+    Use.JSON: leaf_values.json,
+    Use.VALUE: leaf_values.value,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a path without reading it.
+
+    Attributes:
+        type: the engine's type of its bare value.
+        kinds: of its values.
+        numbers: the type of its numbers.
+        lists: the type of its lists.
+    """
+
+    type: str
+    kinds: frozenset[Kind]
+    numbers: str = "DOUBLE"
+    lists: str = f"{ITEM}[]"
 
 
 class PathValues:
@@ -38,18 +59,24 @@ class PathValues:
 
     def __init__(self, binding: Binding) -> None:
         self._binding = binding
+        self._names: dict[ObjectCall, str] = {}
+        self._resolved: dict[tuple[int, tuple[Step, ...]], Resolved] = {}
+
+    def _resolve(self, steps: Sequence[Step], data: TableData) -> Resolved:
+        """Returns what a path names in a table's data, looked up once."""
+        key = (id(data), tuple(steps))
+        found = self._resolved.get(key)
+        if found is None:
+            found = self._resolved[key] = resolve(steps, data)
+        return found
 
     def leaf_types(self, scan: ScanBuilder, steps: list[Step]) -> list[str]:
         """Returns the leaf types that a path's values have."""
         if any(step.index is not None for step in steps):
             return ["json"]
         data = self._binding.data(scan.table)
-        found = resolve(steps, data)
-        types = dict.fromkeys(
-            leaf_type
-            for path, leaf_type in found.leaves
-            if not _is_null_only(data, path, leaf_type, len(found.leaves))
-        )
+        found = self._resolve(steps, data)
+        types = dict.fromkeys(_leaf_types(found, data))
         moved = self._moved(steps, data)
         if moved is not None:
             types |= dict.fromkeys(self.leaf_types(scan, list(moved.steps)))
@@ -58,20 +85,44 @@ class PathValues:
     def _moved(self, steps: list[Step], data: TableData) -> MovedPath | None:
         """Returns where an attribute's values moved, None where none of the data did."""
         moved = moved_path(steps)
-        if moved is None or resolve(moved.steps, data).absent:
+        if moved is None or self._resolve(moved.steps, data).absent:
             return None
         return moved
 
     def is_object(self, scan: ScanBuilder, steps: list[Step]) -> tuple[str, ...] | None:
         """Returns the keys of a path that is an object in some row, else None."""
         data = self._binding.data(scan.table)
-        found = resolve(steps, data)
+        found = self._resolve(steps, data)
         return found.keys if found.below and not found.inner else None
 
-    def is_json(self, scan: ScanBuilder, steps: list[Step]) -> bool:
-        """Tells whether a path's bare value is JSON text."""
-        kinds = set(self.leaf_types(scan, steps))
-        return kinds == {"json"} or (len(kinds) > 1 and kinds != {"i64", "f64"})
+    def facts(self, scan: ScanBuilder, steps: list[Step]) -> Facts:
+        """Returns what is known of a path."""
+        data = self._binding.data(scan.table)
+        own = self._own_facts(self._resolve(steps, data), data)
+        moved = self._moved(steps, data)
+        if moved is None:
+            return own
+        there = self.facts(scan, list(moved.steps))
+        if own.type in {NULL, there.type}:
+            return replace(there, kinds=own.kinds | there.kinds)
+        is_item = (
+            ITEM in {own.type, there.type} or kind_of(own.type) is kind_of(there.type) is Kind.LIST
+        )
+        return Facts(there.type if is_item else VALUE_TYPE, own.kinds | there.kinds)
+
+    def _own_facts(self, found: Resolved, data: TableData) -> Facts:
+        types = _leaf_types(found, data)
+        if found.inner:
+            lists = [each for each in types if each.endswith("[]")]
+            if len(lists) == 1 and lists != ["json[]"] and len(found.inner) == 1:
+                item = lists[0].removesuffix("[]")
+                return _facts_of([item])
+            return Facts(ITEM, EVERY) if lists else Facts(NULL, frozenset())
+        if found.below:
+            return replace(
+                _facts_of(types), type=VALUE_TYPE, kinds=_facts_of(types).kinds | {Kind.OBJECT}
+            )
+        return _facts_of(types)
 
     def value(
         self,
@@ -92,9 +143,9 @@ class PathValues:
             must_be_set: whether only rows that have a value there can be in the answer.
         """
         data = self._binding.data(scan.table)
-        found = resolve(steps, data)
+        found = self._resolve(steps, data)
         moved = self._moved(steps, data)
-        there = resolve(moved.steps, data) if moved is not None else None
+        there = self._resolve(moved.steps, data) if moved is not None else None
         if found.absent and there is None and len(steps) > 1:
             self._absent(scan, steps, data)
         if must_be_set and not found.below and not found.inner:
@@ -131,7 +182,7 @@ class PathValues:
     ) -> exp.Expr:
         """Returns an attribute's value: from where it moved in the rows that say so, else its own."""
         data = self._binding.data(scan.table)
-        found, there = resolve(steps, data), resolve(moved.steps, data)
+        found, there = self._resolve(steps, data), self._resolve(moved.steps, data)
         scan.fixed_columns[MOVED_ATTRIBUTES] = None
         mark = exp.Anonymous(
             this="contains",
@@ -149,6 +200,9 @@ class PathValues:
                 return self._inside(columns, found, want)
             self._warn_of_type(scan, steps, columns, want)
             return of_use(columns, want)
+        if want.use is Use.BARE and not found.absent:
+            # One of them may be an object, or of another type.
+            want = VALUE
         value = self.value(alias, scan, list(moved.steps), want)
         if found.absent:
             return exp.Case(ifs=[exp.If(this=mark, true=value)])
@@ -159,26 +213,23 @@ class PathValues:
             own = self._object(alias, scan, steps, found, columns, want)
         else:
             own = of_use(columns, want)
-        if want.use is Use.BARE:
-            # One of them may be an object: both are JSON.
-            own, value = (
-                exp.Anonymous(this="to_json", expressions=[each]) for each in (own, value)
-            )
         return exp.Coalesce(this=own, expressions=[exp.Case(ifs=[exp.If(this=mark, true=value)])])
 
     def _inside(self, columns: Mapping[str, exp.Expr], found: Resolved, want: Want) -> exp.Expr:
         """Returns what lies at steps inside a list."""
         items = leaf_values.items_at(columns, found.inner[0].index or 0)
         rest = found.inner[1:]
+        if not items:
+            return Absent().convert(want)
         if not rest and len(items) == 1 and "json" not in items:
             return of_use(items, want)
         parts = []
         for leaf_type, item in items.items():
             if leaf_type == "json":
-                parts.append(json_values.at(exp.cast(item, "JSON"), rest))
+                parts.append(json_values.at(item, rest))
             elif not rest:
                 parts.append(exp.Anonymous(this="to_json", expressions=[item]))
-        return json_values.of_use(leaf_values.first(parts, "JSON"), want)
+        return Expression(leaf_values.first(parts, "JSON"), ITEM).convert(want)
 
     def _object(
         self,
@@ -191,24 +242,14 @@ class PathValues:
     ) -> exp.Expr:
         """Returns an object, made inside the engine for every row it is asked for."""
         use = want.use
-        if use in {Use.NUMBER, Use.BOOL, Use.LIST, Use.AS_TYPE, Use.TEXT}:
+        if use in {Use.NUMBER, Use.BOOL, Use.LIST, Use.TEXT}:
             self._warn_of_type(scan, steps, {"object": exp.null(), **columns}, want)
             return of_use(columns, want)
         text = self._object_text(alias, scan, found)
         if use is Use.PRESENT:
             return text
-        if use is Use.TYPEOF:
-            word = exp.If(this=leaf_values.is_set(text), true=exp.Literal.string("object"))
-            return leaf_values.first([leaf_values.typeof(columns), exp.Case(ifs=[word])], "VARCHAR")
-        if use is Use.CAST and want.to is not None:
-            if want.to.this in exp.DataType.TEXT_TYPES:
-                return leaf_values.first([leaf_values.converted(columns, want.to), text], "VARCHAR")
-            if want.to.this != exp.DType.JSON:
-                parts = [leaf_values.converted(columns, want.to)] if columns else []
-                return leaf_values.first(
-                    [*parts, exp.TryCast(this=text, to=want.to.copy())], "JSON"
-                )
-        return exp.cast(text, "JSON")
+        parts = [of_use(columns, VALUE if use is Use.BARE else want)] if columns else []
+        return leaf_values.first([*parts, leaf_values.object_of_use(text, want)], "JSON")
 
     def _object_text(self, alias: str, scan: ScanBuilder, found: Resolved) -> exp.Expr:
         scan.fixed_columns[OVERFLOW] = None
@@ -226,8 +267,12 @@ class PathValues:
         moved = found.keys == (ATTRIBUTES,) and scan.table == SPANS.name
         if moved:
             parts += self._moved_parts(alias, scan, data, leaves)
-        name = self._binding.name("object")
-        self._binding.objects[name] = ObjectCall(found.keys, tuple(leaves), moved)
+        call = ObjectCall(found.keys, tuple(leaves), moved)
+        # The same object has the same name wherever it stands: the engine must see that both are one.
+        name = self._names.get(call)
+        if name is None:
+            name = self._names[call] = self._binding.name("object")
+            self._binding.objects[name] = call
         fields = [_field(part_name(number), part) for number, part in enumerate(parts)]
         text = exp.Anonymous(this=name, expressions=[exp.Struct(expressions=fields)])
         return exp.Nullif(this=text, expression=exp.Literal.string("null"))
@@ -270,9 +315,30 @@ class PathValues:
 
 def of_use(columns: Mapping[str, exp.Expr], want: Want) -> exp.Expr:
     """Returns the value of leaves for a use."""
-    if want.use in {Use.CAST, Use.AS_TYPE} and want.to is not None:
+    if want.use is Use.CAST and want.to is not None:
         return leaf_values.converted(columns, want.to)
-    return _BY_USE.get(want.use, leaf_values.bare)(columns)
+    if want.use is Use.LIST:
+        return leaf_values.listed(columns, want.item)
+    value = _BY_USE.get(want.use, leaf_values.bare)(columns)
+    return value if want.to is None else exp.TryCast(this=value, to=want.to.copy())
+
+
+def _leaf_types(found: Resolved, data: TableData) -> list[str]:
+    return [
+        leaf_type
+        for path, leaf_type in found.leaves
+        if not _is_null_only(data, path, leaf_type, len(found.leaves))
+    ]
+
+
+def _facts_of(leaf_types: list[str]) -> Facts:
+    numbers = {"i64", "f64", "json"} & set(leaf_types)
+    return Facts(
+        leaf_values.type_of(leaf_types),
+        leaf_values.kinds_of(leaf_types),
+        "BIGINT" if numbers == {"i64"} else "DOUBLE",
+        leaf_values.list_type_of(leaf_types),
+    )
 
 
 def _add(columns: dict[str, exp.Expr], leaf_type: str, column: exp.Expr) -> None:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from tracestore.variant import TableSpec
 from tracestore_query.bind.scan_builder import ScanBuilder
-from tracestore_query.bind.unnested import Items
+from tracestore_query.bind.values.sources import Bound
 from tracestore_query.errors import UnknownNameError
 from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.path_syntax import Step
@@ -18,22 +18,20 @@ from tracestore_query.tables.names import HIDDEN, STORED
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Is one column that a subquery gives.
+    """One column that a subquery gives.
 
     Attributes:
         origin: the source inside and the path, where the column is a path: longer paths start from it.
-        json: whether the column is JSON text, which paths may go into.
-        items: set where the column is the items of a list.
+        type: the engine's type of it, None where it is not known.
     """
 
     origin: tuple[Source, list[Step]] | None = None
-    json: bool = False
-    items: Items | None = None
+    type: str | None = None
 
 
 @dataclass(slots=True)
 class Source:
-    """Is what an alias stands for: a scan, or a select whose columns pass through it.
+    """What an alias stands for: a scan, or a select whose columns pass through it.
 
     Attributes:
         scan: set where it is a stored table.
@@ -67,19 +65,56 @@ class Source:
 
 @dataclass(slots=True)
 class Cte:
-    """Is a named subquery: its SELECT, and its columns once it is bound."""
+    """A named subquery: its SELECT, and its columns once it is bound."""
 
     select: exp.Select | None = None
     outputs: dict[str, Output] | None = None
 
 
 @dataclass(slots=True)
+class Columns:
+    """The columns that a query gives.
+
+    Attributes:
+        outputs: by lower-case name, None where they are not known or two have one name.
+        select: the SELECT, where paths can be added to it.
+        bound: each as it is bound, those of every branch of a set operation; None where they are not known.
+    """
+
+    outputs: dict[str, Output] | None = None
+    select: exp.Select | None = None
+    bound: list[list[Bound]] | None = None
+
+
+@dataclass(slots=True)
+class Item:
+    """One item of a select list.
+
+    Attributes:
+        written: a copy of it, before its names were bound.
+        position: in the list, from 1.
+        node: the item in the tree.
+        taken_out: whether its values come only once the rows of the answer are known.
+        open: whether a place decides which of its values count.
+        type: the engine's type of it.
+    """
+
+    written: exp.Expr
+    position: int
+    node: exp.Expr
+    taken_out: bool = False
+    open: bool = True
+    type: str | None = None
+
+
+@dataclass(slots=True)
 class Scope:
-    """Is what names mean inside one SELECT.
+    """What names mean inside one SELECT.
 
     Attributes:
         using: columns that USING joins on: one column to the reader.
-        outputs: columns of the SELECT itself, None where a star in it is not known here.
+        aliases: items of the select list by their alias, as they were written.
+        grouped: chains that rows are grouped by, each as its source's alias and its path.
     """
 
     sources: dict[str, Source] = field(default_factory=dict)
@@ -87,7 +122,8 @@ class Scope:
     outer: Scope | None = None
     depth: int = 0
     using: set[str] = field(default_factory=set)
-    outputs: dict[str, Output] | None = None
+    aliases: dict[str, Item] = field(default_factory=dict)
+    grouped: set[tuple[str, tuple[Step, ...]]] = field(default_factory=set)
 
     def inner(self) -> Scope:
         """Returns a scope for a subquery."""
@@ -130,7 +166,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Is what a chain names: a source, and the steps from its column on.
+    """What a chain names: a source, and the steps from its column on.
 
     `merged` columns come from a USING join and are left for the engine to merge.
     """
@@ -164,6 +200,9 @@ def _in_scope(scope: Scope, steps: Sequence[Step]) -> Found | None:
         if source.outputs is None:
             return Found(source, list(steps[1:]))
     owners = [source for source in scope.sources.values() if name in (source.columns() or ())]
+    if len(owners) > 1:
+        # The far side of a semi join is seen by its condition alone, which names it.
+        owners = [source for source in owners if source.in_star] or owners
     if len(owners) > 1 and name in scope.using:
         return Found(owners[0], _of_column(owners[0], steps), merged=len(steps) == 1)
     if len(owners) > 1:

@@ -17,16 +17,23 @@ import pyarrow as pa
 from tracestore.errors import PayloadError
 from tracestore.variant import LEAVES, OVERFLOW, unshred_values
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
+from tracestore_query.engine.canonical_json import canonical_json
 from tracestore_query.engine.checked_text import TextChecker
 from tracestore_query.engine.moved_rows import with_moved
 from tracestore_query.engine.watchdog import Watchdog
 from tracestore_query.errors import (
     QueryError,
     QueryFailedError,
+    QueryForbiddenError,
     QueryMemoryError,
     QueryTimeoutError,
 )
 from tracestore_query.language.allowed_functions import allowed
+from tracestore_query.language.value_macros import (
+    CANONICAL_JSON,
+    VALUE_FUNCTIONS,
+    create_statements,
+)
 from tracestore_query.plan.plan import ObjectCall, part_name
 
 _PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
@@ -66,9 +73,13 @@ class Engine:
         self._duckdb.execute(f"SET allowed_directories = [{listed}]")
         self._duckdb.execute("SET enable_external_access = false")
         self._duckdb.execute("SET lock_configuration = true")
+        create: Any = self._duckdb.create_function
+        create(CANONICAL_JSON, canonical_json, ["VARCHAR"], "VARCHAR", type="arrow")
+        for statement in create_statements():
+            self._duckdb.execute(statement)
         self._lock = threading.Lock()
         self.watchdog = Watchdog()
-        self.checker = TextChecker(self.cursor, lambda: self.functions)
+        self.checker = TextChecker(self.cursor, lambda: self.functions | VALUE_FUNCTIONS)
 
     @functools.cached_property
     def functions(self) -> frozenset[str]:
@@ -99,6 +110,31 @@ class Engine:
         finally:
             cursor.close()
         return None if row is None or row[0] is None else int(row[0])
+
+    def type_of(self, expression: str) -> str | None:
+        """Returns the type that the engine gives an expression over no table, None where it refuses it.
+
+        Nothing is run: the engine binds the expression.
+        """
+        try:
+            text = self.checker.expression(expression)
+        except QueryForbiddenError:
+            return None
+        cursor = self.cursor()
+        try:
+            return str(cursor.sql(f"SELECT {text}").types[0])
+        except duckdb.Error:
+            return None
+        finally:
+            cursor.close()
+
+    def json_functions(self) -> frozenset[str]:
+        """Returns the names of functions and operators that take JSON."""
+        rows = self._duckdb.cursor().execute(
+            "SELECT DISTINCT function_name FROM duckdb_functions() "
+            "WHERE list_contains(parameter_types, 'JSON')"
+        )
+        return frozenset(name for (name,) in rows.fetchall())
 
     def close(self) -> None:
         """Ends the instance; what it spilled to disk goes."""

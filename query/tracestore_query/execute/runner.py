@@ -9,6 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from tracestore_query.answer.result import Notes, QueryStats, Result
+from tracestore_query.answer.tagged_texts import plain_name, tagged_columns
 from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.explain import explain, shown_sql
 from tracestore_query.execute.file_rows import FileRows
@@ -59,10 +60,14 @@ def _rows(planned: PlannedQuery, execution: Execution, stats: QueryStats, caps: 
     rebuilt = plan.query.rebuilt
     for column in rebuilt:
         types[column.output] = "JSON"
-    schema = plain_schema(pa.schema(fields), rebuilt)
+    tagged = tagged_columns(types)
+    types = [plain_name(sql_type) for sql_type in types]
+    schema = plain_schema(pa.schema(fields), rebuilt, tagged)
     notes = Notes(list(plan.query.warnings))
     rebuilder = Rebuilder(plan, FileRows(execution.deadline.cursor)) if rebuilt else None
-    stream = Stream(reader, rebuilder, schema, execution, caps, paging, notes, _slow_hint(plan))
+    stream = Stream(
+        reader, rebuilder, tagged, schema, execution, caps, paging, notes, _slow_hint(plan)
+    )
     return _result(schema, types, stream.batches(), notes, stats, execution)
 
 
@@ -71,7 +76,7 @@ def _described(planned: PlannedQuery, execution: Execution, stats: QueryStats) -
     with execution.deadline.running():
         statement = execution.bind(f"DESCRIBE {planned.sql}", planned.values)
         table = statement.relation.to_arrow_table()
-    types = table["column_type"].to_pylist()
+    types = [plain_name(sql_type) for sql_type in table["column_type"].to_pylist()]
     for column in planned.plan.query.rebuilt:
         types[column.output] = "JSON"
     position = table.schema.get_field_index("column_type")

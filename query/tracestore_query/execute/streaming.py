@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from tracestore_query.answer.result import Notes
+from tracestore_query.answer.tagged_texts import arrow_type, json_of_tagged
 from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.object_rebuild import Rebuilder
 from tracestore_query.plan.paging import Paging
@@ -31,6 +32,7 @@ class Stream:
     Args:
         reader: the engine's batches.
         rebuilder: of its objects, None where it has none.
+        tagged: positions and types of columns that hold tagged values.
         schema: of the answer, without sort keys.
         execution: its deadline bounds the time that the engine works; waiting for a slow reader costs none. It is
             told when the answer was read to its end.
@@ -44,6 +46,7 @@ class Stream:
         self,
         reader: pa.RecordBatchReader,
         rebuilder: Rebuilder | None,
+        tagged: Mapping[int, str],
         schema: pa.Schema,
         execution: Execution,
         caps: Caps,
@@ -53,6 +56,7 @@ class Stream:
     ) -> None:
         self._reader = reader
         self._rebuilder = rebuilder
+        self._tagged = tagged
         self._schema = schema
         self._execution = execution
         self._deadline = execution.deadline
@@ -91,6 +95,9 @@ class Stream:
             table = table.select(range(table.num_columns - self._paging.keys))
         if self._rebuilder is not None:
             table = self._rebuilder.rebuild(table)
+        for position, sql_type in self._tagged.items():
+            texts = json_of_tagged(table.column(position), sql_type)
+            table = table.set_column(position, table.schema.field(position).name, texts)
         table = _plain(table, self._schema)
         if caps.max_bytes is not None and self._bytes + table.nbytes > caps.max_bytes:
             table = table.slice(0, _rows_within(table, caps.max_bytes - self._bytes))
@@ -106,9 +113,13 @@ class Stream:
         return table, cut
 
 
-def plain_schema(schema: pa.Schema, rebuilt: Sequence[Rebuilt]) -> pa.Schema:
-    """Returns a schema with JSON and rebuilt columns as the text they are."""
+def plain_schema(
+    schema: pa.Schema, rebuilt: Sequence[Rebuilt], tagged: Mapping[int, str]
+) -> pa.Schema:
+    """Returns a schema with JSON, rebuilt columns and tagged values as the text they are."""
     fields = list(schema)
+    for position, sql_type in tagged.items():
+        fields[position] = pa.field(fields[position].name, arrow_type(sql_type))
     for each in rebuilt:
         fields[each.output] = pa.field(fields[each.output].name, pa.string())
     return pa.schema(

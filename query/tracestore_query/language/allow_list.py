@@ -103,6 +103,7 @@ _OPERATORS = (
     exp.And,
     exp.Array,
     exp.ArrayContainsAll,
+    exp.ArrayOverlaps,
     exp.Case,
     exp.Cast,
     exp.Coalesce,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -62,6 +64,31 @@ def value_of(node: exp.Expr) -> Any:
     """Returns the value of a placeholder, None where the node is none."""
     held = node.meta.get(META)
     return held[0] if held else None
+
+
+def type_of_parameter(value: object) -> str:
+    """Returns the engine's type of a parameter's value."""
+    if isinstance(value, list | tuple):
+        types = {type_of_parameter(item) for item in value} - {_NO_TYPE}
+        return f"{types.pop()}[]" if len(types) == 1 else "VARCHAR[]"
+    if isinstance(value, dt.datetime):
+        return "TIMESTAMP" if value.tzinfo is None else "TIMESTAMP WITH TIME ZONE"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "BIGINT" if -(2**63) <= value < 2**63 else "HUGEINT"
+    return next((name for kind, name in _TYPES if isinstance(value, kind)), _NO_TYPE)
+
+
+_NO_TYPE = '"NULL"'
+_TYPES: tuple[tuple[type, str], ...] = (
+    (bool, "BOOLEAN"),
+    (float, "DOUBLE"),
+    (str, "VARCHAR"),
+    (bytes, "BLOB"),
+    (dt.date, "DATE"),
+    (dt.time, "TIME"),
+    (dt.timedelta, "INTERVAL"),
+    (decimal.Decimal, "DECIMAL(38,9)"),
+)
 
 
 def _value(name: str, parameters: Parameters) -> Any:

@@ -37,6 +37,9 @@ def steps_of(node: exp.Expr) -> list[Step] | None:
     """Returns the steps of a chain, None where it is not one: a star, a slice, a computed index."""
     while isinstance(node, exp.Paren):
         node = node.this
+    if isinstance(node, exp.Identifier):
+        # What a lambda is called with.
+        return [_named(node)]
     if isinstance(node, exp.Column):
         return None if isinstance(node.this, exp.Star) else [_named(part) for part in node.parts]
     step: Step | None = None

@@ -17,12 +17,15 @@ from typing import Any, Final
 import pyarrow as pa
 from sqlglot import exp
 
+from tracestore_query.answer.tagged_texts import json_of_value
 from tracestore_query.errors import QueryCursorError
 from tracestore_query.language.parameters import Parameters
+from tracestore_query.language.value_macros import VALUE
 from tracestore_query.tables.table_nodes import scanned_table
 
 _VERSION: Final = 1
 _KEY: Final = "__key"
+_VALUE: Final = f"'{VALUE}'"
 _TYPE: Final = re.compile(r"[A-Z][A-Z0-9_ ]*(\([0-9]+(, ?[0-9]+)?\))?(\[\])*")
 # What tells spans, and rows of a dataset, apart; rows of other sources that tie may be shown twice or not.
 _IDENTITY: Final = {
@@ -48,7 +51,8 @@ class Paging:
     def wrapped(self, text: str) -> str:
         """Returns the engine's text with each key as its type and text."""
         keys = ", ".join(
-            f'struct_pack(t := typeof("{_KEY}{i}"), v := CAST("{_KEY}{i}" AS VARCHAR)) AS "{_KEY}{i}"'
+            f'struct_pack(t := typeof("{_KEY}{i}"), v := if(typeof("{_KEY}{i}") = {_VALUE}, '
+            f'to_json("{_KEY}{i}")::VARCHAR, CAST("{_KEY}{i}" AS VARCHAR))) AS "{_KEY}{i}"'
             for i in range(self.keys)
         )
         return f"SELECT * REPLACE ({keys}) FROM ({text})"  # noqa: S608 - of a checked tree
@@ -167,10 +171,7 @@ def _start_after(
     select: exp.Select, keys: list[_Key], values: list[tuple[str, str | None]]
 ) -> None:
     """Adds to a query that its rows come after the values, and drops its OFFSET."""
-    bounds = [
-        None if text is None else exp.cast(exp.Literal.string(text), _type(kind))
-        for kind, text in values
-    ]
+    bounds = [None if text is None else _bound(kind, text) for kind, text in values]
     condition: exp.Expr = exp.false()
     for key, bound in reversed(list(zip(keys, bounds, strict=True))):
         later = exp.And(this=key.same(bound), expression=exp.paren(condition))
@@ -184,6 +185,17 @@ def _start_after(
     holder = {"qualify": exp.Qualify, "having": exp.Having, "where": exp.Where}[clause]
     select.set(clause, holder(this=whole))
     select.set("offset", None)
+
+
+def _bound(kind: str, text: str) -> exp.Expr:
+    """Returns a sort key of the page before; of several kinds in its data, it is JSON."""
+    if kind != VALUE:
+        return exp.cast(exp.Literal.string(text), _type(kind))
+    try:
+        json_text = json_of_value(json.loads(text))
+    except (ValueError, KeyError, TypeError):
+        raise _bad() from None
+    return exp.cast(exp.Literal.string(json_text), "JSON")
 
 
 def _type(text: str) -> exp.DataType:

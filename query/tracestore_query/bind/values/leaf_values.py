@@ -5,14 +5,26 @@ docs/guide/sql.md, "Types", is the table that the tests run against this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlglot import exp
 
 from tracestore.variant import LEAVES
+from tracestore_query.bind.values import tagged_values
+from tracestore_query.bind.values.types import ITEM, NULL, Kind
+from tracestore_query.bind.values.uses import Use, Want
+from tracestore_query.language.value_macros import VALUE
 
 Columns = Mapping[str, exp.Expr]
 """The column of each leaf type a path has in the scan."""
+
+_KINDS: dict[str, frozenset[Kind]] = {
+    "number": frozenset({Kind.NUMBER}),
+    "bool": frozenset({Kind.BOOLEAN}),
+    "text": frozenset({Kind.TEXT}),
+}
+# Integers beyond 64 bits, decimals that no double holds, and what is empty or deep.
+_JSON_KINDS = frozenset({Kind.NUMBER, Kind.LIST, Kind.OBJECT})
 
 
 def null(sql_type: str) -> exp.Expr:
@@ -58,35 +70,67 @@ def present(columns: Columns) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=exp.paren(some), true=exp.true())])
 
 
-def bare(columns: Columns) -> exp.Expr:
-    """Returns the value itself: in its one type, in DOUBLE for a mix of numbers, else as JSON."""
-    types = set(columns)
+def kinds_of(leaf_types: Collection[str]) -> frozenset[Kind]:
+    """Returns the kinds of the values that leaves of some types hold."""
+    kinds: set[Kind] = set()
+    for leaf_type in leaf_types:
+        kinds |= _kinds_of(leaf_type)
+    return frozenset(kinds)
+
+
+def _kinds_of(leaf_type: str) -> frozenset[Kind]:
+    if leaf_type == "json":
+        return _JSON_KINDS
+    if LEAVES[leaf_type].item is not None:
+        return frozenset({Kind.LIST})
+    return _KINDS.get(LEAVES[leaf_type].kind, frozenset({Kind.OTHER}))
+
+
+def type_of(leaf_types: Collection[str]) -> str:
+    """Returns the engine's type of the bare value of a path with leaves of some types."""
+    types = set(leaf_types)
     if not types:
-        return null("VARCHAR")
-    if types == {"i64", "f64"}:
-        return number(columns)
-    if len(types) == 1:
-        return _single(next(iter(types)), columns)
-    return json(columns)
+        return NULL
+    if len(types) == 1 and types != {"json"}:
+        (leaf_type,) = types
+        return f"{ITEM}[]" if leaf_type == "json[]" else LEAVES[leaf_type].sql
+    return list_type_of(types) if all(each.endswith("[]") for each in types) else VALUE
+
+
+def list_type_of(leaf_types: Collection[str]) -> str:
+    """Returns the engine's type of the lists among the values of a path."""
+    lists = {leaf_type for leaf_type in leaf_types if leaf_type.endswith("[]")}
+    if len(lists) == 1 and lists != {"json[]"}:
+        return LEAVES[next(iter(lists))].sql
+    return "DOUBLE[]" if lists == {"i64[]", "f64[]"} else f"{ITEM}[]"
+
+
+def bare(columns: Columns) -> exp.Expr:
+    """Returns the value itself: in its one type, else tagged."""
+    kind = type_of(columns)
+    if kind == NULL:
+        return exp.null()
+    if kind == VALUE:
+        return value(columns)
+    return listed(columns) if kind.endswith("[]") else next(iter(columns.values())).copy()
+
+
+def value(columns: Columns) -> exp.Expr:
+    """Returns the tagged value, whatever its type."""
+    parts = []
+    for leaf_type, column in columns.items():
+        if leaf_type == "json":
+            parts.append(tagged_values.call("__of_json", column.copy()))
+        elif leaf_type == "json[]":
+            parts.append(tagged_values.tagged(column.copy(), f"{ITEM}[]"))
+        else:
+            parts.append(tagged_values.tagged(column.copy(), LEAVES[leaf_type].sql))
+    return first(parts, VALUE)
 
 
 def json(columns: Columns) -> exp.Expr:
     """Returns the value as JSON, whatever its type."""
     return first([_as_json(leaf_type, column) for leaf_type, column in columns.items()], "JSON")
-
-
-def comparable(columns: Columns) -> exp.Expr:
-    """Returns the value as JSON that is equal where the values are: numbers in one form."""
-    numbers = {each: column for each, column in columns.items() if each in {"i64", "f64"}}
-    parts = [
-        _as_json(leaf_type, column)
-        for leaf_type, column in columns.items()
-        if leaf_type not in numbers
-    ]
-    if numbers:
-        double = exp.cast(number(numbers), "DOUBLE")
-        parts.append(exp.Anonymous(this="to_json", expressions=[double]))
-    return first(parts, "JSON")
 
 
 def typeof(columns: Columns) -> exp.Expr:
@@ -98,23 +142,23 @@ def typeof(columns: Columns) -> exp.Expr:
     return exp.Case(ifs=ifs) if ifs else null("VARCHAR")
 
 
-def listed(columns: Columns) -> exp.Expr:
-    """Returns the lists of a path. With several item types the items of a json[] are converted to the other's."""
-    lists = [leaf_type for leaf_type in columns if leaf_type.endswith("[]")]
-    typed = [leaf_type for leaf_type in lists if leaf_type != "json[]"]
-    if not lists:
-        return bare(columns)
-    if not typed:
-        return exp.cast(columns["json[]"].copy(), "JSON[]")
-    if len(typed) > 1:
-        if set(typed) == {"i64[]", "f64[]"}:
-            return first([exp.cast(columns[each].copy(), "DOUBLE[]") for each in typed], "DOUBLE[]")
-        return exp.cast(json({each: columns[each] for each in lists}), "JSON[]")
-    item = _item_sql(typed[0])
-    parts = [columns[typed[0]].copy()]
-    if "json[]" in columns:
-        parts.append(_items(columns["json[]"], item))
-    return first(parts, f"{item}[]")
+def listed(columns: Columns, item: str | None = None) -> exp.Expr:
+    """Returns the lists of a path, with items of a type, or of the one type that all lists have."""
+    natural = list_type_of(columns)
+    want = item or natural.removesuffix("[]")
+    parts = []
+    for leaf_type, column in columns.items():
+        if leaf_type.endswith("[]"):
+            held = ITEM if leaf_type == "json[]" else LEAVES[leaf_type].sql.removesuffix("[]")
+            parts.append(_list(column.copy(), held, want))
+    return first(parts, "VARCHAR[]" if want == ITEM else f"{want}[]")
+
+
+def _list(column: exp.Expr, held: str, want: str) -> exp.Expr:
+    numbers = {held, want} == {"BIGINT", "DOUBLE"}
+    if numbers and want == "DOUBLE":
+        return exp.cast(column, "DOUBLE[]")
+    return tagged_values.listed(column, held, want)
 
 
 def converted(columns: Columns, to: exp.DataType) -> exp.Expr:
@@ -136,6 +180,20 @@ def converted(columns: Columns, to: exp.DataType) -> exp.Expr:
     return first(parts, name)
 
 
+def object_of_use(text: exp.Expr, want: Want) -> exp.Expr:
+    """Returns an object, given as JSON text, for a use that takes objects."""
+    if want.use in {Use.BARE, Use.VALUE}:
+        return tagged_values.call("__of_object", text)
+    if want.use is Use.TYPEOF:
+        word = exp.If(this=is_set(text), true=exp.Literal.string("object"))
+        return exp.Case(ifs=[word])
+    if want.use is Use.CAST and want.to is not None and want.to.this != exp.DType.JSON:
+        if want.to.this in exp.DataType.TEXT_TYPES:
+            return text
+        return exp.TryCast(this=exp.cast(text, "JSON"), to=want.to.copy())
+    return exp.cast(text, "JSON")
+
+
 def items_at(columns: Columns, index: int) -> dict[str, exp.Expr]:
     """Returns the items of lists at an index from 0, or from the end where negative, by their leaf type."""
     position = index + 1 if index >= 0 else index
@@ -146,15 +204,6 @@ def items_at(columns: Columns, index: int) -> dict[str, exp.Expr]:
         for leaf_type, column in columns.items()
         if leaf_type.endswith("[]")
     }
-
-
-def _single(leaf_type: str, columns: Columns) -> exp.Expr:
-    column = columns[leaf_type].copy()
-    if leaf_type == "json[]":
-        return exp.cast(column, "JSON[]")
-    if leaf_type == "json":
-        return exp.cast(exp.Nullif(this=column, expression=exp.Literal.string("null")), "JSON")
-    return column
 
 
 def _as_json(leaf_type: str, column: exp.Expr) -> exp.Expr:
@@ -184,26 +233,6 @@ def _type_word(leaf_type: str, column: exp.Expr) -> exp.Expr:
             for c, word in words.items()
         ],
         default=exp.Literal.string("number"),
-    )
-
-
-def _item_sql(leaf_type: str) -> str:
-    item = LEAVES[leaf_type].item
-    if item is None:
-        raise AssertionError(f"BUG: leaves of type {leaf_type} are no lists")
-    return LEAVES[item].sql
-
-
-def _items(column: exp.Expr, item: str) -> exp.Expr:
-    """Returns a list of JSON texts as a list of a scalar type."""
-    x = exp.to_identifier("x")
-    one = exp.Anonymous(
-        this="json_extract_string",
-        expressions=[exp.cast(exp.column("x"), "JSON"), exp.Literal.string("$")],
-    )
-    return exp.Anonymous(
-        this="list_transform",
-        expressions=[column.copy(), exp.Lambda(this=_try_cast(one, item), expressions=[x])],
     )
 
 

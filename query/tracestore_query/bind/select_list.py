@@ -1,0 +1,201 @@
+"""The select list of a SELECT: names and types of its columns, and what ORDER BY and GROUP BY mean of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlglot import exp
+
+from tracestore_query.bind import late_materialization
+from tracestore_query.bind.bind_state import Binding
+from tracestore_query.bind.chains import Chains
+from tracestore_query.bind.path_values import PathValues
+from tracestore_query.bind.scopes import Columns, Item, Output, Scope, look_up
+from tracestore_query.bind.values.sources import Bound
+from tracestore_query.bind.values.types import ITEM, NULL
+from tracestore_query.bind.values.uses import Use, Want
+from tracestore_query.language.dialect import generate
+from tracestore_query.language.path_syntax import name_of, steps_of
+
+TypeOf = Callable[[Bound], str | None]
+
+
+def is_chain(node: exp.Expr) -> bool:
+    """Tells whether a node is a chain of names."""
+    return isinstance(node, exp.Column | exp.Dot | exp.Bracket) and steps_of(node) is not None
+
+
+def name_of_item(node: exp.Expr) -> str:
+    """Returns the name an item of a select list has: its alias, the last name of its chain, or its text."""
+    if node.alias:
+        return str(node.alias)
+    steps = steps_of(node) if is_chain(node) else None
+    if steps:
+        return name_of(steps)
+    if isinstance(node, exp.Star) or node.find(exp.Column, exp.Dot, exp.Bracket) is None:
+        return ""
+    return generate(node)
+
+
+def items_of(select: exp.Select) -> list[Item]:
+    """Returns the items of a select list, as they are written."""
+    return [Item(each.unalias().copy(), i, each) for i, each in enumerate(select.expressions, 1)]
+
+
+def origin_of(node: exp.Expr, scope: Scope, chains: Chains) -> Output | None:
+    """Returns where a column comes from, where it is a path."""
+    value = node.unalias()
+    steps = steps_of(value) if is_chain(value) else None
+    chain = look_up(scope, steps) if steps else None
+    return chains.output(chain.source, chain.steps) if chain is not None else None
+
+
+def take_out(
+    select: exp.Select, scope: Scope, binding: Binding, paths: PathValues, items: list[Item]
+) -> None:
+    """Takes objects out of the select list, whose values come once the rows of the answer are known."""
+    before = len(binding.rebuilt)
+    late_materialization.take_out(select, scope, binding, paths)
+    for rebuilt in binding.rebuilt[before:]:
+        items[rebuilt.output].taken_out = True
+
+
+def note_grouped(select: exp.Select, scope: Scope, items: list[Item]) -> None:
+    """Notes the chains that rows are grouped by."""
+    group = select.args.get("group")
+    if group is None:
+        return
+    written = [each for node in group.expressions for each in _each_key(node)]
+    for sets in ("cube", "rollup", "grouping_sets"):
+        for node in group.args.get(sets) or ():
+            written += [each for inner in node.expressions for each in _each_key(inner)]
+    if group.args.get("all") or any(_is_all(each) for each in written):
+        written = [item.written for item in items if item.written.find(exp.AggFunc) is None]
+    for node in written:
+        meant = _meant(node, scope, items)
+        steps = steps_of(meant) if is_chain(meant) else None
+        chain = look_up(scope, steps) if steps else None
+        if chain is not None:
+            scope.grouped.add((chain.source.alias, tuple(chain.steps)))
+
+
+def _each_key(node: exp.Expr) -> list[exp.Expr]:
+    return list(node.expressions) if isinstance(node, exp.Tuple) else [node.unnest()]
+
+
+def _meant(node: exp.Expr, scope: Scope, items: list[Item]) -> exp.Expr:
+    """Returns the item of the select list that a position or an alias stands for, else the node itself."""
+    if isinstance(node, exp.Literal) and node.is_int:
+        position = int(str(node.this))
+        if 0 < position <= len(items):
+            return items[position - 1].written
+    if isinstance(node, exp.Column) and not node.table and node.name.lower() in scope.aliases:
+        return scope.aliases[node.name.lower()].written
+    return node
+
+
+def _is_all(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Column | exp.Var) and node.name.upper() == "ALL"
+
+
+def write_out_order(select: exp.Select, scope: Scope, items: list[Item]) -> None:
+    """Writes out what ORDER BY means of items whose values come late: they are ordered by in the engine."""
+    order = select.args.get("order")
+    if order is None or not any(item.taken_out for item in items):
+        return
+    keys: list[exp.Expr] = []
+    for key in order.expressions:
+        if not isinstance(key, exp.Ordered):
+            keys.append(key)
+        elif _is_all(key.this):
+            for item in items:
+                copy = key.copy()
+                late = item.taken_out
+                copy.set("this", item.written.copy() if late else exp.Literal.number(item.position))
+                keys.append(copy)
+        else:
+            position = _position(key.this, scope, items)
+            if position is not None and items[position].taken_out:
+                key.set("this", exp.paren(items[position].written.copy()))
+            keys.append(key)
+    order.set("expressions", keys)
+
+
+def _position(node: exp.Expr, scope: Scope, items: list[Item]) -> int | None:
+    if isinstance(node, exp.Literal) and node.is_int:
+        position = int(str(node.this)) - 1
+        return position if 0 <= position < len(items) else None
+    if isinstance(node, exp.Column) and not node.table and node.name.lower() in scope.aliases:
+        return scope.aliases[node.name.lower()].position - 1
+    return None
+
+
+def must_settle(select: exp.Select) -> bool:
+    """Tells whether values of several kinds are compared with one another in a select list."""
+    return any(select.args.get(key) for key in ("distinct", "group", "order", "qualify"))
+
+
+def as_answer(bound: Bound) -> None:
+    """Takes a column of the whole query as readers get it: JSON text by that name."""
+    if bound.source is None:
+        return
+    if bound.source.type == NULL:
+        bound.put(exp.cast(bound.node.copy(), "JSON"))
+    elif bound.source.type == ITEM:
+        bound.take(Want(Use.JSON))
+    elif bound.source.type == f"{ITEM}[]":
+        bound.put(exp.cast(bound.node.copy(), "JSON[]"))
+
+
+def can_grow(select: exp.Select) -> bool:
+    """Tells whether a SELECT may give one more column without changing its rows."""
+    if select.args.get("group") or select.args.get("distinct"):
+        return False
+    if isinstance(select.parent, exp.SetOperation):
+        return False
+    return not any(
+        each.find(exp.AggFunc) is not None and each.find(exp.Window) is None
+        for each in select.expressions
+    )
+
+
+def outputs(
+    names: Sequence[str],
+    select: exp.Select,
+    bound: Sequence[Bound],
+    origins: Sequence[Output | None],
+    type_of: TypeOf,
+) -> dict[str, Output] | None:
+    """Returns the columns a SELECT gives, None where two have one name or one has none."""
+    found: dict[str, Output] = {}
+    for each, name, held, origin in zip(select.expressions, names, bound, origins, strict=False):
+        shown = (name or each.alias_or_name).lower()
+        if not shown or shown in found:
+            return None
+        sql_type = held.source.type if held.source is not None else type_of(held)
+        found[shown] = Output(origin.origin if origin is not None else None, sql_type)
+    return found
+
+
+def put_names(select: exp.Select, names: Sequence[str]) -> None:
+    """Gives items of the select list the names that they had before they were bound."""
+    for each, name in zip(list(select.expressions), names, strict=False):
+        if name and not isinstance(each, exp.Alias | exp.Star) and name_of_item(each) != name:
+            alias = exp.alias_(exp.null(), name, quoted=True)
+            each.replace(alias)
+            # The item itself and no copy: its place may still decide which of its values count.
+            alias.set("this", each)
+
+
+def paired(left: Columns, right: Columns, *, by_name: bool) -> list[list[Bound]]:
+    """Returns the columns of a set operation, those of all its branches together."""
+    if by_name and left.outputs is not None and right.outputs is not None:
+        other = dict(zip(right.outputs, right.bound or (), strict=False))
+        pairs = [
+            [*branches, *other.pop(name, [])]
+            for name, branches in zip(left.outputs, left.bound or (), strict=False)
+        ]
+        return [*pairs, *other.values()]
+    return [
+        [*ours, *theirs] for ours, theirs in zip(left.bound or (), right.bound or (), strict=False)
+    ]

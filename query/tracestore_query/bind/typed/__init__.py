@@ -1,0 +1,1 @@
+"""Which type has an expression, and what does its place take of it? Knows no tables."""

@@ -1,0 +1,324 @@
+"""How the arguments of a call are taken, found by asking the engine what it binds."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from tracestore_query.bind.typed.engine_types import EngineTypes
+from tracestore_query.bind.values.sources import Bound
+from tracestore_query.bind.values.types import ITEM, NULL, Kind, kind_of
+from tracestore_query.language.dialect import generate
+from tracestore_query.language.value_macros import VALUE
+
+MAX_TRIED = 200
+"""Combinations of types that are tried for a call of many paths."""
+
+_WRAPPERS = (
+    *(exp.Distinct, exp.Order, exp.IgnoreNulls, exp.RespectNulls, exp.HavingMax),
+    *(exp.PropertyEQ, exp.Kwarg),
+)
+_NO_VALUES = (
+    *(exp.Identifier, exp.Var, exp.DataType, exp.JSONPath, exp.IntervalSpan, exp.Star),
+    *(exp.DataTypeParam, exp.TableAlias, exp.Ordered, exp.Where, exp.WindowSpec),
+)
+_CALLED = re.compile(r"(\w+)\(")
+_OPERATORS: dict[type[exp.Expr], str] = {exp.JSONExtract: "->", exp.JSONExtractScalar: "->>"}
+_NUMBERS = ("DOUBLE", "BIGINT", "HUGEINT", "UBIGINT", "INTEGER")
+_SPELLED = (
+    *("TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "DATE", "TIME", "INTERVAL"),
+    *("BLOB", "UUID"),
+)
+_TAGGED_KINDS = frozenset({Kind.NUMBER, Kind.TEXT, Kind.BOOLEAN, Kind.LIST, Kind.JSON})
+
+
+def arguments(node: exp.Expr) -> list[exp.Expr]:
+    """Returns the values that a function or operator is called with, in the order of the tree."""
+    found: list[exp.Expr] = []
+    for child in node.iter_expressions():
+        if isinstance(node, exp.PropertyEQ | exp.Kwarg) and child.arg_key == "this":
+            continue
+        if isinstance(child, _WRAPPERS):
+            found += arguments(child)
+        elif isinstance(child, exp.Lambda):
+            found.append(child.this)
+        elif not isinstance(child, _NO_VALUES):
+            found.append(child)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How the arguments of a call are taken.
+
+    Attributes:
+        types: of the arguments, as the engine gets them; None where one stays as it is.
+        gives: the type of the call.
+        others: more choices that give the same type: of rows whose value is of another kind.
+        derived: whether the type that it gives is that of an argument, and so of the data.
+    """
+
+    types: tuple[str | None, ...]
+    gives: str | None
+    others: tuple[tuple[str | None, ...], ...] = ()
+    derived: bool = False
+
+
+AS_TEXT = "text of any"
+"""Stands for VARCHAR where values of every kind count, as the text that they spell."""
+
+
+class Chooser:
+    """Finds how the arguments of one form of a call are taken."""
+
+    def __init__(
+        self, types: EngineTypes, node: exp.Expr, held: Sequence[Bound], suffix: str
+    ) -> None:
+        self._types = types
+        self._held = held
+        self._template = _template(node, len(held)) + suffix
+        self._is_lambda = node.find(exp.Lambda) is not None
+        self._scalar = not suffix and not isinstance(node, exp.AggFunc)
+        self._node = node
+        self._open = [i for i, each in enumerate(held) if each.source is not None]
+
+    def plain(self) -> str | None:
+        """Returns the type of the call of arguments as they are."""
+        nothing = [None] * len(self._held)
+        return self._gives(nothing) or self._gives(nothing, literals=True)
+
+    def choose(self) -> Choice:
+        """Returns the choice: as it is, with tagged values, or by kinds."""
+        natural = [self._natural(i) for i in range(len(self._held))]
+        if not any(sql_type is not None and VALUE in sql_type for sql_type in natural):
+            gives = self._gives(natural) or self._gives(natural, literals=True)
+            if gives is not None:
+                return self._of_lambda(
+                    Choice(tuple(natural), gives, derived=self._derived(natural, gives))
+                )
+        if self._takes_json():
+            chosen = [self._json(i) for i in range(len(self._held))]
+            gives = self._gives(chosen) or self._gives(chosen, literals=True)
+            if gives is not None:
+                return Choice(tuple(chosen), gives)
+        tagged = self._tagged()
+        if tagged is not None:
+            return self._of_lambda(tagged)
+        return self._by_kind() or Choice(tuple(natural), None)
+
+    def _of_lambda(self, choice: Choice) -> Choice:
+        """Returns the choice with a condition where a lambda's value is not handed on."""
+        if not self._is_lambda or choice.gives is None:
+            return choice
+        *before, last = range(len(self._held))
+        as_condition = (*(choice.types[i] for i in before), "BOOLEAN")
+        if last in self._open and self._gives(as_condition) == choice.gives:
+            return replace(choice, types=as_condition)
+        return choice
+
+    # --- as they are ----------------------------------------------------------------------------
+
+    def _natural(self, i: int) -> str | None:
+        source = self._held[i].source
+        if source is None:
+            return None
+        if source.type == ITEM:
+            return VALUE
+        if source.type == f"{ITEM}[]" and not self._is_lambda:
+            return f"{VALUE}[]"
+        return source.type
+
+    def _derived(self, natural: Sequence[str | None], gives: str) -> bool:
+        """Tells whether a call of paths of one type gives that type because the paths have it."""
+        if gives not in natural or kind_of(gives) not in _TAGGED_KINDS:
+            return False
+        with_values = [VALUE if i in self._open else None for i in range(len(natural))]
+        return self._generic(with_values, self._gives(with_values)) is not None
+
+    # --- tagged -----------------------------------------------------------------------------------
+
+    def _tagged(self) -> Choice | None:
+        base = [self._as_tagged(i) for i in range(len(self._held))]
+        beside = [
+            i for i, each in enumerate(self._held) if each.source is None and _can_be_tagged(each)
+        ]
+        for size in range(len(beside), -1, -1):
+            for some in itertools.combinations(beside, size):
+                types = [
+                    _tagged_type(self._held[i].type or "") if i in some else base[i]
+                    for i in range(len(base))
+                ]
+                gives = self._gives(types)
+                if gives is not None:
+                    return self._generic(types, gives) or self._spelled(base, gives)
+        gives = self._gives(base, literals=True)
+        return (gives and (self._generic(base, gives) or self._spelled(base, gives))) or None
+
+    def _as_tagged(self, i: int) -> str | None:
+        source = self._held[i].source
+        if source is None or source.type == NULL:
+            return None if source is None else NULL
+        if source.type.endswith("]"):
+            return self._natural(i) if self._is_lambda else f"{VALUE}[]"
+        return VALUE
+
+    def _generic(self, types: Sequence[str | None], gives: str | None) -> Choice | None:
+        """Returns the choice of a function that hands values on, or looks at what they are."""
+        if gives is None or gives in {"VARCHAR", "JSON"}:
+            return None
+        if VALUE in gives:
+            # A function that computes gives another type than it takes, of numbers at least.
+            small = [each.replace(VALUE, "SMALLINT") if each else each for each in types]
+            of_small = self._gives(small)
+            if of_small is not None and re.sub(r"\bSMALLINT\b", lambda _: VALUE, of_small) != gives:
+                return None
+        return Choice(tuple(types), gives)
+
+    def _spelled(self, base: Sequence[str | None], gives: str) -> Choice | None:
+        """Returns the choice of a function that spells values: it gets them as texts, or as JSON."""
+        if gives not in {"VARCHAR", "JSON"}:
+            return None
+        text = AS_TEXT if gives == "VARCHAR" else "JSON"
+        types = [each.replace(VALUE, text) if each else each for each in base]
+        if self._is_lambda:
+            return None
+        return Choice(tuple(types), gives)
+
+    # --- JSON -------------------------------------------------------------------------------------
+
+    def _takes_json(self) -> bool:
+        written = _CALLED.match(generate(self._node))
+        name = written.group(1).lower() if written else _OPERATORS.get(type(self._node), "")
+        return name in self._types.of_json
+
+    def _json(self, i: int) -> str | None:
+        source = self._held[i].source
+        return None if source is None else ("VARCHAR" if source.kinds == {Kind.TEXT} else "JSON")
+
+    # --- by kinds ---------------------------------------------------------------------------------
+
+    def _by_kind(self) -> Choice | None:
+        options = [list(self._candidates(i)) for i in self._open]
+        held: list[tuple[tuple[str | None, ...], str]] = []
+        for tried in itertools.islice(_together(options), MAX_TRIED):
+            types: list[str | None] = [None] * len(self._held)
+            for i, (sql_type, _) in zip(self._open, tried, strict=True):
+                types[i] = sql_type
+            gives = self._gives(types) or self._gives(types, literals=True)
+            if gives is None:
+                continue
+            held.append((tuple(types), gives))
+            if not self._scalar or len(self._open) > 1:
+                break
+        if not held:
+            return None
+        return self._of_kinds(held)
+
+    def _of_kinds(self, held: Sequence[tuple[tuple[str | None, ...], str]]) -> Choice:
+        """Returns the choice of a function that takes values of several kinds: the row's own kind decides."""
+        (at, *_) = self._open
+        source = self._held[at].source
+        present = source.kinds if source is not None else frozenset()
+        chosen: list[tuple[str | None, ...]] = []
+        kinds: set[Kind] = set()
+        gives = held[0][1]
+        for types, given in held:
+            kind = kind_of(types[at] or "")
+            if kind in kinds or kind not in present or kind is Kind.JSON:
+                continue
+            if not chosen:
+                gives = given
+            if given == gives:
+                kinds.add(kind)
+                chosen.append(types)
+        if not chosen or not self._scalar or len(self._open) > 1:
+            return Choice(*held[0])
+        return Choice(chosen[0], gives, tuple(chosen[1:]))
+
+    def _candidates(self, i: int) -> Iterator[tuple[str, bool]]:
+        """Yields the types that an argument may be taken as, and whether the data has such values."""
+        source = self._held[i].source
+        if source is None:
+            return
+        numbers = dict.fromkeys((source.numbers, *_NUMBERS))
+        lists = dict.fromkeys(
+            (
+                f"{VALUE}[]" if source.lists == f"{ITEM}[]" else source.lists,
+                *(f"{VALUE}[]", "DOUBLE[]", "VARCHAR[]", "BOOLEAN[]"),
+            )
+        )
+        if source.kinds == {Kind.LIST} and self._is_lambda:
+            lists = dict.fromkeys((source.lists, *lists))
+        by_kind: list[tuple[Kind, Sequence[str]]] = [
+            (Kind.NUMBER, list(numbers)),
+            (Kind.TEXT, ["VARCHAR"]),
+            (Kind.BOOLEAN, ["BOOLEAN"]),
+            (Kind.LIST, list(lists)),
+            (Kind.OBJECT, ["JSON"]),
+        ]
+        for kind, sql_types in by_kind:
+            yield from ((sql_type, kind in source.kinds) for sql_type in sql_types)
+        yield from ((sql_type, False) for sql_type in _SPELLED)
+
+    # --- asking -------------------------------------------------------------------------------------
+
+    def _gives(self, types: Sequence[str | None], *, literals: bool = False) -> str | None:
+        """Returns what the call gives for arguments of types, None for as they are.
+
+        Literals stand for their types: beside a value the engine would take a text for the spelling of one.
+        """
+        texts = []
+        for bound, sql_type in zip(self._held, types, strict=True):
+            if literals and sql_type is None and isinstance(bound.node, exp.Literal):
+                texts.append(generate(bound.node))
+                continue
+            texts.append(_null_of(sql_type or (bound.source.type if bound.source else bound.type)))
+        return self._types.of(_filled(self._template, texts))
+
+
+def _together(options: list[list[tuple[str, bool]]]) -> Iterator[tuple[tuple[str, bool], ...]]:
+    """Yields combinations of types: first those of one type for all."""
+    if len(options) == 1:
+        yield from ((each,) for each in options[0])
+        return
+    known = [dict(each) for each in options]
+    for sql_type, _ in options[0]:
+        if all(sql_type in each for each in known):
+            yield tuple((sql_type, each[sql_type]) for each in known)
+    yield from itertools.product(*options)
+
+
+def _can_be_tagged(bound: Bound) -> bool:
+    return bound.type is not None and kind_of(bound.type) in _TAGGED_KINDS
+
+
+def _tagged_type(sql_type: str) -> str:
+    return f"{VALUE}[]" if kind_of(sql_type) is Kind.LIST else VALUE
+
+
+def _null_of(sql_type: str | None) -> str:
+    return "NULL" if sql_type in {None, NULL} else f"CAST(NULL AS {sql_type})"
+
+
+_MARK = "__argument{}__"
+
+
+def _template(node: exp.Expr, count: int) -> str:
+    copy = node.copy()
+    for i, argument in enumerate(arguments(copy)[:count]):
+        argument.replace(exp.column(_MARK.format(i)))
+    for order in list(copy.find_all(exp.Order)):
+        # What items are ordered by does not change the type.
+        if order.this is not None:
+            order.replace(order.this)
+    return generate(copy)
+
+
+def _filled(template: str, texts: Sequence[str]) -> str:
+    for i, text in enumerate(texts):
+        template = template.replace(_MARK.format(i), text)
+    return template

@@ -1,0 +1,110 @@
+"""Values of which each row gives one, lists and structs of values, conversions, and constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from tracestore_query.bind.typed import combined
+from tracestore_query.bind.typed.call_choice import arguments
+from tracestore_query.bind.typed.conditions import compare
+from tracestore_query.bind.typed.context import Context, Expressions
+from tracestore_query.bind.typed.functions import comprehension
+from tracestore_query.bind.typed.names import of_type, spelled_type
+from tracestore_query.bind.values.sources import Bound, Expression
+from tracestore_query.bind.values.types import (
+    NULL,
+    Kind,
+    is_open,
+    kind_of,
+)
+from tracestore_query.bind.values.uses import Use, Want
+
+_OWN_KINDS = frozenset({Kind.NUMBER, Kind.TEXT, Kind.BOOLEAN})
+
+
+def case(binder: Expressions, node: exp.Case, context: Context) -> Bound:
+    """Binds CASE: what it compares, and the values of which each row gives one."""
+    ifs = node.args.get("ifs") or []
+    if node.this is not None:
+        sides = [binder.bind(each, context) for each in (node.this, *(each.this for each in ifs))]
+        compare(binder, sides)
+    else:
+        for each in ifs:
+            binder.condition(each.this, context)
+    values = [each.args["true"] for each in ifs]
+    if node.args.get("default") is not None:
+        values.append(node.args["default"])
+    return _unified(binder, node, values, context)
+
+
+def if_(binder: Expressions, node: exp.If, context: Context) -> Bound:
+    """Binds a condition and the values of which each row gives one."""
+    binder.condition(node.this, context)
+    values = [node.args.get("true"), node.args.get("false")]
+    return _unified(binder, node, [each for each in values if each is not None], context)
+
+
+def coalesce(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
+    """Binds values of which each row gives the first that is there."""
+    return _unified(binder, node, [node.this, *node.expressions], context)
+
+
+def nullif(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
+    """Binds a value and the one that it must not be."""
+    return _unified(binder, node, [node.this, node.expression], context)
+
+
+def _unified(
+    binder: Expressions, node: exp.Expr, values: Sequence[exp.Expr], context: Context
+) -> Bound:
+    """Binds values of which each row gives one: they are brought to one type."""
+    sides = [binder.bind(each, context) for each in values]
+    if not any(side.source for side in sides):
+        return Bound(node)
+    unified = combined.unify(sides, binder.type_of)
+    if unified is not None and (kind_of(unified) in _OWN_KINDS or is_open(unified)):
+        return Bound(node, unified, Expression(node, unified))
+    return Bound(node, None if unified == NULL else unified)
+
+
+def array(binder: Expressions, node: exp.Array, context: Context) -> Bound:
+    """Binds the items of a list: they are brought to one type."""
+    if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Comprehension):
+        return comprehension(binder, node, node.expressions[0], context)
+    sides = [binder.bind(each, context) for each in node.expressions]
+    if not any(side.source for side in sides):
+        return Bound(node)
+    unified = combined.unify(sides, binder.type_of)
+    return of_type(node, f"{unified}[]" if unified not in {None, NULL} else None)
+
+
+def struct(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
+    """Binds members, each as it is."""
+    held = [binder.bare(each, context) for each in arguments(node)]
+    if any(each.source for each in held):
+        types = [Bound(each.node, binder.type_of(each)) for each in held]
+        return Bound(node, binder.calls.type_of(node, types))
+    return Bound(node)
+
+
+def cast(binder: Expressions, node: exp.Cast, context: Context) -> Bound:
+    """Binds a conversion: of values of several kinds each is converted where it can be."""
+    bound = binder.bind(node.this, context)
+    to = node.to
+    if bound.source is not None:
+        value = bound.source.convert(Want(Use.CAST, to))
+        node.replace(value)
+        return Bound(value, spelled_type(binder.types, to))
+    return Bound(node, spelled_type(binder.types, to))
+
+
+def typeof(binder: Expressions, node: exp.Typeof, context: Context) -> Bound:
+    """Binds the question for a value's own type."""
+    bound = binder.bind(node.this, context)
+    if bound.source is None:
+        return Bound(node, "VARCHAR")
+    value = bound.source.convert(Want(Use.TYPEOF))
+    node.replace(value)
+    return Bound(value, "VARCHAR")

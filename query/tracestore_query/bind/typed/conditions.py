@@ -1,0 +1,100 @@
+"""Comparisons and conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from tracestore_query.bind.typed import combined
+from tracestore_query.bind.typed.context import Context, Expressions
+from tracestore_query.bind.values.sources import Bound
+from tracestore_query.bind.values.uses import BOOL, Use, Want
+
+_ORDERED = (exp.GT, exp.GTE, exp.LT, exp.LTE)
+
+
+def conditions(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
+    """Binds what must be true, or false, of a row."""
+    for child in list(node.iter_expressions()):
+        binder.condition(child, context)
+    return Bound(node, "BOOLEAN")
+
+
+def comparison(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
+    """Binds a comparison of two values."""
+    left = binder.bind(node.this, context)
+    if isinstance(node.expression, exp.Any | exp.All):
+        return _with_any(binder, node, left, context)
+    right = binder.bind(node.expression, context)
+    compare(binder, [left, right], ordered=isinstance(node, _ORDERED))
+    return Bound(node, "BOOLEAN")
+
+
+def _with_any(binder: Expressions, node: exp.Expr, left: Bound, context: Context) -> Bound:
+    """Binds a comparison with any or all items of a list, or rows of a query."""
+    holder = node.expression.this
+    while isinstance(holder, exp.Paren):
+        holder = holder.this
+    if isinstance(holder, exp.Query):
+        columns = binder.names.query(holder, context)
+        if columns is not None and len(columns) == 1:
+            compare(binder, [left, columns[0]])
+            return Bound(node, "BOOLEAN")
+        if left.source is not None:
+            binder.settle(left)
+        return Bound(node, "BOOLEAN")
+    _among(binder, left, binder.bind(holder, context))
+    return Bound(node, "BOOLEAN")
+
+
+def in_(binder: Expressions, node: exp.In, context: Context) -> Bound:
+    """Binds a value and those among which it is looked for."""
+    left = binder.bind(node.this, context)
+    query = node.args.get("query")
+    field = node.args.get("field")
+    if query is not None:
+        columns = binder.names.query(query, context)
+        if columns is not None and len(columns) == 1:
+            compare(binder, [left, columns[0]])
+        elif left.source is not None:
+            binder.settle(left)
+    elif field is not None:
+        _among(binder, left, binder.bind(field, context))
+    else:
+        compare(binder, [left, *(binder.bind(each, context) for each in node.expressions)])
+    return Bound(node, "BOOLEAN")
+
+
+def between(binder: Expressions, node: exp.Between, context: Context) -> Bound:
+    """Binds a value and its bounds."""
+    sides = [
+        binder.bind(each, context) for each in (node.this, node.args["low"], node.args["high"])
+    ]
+    compare(binder, sides, ordered=True)
+    return Bound(node, "BOOLEAN")
+
+
+def is_(binder: Expressions, node: exp.Is, context: Context) -> Bound:
+    """Binds IS NULL, IS TRUE and the like."""
+    bound = binder.bind(node.this, context)
+    is_null = isinstance(node.expression, exp.Null)
+    if bound.source is not None:
+        bound.take(Want(Use.PRESENT) if is_null else BOOL)
+    return Bound(node, "BOOLEAN")
+
+
+def exists(binder: Expressions, node: exp.Exists, context: Context) -> Bound:
+    """Binds the query of an EXISTS."""
+    if isinstance(node.this, exp.Query):
+        binder.names.query(node.this, context)
+    return Bound(node, "BOOLEAN")
+
+
+def _among(binder: Expressions, left: Bound, items: Bound) -> None:
+    combined.among(left, items, binder.type_of, binder.settle)
+
+
+def compare(binder: Expressions, sides: Sequence[Bound], *, ordered: bool = False) -> None:
+    """Takes the sides of a comparison."""
+    combined.compare(sides, binder.type_of, binder.settle, ordered=ordered)

@@ -1,0 +1,150 @@
+"""Functions and operators, and what stands inside and around them: lambdas, orders, windows and filters."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from tracestore_query.bind.typed.call_choice import arguments
+from tracestore_query.bind.typed.context import Context, Expressions, Local
+from tracestore_query.bind.typed.names import of_type
+from tracestore_query.bind.values.sources import Absent, Bound, Expression
+from tracestore_query.bind.values.types import (
+    NULL,
+    Kind,
+    item_type,
+)
+from tracestore_query.bind.values.uses import BARE, Use, Want
+
+
+def call(binder: Expressions, node: exp.Expr, context: Context, suffix: str = "") -> Bound:
+    """Binds a function or an operator."""
+    if node.find(exp.Lambda) is not None and _own_lambda(node) is not None:
+        return _lambda_call(binder, node, context)
+    inner = context
+    if isinstance(node, exp.AggFunc) and not suffix:
+        inner = context.within_aggregate()
+    held = [binder.bind(each, inner) for each in arguments(node)]
+    _orders(binder, node, inner)
+    if any(each.source for each in held):
+        for each in held:
+            binder.type_of(each)
+    return binder.calls.bind(node, held, suffix=suffix)
+
+
+def _orders(binder: Expressions, node: exp.Expr, context: Context) -> None:
+    """Binds what rows or items are ordered by."""
+    for child in node.iter_expressions():
+        if isinstance(child, exp.Ordered):
+            binder.bare(child.this, context)
+        elif isinstance(child, exp.Order | exp.WithinGroup):
+            _orders(binder, child, context)
+
+
+def _lambda_call(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
+    """Binds a function of a list and a lambda, whose names stand for the list's items."""
+    held: list[Bound] = []
+    items: str | None = None
+    for argument in arguments(node):
+        function = argument.parent
+        if not isinstance(function, exp.Lambda) or argument.arg_key != "this":
+            bound = binder.bind(argument, context)
+            sql_type = binder.type_of(bound)
+            if items is None and bound.source is not None:
+                items = item_type(bound.source.lists) if bound.source.kinds else None
+            elif items is None and sql_type is not None and sql_type.endswith("]"):
+                items = item_type(sql_type)
+            held.append(bound)
+            continue
+        names = [each.name.lower() for each in function.expressions]
+        given = {name: Local(items) for name in names[:1]}
+        given |= {name: Local("BIGINT" if len(names) == 2 else None) for name in names[1:]}
+        body = binder.bind(argument, context.having(given))
+        binder.type_of(body)
+        held.append(body)
+    return binder.calls.bind(node, held)
+
+
+def comprehension(
+    binder: Expressions, node: exp.Expr, inner: exp.Comprehension, context: Context
+) -> Bound:
+    """Binds a list comprehension."""
+    items = binder.bind(inner.args["iterator"], context)
+    sql_type = binder.type_of(items)
+    if items.source is not None:
+        lists = items.source.lists
+        items.take(BARE if items.source.type == lists else Want(Use.LIST, item=item_type(lists)))
+        sql_type = lists
+    item = item_type(sql_type) if sql_type is not None and sql_type.endswith("]") else None
+    name = inner.expression.name.lower()
+    within = context.having({name: Local(item)})
+    body = binder.bare(inner.this, within)
+    if inner.args.get("condition") is not None:
+        binder.condition(inner.args["condition"], within)
+    given = binder.type_of(body)
+    return of_type(node, f"{given}[]" if given is not None else None)
+
+
+def window(binder: Expressions, node: exp.Window, context: Context) -> Bound:
+    """Binds a window function, its partitions and its order."""
+    function = node.this
+    while isinstance(function, exp.IgnoreNulls | exp.RespectNulls | exp.Filter):
+        if isinstance(function, exp.Filter):
+            binder.condition(function.expression, context)
+        function = function.this
+    bound = call(binder, function, context, " OVER ()")
+    for each in node.args.get("partition_by") or ():
+        binder.bare(each, context)
+    _orders(binder, node, context)
+    return Bound(
+        node, bound.type, Expression(node, bound.type) if bound.source and bound.type else None
+    )
+
+
+def filter_(binder: Expressions, node: exp.Filter, context: Context) -> Bound:
+    """Binds an aggregate and the condition of its rows."""
+    bound = binder.bind(node.this, context)
+    binder.condition(node.expression, context)
+    if bound.source is None:
+        return Bound(node, bound.type)
+    return of_type(node, bound.type) if bound.type else Bound(node)
+
+
+def within_group(binder: Expressions, node: exp.WithinGroup, context: Context) -> Bound:
+    """Binds an aggregate of ordered values."""
+    ordered = [each.this for each in node.expression.expressions]
+    held = [binder.bind(each, context) for each in (*arguments(node.this), *ordered)]
+    for each in held:
+        binder.type_of(each)
+    numbers = Want(Use.NUMBER)
+    for each in held:
+        if each.source is not None:
+            each.take(numbers if each.source.kinds - {Kind.TEXT} else BARE)
+    return Bound(node)
+
+
+def explode(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
+    """Binds a list whose items become rows."""
+    bound = binder.bind(node.this, context)
+    if bound.source is None:
+        held = binder.type_of(bound)
+        return of_type(node, item_type(held) if held and held.endswith("]") else None)
+    if isinstance(bound.source, Absent):
+        bound.take(BARE)
+        return Bound(node, NULL, Expression(node, NULL))
+    lists = bound.source.lists
+    bound.take(BARE if bound.source.type == lists else Want(Use.LIST, item=item_type(lists)))
+    return of_type(node, item_type(lists))
+
+
+def clause(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
+    """Binds the parts of a clause as they are."""
+    for child in list(node.iter_expressions()):
+        if isinstance(child, exp.Ordered):
+            binder.bare(child.this, context)
+        elif not isinstance(child, exp.Identifier | exp.Literal):
+            binder.bare(child, context)
+    return Bound(node)
+
+
+def _own_lambda(node: exp.Expr) -> exp.Lambda | None:
+    return next((each for each in node.iter_expressions() if isinstance(each, exp.Lambda)), None)
