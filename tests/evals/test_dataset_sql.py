@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,26 @@ def test_fields_are_changed_one_by_one(tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match="has no id"):
             store.datasets.update("d", [{"expected": 1}])
         assert [row["expected"] for row in store.datasets.rows("d", 1)] == [1]
+
+
+def test_a_dataset_that_holds_no_row_yet_is_read_as_no_rows(tmp_path: Path) -> None:
+    with tracestore.open(tmp_path) as made:
+        assert made.datasets.add("d", []).version == 0
+        assert list(made.datasets.rows("d")) == []
+        assert made.sql("SELECT id FROM dataset('d')").rows() == []
+
+
+def test_rows_computed_from_a_dataset_see_its_newest_version(tmp_path: Path) -> None:
+    sql = "SELECT id, input + 1 AS input FROM dataset('d')"
+    writes = 12
+    with tracestore.open(tmp_path) as made:
+        made.datasets.add("d", [{"id": "n", "input": 0}])
+        threads = [
+            threading.Thread(target=made.datasets.add, args=("d",), kwargs={"sql": sql})
+            for _ in range(writes)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [row["input"] for row in made.datasets.rows("d")] == [writes]

@@ -243,3 +243,25 @@ def test_a_catalog_of_version_1_becomes_one_with_datasets(tmp_path: Path) -> Non
     with open_store(tmp_path / "store") as store:
         assert ids(store) == {"0", "1"}
         assert store.experiments.list()[0].metadata == {"a": 1}
+
+
+@pytest.mark.parametrize("row_id", ["\ud800", "a\udfff", 1.5, True, ["a"], {"a": 1}, b"a", ""])
+def test_an_id_that_is_no_text_is_refused(tmp_path: Path, row_id: Any) -> None:
+    with open_store(tmp_path) as store:
+        with pytest.raises(DatasetError, match=r"cannot keep row 0: its id"):
+            store.datasets.add("d", [{"id": row_id, "input": 1}])
+        store.datasets.add("d", [{"id": "a", "input": 1}])
+        with pytest.raises(DatasetError, match=r"its id"):
+            store.datasets.delete("d", [row_id])
+        assert ids(store) == {"a"}
+
+
+def test_spans_of_two_projects_that_share_ids_are_two_rows(tmp_path: Path) -> None:
+    origin = {"trace_id": "t", "span_id": "s"}
+    with open_store(tmp_path) as store:
+        for project in ("default", "other"):
+            store.datasets.add("d", [{"input": project, "origin": {**origin, "project": project}}])
+        # A span of the dataset's own project has the same name with and without its project.
+        report = store.datasets.add("d", [{"input": "default", "origin": origin}])
+        assert (report.updated, report.rows) == (1, 2)
+        assert ids(store) == {"t/s", "other/t/s"}

@@ -8,7 +8,7 @@ from tracestore.store.check import CheckReport
 from tracestore.store.clock import Clock
 from tracestore.store.core import Core, Fault
 from tracestore.store.datasets.dataset_rows import FIELDS as DATASET_FIELDS
-from tracestore.store.datasets.dataset_rows import DatasetRow, make_row
+from tracestore.store.datasets.dataset_rows import DatasetRow, checked_id, make_row, rows_of
 from tracestore.store.datasets.datasets import DatasetReport, Datasets
 from tracestore.store.datasets.experiments import Experiment, Experiments
 from tracestore.store.files.filesystem import FileSystem
@@ -67,9 +67,11 @@ __all__ = [
     "StoreStats",
     "TableSnapshot",
     "check_projects",
+    "checked_id",
     "default_project",
     "largest_plain_bytes",
     "leaf_columns",
     "make_row",
     "put_back",
+    "rows_of",
 ]

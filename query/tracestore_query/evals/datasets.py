@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tracestore.errors import DatasetError, UnknownDatasetError
-from tracestore.store import DATASET_FIELDS, Core, DatasetReport, DatasetRow, Datasets, make_row
+from tracestore.store import (
+    DATASET_FIELDS,
+    Core,
+    Dataset,
+    DatasetReport,
+    DatasetRow,
+    Datasets,
+    checked_id,
+    make_row,
+    rows_of,
+)
 from tracestore_query.answer.json_texts import json_texts
 from tracestore_query.answer.result import Result
 from tracestore_query.language.parameters import Parameters
@@ -32,8 +41,6 @@ class SqlDatasets(Datasets):
     def __init__(self, core: Core, query: Callable[[], Query]) -> None:
         super().__init__(core)
         self._query = query
-        # Two updates must not each write back what the other has changed.
-        self._updating = threading.Lock()
 
     def add(
         self,
@@ -66,8 +73,16 @@ class SqlDatasets(Datasets):
             raise DatasetError(f"cannot add to dataset {name!r}: give rows or sql, one of the two")
         if rows is not None:
             return super().add(name, rows, project=project)
-        with self._query().sql(sql or "", params, projects=projects, timeout_s=timeout_s) as result:
-            return self.add_rows(name, rows_of_result(result), project=project)
+        owner = project or "default"
+
+        def answer(_: Dataset) -> Iterator[DatasetRow]:
+            # The query is asked while nobody else writes: it may read the dataset that it adds to.
+            with self._query().sql(
+                sql or "", params, projects=projects, timeout_s=timeout_s
+            ) as result:
+                yield from rows_of_result(result, owner)
+
+        return self.change(name, answer, project=project, create=True)
 
     def update(
         self, name: str, rows: Iterable[Mapping[str, Any]], *, project: str | None = None
@@ -87,50 +102,46 @@ class SqlDatasets(Datasets):
                 raise DatasetError(
                     f"cannot change row {number} of dataset {name!r}: it has no id; name the row"
                 )
-            changes.setdefault(str(row["id"]), {}).update(row)
-        with self._updating:
-            self.get(name, project)
-            held = {row["id"]: row for row in self._rows_of(name, project, list(changes))}
-            missing = [row_id for row_id in changes if row_id not in held]
+            changes.setdefault(checked_id(number, row["id"]), {}).update(row)
+
+        def changed(dataset: Dataset) -> Iterator[DatasetRow]:
+            current = {row["id"]: row for row in self._rows_of(dataset, list(changes))}
+            missing = [row_id for row_id in changes if row_id not in current]
             if missing:
                 raise UnknownDatasetError(
                     f"cannot change row {missing[0]!r}: dataset {name!r} has no such row"
                 )
-            merged = [{**held[row_id], **change} for row_id, change in changes.items()]
-            return super().add(name, merged, project=project)
+            merged = [{**current[row_id], **change} for row_id, change in changes.items()]
+            return rows_of(merged, dataset.project)
+
+        return self.change(name, changed, project=project)
 
     def rows(
         self, name: str, version: int | str | None = None, *, project: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yields the rows as of a version or snapshot (default the newest), in the order they were added."""
-        yield from self._read(name, version, project, "ORDER BY created_ns", None)
+        dataset = self.get(name, project)
+        yield from self._read(dataset, dataset.at(version), "ORDER BY created_ns", None)
 
-    def _rows_of(
-        self, name: str, project: str | None, ids: Sequence[str]
-    ) -> Iterator[dict[str, Any]]:
+    def _rows_of(self, dataset: Dataset, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Yields the rows of some ids as of a dataset's newest version."""
         for start in range(0, len(ids), _IDS):
-            wanted = {"ids": list(ids[start : start + _IDS])}
-            yield from self._read(name, None, project, "WHERE list_contains($ids, id)", wanted)
+            some = {"ids": list(ids[start : start + _IDS])}
+            yield from self._read(dataset, dataset.version, "WHERE list_contains($ids, id)", some)
 
     def _read(
-        self,
-        name: str,
-        version: int | str | None,
-        project: str | None,
-        clause: str,
-        params: Parameters,
+        self, dataset: Dataset, version: int, clause: str, params: Parameters
     ) -> Iterator[dict[str, Any]]:
-        dataset = self.get(name, project)
         sql = (
-            f"SELECT id, {', '.join(DATASET_FIELDS)} FROM dataset({quoted(name)}, {dataset.at(version)}, "
+            f"SELECT id, {', '.join(DATASET_FIELDS)} FROM dataset({quoted(dataset.name)}, {version}, "
             f"{quoted(dataset.project)}) {clause}"
         )
         with self._query().sql(sql, params, timeout_s=None) as result:
             yield from _dicts(result)
 
 
-def rows_of_result(result: Result) -> Iterator[DatasetRow]:
-    """Yields the rows of an answer as rows of a dataset; values go through as the JSON they are.
+def rows_of_result(result: Result, project: str) -> Iterator[DatasetRow]:
+    """Yields the rows of an answer as rows of a project's dataset; values go through as the JSON they are.
 
     Raises DatasetError for columns that a row of a dataset has no place for.
     """
@@ -164,7 +175,7 @@ def rows_of_result(result: Result) -> Iterator[DatasetRow]:
             if "origin" not in texts and "trace_id" in columns:
                 texts |= _origin(columns, at)
             row_id = json.loads(columns["id"][at]) if "id" in columns else None
-            yield make_row(number, row_id, texts)
+            yield make_row(number, row_id, texts, project)
             number += 1
 
 

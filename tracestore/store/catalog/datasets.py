@@ -84,7 +84,7 @@ class Dataset:
             raise UnknownDatasetError(
                 f"cannot read dataset {self.name!r}: it has no snapshot {version!r}; there is {names}"
             )
-        if any(known.version == version for known in self.versions):
+        if version == self.version or any(known.version == version for known in self.versions):
             return version
         raise UnknownDatasetError(
             f"cannot read dataset {self.name!r}: it has no version {version}; the newest is {self.version}"

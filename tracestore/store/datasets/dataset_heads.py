@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Final
 
 import pyarrow as pa
@@ -25,24 +26,27 @@ Heads = dict[str, int]
 
 
 class HeadCache:
-    """The heads of the dataset that was written last. The caller serializes writes."""
+    """The heads of the dataset that was written last. Thread-safe; one writer at a time a dataset."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._dataset_id = ""
         self._version = -1
         self._heads: Heads = {}
 
     def take(self, core: Core, dataset: Dataset) -> Heads:
         """Returns the heads as of a dataset's newest version; they are the caller's to change."""
-        if self._dataset_id == dataset.dataset_id and self._version == dataset.version:
-            self._dataset_id = ""
-            return self._heads
+        with self._lock:
+            if self._dataset_id == dataset.dataset_id and self._version == dataset.version:
+                self._dataset_id = ""
+                return self._heads
         return read_heads(core, dataset)
 
     def put(self, dataset_id: str, version: int, heads: Heads) -> None:
         """Keeps heads for the next write."""
         if len(heads) <= MAX_KEPT_IDS:
-            self._dataset_id, self._version, self._heads = dataset_id, version, heads
+            with self._lock:
+                self._dataset_id, self._version, self._heads = dataset_id, version, heads
 
 
 def read_heads(core: Core, dataset: Dataset) -> Heads:

@@ -44,8 +44,8 @@ class DatasetRow:
         return (json.dumps(head)[:-1] + body + "}").encode("utf-8", "surrogatepass")
 
 
-def rows_of(rows: Iterable[Mapping[str, Any]]) -> Iterator[DatasetRow]:
-    """Yields rows given as dicts of `id`, `input`, `expected`, `metadata`, `tags` and `origin`.
+def rows_of(rows: Iterable[Mapping[str, Any]], project: str) -> Iterator[DatasetRow]:
+    """Yields rows of a project's dataset, given as dicts of `id`, `input`, `expected`, `metadata`, `tags` and `origin`.
 
     Raises DatasetError naming the row, counted from 0, and what is wrong with it.
     """
@@ -64,11 +64,11 @@ def rows_of(rows: Iterable[Mapping[str, Any]]) -> Iterator[DatasetRow]:
             }
         except (TypeError, ValueError, RecursionError) as error:
             raise DatasetError(f"cannot keep row {number}: {error}") from error
-        yield make_row(number, row.get("id"), texts)
+        yield make_row(number, row.get("id"), texts, project)
 
 
-def make_row(number: int, row_id: object, texts: dict[str, str]) -> DatasetRow:
-    """Returns a row of JSON texts, with an id that follows from the row where it has none.
+def make_row(number: int, row_id: object, texts: dict[str, str], project: str) -> DatasetRow:
+    """Returns a row of JSON texts for a project's dataset, with an id that follows from the row where it has none.
 
     A row that came from a span is named after it, so that adding the span again is adding the same row;
     any other is named after its content. Raises DatasetError.
@@ -77,16 +77,27 @@ def make_row(number: int, row_id: object, texts: dict[str, str]) -> DatasetRow:
         raise DatasetError(f"cannot keep row {number}: it has no input; give it one")
     origin = _origin(number, texts)
     if row_id is None:
-        row_id = _span_of(origin) or _content_id(number, texts)
-    text = str(row_id)
-    size = len(text.encode("utf-8", "surrogatepass"))
+        row_id = _span_of(origin, project) or _content_id(number, texts)
+    return DatasetRow(checked_id(number, row_id), texts, _digest(number, texts))
+
+
+def checked_id(number: int, row_id: object) -> str:
+    """Returns the id of a row as text; raises DatasetError for one that is neither text nor an integer."""
     if isinstance(row_id, bool) or not isinstance(row_id, str | int):
         raise DatasetError(f"cannot keep row {number}: its id is no text; want text or an integer")
+    text = str(row_id)
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        # Ids of such text would become one id, since what is stored is valid UTF-8.
+        raise DatasetError(
+            f"cannot keep row {number}: its id has half of a surrogate pair; want valid Unicode text"
+        ) from None
     if not 1 <= size <= limits.MAX_NAME_BYTES:
         raise DatasetError(
             f"cannot keep row {number}: its id has {size} bytes; want 1 to {limits.MAX_NAME_BYTES}"
         )
-    return DatasetRow(text, texts, _digest(number, texts))
+    return text
 
 
 def _origin(number: int, texts: Mapping[str, str]) -> dict[str, Any] | None:
@@ -100,13 +111,16 @@ def _origin(number: int, texts: Mapping[str, str]) -> dict[str, Any] | None:
     return origin
 
 
-def _span_of(origin: Mapping[str, Any] | None) -> str | None:
-    """Returns what names the span, or the trace, that a row came from."""
+def _span_of(origin: Mapping[str, Any] | None, project: str) -> str | None:
+    """Returns what names the span, or the trace, that a row came from; that of another project with its project."""
     trace_id = origin.get("trace_id") if origin else None
     if origin is None or not isinstance(trace_id, str):
         return None
-    span_id = origin.get("span_id")
-    return f"{trace_id}/{span_id}" if isinstance(span_id, str) else trace_id
+    span_id, owner = origin.get("span_id"), origin.get("project")
+    parts = [trace_id, span_id] if isinstance(span_id, str) else [trace_id]
+    if isinstance(owner, str) and owner != project:
+        parts.insert(0, owner)
+    return "/".join(parts)
 
 
 def _content_id(number: int, texts: Mapping[str, str]) -> str:

@@ -19,13 +19,15 @@ from tracestore.content_types import NDJSON
 from tracestore.errors import DatasetError, UnknownDatasetError
 from tracestore.store.catalog.datasets import Dataset, DatasetCatalog, DatasetVersion
 from tracestore.store.core import Core
-from tracestore.store.datasets import dataset_rows
 from tracestore.store.datasets.dataset_heads import TABLE, HeadCache, Heads
-from tracestore.store.datasets.dataset_rows import DatasetRow
+from tracestore.store.datasets.dataset_rows import DatasetRow, checked_id, rows_of
 from tracestore.store.rewrite import deletes, predicate
 from tracestore.store.wal.frames import Frame
 from tracestore.store.write import ingest, payloads
 from tracestore.store.write.allowed_projects import DEFAULT_PROJECT
+
+_WRITERS: Final = 64
+"""Locks of writers; datasets share them by their names' hash, so that few wait for another dataset's write."""
 
 _PAYLOAD_BYTES: Final = 4 * 1024 * 1024
 """Bytes of one frame: as for other rows, large enough to be cheap, small enough to be bounded."""
@@ -50,12 +52,12 @@ class DatasetReport:
 
 
 class Datasets:
-    """The datasets of a store. Thread-safe: one write at a time."""
+    """The datasets of a store. Thread-safe: one write to a dataset at a time."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._catalog = DatasetCatalog(core.catalog)
-        self._lock = threading.Lock()
+        self._writers = tuple(threading.Lock() for _ in range(_WRITERS))
         self._heads = HeadCache()
         self._knowing = threading.RLock()
         self._known: dict[tuple[str, str], Dataset] | None = None
@@ -103,22 +105,44 @@ class Datasets:
         an id is named after the span in its origin, else after its content. Raises DatasetError naming
         the row at fault; nothing has changed then.
         """
-        return self.add_rows(name, dataset_rows.rows_of(rows), project=project)
+        return self.add_rows(name, rows_of(rows, project or "default"), project=project)
 
     def add_rows(
         self, name: str, rows: Iterable[DatasetRow], *, project: str | None = None
     ) -> DatasetReport:
         """Adds rows that are JSON text already."""
+        return self.change(name, lambda _: rows, project=project, create=True)
+
+    def change(
+        self,
+        name: str,
+        make_rows: Callable[[Dataset], Iterable[DatasetRow]],
+        *,
+        project: str | None = None,
+        create: bool = False,
+    ) -> DatasetReport:
+        """Writes the rows that a function makes of the newest version, as one version.
+
+        Nobody else writes to the dataset between what the function reads and the commit.
+
+        Args:
+            name: the dataset.
+            make_rows: gets the dataset as of its newest version.
+            project: its project.
+            create: whether the dataset is made where there is none.
+        """
         project = project or DEFAULT_PROJECT
-        _check_names(name, project)
-        with self._lock:
-            return self._write(self._made(name, project), lambda write: write.add(rows))
+        payloads.check_name(name, "dataset")
+        payloads.check_name(project, "project")
+        with self._writer_of(name, project):
+            dataset = self._made(name, project) if create else self.get(name, project)
+            return self._write(dataset, lambda write: write.add(make_rows(dataset)))
 
     def delete(self, name: str, ids: Iterable[str], *, project: str | None = None) -> DatasetReport:
         """Deletes rows by id, from a new version on; raises UnknownDatasetError for an id that is not there."""
-        row_ids = list(dict.fromkeys(str(row_id) for row_id in ids))
+        row_ids = list(dict.fromkeys(checked_id(at, row_id) for at, row_id in enumerate(ids)))
         self._core.require_writable()
-        with self._lock:
+        with self._writer_of(name, project):
             return self._write(self.get(name, project), lambda write: write.delete(row_ids))
 
     def snapshot(
@@ -132,7 +156,7 @@ class Datasets:
         """Gives a version (default the newest) a name that stays with it, and returns the version."""
         self._core.require_writable()
         payloads.check_name(snapshot, "dataset snapshot")
-        with self._lock:
+        with self._writer_of(name, project):
             dataset = self.get(name, project)
             number = dataset.at(version)
             self._catalog.name_version(dataset, snapshot, number, self._core.clock.now_ns())
@@ -148,7 +172,7 @@ class Datasets:
         core = self._core
         core.require_writable()
         with core.maintenance:
-            with self._lock:
+            with self._writer_of(name, project):
                 dataset = self.get(name, project)
                 where = [("dataset_id", "=", dataset.dataset_id)]
                 its_rows = predicate.make_predicate(None, dataset.project, where, [TABLE])
@@ -172,6 +196,10 @@ class Datasets:
                     (dataset.project, dataset.name): dataset for dataset in self._catalog.list(None)
                 }
             return self._known
+
+    def _writer_of(self, name: str, project: str | None) -> threading.Lock:
+        """Returns the lock of the one writer of a dataset."""
+        return self._writers[hash((project or DEFAULT_PROJECT, name)) % _WRITERS]
 
     def _write(self, dataset: Dataset, act: Callable[[_Write], DatasetReport]) -> DatasetReport:
         """Writes to a dataset, and keeps what it holds then for the next write. The caller holds the lock."""
@@ -315,8 +343,3 @@ class _Write:
         self._catalog.commit(dataset.dataset_id, version)
         self.version = version
         return DatasetReport(self._version, rows, added, updated, deleted, unchanged)
-
-
-def _check_names(name: str, project: str) -> None:
-    payloads.check_name(name, "dataset")
-    payloads.check_name(project, "project")
