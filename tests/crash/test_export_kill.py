@@ -10,7 +10,7 @@ import os
 import random
 import signal
 from collections.abc import Iterator
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -44,10 +44,9 @@ PROCESSES.set_forkserver_preload(["tracestore.embedded", "tracestore.exports"])
 
 @pytest.fixture(scope="module", autouse=True)
 def _server_of_processes() -> Iterator[None]:
-    """Ends the process that forks the killed ones, and the tracker that it started."""
+    """Ends the process that forks the killed ones."""
     yield
     forkserver._forkserver._stop()  # type: ignore[attr-defined]
-    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
