@@ -28,8 +28,8 @@ def dictionary_compression_pays(sample: pa.Array, rows: int) -> bool:
     stream = _packed(indices, int(len(used) - 1).bit_length())
     # A row group repeats the indices of its sample, and the entries hardly: those of a sample are most of them.
     repeats = max(min(rows, limits.ROW_GROUP_ROWS) / len(sample), 1.0)
-    kept = _compressed_bytes(stream) * repeats + _compressed_bytes(entries)
-    return bool(kept < _SHARE * (len(stream) * repeats + len(entries)))
+    compressed = _compressed_bytes(stream) * repeats + _compressed_bytes(entries)
+    return bool(compressed < _SHARE * (len(stream) * repeats + len(entries)))
 
 
 def plain_compression_pays(sample: pa.Array) -> bool:

@@ -40,11 +40,11 @@ def _of_dictionary(array: pa.DictionaryArray) -> pa.DictionaryArray:
     known = indices.fill_null(0).to_numpy(zero_copy_only=False)
     used = np.zeros(len(texts) + 1, np.bool_)  # one more: an array of nulls has no dictionary
     used[known if array.null_count == 0 else known[array.is_valid().to_numpy(False)]] = True
-    kept = np.flatnonzero(used)
-    if len(kept) == len(texts):
+    used_texts = np.flatnonzero(used)
+    if len(used_texts) == len(texts):
         return array
     renumbered = (np.cumsum(used) - 1).astype(known.dtype)[known]
     mask = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
     return pa.DictionaryArray.from_arrays(
-        pa.array(renumbered, indices.type, mask=mask), texts.take(pa.array(kept))
+        pa.array(renumbered, indices.type, mask=mask), texts.take(pa.array(used_texts))
     )

@@ -65,18 +65,18 @@ class SegmentFile:
 
         Row groups without such a row are not read.
         """
-        held = [name for name in names if name in self.schema.names]
-        parts: list[pa.Table] = []
+        present = [name for name in names if name in self.schema.names]
+        taken: list[pa.Table] = []
         first = 0
         for group in range(self._file.num_row_groups):
             stop = first + self._file.metadata.row_group(group).num_rows
             low, high = np.searchsorted(numbers, [first, stop]).tolist()
             if low < high:
                 with _named(self.path):
-                    table = self._file.read_row_group(group, columns=held, use_threads=False)
-                parts.append(table.take(pa.array(numbers[low:high] - first)))
+                    table = self._file.read_row_group(group, columns=present, use_threads=False)
+                taken.append(table.take(pa.array(numbers[low:high] - first)))
             first = stop
-        return pa.concat_tables(parts) if parts else self.schema.empty_table().select(held)
+        return pa.concat_tables(taken) if taken else self.schema.empty_table().select(present)
 
     def times(self, column: str) -> npt.NDArray[np.int64]:
         """Returns an integer column of all rows."""

@@ -84,11 +84,11 @@ def file_problem(core: Core, row: SegmentRow) -> str | None:
     if row.tail_bytes is not None:
         expected.append((filenames.tail_key(row.file_key), row.tail_bytes))
     for file_key, size in expected:
-        found = core.segments.files.size(file_key)
-        if found is None:
+        file_bytes = core.segments.files.size(file_key)
+        if file_bytes is None:
             return f"file {file_key} is missing; restore it from a backup"
-        if found != size:
-            return f"file {file_key} has {found} bytes; want {size}; restore it from a backup"
+        if file_bytes != size:
+            return f"file {file_key} has {file_bytes} bytes; want {size}; restore it from a backup"
     return None
 
 
@@ -121,8 +121,8 @@ def replay(core: Core) -> Wal:
     mark = int(core.catalog.meta("wal_mark"))
     core.fs.make_folder(folder)
     flush.remove_log_files(core, mark)
-    found = [(filenames.wal_sequence(name), folder / name) for name in core.fs.names(folder)]
-    files = [(sequence, path) for sequence, path in found if sequence is not None]
+    named = [(filenames.wal_sequence(name), folder / name) for name in core.fs.names(folder)]
+    files = [(sequence, path) for sequence, path in named if sequence is not None]
     if files:
         core.recent.load()
     for sequence, path in files:

@@ -40,9 +40,9 @@ def append_table(
         target, want = _target(name, spec, stored, under)
         targets.append(target)
         schema.append((name, arrow_type if target is None else _readable(name, arrow_type, want)))
-    wanted = pa.schema(schema)
-    if wanted != table.schema:
-        table = table.cast(wanted)
+    readable = pa.schema(schema)
+    if readable != table.schema:
+        table = table.cast(readable)
     return sum(
         _native.append_batch(builder, batch, targets, prefix.encode())
         for batch in table.to_batches()
@@ -60,8 +60,8 @@ def _target(
     if name in spec.columns:
         return None, spec.columns[name]
     path, leaf_type = parse_leaf_name(name)
-    wanted = tuple(path[: len(under)]) == under
-    return (name.encode() if wanted else None), LEAVES[leaf_type].arrow
+    is_below = tuple(path[: len(under)]) == under
+    return (name.encode() if is_below else None), LEAVES[leaf_type].arrow
 
 
 def _readable(name: str, have: pa.DataType, want: pa.DataType) -> pa.DataType:

@@ -106,7 +106,7 @@ def _parse_key(text: str, at: int) -> tuple[str, int]:
         if quoted is None:
             raise PathSyntaxError(f"cannot parse path {text!r}: unclosed or bad quoted key at {at}")
         body = _ESCAPE_OR_DOUBLED.sub(
-            lambda found: '\\"' if found.group() == '""' else found.group(), quoted.group()[1:-1]
+            lambda match: '\\"' if match.group() == '""' else match.group(), quoted.group()[1:-1]
         )
         key: str = json.loads(f'"{body}"')
         return key, quoted.end()

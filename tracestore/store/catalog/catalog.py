@@ -216,7 +216,7 @@ class Catalog:
 
     def path_rows(self, table: str, project: str) -> list[PathRow]:
         """Returns the paths of a table and project with what is known of each, in order of path."""
-        columns = [PATHS.c[each.name] for each in fields(PathRow)]
+        columns = [PATHS.c[column.name] for column in fields(PathRow)]
         with self._begin() as connection:
             path_rows = connection.execute(_paths_of((table, project), *columns)).all()
         return sorted((PathRow(*row) for row in path_rows), key=lambda row: (row.path, row.type))

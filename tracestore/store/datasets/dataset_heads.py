@@ -90,6 +90,6 @@ def _of_dataset(rows: pa.Table, dataset: Dataset) -> pa.Table:
             ]
         )
     )
-    committed = pa.array([each.version for each in dataset.versions], pa.int64())
+    committed = pa.array([version.version for version in dataset.versions], pa.int64())
     ours = pc.equal(plain.column("dataset_id"), dataset.dataset_id)
     return plain.filter(pc.and_(ours, pc.is_in(plain.column("version"), value_set=committed)))

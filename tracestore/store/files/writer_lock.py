@@ -46,7 +46,7 @@ class WriterLock:
 
 def _holder(descriptor: int) -> str:
     try:
-        held = json.loads(os.pread(descriptor, 4096, 0))
-        return f"pid {held['pid']} on {held['host']} since {held['since']}"
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+        return f"pid {holder['pid']} on {holder['host']} since {holder['since']}"
     except (ValueError, KeyError, TypeError):
         return "another process"

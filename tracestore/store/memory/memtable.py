@@ -117,9 +117,9 @@ class Memtable:
         hidden = self.hidden_rows()
         inside = hidden[(hidden >= start) & (hidden < stop)]
         if len(inside):
-            kept = np.ones(stop - start, np.bool_)
-            kept[inside - start] = False
-            table = table.filter(pa.array(kept))
+            counts = np.ones(stop - start, np.bool_)
+            counts[inside - start] = False
+            table = table.filter(pa.array(counts))
         return _Chunk(start, stop, inside, table)
 
     def _merged(self, chunks: tuple[_Chunk, ...]) -> tuple[_Chunk, ...]:

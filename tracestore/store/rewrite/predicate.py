@@ -155,10 +155,10 @@ def _evaluate(column: pa.ChunkedArray, operator: str, value: Any) -> npt.NDArray
         return missing if operator == "=" else ~missing
     if operator == "in":
         options = pa.array([_scalar(item, column.type).as_py() for item in value], column.type)
-        found = pc.is_in(column, value_set=options)
+        matches = pc.is_in(column, value_set=options)
     else:
-        found = _COMPARE[operator](column, _scalar(value, column.type))
-    result: npt.NDArray[np.bool_] = pc.fill_null(found, False).to_numpy()
+        matches = _COMPARE[operator](column, _scalar(value, column.type))
+    result: npt.NDArray[np.bool_] = pc.fill_null(matches, False).to_numpy()
     return result
 
 

@@ -34,17 +34,19 @@ class SegmentGroup:
         chosen = np.flatnonzero((self._min < stop) & (self._max >= start))
         return [self.rows[number] for number in chosen.tolist()]
 
-    def with_leaf(self, wanted: Collection[int]) -> set[str]:
+    def with_leaf(self, path_ids: Collection[int]) -> set[str]:
         """Returns the ids of segments that have at least one of these leaf columns."""
         if self._leaves is None:
-            every = np.concatenate([row.leaf_ids for row in self.rows] or [np.empty(0, np.uint32)])
+            all_ids = np.concatenate(
+                [row.leaf_ids for row in self.rows] or [np.empty(0, np.uint32)]
+            )
             ends = np.cumsum([len(row.leaf_ids) for row in self.rows], dtype=np.int64)
-            self._leaves = (every, ends)
-        every, ends = self._leaves
-        if len(wanted) == 1:
-            hits = np.flatnonzero(every == next(iter(wanted)))
+            self._leaves = (all_ids, ends)
+        all_ids, ends = self._leaves
+        if len(path_ids) == 1:
+            hits = np.flatnonzero(all_ids == next(iter(path_ids)))
         else:
-            hits = np.flatnonzero(np.isin(every, np.fromiter(wanted, np.uint32, len(wanted))))
+            hits = np.flatnonzero(np.isin(all_ids, np.fromiter(path_ids, np.uint32, len(path_ids))))
         owners = np.unique(np.searchsorted(ends, hits, side="right"))
         return {self.rows[number].segment_id for number in owners.tolist()}
 

@@ -37,7 +37,7 @@ class PathIds:
         ids = np.concatenate([*ids_by_segment, np.empty(0, np.uint32)])
         present = np.zeros(int(ids.max()) + 1 if len(ids) else 0, np.bool_)
         present[ids] = True
-        ends = np.cumsum([len(each) for each in ids_by_segment], dtype=np.int64)
+        ends = np.cumsum([len(segment_ids) for segment_ids in ids_by_segment], dtype=np.int64)
         return cls(ids, ends, present)
 
     @property

@@ -2,7 +2,7 @@
 
 1. freeze: no request is between its rows and its frame; the log is synced and goes on in a new file
    crash after: recovery replays the old file and the new one
-2. write a segment for each memtable and day (segment_store.py numbers its own steps)
+2. write a segment for each memtable and day (`segments/writer` numbers its own steps)
    crash after: recovery removes the files and replays
 3. one catalog transaction adds the segments and moves the WAL mark
    crash after: recovery removes the old log file
@@ -144,17 +144,17 @@ def write_memtable(core: Core, memtable: Memtable) -> list[NewSegment]:
     """Writes a frozen memtable's rows, one segment a day, and returns the segments."""
     with memtable.lock:
         shredder = memtable.shredder
-        kept = np.setdiff1d(
+        counting = np.setdiff1d(
             np.arange(shredder.rows, dtype=np.int64), memtable.hidden_rows(), assume_unique=True
         )
-        rows = row_order.sorted_rows(shredder, memtable.spec, kept)
+        rows = row_order.sorted_rows(shredder, memtable.spec, counting)
         times = shredder.fixed_column(memtable.spec.time_ns_column).to_numpy()[rows]
     written: list[NewSegment] = []
     try:
-        for part in _days(rows, times):
+        for day_rows in _days(rows, times):
             # A snapshot waits for this lock only where it asks for rows nobody read before.
             with memtable.lock:
-                table, tail = shredder.build(order=part, tail=True, dictionary=True)
+                table, tail = shredder.build(order=day_rows, tail=True, dictionary=True)
             written.append(core.segments.write(table, tail, memtable.spec, memtable.project))
     except BaseException:
         for segment in written:

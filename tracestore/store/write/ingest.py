@@ -48,9 +48,9 @@ def write(core: Core, frame: Frame, parts: Sequence[ProjectPart]) -> IngestRepor
         owners = sorted((frame.table, part.project) for part in parts)
         by_project = {part.project: part for part in parts}
         memtables = [core.generation.memtable(owner) for owner in owners]
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as locks:
             for memtable in memtables:
-                held.enter_context(memtable.lock)
+                locks.enter_context(memtable.lock)
             report, number = _append(core, frame, [(m, by_project[m.project]) for m in memtables])
     if core.settings.durability == "sync":
         wal.sync(number)

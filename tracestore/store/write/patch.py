@@ -32,25 +32,25 @@ def patch(
     """
     core.require_writable()
     given = [patches] if isinstance(patches, Mapping) else list(patches)
-    made = [_values(each, number, project) for number, each in enumerate(given)]
-    if not made:
+    values = [_values(patch, number, project) for number, patch in enumerate(given)]
+    if not values:
         return 0
     with core.patching, core.gate.shared():
         core.require_writable()
         with core.lock:
             count, last_ns = core.patches.count, core.patches.last_ns
-        if count + len(made) > limits.MAX_PENDING_PATCHES:
+        if count + len(values) > limits.MAX_PENDING_PATCHES:
             raise StorageFullError(
                 f"cannot patch spans: {count} patches wait to be folded in, at most "
                 f"{limits.MAX_PENDING_PATCHES} may; compact the store, then send them again"
             )
         first_ns = max(core.clock.now_ns(), last_ns + 1)
-        rows = [{**each, "created_ns": first_ns + at} for at, each in enumerate(made)]
+        rows = [{**row, "created_ns": first_ns + number} for number, row in enumerate(values)]
         added = [Patch.of(**_renamed(row)) for row in rows]
         patch_table.insert(core.catalog, rows)
         with core.lock:
             core.patches.add(added)
-    return len(made)
+    return len(values)
 
 
 def _renamed(row: Mapping[str, Any]) -> dict[str, Any]:

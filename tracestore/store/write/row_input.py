@@ -74,11 +74,11 @@ def _are_complete(table: str, piece: bytes) -> bool:
     """Returns whether every line is a row that has ids and a time: nothing is to be filled in."""
     times = tuple(name.encode() for name in _TIME_KEYS[table])
     ids = ((name.encode(),) for name in SEGMENT_TABLES[table].key_columns)
-    found = row_keys(piece, (times, *ids))
-    if found is None:
+    key_counts = row_keys(piece, (times, *ids))
+    if key_counts is None:
         return False
-    rows, _, filled = found
-    return rows == _line_count(piece) and all(count == rows for count in filled)
+    rows, _, rows_with_key = key_counts
+    return rows == _line_count(piece) and all(count == rows for count in rows_with_key)
 
 
 def _filled(table: str, rows: Rows, now_ns: int) -> Iterator[tuple[bytes, int]]:
