@@ -13,14 +13,14 @@ Span: TypeAlias = tuple[str, str] | Mapping[str, Any] | Any
 def ids_of(span: Span) -> tuple[str, str]:
     """Returns a span's trace id and span id; raises ValueError for what names no span."""
     if isinstance(span, Mapping):
-        found = (span.get("trace_id"), span.get("span_id"))
+        ids = (span.get("trace_id"), span.get("span_id"))
     elif isinstance(span, tuple | list):
-        found = tuple(span) if len(span) == 2 else (None, None)
+        ids = tuple(span) if len(span) == 2 else (None, None)
     else:
         # An OpenTelemetry span keeps its ids as integers in its context.
         context = span.get_span_context() if hasattr(span, "get_span_context") else span
-        found = (getattr(context, "trace_id", None), getattr(context, "span_id", None))
-    trace_id, span_id = found
+        ids = (getattr(context, "trace_id", None), getattr(context, "span_id", None))
+    trace_id, span_id = ids
     if isinstance(trace_id, int) and isinstance(span_id, int):
         return f"{trace_id:032x}", f"{span_id:016x}"
     if not isinstance(trace_id, str) or not isinstance(span_id, str):

@@ -101,15 +101,15 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     Raises:
         ImportFileError: where a path names nothing.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         if path != STDIN and not path.exists():
             raise ImportFileError(f"cannot import {path}: no such file or folder")
         if path != STDIN and path.is_dir():
-            found += sorted(each for each in path.rglob("*") if each.is_file())
+            files += sorted(file for file in path.rglob("*") if file.is_file())
         else:
-            found.append(path)
-    return found
+            files.append(path)
+    return files
 
 
 def requests_of(path: Path) -> Iterator[Payload]:
@@ -177,10 +177,10 @@ def _document(data: bytes) -> Iterator[Payload]:
         return
     rows: list[bytes] = []
     for item in value if isinstance(value, list) else [value]:
-        found = [name for key, name in _KEYS.items() if isinstance(item, dict) and key in item]
+        signals = [name for key, name in _KEYS.items() if isinstance(item, dict) and key in item]
         text = json.dumps(item, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        if found:
-            yield Payload(JSON, found[0], text)
+        if signals:
+            yield Payload(JSON, signals[0], text)
         else:
             rows.append(text + b"\n")
     yield from _parts(iter(rows))

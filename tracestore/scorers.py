@@ -40,12 +40,12 @@ def arguments_of(function: Callable[..., Any], known: tuple[str, ...] = ARGUMENT
     Raises:
         ScorerError: where it declares another one that must be given.
     """
-    found: list[str] = []
+    arguments: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             return list(known)
         if parameter.name in known and parameter.kind is not parameter.POSITIONAL_ONLY:
-            found.append(parameter.name)
+            arguments.append(parameter.name)
         elif (
             parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
         ):
@@ -53,7 +53,7 @@ def arguments_of(function: Callable[..., Any], known: tuple[str, ...] = ARGUMENT
                 f"cannot call {name_of(function)}: it wants {parameter.name!r}; "
                 f"declare some of {', '.join(known)}"
             )
-    return found
+    return arguments
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -134,7 +134,7 @@ def json_schema(schema: Mapping[str, Any]) -> Scorer:
         value = _parsed(output)
         if value is _NOT_JSON:
             return {"score": 0.0, "metadata": {"errors": ["it is not JSON"]}}
-        errors = [each.message for each in validator.iter_errors(value)]
+        errors = [error.message for error in validator.iter_errors(value)]
         return {"score": float(not errors), "metadata": {"errors": errors[:10]} if errors else {}}
 
     return json_schema

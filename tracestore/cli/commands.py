@@ -181,9 +181,9 @@ def import_(
     A bad row or span is refused alone, and one that the store has already is not stored again. Status 1 where a
     file cannot be read: the others are imported all the same.
     """
-    found = files_of(files)
-    sizes = {path: path.stat().st_size if path != STDIN else 0 for path in found}
-    total = Imported(files=len(found))
+    paths = files_of(files)
+    sizes = {path: path.stat().st_size if path != STDIN else 0 for path in paths}
+    total = Imported(files=len(paths))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -192,7 +192,7 @@ def import_(
     )
     with opened(data, url) as source, Progress(*columns, console=err) as progress:
         task = progress.add_task("importing", total=sum(sizes.values()) or None)
-        for path in found:
+        for path in paths:
             progress.update(task, description="stdin" if path == STDIN else path.name)
             try:
                 requests = (

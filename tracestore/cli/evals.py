@@ -103,9 +103,9 @@ def dataset_show(
                 {"name": name, "project": project or "default"},
             ).rows()
         else:
-            wanted = int(version) if version is not None and version.isdigit() else version
-            found = source.datasets.rows(name, wanted, project=project)
-            rows = [row for row, _ in zip(found, range(limit), strict=False)]
+            number_or_name = int(version) if version is not None and version.isdigit() else version
+            all_rows = source.datasets.rows(name, number_or_name, project=project)
+            rows = [row for row, _ in zip(all_rows, range(limit), strict=False)]
     show(rows, format)
 
 
@@ -160,11 +160,11 @@ def eval_files(
     ] = None,
 ) -> None:
     """Runs files of evals; status 1 where a score is below its bound, 130 where Ctrl-C ended it."""
-    bounds = [_bound(each) for each in fail_under or ()]
+    bounds = [_bound(bound) for bound in fail_under or ()]
     with opened(data, url) as source, running_on(source, concurrency=concurrency) as around:
         for file in files:
             _run_file(file)
-            if any(each.interrupted for each in around.results):
+            if any(result.interrupted for result in around.results):
                 raise typer.Exit(INTERRUPTED)
     if not around.results:
         raise typer.BadParameter("no file called Eval")

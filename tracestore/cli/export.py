@@ -59,7 +59,7 @@ def export_rows(
     project: ProjectOption = None,
 ) -> None:
     """Exports a query's answer, a dataset or an experiment: streamed, checked, and resumable."""
-    if sum(each is not None for each in (sql, dataset, experiment)) != 1:
+    if sum(choice is not None for choice in (sql, dataset, experiment)) != 1:
         raise typer.BadParameter("give one of --sql, --dataset and --experiment")
     if whole_traces and dataset is not None:
         raise typer.BadParameter("a dataset has no traces", param_hint="--whole-traces")
@@ -92,11 +92,11 @@ def export_rows(
 def _dataset_sql(name: str | None, version: str | None, project: str | None) -> str | None:
     if name is None:
         return None
-    wanted = "NULL" if version is None else version if version.isdigit() else _quoted(version)
+    version_sql = "NULL" if version is None else version if version.isdigit() else _quoted(version)
     owner = "" if project is None else f", {_quoted(project)}"
     return (
         "SELECT id, input, expected, metadata, tags, origin "  # noqa: S608 - names are quoted
-        f"FROM dataset({_quoted(name)}, {wanted}{owner}) ORDER BY created_ns"
+        f"FROM dataset({_quoted(name)}, {version_sql}{owner}) ORDER BY created_ns"
     )
 
 

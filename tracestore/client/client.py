@@ -103,9 +103,9 @@ class Client(FeedbackMethods):
         if not isinstance(rows, bytes):
             rows = "".join(json.dumps(dict(row), default=str) + "\n" for row in rows).encode()
         query = {"table": table, "project": project, "experiment": experiment}
-        known = {name: value for name, value in query.items() if value is not None}
+        parameters = {name: value for name, value in query.items() if value is not None}
         report: dict[str, Any] = self._checked(
-            self._http.post("/api/import", params=known, content=rows)
+            self._http.post("/api/import", params=parameters, content=rows)
         ).json()
         return report
 
@@ -120,7 +120,7 @@ class Client(FeedbackMethods):
         Each has `trace_id`, `span_id`, perhaps `project`, and what changes; docs/guide/feedback.md has the
         rules. Patches beyond some thousands are sent in several requests.
         """
-        given = [patches] if isinstance(patches, Mapping) else [dict(each) for each in patches]
+        given = [patches] if isinstance(patches, Mapping) else [dict(patch) for patch in patches]
         query = {} if project is None else {"project": project}
         for start in range(0, len(given), PATCHES_A_REQUEST):
             body = {"patches": given[start : start + PATCHES_A_REQUEST]}

@@ -25,10 +25,10 @@ class DatasetClient:
 
     def list(self, name: str | None = None) -> list[dict[str, Any]]:
         """Returns datasets with their versions and snapshots."""
-        found: list[dict[str, Any]] = self._send(
+        datasets: list[dict[str, Any]] = self._send(
             "GET", "/api/datasets", params=_known({"name": name})
         ).json()
-        return found
+        return datasets
 
     def add(
         self,
@@ -91,11 +91,11 @@ class DatasetClient:
         self, name: str, version: int | str | None = None, *, project: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yields the rows as of a version or snapshot (default the newest), in the order they were added."""
-        wanted = "NULL" if version is None else _literal(version)
+        version_sql = "NULL" if version is None else _literal(version)
         owner = "" if project is None else f", {_literal(project)}"
         answer = self._sql(
             "SELECT id, input, expected, metadata, tags, origin "  # noqa: S608 - literals are quoted
-            f"FROM dataset({_literal(name)}, {wanted}{owner}) ORDER BY created_ns",
+            f"FROM dataset({_literal(name)}, {version_sql}{owner}) ORDER BY created_ns",
             timeout_s=600.0,
         )
         yield from answer.rows()
@@ -137,15 +137,15 @@ class ExperimentClient:
             "base": base,
             "git_commit": git_commit,
         }
-        found: dict[str, Any] = self._send(
+        record: dict[str, Any] = self._send(
             "POST", "/api/experiments", params=_named(name, project), json=_known(body)
         ).json()
-        return found
+        return record
 
     def list(self) -> list[dict[str, Any]]:
         """Returns the records of experiments, newest first."""
-        found: list[dict[str, Any]] = self._send("GET", "/api/experiments").json()
-        return found
+        records: list[dict[str, Any]] = self._send("GET", "/api/experiments").json()
+        return records
 
     def compare(
         self,
@@ -163,10 +163,10 @@ class ExperimentClient:
             "group_by": group_by,
             "cases": cases,
         }
-        found: dict[str, Any] = self._send(
+        comparison: dict[str, Any] = self._send(
             "POST", "/api/experiments/compare", json=_known(body)
         ).json()
-        return found
+        return comparison
 
 
 def _named(name: str, project: str | None) -> dict[str, str]:

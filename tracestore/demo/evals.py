@@ -55,11 +55,11 @@ def run_evals(out: Console, client: Client, url: str, folder: Path) -> None:
             progress=False,
             summary=False,
         )
-        means = ", ".join(f"{score} {each.mean:.2f}" for score, each in result.scores.items())
+        means = ", ".join(f"{score} {summary.mean:.2f}" for score, summary in result.scores.items())
         changes = ", ".join(
-            f"{score} {each.improvements} improved and {each.regressions} regressed"
-            for score, each in result.scores.items()
-            if each.improvements is not None
+            f"{score} {summary.improvements} improved and {summary.regressions} regressed"
+            for score, summary in result.scores.items()
+            if summary.improvements is not None
         )
         out.print(
             f"experiment [bold]{name}[/bold]: {means}"

@@ -227,9 +227,9 @@ def _show(out: Console, title: str, rows: list[dict[str, Any]]) -> None:
 
 def _print_tree(out: Console, rows: list[dict[str, Any]]) -> None:
     children: dict[str | None, list[dict[str, Any]]] = {}
-    known = {row["span_id"] for row in rows}
+    span_ids = {row["span_id"] for row in rows}
     for row in rows:
-        parent = row["parent_span_id"] if row["parent_span_id"] in known else None
+        parent = row["parent_span_id"] if row["parent_span_id"] in span_ids else None
         children.setdefault(parent, []).append(row)
     stack = [(row, 0) for row in reversed(children.get(None, []))]
     while stack:

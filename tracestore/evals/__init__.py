@@ -66,7 +66,7 @@ class EvalResult:
     @property
     def failed(self) -> list[CaseResult]:
         """Returns the trials whose task failed."""
-        return [each for each in self.cases if each.error is not None]
+        return [case for case in self.cases if case.error is not None]
 
 
 @dataclass(slots=True)
@@ -148,11 +148,11 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
             "cannot run eval: concurrency and trials are at least 1, retries at least 0"
         )
     around = _surroundings.get()
-    with contextlib.ExitStack() as held:
-        target = _target(held, url, api_key, store, around)
-        known = _known_experiments(target, project)
-        name = _free_name(experiment or f"{project} {_now()}", known)
-        base = base or next(iter(known), None)
+    with contextlib.ExitStack() as resources:
+        target = _target(resources, url, api_key, store, around)
+        newest_first = _known_experiments(target, project)
+        name = _free_name(experiment or f"{project} {_now()}", newest_first)
+        base = base or next(iter(newest_first), None)
         result = EvalResult(project, name, base)
         rows, (dataset_name, version) = _rows(target, data, project)
         target.experiments.create(
@@ -192,7 +192,7 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
 
 
 def _target(
-    held: contextlib.ExitStack,
+    resources: contextlib.ExitStack,
     url: str | None,
     api_key: str | None,
     store: Any,
@@ -210,7 +210,7 @@ def _target(
             "cannot run eval: it has no store; give url= or store=, set TRACESTORE_URL, "
             "or run the file by `tracestore eval`"
         )
-    return held.enter_context(Client(url, api_key or os.environ.get("TRACESTORE_API_KEY")))
+    return resources.enter_context(Client(url, api_key or os.environ.get("TRACESTORE_API_KEY")))
 
 
 def _known_experiments(target: Any, project: str) -> list[str]:
@@ -302,7 +302,7 @@ def _now() -> str:
 def _git_commit() -> str | None:
     """Returns the commit of the working folder, None where it is no clone."""
     try:
-        found = subprocess.run(
+        git = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607 - the user's own git
             capture_output=True,
             text=True,
@@ -311,4 +311,4 @@ def _git_commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() or None
+    return git.stdout.strip() or None

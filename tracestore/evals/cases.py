@@ -143,6 +143,6 @@ def averages(results: Iterable[CaseResult]) -> dict[str, float]:
         for name, score in result.scores.items():
             gathered.setdefault(name, {}).setdefault(result.case.number, []).append(score)
     return {
-        name: math.fsum(math.fsum(each) / len(each) for each in cases.values()) / len(cases)
+        name: math.fsum(math.fsum(trials) / len(trials) for trials in cases.values()) / len(cases)
         for name, cases in sorted(gathered.items())
     }

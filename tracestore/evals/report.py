@@ -93,7 +93,7 @@ def show(
     compared: Mapping[str, Any] | None,
 ) -> None:
     """Prints a run's summary."""
-    failed = [each for each in results if each.error is not None]
+    failed = [result for result in results if result.error is not None]
     against = f" against {base}" if compared is not None else ""
     table = Table(title=f"{experiment}{against}", title_justify="left")
     table.add_column("score")
@@ -108,7 +108,7 @@ def show(
             cells += [_count(score.improvements), _count(score.regressions)]
         table.add_row(*cells)
     console.print(table)
-    cases = len({each.case.number for each in results})
+    cases = len({result.case.number for result in results})
     console.print(f"{cases} cases, {len(results)} trials, {len(failed)} failed", highlight=False)
     if compared is not None:
         _, run = compared["experiments"]
@@ -117,9 +117,9 @@ def show(
         )
         for line in _metrics(compared):
             console.print(line, highlight=False)
-    for each in failed[:3]:
+    for result in failed[:3]:
         console.print(
-            f"case {each.case.number} failed: {each.error}", highlight=False, markup=False
+            f"case {result.case.number} failed: {result.error}", highlight=False, markup=False
         )
     for name, (count, why) in _scorer_errors(results).items():
         text = f"scorer {name} failed {count} times, first: {why}"
@@ -127,17 +127,17 @@ def show(
 
 
 def _scorer_errors(results: Sequence[CaseResult]) -> dict[str, tuple[int, str]]:
-    found: dict[str, tuple[int, str]] = {}
-    for each in results:
-        for name, why in each.scorer_errors.items():
-            count, first = found.get(name, (0, why))
-            found[name] = (count + 1, first)
-    return found
+    errors: dict[str, tuple[int, str]] = {}
+    for result in results:
+        for name, why in result.scorer_errors.items():
+            count, first = errors.get(name, (0, why))
+            errors[name] = (count + 1, first)
+    return errors
 
 
 def _metrics(compared: Mapping[str, Any]) -> Iterator[str]:
     """Yields a line for each measure that both runs have."""
-    base, run = (each["metrics"] for each in compared["experiments"])
+    base, run = (experiment["metrics"] for experiment in compared["experiments"])
     for name, unit in (("duration", " s"), ("tokens", ""), ("cost", "")):
         if name in base and name in run:
             before, after = base[name]["mean"], run[name]["mean"]

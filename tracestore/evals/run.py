@@ -93,7 +93,7 @@ class _Runner:
         self._on_result = on_result
         self._tracer: Tracer = eval_spans.tracer()
         # Looked at once: a scorer that cannot be called is told of before any case runs.
-        self._scorers = [(each, name_of(each), arguments_of(each)) for each in plan.scorers]
+        self._scorers = [(scorer, name_of(scorer), arguments_of(scorer)) for scorer in plan.scorers]
         self._task_arguments = _task_arguments(plan.task)
         self.outcome = Outcome()
         self.failure: BaseException | None = None
@@ -104,7 +104,7 @@ class _Runner:
         """Ends the cases under way, from another thread."""
         if self._loop is not None:
             self.outcome.interrupted = True
-            self._loop.call_soon_threadsafe(lambda: [each.cancel() for each in self._workers])
+            self._loop.call_soon_threadsafe(lambda: [worker.cancel() for worker in self._workers])
 
     async def run(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -118,8 +118,8 @@ class _Runner:
             self.failure = error
             raise
         finally:
-            for each in self._workers:
-                each.cancel()
+            for worker in self._workers:
+                worker.cancel()
             await asyncio.gather(*self._workers, return_exceptions=True)
 
     async def _work(self) -> None:
@@ -150,8 +150,8 @@ class _Runner:
                 await self._try_task(case, result)
                 if result.error is None:
                     await self._score(case, result)
-            found = {"output": result.output, "scores": result.scores or None}
-            root.set_attributes(attributes(found))
+            outcome = {"output": result.output, "scores": result.scores or None}
+            root.set_attributes(attributes(outcome))
             if result.error is not None:
                 root.set_attributes(attributes({"error": {"message": result.error}}))
                 root.set_status(Status(StatusCode.ERROR, result.error))
@@ -196,13 +196,13 @@ class _Runner:
             "expected": case.expected,
             "metadata": case.metadata,
         }
-        for scorer, name, wanted in self._scorers:
+        for scorer, name, arguments in self._scorers:
             try:
                 with scoring(), self._span(name, {"type": "score"}) as span:
-                    given = {each: values[each] for each in wanted}
+                    given = {argument: values[argument] for argument in arguments}
                     returned = await self._called(scorer, **given)
-                    for found, score, metadata in scores_of(returned, name):
-                        result.scores[found] = score
+                    for score_name, score, metadata in scores_of(returned, name):
+                        result.scores[score_name] = score
                         told = {"output": {"score": score}, "metadata": metadata}
                         span.set_attributes(attributes(told))
             except Exception as error:  # noqa: BLE001 - a scorer that fails gives no score
@@ -289,6 +289,8 @@ def _task_arguments(task: Callable[..., Any]) -> list[str]:
     """Returns what a task declares beside its first argument, which is the input."""
     parameters = list(inspect.signature(task).parameters.values())
     named = [
-        each.name for each in parameters[1:] if each.kind is not inspect.Parameter.POSITIONAL_ONLY
+        parameter.name
+        for parameter in parameters[1:]
+        if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY
     ]
     return [name for name in ("expected", "metadata") if name in named]

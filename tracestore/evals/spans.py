@@ -175,9 +175,9 @@ def tracer() -> Tracer:
             _attach(_own)
             if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
                 trace.set_tracer_provider(_own)
-        found = trace.get_tracer_provider()
-        if isinstance(found, TracerProvider):
-            _attach(found)
+        provider = trace.get_tracer_provider()
+        if isinstance(provider, TracerProvider):
+            _attach(provider)
         return _own.get_tracer("tracestore.evals")
 
 

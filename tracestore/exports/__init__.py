@@ -82,13 +82,13 @@ def _format_of(output: str, wanted: str | None) -> str:
             )
         return wanted
     name = output.partition("?")[0] if "://" in output else output
-    found = next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
-    if found is None:
+    format_name = next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
+    if format_name is None:
         raise ExportError(
             f"cannot export to {output}: its name tells no format; end it with one of "
             f"{', '.join(_SUFFIXES)}, or give a format: {', '.join(FORMATS)}"
         )
-    return found
+    return format_name
 
 
 def _connected(output: str) -> tuple[pafs.FileSystem, str]:

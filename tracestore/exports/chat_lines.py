@@ -34,8 +34,8 @@ def _messages(value: Any, role: str) -> list[dict[str, Any]] | None:
     if isinstance(value, str):
         return [{"role": role, "content": value}]
     if isinstance(value, list):
-        found = [_message(item, role) for item in value]
-        return [each for each in found if each is not None] if all(found) and found else None
+        messages = [message for item in value if (message := _message(item, role))]
+        return messages if messages and len(messages) == len(value) else None
     if not isinstance(value, dict):
         return None
     if isinstance(value.get("messages"), list):
@@ -55,8 +55,8 @@ def _message(value: Any, role: str) -> dict[str, Any] | None:
     calls = value.get("tool_calls")
     if spoken not in _ROLES or (text is None and not calls):
         return None
-    kept = {name: value[name] for name in ("name", "tool_calls", "tool_call_id") if value.get(name)}
-    return {"role": spoken, "content": text, **kept}
+    also = {name: value[name] for name in ("name", "tool_calls", "tool_call_id") if value.get(name)}
+    return {"role": spoken, "content": text, **also}
 
 
 def _text(content: Any) -> str | None:
@@ -69,6 +69,6 @@ def _text(content: Any) -> str | None:
             for part in content
             if isinstance(part, str | dict)
         ]
-        found = [text for text in texts if isinstance(text, str)]
-        return "\n".join(found) if found else None
+        parts = [text for text in texts if isinstance(text, str)]
+        return "\n".join(parts) if parts else None
     return None

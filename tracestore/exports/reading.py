@@ -52,8 +52,8 @@ class Rows:
 
     def next(self) -> Batch | None:
         """Returns the next batch, None after the last."""
-        found, self._peeked = self._peeked, None
-        return found if found is not None else next(self._batches, None)
+        batch, self._peeked = self._peeked, None
+        return batch if batch is not None else next(self._batches, None)
 
     def at_end(self) -> bool:
         """Tells whether there is no batch any more."""
@@ -62,8 +62,8 @@ class Rows:
         return self._peeked is None
 
     def __iter__(self) -> Iterator[Batch]:
-        while (found := self.next()) is not None:
-            yield found
+        while (batch := self.next()) is not None:
+            yield batch
 
     def _open(self, cursor: str | None) -> Iterator[Batch]:
         if isinstance(self._source, Client):
@@ -130,11 +130,11 @@ class _Chunks(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Returns that many bytes, fewer at the end only: what Arrow asks for."""
-        found = bytearray()
-        while size < 0 or len(found) < size:
-            part = bytearray(min(1 << 20, size - len(found)) if size >= 0 else 1 << 20)
+        data = bytearray()
+        while size < 0 or len(data) < size:
+            part = bytearray(min(1 << 20, size - len(data)) if size >= 0 else 1 << 20)
             count = self.readinto(part)
             if not count:
                 break
-            found += part[:count]
-        return bytes(found)
+            data += part[:count]
+        return bytes(data)

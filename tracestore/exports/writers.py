@@ -104,8 +104,8 @@ class Csv:
     def __init__(self, sink: Sink, schema: pa.Schema, *, header: bool = True) -> None:
         self._flat = held_types.held_schema(schema.remove_metadata(), held_types.in_csv)
         options = pa_csv.WriteOptions(include_header=header)
-        held = pa.PythonFile(_Held(sink), mode="w")
-        self._writer = pa_csv.CSVWriter(held, self._flat, write_options=options)
+        file = pa.PythonFile(_Held(sink), mode="w")
+        self._writer = pa_csv.CSVWriter(file, self._flat, write_options=options)
         self.rows = self.refused = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -157,7 +157,7 @@ class Parquet:
         self._held.append(batch)
         self._bytes += batch.nbytes
         self.rows += batch.num_rows
-        full = sum(each.num_rows for each in self._held) >= GROUP_ROWS
+        full = sum(batch.num_rows for batch in self._held) >= GROUP_ROWS
         if full or self._bytes >= GROUP_BYTES:
             self._write_group()
 
