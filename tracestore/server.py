@@ -136,6 +136,7 @@ class Server:
         self.grpc_port: int | None = None
         self._grpc: grpc.Server | None = None
         self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
         self._traces = SelfTracing(self.store) if settings.self_trace else None
         try:
             self._check_keys()
@@ -165,6 +166,7 @@ class Server:
                 cors_origins=settings.cors_origins,
                 log_all=settings.log_level == "debug",
                 tracer=self._traces.tracer if self._traces is not None else None,
+                stopping=self._stopping,
             ),
             http=protocol_class(file_bound(settings.max_connections), settings.header_timeout_s),
             ws="none",
@@ -209,6 +211,7 @@ class Server:
 
     def stop(self) -> None:
         """Stops taking requests, lets those under way finish, flushes and closes the store."""
+        self._stopping.set()
         if self._grpc is not None:
             self._grpc.stop(GRACE_S).wait()
         self._uvicorn.should_exit = True

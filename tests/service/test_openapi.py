@@ -41,7 +41,8 @@ def _lines(_: Any, value: Any) -> bytes:
 
 def test_every_answer_is_one_that_the_document_tells(api: Any) -> None:
     failures = []
-    for found in api.get_all_operations():
+    # A stream that never ends by itself answers no drawn request.
+    for found in api.exclude(path="/api/explore/tail").get_all_operations():
         operation = found.ok()
 
         @given(case=operation.as_strategy())

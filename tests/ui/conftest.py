@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tracestore.client import Client
 from tracestore.demo.support import PROJECT, support_day
+from tracestore.demo.support_evals import run_support_evals
 from tracestore.server import Server, ServerSettings
 from tracestore.ui.pages import BUILT
 
@@ -109,6 +110,7 @@ def support(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = ServerSettings(data=data, port=0, grpc_port=-1, durability="async")
     with Server(settings) as server, Client(server.url) as client:
         client.insert("spans", support_day(time.time_ns(), traces=120), project=PROJECT)
+        run_support_evals(client, time.time_ns())
         yield server
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import AsyncIterator, Collection
 from importlib.metadata import version
 from typing import Any, Final
@@ -35,6 +36,7 @@ from tracestore_query.api.export import export_router
 from tracestore_query.api.patches import patches_router
 from tracestore_query.api.query import api_router
 from tracestore_query.api.schema import schema_router
+from tracestore_query.api.tail import tail_router
 from tracestore_query.api.traces import traces_router
 
 
@@ -48,6 +50,7 @@ def make_app(
     cors_origins: Collection[str] = (),
     log_all: bool = False,
     tracer: Tracer | None = None,
+    stopping: threading.Event | None = None,
 ) -> App:
     """Returns the HTTP application over an open store.
 
@@ -60,6 +63,7 @@ def make_app(
         cors_origins: origins whose pages may send requests and read answers.
         log_all: whether every answer is logged, and not only those that failed.
         tracer: makes a span of each request, None for none.
+        stopping: is set when the server stops; what never ends by itself ends then.
     """
     app = FastAPI(
         title="tracestore",
@@ -120,6 +124,7 @@ def make_app(
     app.include_router(api_router(store, store.query))
     app.include_router(schema_router(store, store.query))
     app.include_router(explore_router(store, store.query))
+    app.include_router(tail_router(store.query, stopping or threading.Event()))
     app.include_router(traces_router(store.query))
     app.include_router(export_router(store.query))
     app.include_router(datasets_router(store.datasets))

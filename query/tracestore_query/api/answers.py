@@ -100,6 +100,12 @@ def not_found(what: str) -> JSONResponse:
     return JSONResponse(body.model_dump(), 404, media_type=PROBLEM_JSON)
 
 
+def not_now(detail: str) -> JSONResponse:
+    """Returns the answer where there is no room now."""
+    body = Problem(type="about:blank", title="Busy", status=503, detail=detail)
+    return JSONResponse(body.model_dump(), 503, media_type=PROBLEM_JSON)
+
+
 def projects_of(request: Request) -> frozenset[str] | None:
     """Returns the projects that the request's key is bound to, None for all."""
     projects: frozenset[str] | None = getattr(request.state, "projects", None)

@@ -17,6 +17,7 @@ from tracestore.errors import TraceStoreError
 from tracestore.store import Store
 from tracestore_query.answer.formats import ARROW, NDJSON
 from tracestore_query.api.answers import ERRORS, narrowed, not_found, problem
+from tracestore_query.explore.differences import differences
 from tracestore_query.explore.facets import choose_paths, facet, row_count
 from tracestore_query.explore.projects import known_projects
 from tracestore_query.explore.selection import MAX_CONDITION_CHARACTERS, RowQuery, Selection
@@ -88,6 +89,46 @@ class Heatmap(BaseModel):
     cells: list[list[int]]
 
 
+class DifferencesBody(SelectionBody):
+    """A selection, and the condition that parts it."""
+
+    inside: str = Field(
+        min_length=1,
+        max_length=MAX_CONDITION_CHARACTERS,
+        description="Rows that match are inside, all others of the selection outside.",
+    )
+    paths: list[str] | None = Field(
+        default=None,
+        max_length=MAX_FACETS,
+        description="Paths that may differ; by default the server chooses telling ones.",
+    )
+
+
+class ValueShare(BaseModel):
+    """A value, with the share of rows that have it inside and outside."""
+
+    value: Any
+    inside: float
+    outside: float
+
+
+class PathDifference(BaseModel):
+    """A path, with the values whose shares differ most."""
+
+    path: str
+    score: float
+    values: list[ValueShare]
+
+
+class Differences(BaseModel):
+    """The paths that tell the rows inside from the rows outside."""
+
+    inside: int
+    outside: int
+    differences: list[PathDifference]
+    warnings: list[str]
+
+
 class Project(BaseModel):
     """A project, with the days its rows are kept (None: for ever)."""
 
@@ -144,6 +185,18 @@ def explore_router(store: Store, query: QueryLayer) -> APIRouter:
         """Counts spans by time and duration."""
         run = _bound(query, narrowed(request, body.project))
         return await _answered(lambda: heatmap(run, body.selection(), body.buckets))
+
+    @router.post("/explore/differences", responses=ERRORS, response_model=Differences)
+    async def list_differences(request: Request, body: DifferencesBody) -> Any:
+        """Tells which paths have other values inside a condition than outside it."""
+        projects = narrowed(request, body.project)
+        run = _bound(query, projects)
+
+        def compared() -> dict[str, Any]:
+            paths = body.paths or choose_paths(store, body.table, projects, most=MAX_FACETS)
+            return differences(run, body.selection(), body.inside, paths)
+
+        return await _answered(compared)
 
     @router.get("/traces/{trace_id}/waterfall", responses={200: _STREAM, **ERRORS})
     async def draw_waterfall(request: Request, trace_id: TraceId, project: OfProject = None) -> Any:

@@ -36,8 +36,17 @@ _SKIPPED: Final = frozenset({"session_id", "user_id", "trace_id", "span_id", "id
 _NUMBERS: Final = frozenset({"int64", "double", "BIGINT", "DOUBLE", "i64", "f64"})
 
 
-def choose_paths(store: Store, table: str, projects: frozenset[str] | None) -> list[str]:
-    """Returns the paths that make the most telling facets: columns first, then frequent short paths."""
+def choose_paths(
+    store: Store, table: str, projects: frozenset[str] | None, most: int = CHOSEN_PATHS
+) -> list[str]:
+    """Returns the paths that make the most telling facets: columns first, then frequent short paths.
+
+    Args:
+        store: an open store.
+        table: `spans` or `logs`.
+        projects: whose paths count, None for all.
+        most: paths at most; a part of them may be below one column.
+    """
     with store.snapshot((table,), projects) as snapshot:
         types = snapshot.tables[table].leaf_types
         candidates = [
@@ -49,7 +58,7 @@ def choose_paths(store: Store, table: str, projects: frozenset[str] | None) -> l
     chosen = list(_FIXED[table])
     for root, _, path in sorted(candidates):
         per_root[root] = per_root.get(root, 0) + 1
-        if per_root[root] <= 4 and len(chosen) < CHOSEN_PATHS:
+        if per_root[root] <= max(4, most // 4) and len(chosen) < most:
             chosen.append(path)
     return chosen
 
@@ -94,14 +103,15 @@ def facet(run: RowQuery, selection: Selection, path: str, total: int) -> dict[st
             FROM {selection.table} WHERE {selection.condition()} GROUP BY 1, 2
         )
         SELECT type, left(value::VARCHAR, {MAX_VALUE_CHARACTERS}) AS text, value, n,
-               (sum(n) OVER ())::BIGINT AS present, count(*) OVER () AS distinct_values
+               (sum(n) OVER ())::BIGINT AS present, count(*) OVER () AS distinct_values,
+               (SELECT string_agg(DISTINCT type, '|') FROM counted WHERE value IS NOT NULL) AS types
         FROM counted WHERE value IS NOT NULL ORDER BY n DESC, text LIMIT {TOP_VALUES}""",
         timeout_s=FACET_TIMEOUT_S,
     )
     rows = result.rows()
     present = int(rows[0]["present"]) if rows else 0
     distinct = int(rows[0]["distinct_values"]) if rows else 0
-    types = list(dict.fromkeys(row["type"] for row in rows))
+    types = sorted(rows[0]["types"].split("|")) if rows else []
     answer: dict[str, Any] = {
         "path": path,
         "types": types,

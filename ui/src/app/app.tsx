@@ -11,14 +11,23 @@ type Page = ComponentType<{ project: string; rest: string[] }>;
 const LOADERS: Record<string, () => Promise<Page>> = {
   traces: () => import("../pages/traces/page").then((m) => m.TracesPage),
   trace: () => import("../pages/trace/page").then((m) => m.TracePage),
+  ask: () => import("../pages/ask/page").then((m) => m.AskPage),
+  experiments: () => import("../pages/experiments/page").then((m) => m.ExperimentsPage),
+  datasets: () => import("../pages/datasets/page").then((m) => m.DatasetsPage),
+  compare: () => import("../pages/compare/page").then((m) => m.ComparePage),
 };
 
 export function App() {
   useEffect(() => {
     void loadSession();
     const again = () => void loadSession();
+    const go = (event: Event) => navigate((event as CustomEvent<string>).detail);
     window.addEventListener("server-back", again);
-    return () => window.removeEventListener("server-back", again);
+    window.addEventListener("go", go);
+    return () => {
+      window.removeEventListener("server-back", again);
+      window.removeEventListener("go", go);
+    };
   }, []);
   const { project, page, rest } = route.value;
   const known = projects.value;

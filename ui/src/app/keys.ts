@@ -49,9 +49,10 @@ export function startKeys(): void {
     const inText = typing(event.target);
     if (inText && !name.startsWith("Ctrl+") && name !== "Escape") return;
     const two = event.timeStamp < pendingUntil ? `${pending} ${name}` : "";
-    for (const table of [...keyTables.peek()].reverse()) {
-      const found = table.current.find((each) => each.keys === two) ?? table.current.find((each) => each.keys === name);
-      if (!found) continue;
+    const every = [...keyTables.peek()].reverse().flatMap((table) => table.current);
+    // Two keys in a row mean what they mean together, whatever the second means alone.
+    const found = every.find((each) => each.keys === two) ?? every.find((each) => each.keys === name);
+    if (found) {
       if (inText && name === "Escape") {
         (event.target as HTMLElement).blur();
         return;

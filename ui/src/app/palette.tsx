@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { navigate, pageUrl, route } from "./location";
-import { PAGES, SETTINGS } from "./pages";
+import { PAGES } from "./pages";
 import { projects } from "./session";
 import { setTheme } from "./theme";
 import { keepInside } from "../parts/overlay";
@@ -30,7 +30,7 @@ export function useCommands(commands: Command[]): void {
 
 const standing = computed<Command[]>(() => {
   const project = route.value.project;
-  const pages = [...PAGES, SETTINGS].map((each) => ({ label: each.label, hint: each.about, run: () => navigate(pageUrl(project, each.page)) }));
+  const pages = PAGES.map((each) => ({ label: each.label, hint: each.about, run: () => navigate(pageUrl(project, each.page)) }));
   const others = (projects.value ?? [])
     .filter((each) => each.name !== project)
     .map((each) => ({ label: `Project ${each.name}`, hint: "switch", run: () => navigate(pageUrl(each.name, route.value.page || "traces")) }));

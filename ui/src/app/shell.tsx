@@ -7,7 +7,7 @@ import { Dialog, Menu, Toasts } from "../parts/overlay";
 import { FailureNote } from "../parts/states";
 import { keyTables, useKeys, type KeyAction } from "./keys";
 import { navigate, pageUrl, route } from "./location";
-import { PAGES, SETTINGS } from "./pages";
+import { PAGES } from "./pages";
 import { Palette, paletteOpen } from "./palette";
 import { loadSession, projects, session } from "./session";
 import { setTheme, theme } from "./theme";
@@ -16,7 +16,7 @@ const keysOpen = signal(false);
 
 export function Shell({ children }: { children: ComponentChildren }) {
   const { project, page } = route.value;
-  const go: KeyAction[] = [...PAGES, SETTINGS].map((each) => ({ keys: `g ${each.key}`, label: each.label, group: "Go to", run: () => navigate(pageUrl(project, each.page)) }));
+  const go: KeyAction[] = PAGES.map((each) => ({ keys: `g ${each.key}`, label: each.label, group: "Go to", run: () => navigate(pageUrl(project, each.page)) }));
   useKeys([
     ...go,
     { keys: "Ctrl+k", label: "Palette: go to, run, switch project", group: "Everywhere", run: () => (paletteOpen.value = true) },
@@ -59,9 +59,6 @@ export function Shell({ children }: { children: ComponentChildren }) {
           Keys <kbd>?</kbd>
         </button>
         <Menu class="item" label={<>Theme <span class="muted">{theme.value}</span></>} name={`Theme: ${theme.value}`} items={(["system", "light", "dark"] as const).map((each) => ({ label: each[0]!.toUpperCase() + each.slice(1), on: theme.value === each, run: () => setTheme(each) }))} />
-        <a href={pageUrl(project || "default", SETTINGS.page)} aria-current={page === SETTINGS.page ? "page" : undefined}>
-          Settings <kbd>g s</kbd>
-        </a>
         {session.value?.keys_required && session.value.signed_in && (
           <button class="item" onClick={() => void signOut()}>
             Sign out <span class="muted cut">{session.value.name}</span>

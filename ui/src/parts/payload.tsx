@@ -3,6 +3,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 import { bytes, count } from "../format";
 import { copy } from "./overlay";
 import { useVirtual } from "./virtual";
+import "./conversation.css";
 
 const LINES = 14; // of a value that is shown as it is
 const FOLDED_CHARACTERS = 1200; // of one text inside a value before it folds

@@ -5,4 +5,4 @@ const LIKE: Record<string, string> = { reranker: "retriever", task: "chain", eva
 /** Returns the token of a type's colour. */
 export const typeToken = (type: string | null | undefined): string => (type ? (TYPES.includes(type) ? type : (LIKE[type] ?? "other")) : "other");
 
-export const TypeDot = ({ type }: { type: string | null | undefined }) => <span class="dot" style={{ "--c": `var(--${typeToken(type)})` }} title={type ?? "span"} role="img" aria-label={type ?? "span"} />;
+export const TypeDot = ({ type }: { type: string | null | undefined }) => <span class="dot" style={{ "--c": `var(--${typeToken(type)})` }} title={type || "span"} role="img" aria-label={type || "span"} />;

@@ -37,7 +37,7 @@ const num = (id: string, label: string, width: string, show: (value: number) => 
 });
 
 const LOOKS: Record<string, ColumnLook> = {
-  time: { id: "time", label: "time", width: "98px", sort: true, cell: (row) => <span class="muted">{when(row.start_ns / 1e6)}</span>, title: (row) => utc(row.start_ns / 1e6) },
+  time: { id: "time", label: "time", width: "106px", sort: true, cell: (row) => <span class="muted">{when(row.start_ns / 1e6)}</span>, title: (row) => utc(row.start_ns / 1e6) },
   name: {
     id: "name",
     label: "name",
@@ -53,7 +53,7 @@ const LOOKS: Record<string, ColumnLook> = {
   key: { id: "key", label: "", width: "minmax(170px, 1.3fr)", cell: (row) => row.key, title: (row) => row.key },
   model: { id: "model", label: "model", width: "minmax(90px, .8fr)", cell: (row) => <span class="muted">{oneLine(row.model)}</span>, title: (row) => oneLine(row.model) },
   tokens: num("tokens", "tokens", "64px", count),
-  cost: num("cost", "cost", "66px", cost),
+  cost: num("cost", "cost", "78px", cost),
   spans: num("spans", "spans", "64px", count),
   traces: num("traces", "traces", "64px", count),
   sessions: num("sessions", "sessions", "64px", count),

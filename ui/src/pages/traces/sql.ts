@@ -39,6 +39,8 @@ export const stamp = (ms: number): string => `TIMESTAMPTZ '${new Date(ms).toISOS
 /** Returns the condition of a view: without a filter, a trace is its root. */
 export function condition(state: { view: View; where: string }, window: Window, ...more: string[]): string {
   const own = state.where.trim() ? [/\bor\b/i.test(state.where) ? `(${state.where})` : state.where] : state.view === "traces" ? ["is_root"] : [];
+  // Runs of evals have pages of their own.
+  if (!/\bexperiment\b/.test(state.where)) own.push("experiment IS NULL");
   const last = state.view === "sessions" ? ["metadata.session_id IS NOT NULL"] : state.view === "users" ? ["metadata.user_id IS NOT NULL"] : [];
   return [...timeTerms(window), ...own, ...last, ...more].join(" AND ") || "true";
 }

@@ -48,7 +48,7 @@ await sdk.shutdown();`,
   },
   {
     name: "curl",
-    make: (url, project, key) => `curl ${url}/api/import?table=spans\\&project=${encodeURIComponent(project)} \\
+    make: (url, project, key) => `curl '${url}/api/import?table=spans&project=${encodeURIComponent(project)}' \\
   -H 'Content-Type: application/x-ndjson' \\${key ? "\n  -H 'x-api-key: YOUR KEY' \\" : ""}
   --data-binary '{"name": "first span", "attributes": {"answer": 42}, "input": "hello", "output": "world"}'`,
   },
@@ -59,7 +59,7 @@ export function Start({ project }: { project: string }) {
   const key = session.value?.keys_required ? "needed" : "";
   useEffect(() => {
     const timer = setInterval(() => {
-      json("/healthz").then(loadProjects, () => {});
+      json("/healthz").then(loadProjects).catch(() => {});
     }, LOOK_MS);
     return () => clearInterval(timer);
   }, []);

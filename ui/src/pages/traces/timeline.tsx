@@ -148,7 +148,7 @@ function Bars({ data, noun }: { data: Counts | null; noun: string }) {
 function HeatMap({ data, onBox }: { data: Heat | null; onBox: (box: Box) => void }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const heights = data?.cells.map((cell) => cell[1]) ?? [];
-  const low = Math.min(...heights, 20);
+  const low = heights.length ? Math.min(...heights) : 20;
   const high = Math.max(...heights, low + 8) + 1;
   const from = (data?.from_ns ?? 0) / 1e6;
   const step = (data?.step_ns ?? 0) / 1e6;

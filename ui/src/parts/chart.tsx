@@ -1,0 +1,179 @@
+/** One chart for ASK, BOARDS and EXPERIMENTS: time series and scatter by uPlot, categories as bars with their numbers. */
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import type { Answer } from "../api/query";
+import { dark, token } from "../app/theme";
+import { number, utc, when } from "../format";
+import { chartData, type ChartData, type Kind } from "./chart_data";
+import "./chart.css";
+
+const COLOURS = ["llm", "tool", "retriever", "agent", "embedding", "guardrail", "chain", "other"];
+export const colour = (i: number): string => COLOURS[i % COLOURS.length]!;
+const MOST_BARS = 200; // rows of a bar chart; the table has the others
+
+export function Chart({ answer, kind, onPick }: { answer: Answer; kind: Kind; onPick?: (x: number, label: string | null) => void }) {
+  if (kind === "number") return <BigNumber answer={answer} />;
+  const data = chartData(answer);
+  if (!data) return <p class="muted pad">A chart needs a column of numbers{answer.rows.length ? "" : "; there are no rows"}.</p>;
+  if (data.labels) return <Bars data={data} stacked={kind === "stacked"} onPick={onPick} />;
+  return <Plot data={data} kind={kind} onPick={onPick} />;
+}
+
+function BigNumber({ answer }: { answer: Answer }) {
+  const value = answer.rows[0]?.[answer.columns.length - 1];
+  return (
+    <div class="big-number">
+      <b title={String(value)}>{typeof value === "number" ? number(value) : value === null || value === undefined ? "–" : String(value)}</b>
+      <span class="muted">{answer.columns.length > 1 ? String(answer.rows[0]?.[0] ?? "") : answer.columns[0]?.name}</span>
+    </div>
+  );
+}
+
+function Bars({ data, stacked, onPick }: { data: ChartData; stacked: boolean; onPick?: (x: number, label: string | null) => void }) {
+  const totals = data.labels!.map((_, i) => data.series.reduce((sum, each) => sum + Math.max(0, each.values[i] ?? 0), 0));
+  const most = Math.max(1e-12, ...(stacked || data.series.length === 1 ? totals : data.series.flatMap((each) => each.values.map((value) => value ?? 0))));
+  return (
+    <div class="bars-box">
+      {data.series.length > 1 && <Legend names={data.series.map((each) => each.name)} left={data.left} />}
+      <div class="bars">
+        {data.labels!.slice(0, MOST_BARS).map((label, i) => (
+          <div class="bars-row" key={label}>
+            {onPick ? (
+              <button class="cut link-like" title={label} onClick={() => onPick(i, label)}>
+                {label}
+              </button>
+            ) : (
+              <span class="cut" title={label}>
+                {label}
+              </span>
+            )}
+            <span class={stacked ? "bars-stack" : "bars-group"} aria-hidden="true">
+              {data.series.map((each, s) => (
+                <i key={each.name} title={`${each.name}: ${each.values[i] ?? "–"}`} style={{ width: `${(Math.max(0, each.values[i] ?? 0) / most) * 100}%`, background: `var(--${colour(s)})` }} />
+              ))}
+            </span>
+            <span class="num">{data.series.length === 1 ? number(data.series[0]!.values[i] ?? 0) : stacked ? number(totals[i]!) : data.series.map((each) => number(each.values[i] ?? 0)).join(" · ")}</span>
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+export const Legend = ({ names, left = 0 }: { names: string[]; left?: number }) => (
+  <div class="legend">
+    {names.map((name, i) => (
+      <span key={name} class="cut" title={name}>
+        <span class="dot" style={{ "--c": `var(--${colour(i)})` }} />
+        {name}
+      </span>
+    ))}
+    {left > 0 && <span class="muted">and {left} more</span>}
+  </div>
+);
+
+function Plot({ data, kind, onPick }: { data: ChartData; kind: Kind; onPick?: (x: number, label: string | null) => void }) {
+  const box = useRef<HTMLDivElement>(null);
+  const isDark = dark.value;
+  const pick = useRef(onPick);
+  pick.current = onPick;
+  useEffect(() => {
+    const element = box.current!;
+    const plot = new uPlot(options(data, kind, element), columns(data, kind), element);
+    const sized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: element.clientHeight }));
+    sized.observe(element);
+    const clicked = () => {
+      const at = plot.cursor.idx;
+      if (at !== null && at !== undefined) pick.current?.(data.x[at]!, null);
+    };
+    plot.over.addEventListener("click", clicked);
+    return () => {
+      sized.disconnect();
+      plot.destroy();
+    };
+  }, [data, kind, isDark]);
+  return (
+    <div class="plot-box">
+      {data.series.length > 1 && <Legend names={data.series.map((each) => each.name)} left={data.left} />}
+      <div class="plot-area" ref={box} role="img" aria-label={`${data.series.map((each) => each.name).join(", ")} by ${data.axis}`} />
+      <div class="plot-tip" hidden />
+    </div>
+  );
+}
+
+function columns(data: ChartData, kind: Kind): uPlot.AlignedData {
+  if (kind !== "stacked") return [data.x, ...data.series.map((each) => each.values)] as uPlot.AlignedData;
+  // Each series stands on the ones before it; drawn from the last to the first, so that the lower covers the higher.
+  const sums = data.x.map(() => 0);
+  const stacked = data.series.map((each) => each.values.map((value, i) => (sums[i] = sums[i]! + (value ?? 0))));
+  return [data.x, ...stacked.reverse()] as uPlot.AlignedData;
+}
+
+const bars = uPlot.paths.bars!({ size: [0.8, 60] });
+const points = () => null;
+
+function options(data: ChartData, kind: Kind, element: HTMLElement): uPlot.Options {
+  const ink = token("ink-3");
+  const grid = token("line-soft");
+  const font = `11px ${token("font")}`;
+  const axis: uPlot.Axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font };
+  const many = data.series.length;
+  const drawn: uPlot.Series[] = data.series.map((each, i) => {
+    const paint = token(colour(kind === "stacked" ? many - 1 - i : i));
+    const name = kind === "stacked" ? data.series[many - 1 - i]!.name : each.name;
+    if (kind === "scatter") return { label: name, stroke: paint, paths: points, points: { show: true, size: 6, fill: paint } };
+    if (kind === "bar" || kind === "stacked") return { label: name, stroke: paint, fill: paint, width: 0, paths: bars, points: { show: false } };
+    return { label: name, stroke: paint, width: 1.6, fill: kind === "area" ? `${paint}30` : undefined, points: { show: data.x.length < 3, size: 5 }, spanGaps: true };
+  });
+  return {
+    width: element.clientWidth || 400,
+    height: element.clientHeight || 200,
+    legend: { show: false },
+    cursor: { points: { size: 6 }, drag: { x: false, y: false }, y: false },
+    scales: { x: { time: data.time, ...(kind === "scatter" ? { range: (_: uPlot, low: number, high: number): [number, number] => [low - (high - low || 1) * 0.06, high + (high - low || 1) * 0.06] } : {}) }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 && low >= 0 ? 1 : high * 1.06] } },
+    axes: [
+      { ...axis, grid: { show: false }, space: data.time ? 80 : 60, values: (_, ticks) => ticks.map((tick) => (data.time ? tickText(tick, ticks) : number(tick))) },
+      { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => number(tick)) },
+    ],
+    series: [{}, ...drawn],
+    hooks: { setCursor: [(plot) => tell(plot, data)] },
+  };
+}
+
+/** Returns a tick of time: the clock within a day, with the day where it changes. */
+function tickText(seconds: number, ticks: number[]): string {
+  const time = new Date(seconds * 1000);
+  const two = (n: number) => String(n).padStart(2, "0");
+  const span = ticks.length > 1 ? ticks[ticks.length - 1]! - ticks[0]! : 0;
+  const midnight = time.getHours() === 0 && time.getMinutes() === 0;
+  if (midnight || span > 86_400 * 5) return `${time.getDate()}.${time.getMonth() + 1}.`;
+  return `${two(time.getHours())}:${two(time.getMinutes())}`;
+}
+
+/** Says beside the cursor what stands there. */
+function tell(plot: uPlot, data: ChartData): void {
+  const tip = plot.root.parentElement?.parentElement?.querySelector<HTMLElement>(".plot-tip");
+  if (!tip) return;
+  const at = plot.cursor.idx;
+  tip.hidden = at === null || at === undefined || (plot.cursor.left ?? -1) < 0;
+  if (tip.hidden) return;
+  const x = data.x[at!]!;
+  tip.replaceChildren();
+  const head = document.createElement("b");
+  head.textContent = data.time ? when(x * 1000) : number(x);
+  if (data.time) head.title = utc(x * 1000);
+  tip.append(head);
+  data.series.forEach((each, i) => {
+    const value = each.values[at!];
+    if (value === null || value === undefined) return;
+    const line = document.createElement("div");
+    const dot = document.createElement("span");
+    dot.className = "dot";
+    dot.style.setProperty("--c", `var(--${colour(i)})`);
+    line.append(dot, `${each.name}  ${number(value)}`);
+    tip.append(line);
+  });
+  const left = (plot.cursor.left ?? 0) + plot.over.offsetLeft;
+  tip.style.left = `${left > plot.width / 2 ? left - tip.offsetWidth - 12 : left + 12}px`;
+}
