@@ -39,6 +39,13 @@ class _ProjectLeaves:
     columns: PathIds
     tails: PathIds
 
+    def had(self, leaf: Leaf) -> bool:
+        """Returns whether some segment has a leaf that the catalog has dropped meanwhile."""
+        return any(
+            self.columns.has(path_id) or self.tails.has(path_id)
+            for path_id in self.paths.retired_ids.get(leaf, ())
+        )
+
 
 def look_up_leaves(
     core: Core, table: str, segments: Sequence[SegmentRef], memtables: Sequence[Memtable]
@@ -81,11 +88,14 @@ class LeafLookup:
         """Returns the types that a path's values have, in the order of LEAF_TYPES."""
         types = set(self._memory.get(path, ()))
         for project in self._projects:
+            # Asked of thousands of paths when an object is read: so no call where nothing was dropped.
+            ids, was_dropped = project.paths.ids, bool(project.paths.retired_ids)
             for leaf_type in LEAF_TYPES:
-                if any(
-                    project.columns.has(path_id) or project.tails.has(path_id)
-                    for path_id in project.paths.ids_of((path, leaf_type))
-                ):
+                path_id = ids.get((path, leaf_type))
+                if (
+                    path_id is not None
+                    and (project.columns.has(path_id) or project.tails.has(path_id))
+                ) or (was_dropped and project.had((path, leaf_type))):
                     types.add(leaf_type)
         if self._unlisted:
             types |= {leaf_type for leaf_type in LEAF_TYPES if (path, leaf_type) in self._unlisted}
