@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,16 @@ def case(
         "attributes": {"tracestore": {"purpose": "scorer"}},
         "metrics": {"tokens": 10_000, "estimated_cost": 99.0},
     }
-    return [root, call, judge]
+    # What a scorer asks a model for is the scorer's, however deep below it.
+    asked = {**child, "span_id": f"{number + 2**42:016x}", "parent_span_id": judge["span_id"]}
+    model = {
+        **child,
+        "span_id": f"{number + 2**43:016x}",
+        "parent_span_id": asked["span_id"],
+        "type": "llm",
+        "metrics": {"prompt_tokens": 7_000, "completion_tokens": 1, "estimated_cost": 9.0},
+    }
+    return [root, call, judge, asked, model]
 
 
 def rows() -> list[dict[str, Any]]:
@@ -248,3 +258,27 @@ def test_it_is_the_same_over_http(tmp_path: Path) -> None:
             assert client.experiments.list() == []
             with pytest.raises(ClientError, match="no root span"):
                 client.experiments.compare("base", "next")
+
+
+def test_a_trial_counts_in_the_group_of_its_own_value(store: Store) -> None:
+    for kind, score in (("easy", 1), ("hard", 0)):
+        store.insert("spans", case("next", "q1", {"exact": score}, metadata={"kind": kind}))
+    groups = store.experiments.compare("base", "next", group_by="metadata.kind")["groups"]
+    trials = {each["group"]: each["experiments"][1]["trials"] for each in groups}
+    assert trials == {"easy": 3, "hard": 3}
+
+
+def test_names_that_are_reserved_at_the_same_time_are_all_different(store: Store) -> None:
+    names: list[str] = []
+
+    def reserve() -> None:
+        names.append(store.experiments.create("next", unique=True).name)
+
+    threads = [threading.Thread(target=reserve) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Spans have the name itself, though there is no record of it.
+    assert sorted(names) == [f"next-{number}" for number in range(2, 10)]
+    assert store.experiments.create("next").name == "next"

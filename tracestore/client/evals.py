@@ -128,14 +128,19 @@ class ExperimentClient:
         dataset_version: int | None = None,
         base: str | None = None,
         git_commit: str | None = None,
+        unique: bool = False,
     ) -> dict[str, Any]:
-        """Records an experiment; of one that is known, what is given replaces what was."""
+        """Records an experiment; of one that is known, what is given replaces what was.
+
+        With `unique` the name is reserved: where it is taken, the record that is returned has a free one.
+        """
         body = {
             "metadata": None if metadata is None else dict(metadata),
             "dataset": dataset,
             "dataset_version": dataset_version,
             "base": base,
             "git_commit": git_commit,
+            "unique": unique or None,
         }
         record: dict[str, Any] = self._send(
             "POST", "/api/experiments", params=_named(name, project), json=_known(body)

@@ -151,19 +151,21 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
     with contextlib.ExitStack() as resources:
         target = _target(resources, url, api_key, store, around)
         newest_first = _known_experiments(target, project)
-        name = _free_name(experiment or f"{project} {_now()}", newest_first)
         base = base or next(iter(newest_first), None)
-        result = EvalResult(project, name, base)
         rows, (dataset_name, version) = _rows(target, data, project)
-        target.experiments.create(
-            name,
+        record = target.experiments.create(
+            experiment or f"{project} {_now()}",
             project=project,
             metadata=dict(metadata or {}),
             dataset=dataset_name,
             dataset_version=version,
             base=base,
             git_commit=git_commit or _git_commit(),
+            unique=True,
         )
+        # A server answers with JSON, a store with a record.
+        name = str(record["name"] if isinstance(record, Mapping) else record.name)
+        result = EvalResult(project, name, base)
         plan = Plan(
             task, tuple(scores), (around and around.concurrency) or concurrency, timeout_s, retries
         )
@@ -221,12 +223,6 @@ def _known_experiments(target: Any, project: str) -> list[str]:
         {"project": project},
     ).rows()
     return [row["name"] for row in rows]
-
-
-def _free_name(wanted: str, known: Sequence[str]) -> str:
-    taken = set(known)
-    names = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, len(taken) + 2))
-    return next(name for name in names if name not in taken)
 
 
 def _rows(

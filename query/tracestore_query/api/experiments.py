@@ -26,6 +26,15 @@ class ExperimentBody(BaseModel):
     git_commit: str | None = Field(default=None, max_length=256)
 
 
+class NewExperimentBody(ExperimentBody):
+    """What is recorded of an experiment, and whether its name must be its own."""
+
+    unique: bool = Field(
+        default=False,
+        description="Reserves the name: where it is taken, the experiment gets `name-2`, `name-3`, …",
+    )
+
+
 class ExperimentRecord(ExperimentBody):
     """What was recorded of an experiment."""
 
@@ -137,7 +146,7 @@ def experiments_router(experiments: SqlExperiments) -> APIRouter:
     @router.post("", responses=ERRORS, response_model=ExperimentRecord)
     async def create(
         request: Request,
-        body: ExperimentBody,
+        body: NewExperimentBody,
         name: Annotated[str, Query(min_length=1, max_length=1024)],
         project: Annotated[str | None, Query(max_length=1024)] = None,
     ) -> Any:

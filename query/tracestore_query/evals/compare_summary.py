@@ -74,7 +74,8 @@ def compare_experiments(
     with query.sql(
         _trials_sql(wanted, group), projects=projects, timeout_s=timeout_s, max_rows=MAX_TRIALS
     ) as result:
-        found = _gathered(wanted, result.rows())
+        rows = result.rows()
+        found = _gathered(wanted, rows)
         warnings = [text for text in result.warnings if "was cut" in text]
     absent = [name for name in wanted.names if not found[name]]
     if absent:
@@ -91,8 +92,8 @@ def compare_experiments(
     }
     if group is not None:
         summary["groups"] = [
-            {"group": value, "experiments": _summaries(_only(found, value), wanted.names)}
-            for value in _groups(found)
+            {"group": value, "experiments": _summaries(_gathered(wanted, members), wanted.names)}
+            for value, members in _groups(rows)
         ]
     return summary
 
@@ -100,25 +101,50 @@ def compare_experiments(
 def _trials_sql(wanted: Comparison, group: str | None) -> str:
     """Returns the query of every trial of every experiment, with what its trace's spans used.
 
-    Spans of scorers are no part of the task: they are told by their type or purpose.
+    Spans of scorers, told by their type or purpose, and all spans below them are no part of the task.
     """
-    grouped = "" if group is None else f", any_value({group}::VARCHAR) AS grouped"
+    grouped = "NULL" if group is None else f"{group}::VARCHAR"
     shown = "NULL" if group is None else f"coalesce(root.{group}::VARCHAR, used.grouped)"
     return f"""
-        WITH used AS (
+        WITH RECURSIVE run_spans AS MATERIALIZED (
             SELECT
                 project,
                 experiment,
                 trace_id,
-                sum(coalesce(metrics.tokens + 0, metrics.prompt_tokens + metrics.completion_tokens)) AS tokens,
-                sum(metrics.prompt_tokens) AS prompt_tokens,
-                sum(metrics.completion_tokens) AS completion_tokens,
-                sum(metrics.estimated_cost) AS cost{grouped}
+                span_id,
+                parent_span_id,
+                coalesce(type, '') = 'score'
+                    OR coalesce(attributes.tracestore.purpose::VARCHAR, '') = 'scorer'
+                    OR coalesce(attributes.braintrust.purpose::VARCHAR, '') = 'scorer' AS is_scorer,
+                coalesce(metrics.tokens + 0, metrics.prompt_tokens + metrics.completion_tokens) AS tokens,
+                metrics.prompt_tokens AS prompt_tokens,
+                metrics.completion_tokens AS completion_tokens,
+                metrics.estimated_cost AS cost,
+                {grouped} AS grouped
             FROM spans
             WHERE {wanted.cases.replace("is_root AND ", "")}
-                AND coalesce(type, '') <> 'score'
-                AND coalesce(attributes.tracestore.purpose::VARCHAR, '') <> 'scorer'
-                AND coalesce(attributes.braintrust.purpose::VARCHAR, '') <> 'scorer'
+        ),
+        scorer_spans AS (
+            SELECT project, trace_id, span_id FROM run_spans WHERE is_scorer
+            UNION
+            SELECT child.project, child.trace_id, child.span_id
+            FROM run_spans AS child
+            JOIN scorer_spans AS parent
+            ON child.project = parent.project AND child.trace_id = parent.trace_id
+                AND child.parent_span_id = parent.span_id
+        ),
+        used AS (
+            SELECT
+                project,
+                experiment,
+                trace_id,
+                sum(tokens) AS tokens,
+                sum(prompt_tokens) AS prompt_tokens,
+                sum(completion_tokens) AS completion_tokens,
+                sum(cost) AS cost,
+                max(grouped) AS grouped
+            FROM run_spans
+            WHERE (project, trace_id, span_id) NOT IN (SELECT (project, trace_id, span_id) FROM scorer_spans)
             GROUP BY project, experiment, trace_id
         )
         SELECT
@@ -292,13 +318,11 @@ def _shown(found: Mapping[str, _Cases], names: Sequence[str], key: str) -> dict[
     }
 
 
-def _groups(found: Mapping[str, _Cases]) -> list[str | None]:
-    values = {case.group for cases in found.values() for case in cases.values()}
-    return sorted(values, key=lambda value: (value is None, value or ""))
-
-
-def _only(found: Mapping[str, _Cases], group: str | None) -> dict[str, _Cases]:
-    return {
-        name: {key: case for key, case in cases.items() if case.group == group}
-        for name, cases in found.items()
-    }
+def _groups(
+    rows: Iterable[Mapping[str, Any]],
+) -> list[tuple[str | None, list[Mapping[str, Any]]]]:
+    """Returns the trials of each group, groups in order; a trial belongs to the group of its own value."""
+    groups: dict[str | None, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["grouped"], []).append(row)
+    return sorted(groups.items(), key=lambda item: (item[0] is None, item[0] or ""))

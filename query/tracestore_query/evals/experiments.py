@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from tracestore.store import Core, Experiments
+from tracestore.store import Core, Experiment, Experiments, default_project
 from tracestore_query.evals.compare_summary import compare_experiments
 from tracestore_query.query import Query
 
@@ -21,6 +21,40 @@ class SqlExperiments(Experiments):
     def __init__(self, core: Core, query: Callable[[], Query]) -> None:
         super().__init__(core)
         self._query = query
+
+    def create(
+        self,
+        name: str,
+        *,
+        project: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        dataset: str | None = None,
+        dataset_version: int | None = None,
+        base: str | None = None,
+        git_commit: str | None = None,
+        unique: bool = False,
+        taken: Collection[str] = (),
+    ) -> Experiment:
+        """Records an experiment; a name that is reserved is one that no span has either.
+
+        See `tracestore.store.Experiments.create`.
+        """
+        if unique:
+            sql = "SELECT name FROM experiments WHERE project = $project"
+            owner = default_project(project, None)
+            with self._query().sql(sql, {"project": owner}, projects=[owner]) as result:
+                taken = {*taken, *(row["name"] for row in result.rows())}
+        return super().create(
+            name,
+            project=project,
+            metadata=metadata,
+            dataset=dataset,
+            dataset_version=dataset_version,
+            base=base,
+            git_commit=git_commit,
+            unique=unique,
+            taken=taken,
+        )
 
     def compare(
         self,

@@ -54,8 +54,13 @@ class Experiments:
         dataset_version: int | None = None,
         base: str | None = None,
         git_commit: str | None = None,
+        unique: bool = False,
+        taken: Collection[str] = (),
     ) -> Experiment:
         """Records an experiment. Of a known one, the given fields replace the earlier ones.
+
+        With `unique` the name is reserved: where another record or one of the `taken` names has it, the
+        experiment gets the first free one of `name-2`, `name-3`, and so on. Two calls never get one name.
 
         Raises ExperimentError for metadata that JSON does not have, LimitExceededError for a name that
         is empty or too long.
@@ -78,8 +83,10 @@ class Experiments:
             "git_commit": git_commit,
         }
         given = {key: value for key, value in given.items() if value is not None}
-        where = (EXPERIMENTS.c.project == project) & (EXPERIMENTS.c.name == name)
         with self._core.catalog.writing() as connection:
+            if unique:
+                name = _free_name(connection, project, name, taken)
+            where = (EXPERIMENTS.c.project == project) & (EXPERIMENTS.c.name == name)
             known = connection.execute(sa.select(EXPERIMENTS.c.name).where(where)).first()
             if known is None:
                 values = {"project": project, "name": name, "created_ns": self._core.clock.now_ns()}
@@ -108,6 +115,15 @@ class Experiments:
             if experiment.name == name:
                 return experiment
         return None
+
+
+def _free_name(connection: sa.Connection, project: str, name: str, taken: Collection[str]) -> str:
+    """Returns the name, or the first numbered one that no record of the project and none of `taken` has."""
+    query = sa.select(EXPERIMENTS.c.name).where(EXPERIMENTS.c.project == project)
+    used = {*taken, *connection.execute(query).scalars()}
+    numbers = range(2, len(used) + 3)
+    names = (name, *(f"{name}-{number}" for number in numbers))
+    return next(candidate for candidate in names if candidate not in used)
 
 
 def _experiment(values: dict[str, Any]) -> Experiment:
