@@ -139,12 +139,16 @@ def as_answer(bound: Bound) -> None:
     """Takes a column of the whole query as readers get it: JSON text by that name."""
     if bound.source is None:
         return
+    is_item = isinstance(bound.node.parent, exp.Select)
+    name = name_of_item(bound.node) if is_item else ""
     if bound.source.type == NULL:
         bound.put(exp.cast(bound.node.copy(), "JSON"))
     elif bound.source.type == ITEM:
         bound.take(Want(Use.JSON))
     elif bound.source.type == f"{ITEM}[]":
         bound.put(exp.cast(bound.node.copy(), "JSON[]"))
+    if name:
+        _put_name(bound.node, name)
 
 
 def can_grow(select: exp.Select) -> bool:
@@ -180,11 +184,16 @@ def outputs(
 def put_names(select: exp.Select, names: Sequence[str]) -> None:
     """Gives items of the select list the names that they had before they were bound."""
     for each, name in zip(list(select.expressions), names, strict=False):
-        if name and not isinstance(each, exp.Alias | exp.Star) and name_of_item(each) != name:
-            alias = exp.alias_(exp.null(), name, quoted=True)
-            each.replace(alias)
-            # The item itself and no copy: its place may still decide which of its values count.
-            alias.set("this", each)
+        if name:
+            _put_name(each, name)
+
+
+def _put_name(item: exp.Expr, name: str) -> None:
+    if not isinstance(item, exp.Alias | exp.Star) and name_of_item(item) != name:
+        alias = exp.alias_(exp.null(), name, quoted=True)
+        item.replace(alias)
+        # The item itself and no copy: its place may still decide which of its values count.
+        alias.set("this", item)
 
 
 def paired(left: Columns, right: Columns, *, by_name: bool) -> list[list[Bound]]:
