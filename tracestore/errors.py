@@ -86,6 +86,10 @@ class ReadOnlyError(TraceStoreError, PermissionError):
     """A write to a store that was opened with mode='r'."""
 
 
+class StoreExistsError(TraceStoreError, FileExistsError):
+    """A folder that should be new holds something."""
+
+
 class StoreMissingError(TraceStoreError, FileNotFoundError):
     """A folder without a store, or a store whose catalog or segment file is gone."""
 

@@ -97,11 +97,12 @@ MARK = "zq"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place for text in a tree: `put` writes a text there."""
+    """A place for text in a tree: `put` writes a text there, `restore` what was there before."""
 
     name: str
     tree: exp.Expr
     put: Callable[[str], None]
+    restore: Callable[[], None]
 
 
 def places(rng: random.Random) -> Iterator[Place]:
@@ -142,22 +143,25 @@ def _written(tree: exp.Expr, rng: random.Random) -> Iterator[Place]:
     for node in nodes:
         for field, value in list(node.args.items()):
             if isinstance(value, str):
-                yield Place(f"{type(node).__name__}.{field}", tree, _setter(node, field))
+                yield Place(f"{type(node).__name__}.{field}", tree, *_access(node, field))
         if isinstance(node, exp.Identifier) and rng.random() < 0.5:
             node.set("quoted", True)
-            yield Place("Identifier.this (quoted)", tree, _setter(node, "this"))
+            yield Place("Identifier.this (quoted)", tree, *_access(node, "this"))
     node = rng.choice(nodes)
     empty = [field for field in node.arg_types if not node.args.get(field)]
     if empty:
         field = rng.choice(sorted(empty))
-        yield Place(f"{type(node).__name__}.{field} (new)", tree, _setter(node, field))
+        yield Place(f"{type(node).__name__}.{field} (new)", tree, *_access(node, field))
 
 
-def _setter(node: exp.Expr, field: str) -> Callable[[str], None]:
-    def put(text: str) -> None:
+def _access(node: exp.Expr, field: str) -> tuple[Callable[[str], None], Callable[[], None]]:
+    """Returns what writes a text to a field, and what writes back what it has now."""
+    before = node.args.get(field)
+
+    def put(text: object) -> None:
         node.args[field] = text
 
-    return put
+    return put, lambda: put(before)
 
 
 def _made(kind: type[exp.Expr], rng: random.Random) -> Place | None:
@@ -174,7 +178,10 @@ def _made(kind: type[exp.Expr], rng: random.Random) -> Place | None:
     wrap = rng.choice((_as_text, _as_text, _as_identifier, _as_variable, _as_items))
     tree = rng.choice((_in_list, _in_condition, _in_from, _in_join, _in_cast))(node)
     return Place(
-        f"{kind.__name__}.{field}{wrap.__name__}", tree, lambda text: wrap(node, field, text)
+        f"{kind.__name__}.{field}{wrap.__name__}",
+        tree,
+        lambda text: wrap(node, field, text),
+        lambda: None,
     )
 
 

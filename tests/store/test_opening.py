@@ -53,7 +53,7 @@ def test_a_failed_open_gives_the_lock_back(tmp_path: Path) -> None:
         store.flush()
     catalog = (tmp_path / "catalog.sqlite").read_bytes()
     (tmp_path / "catalog.sqlite").unlink()
-    with pytest.raises(CorruptionError, match="the catalog is new but 2 segment files exist"):
+    with pytest.raises(CorruptionError, match="the catalog names none of the 2 segment files"):
         open_store(tmp_path)
     assert len(segment_files(tmp_path)) == 1
     (tmp_path / "catalog.sqlite").write_bytes(catalog)

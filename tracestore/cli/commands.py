@@ -16,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from tracestore.cli.evals import dataset_app, eval_files
 from tracestore.cli.export import export_rows
 from tracestore.cli.feedback import score
+from tracestore.cli.folders import backup, check, recover
 from tracestore.cli.terminal import (
     DEFAULT_DATA,
     DataOption,
@@ -58,6 +59,9 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(dataset_app, name="dataset")
 app.command(name="eval")(eval_files)
 app.command(name="score")(score)
+app.command()(check)
+app.command()(backup)
+app.command()(recover)
 app.command(name="export")(export_rows)
 
 
@@ -244,20 +248,6 @@ def compact(
         store.flush()
         report = store.compact(full=True)
     show([asdict(report)], format)
-
-
-@app.command()
-def check(
-    data: DataOption = DEFAULT_DATA,
-    deep: Annotated[bool, typer.Option("--deep", help="Read every page.")] = False,
-    format: FormatOption = "table",  # noqa: A002 - the option's name
-) -> None:
-    """Verifies the files of a folder that no server has open; status 1 where something is wrong."""
-    with open_store(data) as store, err.status("checking"):
-        report = store.check(deep=deep)
-    show([asdict(report)], format)
-    if not report.ok:
-        raise typer.Exit(1)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from tracestore.store import recovery
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
 from tracestore.store.files import filenames
+from tracestore.store.wal.reading import Damage, read_wal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class CheckReport:
 def check(core: Core, *, deep: bool = False) -> CheckReport:
     """Checks every segment; damaged ones are quarantined, so that the rest answers.
 
+    Of a store that is open to read, nothing on disk is changed.
     `deep` reads every byte and compares checksums; otherwise sizes and footers only.
     """
     core.require_open()
@@ -41,8 +43,25 @@ def check(core: Core, *, deep: bool = False) -> CheckReport:
     with core.lock:
         faults = tuple(core.faults)
         live = core.index.rows()
-    damaged = _damaged_logs(core)
-    return CheckReport(len(live), sum(row.rows for row in live), faults + damaged)
+    faults += _damaged_logs(core)
+    if not core.writable:
+        faults += _not_recovered(core)
+    return CheckReport(len(live), sum(row.rows for row in live), faults)
+
+
+def _not_recovered(core: Core) -> tuple[Fault, ...]:
+    """Returns what opening the folder for writing would tell of: damaged frames, and segments without a row."""
+    faults: list[Fault] = []
+    folder = core.folder / filenames.WAL_FOLDER
+    for name in core.fs.names(folder):
+        if filenames.wal_sequence(name) is not None:
+            faults += [
+                recovery.fault_of(item)
+                for item in read_wal(folder / name)
+                if isinstance(item, Damage)
+            ]
+    aside = list(core.segments.files.aside())
+    return (*faults, *(Fault(key, recovery.SET_ASIDE) for key in (*recovery.unnamed(core), *aside)))
 
 
 def _problem(core: Core, row: SegmentRow, *, deep: bool) -> str | None:

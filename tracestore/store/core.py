@@ -47,6 +47,7 @@ class Recovery:
     replayed_rows: int = 0
     torn_bytes: int = 0
     removed_orphans: int = 0
+    set_aside: list[str] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
     refused_frames: list[Fault] = field(default_factory=list)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from tracestore.errors import StoreMissingError
@@ -17,10 +18,12 @@ from tracestore.store.rewrite import deletes
 from tracestore.store.segments.writer import SegmentStore
 from tracestore.store.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 
 def open_writer(folder: Path, settings: Settings) -> Core:
     """Opens a store for writing; the caller holds the writer's lock. Rows of the log are in memory then."""
-    core = _make_core(folder, settings)
+    core = make_core(folder, settings)
     try:
         recovery.load_index(core)
         core.ulids.start_after(recovery.newest_id(core))
@@ -28,6 +31,8 @@ def open_writer(folder: Path, settings: Settings) -> Core:
         recovery.remove_leftovers(core)
         core.wal = recovery.replay(core)
         deletes.resume(core)
+        for fault in core.faults:
+            logger.error("file is not as it should be: %s: %s", fault.path, fault.what)
     except BaseException:
         recovery.close_quietly(core)
         raise
@@ -40,7 +45,7 @@ def open_reader(folder: Path, settings: Settings) -> Core:
         raise StoreMissingError(
             f"cannot open store {folder}: no store here; open it with mode='rw'"
         )
-    core = _make_core(folder, settings)
+    core = make_core(folder, settings)
     try:
         recovery.load_index(core)
     except BaseException:
@@ -49,7 +54,8 @@ def open_reader(folder: Path, settings: Settings) -> Core:
     return core
 
 
-def _make_core(folder: Path, settings: Settings) -> Core:
+def make_core(folder: Path, settings: Settings) -> Core:
+    """Returns the parts of a store, nothing read yet."""
     files: SegmentFiles
     if settings.segments_url is None:
         files = LocalFiles(folder / filenames.SEGMENTS_FOLDER, settings.fs)

@@ -1,7 +1,7 @@
 """Opening a store: what a crash left behind is removed, and the log is replayed.
 
 1. segments named by the catalog but missing or cut short are quarantined
-2. garbage of finished rewrites goes; files that no row names go
+2. garbage of finished rewrites goes; files that no row names go, or are set aside
 3. log files before the mark go
 4. the others are replayed into memtables; a torn tail is cut off
 5. a new log file is begun
@@ -30,6 +30,10 @@ from tracestore.store.wal.log import Wal
 from tracestore.store.wal.reading import Damage, PlacedFrame, TornTail, read_wal
 from tracestore.store.write import flush, ingest, payloads
 
+SET_ASIDE = (
+    "complete segment that the catalog does not name, set aside: the catalog is older than the files or another "
+    "store's; restore the catalog of these files, or run tracestore recover"
+)
 _UNREADABLE = (PayloadError, LimitExceededError, UnsupportedPayloadError)
 
 
@@ -93,26 +97,60 @@ def file_problem(core: Core, row: SegmentRow) -> str | None:
 
 
 def remove_leftovers(core: Core) -> None:
-    """Removes files of unfinished flushes and rewrites.
+    """Removes files of unfinished flushes and rewrites. Nothing that was acknowledged is lost by it.
 
-    Raises CorruptionError where the catalog is new but segments exist: then the catalog is what is
-    missing, and nothing may be removed.
+    Of a catalog that is at the point of its files, a file that no row names was left by a crash: its rows are in
+    the log, or in the segments that it was made from. A catalog of another point (an older one, another
+    store's, a new one) says nothing of the files: then complete segments are set aside and named as faults.
+
+    Raises CorruptionError where the catalog knows no segment at all but segments exist.
     """
+    orphans = _orphans(core)
+    keep = set(unnamed(core))
+    if keep and not core.index.rows() and not core.quarantined:
+        raise CorruptionError(
+            core.catalog.name,
+            f"the catalog names none of the {len(keep)} segment files that exist, such as {min(keep)}; "
+            "restore the catalog from a backup, or run tracestore recover",
+        )
+    for file_key in orphans:
+        if file_key in keep:
+            core.segments.files.set_aside(file_key)
+            # crash here: the others are still orphans of a catalog of another point -> set aside next time
+        else:
+            core.segments.files.remove(file_key)
+    core.recovery.removed_orphans = len(orphans) - len(keep)
+    core.recovery.set_aside = sorted(core.segments.files.aside())
+    core.faults += [Fault(file_key, SET_ASIDE) for file_key in core.recovery.set_aside]
+    garbage.collect(core)
+
+
+def _orphans(core: Core) -> list[str]:
     rows = [*core.index.rows(), *core.quarantined.values()]
     known = {row.file_key for row in rows} | {filenames.tail_key(row.file_key) for row in rows}
     known |= {file_key for file_key, _, _ in core.catalog.garbage()}
-    orphans = [file_key for file_key in core.segments.files.file_keys() if file_key not in known]
-    whole = [file_key for file_key in orphans if file_key.endswith(filenames.SEGMENT_SUFFIX)]
-    if core.catalog.created and whole:
-        raise CorruptionError(
-            core.catalog.name,
-            f"the catalog is new but {len(whole)} segment files exist, such as {whole[0]}; "
-            "restore the catalog from a backup",
-        )
-    for file_key in orphans:
-        core.segments.files.remove(file_key)
-    core.recovery.removed_orphans = len(orphans)
-    garbage.collect(core)
+    return [file_key for file_key in core.segments.files.file_keys() if file_key not in known]
+
+
+def unnamed(core: Core) -> list[str]:
+    """Returns the segment files without a row that no crash has left: the catalog is of another point."""
+    whole = [key for key in _orphans(core) if key.endswith(filenames.SEGMENT_SUFFIX)]
+    return whole if whole and not _is_of_these_files(core) else []
+
+
+def _is_of_these_files(core: Core) -> bool:
+    """Tells whether the catalog and the files are of one point: every segment is there, and the log from its mark on.
+
+    A flush makes the next log file before it moves the mark, and removes older ones after: some file up to the
+    mark is always there. A merge removes its sources after its transaction.
+    """
+    if core.catalog.created:
+        return False
+    if any(core.segments.files.size(row.file_key) is None for row in core.quarantined.values()):
+        return False
+    names = core.fs.names(core.folder / filenames.WAL_FOLDER)
+    sequences = [number for number in map(filenames.wal_sequence, names) if number is not None]
+    return bool(sequences) and min(sequences) <= int(core.catalog.meta("wal_mark"))
 
 
 def replay(core: Core) -> Wal:
@@ -180,8 +218,13 @@ def _cut(core: Core, path: Path, torn: TornTail) -> None:
 
 def _note_damage(core: Core, damage: Damage) -> None:
     core.recovery.damages.append(damage)
-    position = f"{damage.path}: offset {damage.offset} to {damage.end}"
-    core.faults.append(Fault(position, f"{damage.reason}; its rows are lost"))
+    core.faults.append(fault_of(damage))
+
+
+def fault_of(damage: Damage) -> Fault:
+    """Returns what is told of a damaged range of the log."""
+    place = f"{damage.path}: offset {damage.offset} to {damage.end}"
+    return Fault(place, f"{damage.reason}; its rows are lost")
 
 
 def close_quietly(core: Core) -> None:

@@ -18,6 +18,9 @@ class StoreStats:
         wal_bytes: bytes of the open log file; wal_syncs: its fdatasync calls so far.
         recent_key_bytes: memory that recognizes re-sent spans.
         snapshots: segments that open snapshots keep alive.
+        replayed_rows: rows of the log that were read again when it was opened.
+        faults: files that are not as they should be; `check` names them.
+        lost_log_bytes: bytes of the log that could not be read again, whose rows are lost.
     """
 
     segments: int
@@ -31,6 +34,8 @@ class StoreStats:
     recent_key_bytes: int
     snapshots: int
     replayed_rows: int
+    faults: int
+    lost_log_bytes: int
 
 
 def collect(core: Core) -> StoreStats:
@@ -53,4 +58,6 @@ def collect(core: Core) -> StoreStats:
         recent_key_bytes=core.recent.nbytes,
         snapshots=pins,
         replayed_rows=core.recovery.replayed_rows,
+        faults=len(core.faults),
+        lost_log_bytes=sum(damage.end - damage.offset for damage in core.recovery.damages),
     )

@@ -15,6 +15,24 @@ _NUMBER: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 # Words of SQL that are written apart.
 _PHRASES: Final = frozenset({"CURRENT ROW", "NO OTHERS"})
 
+# Fields that hold a text of their own; others hold nodes, or lists of them.
+_FIELDS: Final = frozenset(
+    {
+        "this",
+        "kind",
+        "side",
+        "method",
+        "over",
+        "start",
+        "start_side",
+        "end",
+        "end_side",
+        "position",
+        "direction",
+        "pivot_column_naming",
+    }
+)
+
 # The generator writes their text in quotes and doubles those inside, but the engine knows escapes there.
 _ESCAPED: Final = (exp.ByteString, exp.National)
 
@@ -29,8 +47,7 @@ def check_texts(node: exp.Expr) -> None:
         for item in value if isinstance(value, list) else (value,):
             if item is None or isinstance(item, exp.Expr | bool | int | exp.DType):
                 continue
-            # A list's field that holds a text would be written letter by letter.
-            harmless = isinstance(item, str) and (value is not item or name != "expressions")
+            harmless = isinstance(item, str) and value is item and name in _FIELDS
             if not harmless or not _is_harmless(node, name, item):
                 raise QueryForbiddenError(
                     f"cannot run query: the text of {node.key.upper()} is not allowed; "

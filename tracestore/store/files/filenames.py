@@ -1,6 +1,7 @@
 """All names on disk: what a store's folder contains and how the key of a segment's file is built.
 
 LOCK  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
+set-aside/<as below segments>: complete segments that the catalog does not name
 segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail.parquet)
 """
 
@@ -19,6 +20,7 @@ WAL_FOLDER: Final = "wal"
 SEGMENTS_FOLDER: Final = "segments"
 READERS_FOLDER: Final = "readers"
 CACHE_FOLDER: Final = "cache"
+SET_ASIDE_FOLDER: Final = "set-aside"
 
 SEGMENT_SUFFIX: Final = ".parquet"
 TAIL_SUFFIX: Final = ".tail.parquet"

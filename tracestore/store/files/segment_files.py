@@ -60,6 +60,18 @@ class SegmentFiles(ABC):
         """Yields the key of every file, and of leftovers of unfinished writes."""
 
     @abstractmethod
+    def set_aside(self, file_key: str) -> None:
+        """Moves a file out of the reach of queries; nothing is lost."""
+
+    @abstractmethod
+    def take_back(self, file_key: str) -> None:
+        """Moves a file that was set aside back to its place."""
+
+    @abstractmethod
+    def aside(self) -> Iterator[str]:
+        """Yields the key of every file that was set aside."""
+
+    @abstractmethod
     def pin(self, file_key: str) -> None:
         """Keeps a local copy until `unpin`, once for each call."""
 
@@ -73,6 +85,7 @@ class LocalFiles(SegmentFiles):
 
     def __init__(self, folder: Path, fs: filesystem.FileSystem) -> None:
         self._folder = folder
+        self._aside = folder.parent / filenames.SET_ASIDE_FOLDER
         self._fs = fs
 
     def prepare(self, file_key: str) -> Path:
@@ -109,6 +122,26 @@ class LocalFiles(SegmentFiles):
         for path in self._fs.walk(self._folder):
             yield path.relative_to(self._folder).as_posix()
 
+    def set_aside(self, file_key: str) -> None:
+        """Moves the file to the same place below the folder for such files."""
+        self._move(self._folder / file_key, self._aside / file_key)
+
+    def take_back(self, file_key: str) -> None:
+        """Moves the file back."""
+        self._move(self._aside / file_key, self._folder / file_key)
+
+    def aside(self) -> Iterator[str]:
+        """Yields every file below that folder."""
+        for path in self._fs.walk(self._aside):
+            yield path.relative_to(self._aside).as_posix()
+
+    def _move(self, source: Path, target: Path) -> None:
+        self._fs.make_folder(target.parent)
+        self._fs.rename(source, target)
+        # crash here: the file has one name or the other; the next open or recovery finds it at either
+        self._fs.sync_folder(target.parent)
+        self._fs.sync_folder(source.parent)
+
     def pin(self, file_key: str) -> None:
         """Does nothing: files are kept by the store."""
 
@@ -124,6 +157,7 @@ class ObjectFiles(SegmentFiles):
 
     def __init__(self, url: str, cache: Path, fs: filesystem.FileSystem, cache_bytes: int) -> None:
         self._remote, self._root = connect(url)
+        self._aside = f"{self._root}-{filenames.SET_ASIDE_FOLDER}"
         self._url = url
         self._cache = cache
         self._fs = fs
@@ -190,21 +224,50 @@ class ObjectFiles(SegmentFiles):
         if self.size(file_key) is None:
             return
         with self._remote_errors(f"cannot remove {self._shown(file_key)}"):
-            try:
-                self._remote.delete_file(self._name(file_key))
-            except OSError:
-                # Arrow then writes a marker for the emptied folder, which some servers refuse.
-                if self.size(file_key) is not None:
-                    raise
+            self._delete(self._name(file_key))
 
     def file_keys(self) -> Iterator[str]:
         """Yields every object below the URL."""
-        selector = pafs.FileSelector(self._root, recursive=True, allow_not_found=True)
+        return self._below(self._root)
+
+    def set_aside(self, file_key: str) -> None:
+        """Moves the object below another name beside the URL's; its copy goes."""
+        self._move(self._name(file_key), f"{self._aside}/{file_key}")
+        with self._lock:
+            self._held.pop(file_key, None)
+        self._fs.remove(self._copy(file_key))
+
+    def take_back(self, file_key: str) -> None:
+        """Moves the object back."""
+        self._move(f"{self._aside}/{file_key}", self._name(file_key))
+
+    def aside(self) -> Iterator[str]:
+        """Yields every object that was set aside."""
+        return self._below(self._aside)
+
+    def _move(self, source: str, target: str) -> None:
+        with self._remote_errors(f"cannot move an object of {_shown_url(self._url)}"):
+            if not isinstance(self._remote, pafs.S3FileSystem):
+                self._remote.create_dir(target.rpartition("/")[0], recursive=True)
+            self._remote.copy_file(source, target)
+            # crash here: the object has both names; that under the first is set aside again
+            self._delete(source)
+
+    def _delete(self, name: str) -> None:
+        try:
+            self._remote.delete_file(name)
+        except OSError:
+            # Arrow then writes a marker for the emptied folder, which some servers refuse.
+            if self._remote.get_file_info(name).type == pafs.FileType.File:
+                raise
+
+    def _below(self, root: str) -> Iterator[str]:
+        selector = pafs.FileSelector(root, recursive=True, allow_not_found=True)
         with self._remote_errors(f"cannot list {_shown_url(self._url)}"):
             infos = self._remote.get_file_info(selector)
         for info in infos:
             if info.type == pafs.FileType.File:
-                yield info.path.removeprefix(self._root).lstrip("/")
+                yield info.path.removeprefix(root).lstrip("/")
 
     def pin(self, file_key: str) -> None:
         """Keeps the copy from being evicted."""

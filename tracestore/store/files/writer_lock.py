@@ -18,15 +18,16 @@ class WriterLock:
 
     def __init__(self, folder: Path) -> None:
         path = folder / filenames.LOCK
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._folder = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = -1
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = _holder(self._descriptor)
-            os.close(self._descriptor)
-            raise StoreLockedError(
-                f"cannot open store {folder}: locked by {holder}; stop it or open with mode='r'"
-            ) from error
+            # The folder is locked too: who removes LOCK does not free it.
+            _lock(self._folder, folder)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            _lock(self._descriptor, folder)
+        except BaseException:
+            self.close()
+            raise
         text = json.dumps(
             {
                 "pid": os.getpid(),
@@ -39,14 +40,24 @@ class WriterLock:
 
     def close(self) -> None:
         """Gives the lock back; a second call does nothing."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        for descriptor in (self._descriptor, self._folder):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._descriptor = self._folder = -1
 
 
-def _holder(descriptor: int) -> str:
+def _lock(descriptor: int, folder: Path) -> None:
     try:
-        holder = json.loads(os.pread(descriptor, 4096, 0))
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise StoreLockedError(
+            f"cannot open store {folder}: locked by {_holder(folder)}; stop it or open with mode='r'"
+        ) from error
+
+
+def _holder(folder: Path) -> str:
+    try:
+        holder = json.loads((folder / filenames.LOCK).read_bytes())
         return f"pid {holder['pid']} on {holder['host']} since {holder['since']}"
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "another process"
