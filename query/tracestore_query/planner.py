@@ -56,10 +56,11 @@ class Request:
 class Planner:
     """The planner of the queries over one store. Thread-safe."""
 
-    def __init__(self, store: Store, engine: Engine) -> None:
+    def __init__(self, store: Store, engine: Engine, *, shortcuts: bool = True) -> None:
         self._store = store
         self._engine = engine
         self._types = EngineTypes(engine)
+        self._shortcuts = shortcuts
         self._cache = PlanCache()
         # Dashboards ask the same again and again; parsing costs about a third of planning.
         self._statement = functools.lru_cache(maxsize=PARSED_TEXTS)(self._read)
@@ -118,8 +119,10 @@ class Planner:
         values = note_values(tree, request.parameters)
         paging = _paging(statement.kind, tree, request)
         constants = Constants(self._engine.time_us)
-        ranges = pruning.note_bounds(tree, constants.value)
-        top_n.note_top_n(tree, constants.value)
+        ranges: dict[str, TimeRange] = {}
+        if self._shortcuts:
+            ranges = pruning.note_bounds(tree, constants.value)
+            top_n.note_top_n(tree, constants.value)
         time_range = _time_range(tree, ranges)
         plan = self._plan_of(tree, time_range, request, execution)
         query = query_sql(plan, self._engine.checker)
@@ -150,7 +153,9 @@ class Planner:
         execution.snapshot = snapshot
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
         read = reader_of(snapshot)
-        query = Binder(Binding(read, catalog, self._types, datasets)).bind(tree)
+        query = Binder(
+            Binding(read, catalog, self._types, datasets, shortcuts=self._shortcuts)
+        ).bind(tree)
         scans = {
             token: _scan_plan(scan, read(scan.table), execution)
             for token, scan in query.scans.items()

@@ -23,13 +23,20 @@ class Query:
         store: an open store.
         memory_limit: of all queries together, e.g. `2GB`.
         threads: worker threads of all queries together, None for one a core.
+        shortcuts: whether segments and rows that cannot be in an answer are left out before the engine reads
+            them. Answers are the same without; the tests compare.
     """
 
     def __init__(
-        self, store: Store, *, memory_limit: str = "2GB", threads: int | None = None
+        self,
+        store: Store,
+        *,
+        memory_limit: str = "2GB",
+        threads: int | None = None,
+        shortcuts: bool = True,
     ) -> None:
         self._engine = Engine([str(store.folder.resolve())], memory_limit, threads)
-        self._planner = Planner(store, self._engine)
+        self._planner = Planner(store, self._engine, shortcuts=shortcuts)
 
     def close(self) -> None:
         """Ends the engine; the store stays open."""

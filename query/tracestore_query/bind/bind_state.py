@@ -43,6 +43,7 @@ class Binding:
 
     Attributes:
         types: what the engine makes of expressions.
+        shortcuts: whether paths that a matching row must have are noted.
         datasets: those that the query may see, as they were before its snapshot was taken.
     """
 
@@ -50,6 +51,7 @@ class Binding:
     catalog: Callable[[str], pa.Table]
     types: EngineTypes
     datasets: Sequence[Dataset] = ()
+    shortcuts: bool = True
     scans: dict[str, ScanBuilder] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     objects: dict[str, ObjectCall] = field(default_factory=dict)

@@ -146,9 +146,10 @@ class Sources:
             types += [self._queries.unnested(each, scope) for each in inner or [value.this]]
         alias = node.alias_or_name.lower()
         names = _column_aliases(node)
-        ordinality = node.args.get("offset") or node.args.get("ordinality")
+        ordinality = node.args.get("offset")
         if ordinality:
-            types.append("BIGINT")
+            types = [*types, *[None] * (len(names) - len(types)), "BIGINT"]
+            names = [*names, ordinality.name.lower()] if isinstance(ordinality, exp.Expr) else names
         if any(each == ITEM for each in types) and alias and not names:
             # The one column may be called by the alias of the table, too.
             names = [alias]

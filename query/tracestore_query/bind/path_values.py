@@ -148,7 +148,7 @@ class PathValues:
         there = self._resolve(moved.steps, data) if moved is not None else None
         if found.absent and there is None and len(steps) > 1:
             self._absent(scan, steps, data)
-        if must_be_set and not found.below and not found.inner:
+        if must_be_set and self._binding.shortcuts and not found.below and not found.inner:
             if there is None:
                 scan.non_null_paths.append(found.leaves)
             elif not there.below and not there.inner:

@@ -213,7 +213,8 @@ class Deadline:
             alarm = self._watchdog.call_at(started + self._timeout_s - self.used_s, stop)
         try:
             yield
-        except (duckdb.Error, pa.ArrowException) as error:
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            # Behind the first batch the engine's errors come through Arrow, as OSError.
             raise self._ours(error, expired=expired.is_set()) from None
         finally:
             if alarm is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,12 @@ _COMPUTED = (
     *(exp.StrToTime, exp.DateFromParts, exp.TimestampFromParts),
 )
 _NOW = (exp.CurrentTimestamp, exp.CurrentTimestampLTZ)
-_MOMENTS = frozenset(
-    {exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.DATE, exp.DType.TIMESTAMPLTZ}
+_MOMENTS = frozenset({exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMPLTZ})
+# The spellings that Python and the engine read alike; of any other, only the engine's reading counts.
+_TIME_TEXT = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{3}|\.\d{6})?)?(?:Z|[+-]\d\d:\d\d)?)?"
 )
+_WHOLE = re.compile(r"-?\d{1,9}")
 # Units of one length; months and years are the engine's to add.
 _SECONDS = {
     "MICROSECOND": 1e-6,
@@ -102,18 +106,27 @@ def _moment(node: exp.Expr) -> dt.datetime | None:
         node = node.this
     found = _plain(node)
     if isinstance(found, str):
-        try:
-            found = dt.datetime.fromisoformat(found)
-        except ValueError:
-            return None
+        found = _time_of(found)
     if not isinstance(found, dt.datetime):
         return None
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
+def _time_of(text: str) -> dt.datetime | None:
+    if _TIME_TEXT.fullmatch(text) is None:
+        return None
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def _length(node: exp.Interval) -> dt.timedelta | None:
     amount, unit = node.this, str(node.args.get("unit") or "").upper().removesuffix("S")
     if not isinstance(amount, exp.Literal) or unit not in _SECONDS:
+        return None
+    if _WHOLE.fullmatch(str(amount.this)) is None:
+        # The engine cuts what comes after the point.
         return None
     try:
         return dt.timedelta(seconds=float(str(amount.this)) * _SECONDS[unit])

@@ -24,6 +24,11 @@ DuckDBParser: Any = DuckDB.Parser
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
+_WORD = re.compile(r"[^\W\d]\w*")
+# Texts and comments, and in the last group a parameter by its name.
+_PARAMETERS = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|(\$\w+)", re.DOTALL
+)
 _OTHER_DIALECTS = frozenset({"SEARCH", "MATCH", "MATCH_AGAINST"})
 
 
@@ -46,6 +51,16 @@ class _Parser(DuckDBParser):  # type: ignore[misc]
         for name, parse in DuckDBParser.FUNCTION_PARSERS.items()
         if name not in _OTHER_DIALECTS
     }
+
+    def parse(self, raw_tokens: list[Any], sql: str) -> list[exp.Expr | None]:
+        """Returns the trees of tokens; behind a dot a reserved word is a name."""
+        before = None
+        for token in raw_tokens:
+            if before is TokenType.DOT and _WORD.fullmatch(token.text):
+                token.token_type = TokenType.VAR
+            before = token.token_type
+        trees: list[exp.Expr | None] = super().parse(raw_tokens, sql)
+        return trees
 
     def _parse_bracket(self, this: exp.Expr | None = None) -> exp.Expr | None:
         if this is not None and self._curr and self._curr.token_type == TokenType.L_BRACKET:
@@ -70,6 +85,10 @@ class TraceSQL(DuckDB):
     Tokenizer = _Tokenizer
     Parser = _Parser
 
+    def to_json_path(self, path: exp.Expr | None) -> exp.Expr | None:
+        """Returns the path of a JSON function as it is written: what its dots mean, the engine says."""
+        return path
+
 
 def parse(sql: str) -> exp.Expr:
     """Returns the tree of one statement.
@@ -86,6 +105,9 @@ def parse(sql: str) -> exp.Expr:
         raise QuerySyntaxError(
             "cannot parse query: it holds half of a surrogate pair, which is no text"
         )
+    if sql.count("$") > 1:
+        # The tokenizer takes what stands between two dollars for a tag, unless a space is in it.
+        sql = _PARAMETERS.sub(lambda found: f"{found[0]} " if found[2] else found[0], sql)
     try:
         trees = [tree for tree in TraceSQL().parse(sql) if tree is not None]
     except (ParseError, TokenError) as error:

@@ -19,6 +19,7 @@ MAX_TRACE_IDS = 1000
 """Traces named one by one; more are no point lookup."""
 
 _NS_PER_US = 1000
+_NOW = (exp.CurrentTimestamp, exp.CurrentTimestampLTZ, exp.CurrentDate)
 _HEX = frozenset("0123456789abcdef")
 
 Evaluate = Callable[[exp.Expr, bool], int | str | None]
@@ -39,9 +40,9 @@ def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
     for select in tree.find_all(exp.Select):
         tables = list(_tables(select))
         where = select.args.get("where")
-        # An outer join keeps rows that WHERE's conjuncts judge as NULL only: bounds hold all the same
-        # for the side that is kept, so none are taken from a query that has one.
-        outer = any(join.side for join in select.args.get("joins") or ())
+        # Rows of an outer join need not meet WHERE on their own side, and which rows an ASOF or a POSITIONAL
+        # join pairs depends on rows that WHERE leaves out: no bounds are taken from a query that has one.
+        outer = any(join.side or join.args.get("method") for join in _joins(select))
         conditions = [] if where is None or outer else list(conjuncts(where.this))
         for table, alias in tables:
             name = scanned_table(table)
@@ -53,6 +54,20 @@ def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
             before = found.get(name, bounds.time_range)
             found[name] = (min(before[0], low), max(before[1], high))
     return found
+
+
+def _joins(select: exp.Select) -> Iterator[exp.Join]:
+    """Yields the joins of a SELECT, those inside of others too."""
+    from_ = select.args.get("from_")
+    waiting = [from_.this] if from_ is not None else []
+    joins = list(select.args.get("joins") or ())
+    while joins or waiting:
+        if waiting:
+            joins += waiting.pop().args.get("joins") or ()
+            continue
+        join = joins.pop()
+        yield join
+        waiting.append(join.this)
 
 
 def _tables(select: exp.Select) -> Iterator[tuple[exp.Table, str]]:
@@ -83,10 +98,14 @@ def _bounds(
                 trace_ids = values if trace_ids is None or values is None else trace_ids & values
             elif name in {spec.time_column, spec.time_ns_column}:
                 exact = name == spec.time_ns_column
-                low, high = _narrowed((low, high), kind, evaluate(bound, exact), exact=exact)
+                narrowed = _narrowed((low, high), kind, evaluate(bound, exact), exact=exact)
+                # The engine's now comes after ours: rows of the time between are not left out.
+                later = bound.find(*_NOW) is not None
+                low, high = (narrowed[0], high) if later else narrowed
         if isinstance(each, exp.In) and each.expressions and isinstance(each.this, exp.Column):
             owner = each.this.table.lower()
-            if each.this.name.lower() == "trace_id" and (owner == alias or sources == 1):
+            mine = owner == alias if owner else sources == 1
+            if each.this.name.lower() == "trace_id" and mine:
                 trace_ids = _ids(each.expressions, evaluate)
     return Bounds((low, max(low, high)), trace_ids)
 
@@ -126,6 +145,9 @@ _FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
 def comparisons(node: exp.Expr) -> Iterator[tuple[exp.Expr, type[exp.Expr], exp.Expr]]:
     """Yields (subject, comparison, value) of a condition, both ways round."""
     if isinstance(node, exp.Between):
+        if node.args.get("symmetric"):
+            # Which bound is the lower one, the engine alone says.
+            return
         yield node.this, exp.GTE, node.args["low"]
         yield node.this, exp.LTE, node.args["high"]
     elif isinstance(node, exp.GT | exp.GTE | exp.LT | exp.LTE | exp.EQ):

@@ -81,7 +81,7 @@ class Chooser:
         self._types = types
         self._held = held
         self._template = _template(node, len(held)) + suffix
-        self._is_lambda = node.find(exp.Lambda) is not None
+        self._is_lambda = any(isinstance(each, exp.Lambda) for each in node.iter_expressions())
         self._scalar = not suffix and not isinstance(node, exp.AggFunc)
         self._node = node
         self._open = [i for i, each in enumerate(held) if each.source is not None]

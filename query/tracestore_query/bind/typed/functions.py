@@ -18,7 +18,7 @@ from tracestore_query.bind.values.uses import BARE, Use, Want
 
 def call(binder: Expressions, node: exp.Expr, context: Context, suffix: str = "") -> Bound:
     """Binds a function or an operator."""
-    if node.find(exp.Lambda) is not None and _own_lambda(node) is not None:
+    if _own_lambda(node) is not None:
         return _lambda_call(binder, node, context)
     inner = context
     if isinstance(node, exp.AggFunc) and not suffix:
