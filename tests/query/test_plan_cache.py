@@ -147,6 +147,6 @@ def test_the_plans_that_are_kept_are_bounded(store: Store) -> None:
     try:
         for number in range(MAX_PLANS + 5):
             query.sql(f"SELECT {number} AS n").rows()
-        assert len(query._planner._cache._plans) == MAX_PLANS
+        assert len(query._planner._cache) == MAX_PLANS
     finally:
         query.close()

@@ -1,4 +1,4 @@
-"""The store's cache: what it holds stays within its bound, and nobody waits for another key's value."""
+"""The bounded cache: what it holds stays within its bound, and nobody waits for another key's value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data import processes
-from tracestore.store.bounded_cache import BoundedCache
+from tracestore.bounded_cache import BoundedCache
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["put", "get", "drop"]), st.integers(0, 5), st.binary(max_size=9)),
@@ -44,6 +44,17 @@ def test_it_holds_the_newest_values_that_fit_and_nothing_beyond_its_bound(
         assert len(cache) == len(expected)
     cache.clear()
     assert cache.size == len(cache) == 0
+
+
+@given(keys=st.lists(st.integers(0, 5), max_size=40), bound=st.integers(0, 3))
+def test_each_value_is_told_of_once_when_it_is_dropped(keys: list[int], bound: int) -> None:
+    dropped: list[int] = []
+    cache: BoundedCache[int, int] = BoundedCache(bound, on_drop=dropped.append)
+    for number, key in enumerate(keys):
+        cache.put(key, number)
+        assert len(cache) + len(dropped) == number + 1
+    cache.clear()
+    assert sorted(dropped) == list(range(len(keys)))
 
 
 def test_a_value_that_is_asked_for_by_many_at_once_is_made_once() -> None:

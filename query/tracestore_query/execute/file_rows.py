@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tracestore.bounded_cache import BoundedCache
 from tracestore.errors import CorruptionError
 from tracestore_query.engine.parquet_sql import row_text
 
@@ -22,9 +23,8 @@ FEW_ROWS: Final = 256
 """Rows of one file that are asked of the engine. Five rows of a row group of 122,880 take 3 ms, the whole
 group 15 ms and more; from some hundred scattered rows on, the group is no slower."""
 
-KEPT_GROUPS: Final = 4
 KEPT_BYTES: Final = 128 * 1024 * 1024
-"""Row groups kept from one batch of an answer to the next, and their bytes."""
+"""Bytes of the row groups that are kept from one batch of an answer to the next; one that is larger is kept alone."""
 
 
 class FileRows:
@@ -38,9 +38,11 @@ class FileRows:
         self, cursor: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
     ) -> None:
         self._cursor = cursor
-        # Row groups read last, by file, number and columns: an answer's batches are smaller, and follow each
-        # other in the few that the engine's threads read at once.
-        self._groups: dict[tuple[str, int, tuple[str, ...]], pa.Table] = {}
+        # Row groups by file, number and columns: an answer's batches are smaller, and follow each other in the few
+        # that the engine's threads read at once.
+        self._groups: BoundedCache[tuple[str, int, tuple[str, ...]], pa.Table] = BoundedCache(
+            KEPT_BYTES, lambda group: min(group.nbytes, KEPT_BYTES)
+        )
 
     def read(self, file: str, numbers: Numbers, columns: Sequence[str]) -> pa.Table:
         """Returns columns of rows, in the order of their numbers; a number may come twice.
@@ -50,7 +52,7 @@ class FileRows:
         Raises:
             CorruptionError: where the file cannot be read.
         """
-        distinct, places = np.unique(numbers, return_inverse=True)
+        distinct, positions = np.unique(numbers, return_inverse=True)
         # The engine takes columns whose names differ in case alone for one.
         distinct_names = len({name.lower() for name in columns}) == len(columns)
         try:
@@ -66,13 +68,13 @@ class FileRows:
             raise CorruptionError(Path(file).name, "cannot read rows: some are not there")
         if len(distinct) == len(numbers) and bool(np.all(numbers[:-1] < numbers[1:])):
             return table
-        return table.take(pa.array(places.reshape(-1)))
+        return table.take(pa.array(positions.reshape(-1)))
 
     def _few(self, file: str, distinct: Numbers, columns: Sequence[str]) -> pa.Table:
         with self._cursor() as cursor:
-            found = cursor.sql(row_text(file, distinct.tolist(), columns)).to_arrow_table()
-        held = [name for name in columns if name in found.column_names]
-        return found.sort_by("file_row_number").select(held)
+            rows = cursor.sql(row_text(file, distinct.tolist(), columns)).to_arrow_table()
+        names = [name for name in columns if name in rows.column_names]
+        return rows.sort_by("file_row_number").select(names)
 
     def _many(self, file: str, distinct: Numbers, columns: Sequence[str]) -> pa.Table:
         parts: list[pa.Table] = []
@@ -89,17 +91,10 @@ class FileRows:
     def _whole_group(
         self, parquet: pq.ParquetFile, file: str, group: int, columns: Sequence[str]
     ) -> pa.Table:
-        key = (file, group, tuple(columns))
-        table = self._groups.pop(key, None)
-        if table is None:
-            table = parquet.read_row_group(group, columns=list(columns))
-        while self._groups and (
-            len(self._groups) >= KEPT_GROUPS
-            or table.nbytes + sum(each.nbytes for each in self._groups.values()) > KEPT_BYTES
-        ):
-            del self._groups[next(iter(self._groups))]
-        self._groups[key] = table
-        return table
+        return self._groups.get_or_make(
+            (file, group, tuple(columns)),
+            lambda: parquet.read_row_group(group, columns=list(columns)),
+        )
 
 
 def _taken(table: pa.Table, numbers: Numbers) -> pa.Table:

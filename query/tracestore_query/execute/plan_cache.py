@@ -6,11 +6,12 @@ With a plan go statements that the engine has bound for it, each for one query a
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from tracestore.bounded_cache import BoundedCache
 from tracestore.store import NO_PATCHES, PatchView, SegmentRow, Snapshot
 from tracestore_query.execute.execution import Statement
 from tracestore_query.execute.planned_query import PlannedQuery
@@ -52,7 +53,7 @@ class PlanKey:
         return cls((sql, types, None if projects is None else frozenset(projects)), values)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CachedPlan:
     """A planned query, and the state of the store that it was planned for.
 
@@ -63,6 +64,7 @@ class CachedPlan:
         segments: segments of each table that the query's snapshot shows.
         patches: patches of each table.
         statements: statements of the engine that no query uses now.
+        dropped: whether the cache has dropped it, so that nothing closes statements that come later.
     """
 
     planned: PlannedQuery
@@ -71,6 +73,7 @@ class CachedPlan:
     segments: Mapping[str, tuple[SegmentRow, ...]]
     patches: Mapping[str, PatchView]
     statements: deque[Statement] = field(default_factory=deque)
+    dropped: bool = False
 
     def is_of(self, snapshot: Snapshot) -> bool:
         """Returns whether a snapshot of the same tables and time range shows the same state."""
@@ -81,28 +84,27 @@ class CachedPlan:
             for table, view in snapshot.tables.items()
         )
 
-    def close(self) -> None:
-        """Closes the statements."""
-        while self.statements:
-            self.statements.pop().cursor.close()
-
 
 class PlanCache:
     """The plans asked for last. Thread-safe."""
 
     def __init__(self) -> None:
+        self._plans: BoundedCache[Hashable, CachedPlan] = BoundedCache(
+            MAX_PLANS, on_drop=self._drop
+        )
+        # Of the statements of all plans, and of what the cache has dropped.
         self._lock = threading.Lock()
-        self._plans: OrderedDict[Hashable, CachedPlan] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._plans)
 
     def find(
         self, key: PlanKey, parameters: Parameters
     ) -> tuple[PlannedQuery, tuple[str, ...]] | None:
         """Returns a query that may be planned still, with these values, and the tables of its snapshot."""
-        with self._lock:
-            cached = self._plans.get(key.plan)
-            if cached is None:
-                return None
-            self._plans.move_to_end(key.plan)
+        cached = self._plans.get(key.plan)
+        if cached is None:
+            return None
         planned = cached.planned
         if cached.values != key.values:
             if not planned.parameter_independent:
@@ -112,8 +114,7 @@ class PlanCache:
 
     def is_current(self, key: PlanKey, snapshot: Snapshot) -> bool:
         """Returns whether the plan holds for a snapshot, which is taken of its tables and its time range."""
-        with self._lock:
-            cached = self._plans.get(key.plan)
+        cached = self._plans.get(key.plan)
         return cached is not None and cached.is_of(snapshot)
 
     def keep(self, key: PlanKey, planned: PlannedQuery, snapshot: Snapshot) -> None:
@@ -123,24 +124,15 @@ class PlanCache:
             return
         segments = {table: view.segment_rows for table, view in views}
         patches = {table: view.patches for table, view in views}
-        evicted = []
-        with self._lock:
-            if key.plan in self._plans:
-                evicted.append(self._plans.pop(key.plan))
-            self._plans[key.plan] = CachedPlan(
-                planned, key.values, snapshot.version, segments, patches
-            )
-            while len(self._plans) > MAX_PLANS:
-                evicted.append(self._plans.popitem(last=False)[1])
-        for cached in evicted:
-            cached.close()
+        cached = CachedPlan(planned, key.values, snapshot.version, segments, patches)
+        self._plans.put(key.plan, cached)
 
     def take_statement(self, key: PlanKey, planned: PlannedQuery) -> Statement | None:
         """Returns a statement of a plan and its values for the caller alone, None where there is none."""
+        cached = self._plans.get(key.plan)
+        if cached is None or cached.planned.plan is not planned.plan:
+            return None
         with self._lock:
-            cached = self._plans.get(key.plan)
-            if cached is None or cached.planned.plan is not planned.plan:
-                return None
             for statement in cached.statements:
                 if statement.values == planned.values:
                     cached.statements.remove(statement)
@@ -148,11 +140,13 @@ class PlanCache:
         return None
 
     def keep_statement(self, key: PlanKey, planned: PlannedQuery, statement: Statement) -> bool:
-        """Caches a bound statement with its plan. Returns False if the plan was evicted meanwhile."""
+        """Caches a bound statement with its plan. Returns False if the plan was dropped meanwhile."""
+        cached = self._plans.get(key.plan)
+        if cached is None or cached.planned.plan is not planned.plan:
+            return False
         oldest: Statement | None = None
         with self._lock:
-            cached = self._plans.get(key.plan)
-            if cached is None or cached.planned.plan is not planned.plan:
+            if cached.dropped:
                 return False
             if len(cached.statements) >= MAX_STATEMENTS:
                 oldest = cached.statements.popleft()
@@ -163,11 +157,16 @@ class PlanCache:
 
     def close(self) -> None:
         """Drops every plan."""
+        self._plans.clear()
+
+    def _drop(self, cached: CachedPlan) -> None:
+        """Closes the statements of a plan that is dropped."""
         with self._lock:
-            plans = list(self._plans.values())
-            self._plans.clear()
-        for cached in plans:
-            cached.close()
+            cached.dropped = True
+            statements = list(cached.statements)
+            cached.statements.clear()
+        for statement in statements:
+            statement.cursor.close()
 
 
 def _is_repeatable(planned: PlannedQuery) -> bool:

@@ -12,8 +12,8 @@ from typing import Final
 
 import pyarrow as pa
 
+from tracestore.bounded_cache import BoundedCache
 from tracestore.segment.read import SegmentFile
-from tracestore.store.bounded_cache import BoundedCache
 from tracestore.store.memory.recent_keys import Keys
 from tracestore.store.patches.log import PatchesByRow, PatchPrefix, ProjectPatches
 from tracestore.store.patches.span_index import Matches, SpanIndex

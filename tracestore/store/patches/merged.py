@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tracestore.bounded_cache import BoundedCache
 from tracestore.segment.read import SegmentFile
-from tracestore.store.bounded_cache import BoundedCache
 from tracestore.store.patches.log import PatchesByRow, PatchPrefix, ProjectPatches
 from tracestore.store.patches.lookup import PatchLookup, extended
 from tracestore.store.patches.rows import (

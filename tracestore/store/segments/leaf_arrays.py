@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from tracestore.store.bounded_cache import BoundedCache
+from tracestore.bounded_cache import BoundedCache
 from tracestore.store.catalog.path_ids import OwnedPaths, Owner
 from tracestore.store.catalog.segment_row import Ids, SegmentRow
 from tracestore.store.segments.tail_cache import NO_TAIL, TailCache

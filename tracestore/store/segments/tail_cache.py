@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from tracestore.store.bounded_cache import BoundedCache
+from tracestore.bounded_cache import BoundedCache
 from tracestore.store.catalog.catalog import Catalog
 from tracestore.store.catalog.segment_row import Ids, SegmentRow
 

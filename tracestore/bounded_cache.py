@@ -23,11 +23,18 @@ class BoundedCache(Generic[Key, Value]):
     Args:
         bound: of the sizes of all values together; a larger value is not kept.
         size_of: gives a value's size in the unit of the bound; by default each counts as one.
+        on_drop: takes each value that is not kept any more; called without a lock.
     """
 
-    def __init__(self, bound: int, size_of: Callable[[Value], int] = _one) -> None:
+    def __init__(
+        self,
+        bound: int,
+        size_of: Callable[[Value], int] = _one,
+        on_drop: Callable[[Value], None] | None = None,
+    ) -> None:
         self._bound = bound
         self._size_of = size_of
+        self._on_drop = on_drop
         self._lock = threading.Lock()
         self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
         self._making: dict[Key, threading.Lock] = {}
@@ -54,14 +61,15 @@ class BoundedCache(Generic[Key, Value]):
         """Keeps a value, in place of an older one of its key."""
         size = self._size_of(value)
         with self._lock:
-            self._drop(key)
+            dropped = self._taken(key)
             if size > self._bound:
-                return
-            self._values[key] = (value, size)
-            self._size += size
+                dropped.append(value)
+            else:
+                self._values[key] = (value, size)
+                self._size += size
             while self._size > self._bound:
-                _, (_, dropped_size) = self._values.popitem(last=False)
-                self._size -= dropped_size
+                dropped += self._taken(next(iter(self._values)))
+        self._tell(dropped)
 
     def get_or_make(self, key: Key, make: Callable[[], Value]) -> Value:
         """Returns a value; makes it where it is not kept. Of callers at the same time one makes it."""
@@ -99,15 +107,26 @@ class BoundedCache(Generic[Key, Value]):
 
     def drop(self, is_gone: Callable[[Key], bool]) -> None:
         """Drops the values of the keys that a condition names."""
+        dropped: list[Value] = []
         with self._lock:
             for key in [key for key in self._values if is_gone(key)]:
-                self._drop(key)
+                dropped += self._taken(key)
+        self._tell(dropped)
 
     def clear(self) -> None:
         """Drops all values."""
         self.drop(lambda _: True)
 
-    def _drop(self, key: Key) -> None:
+    def _taken(self, key: Key) -> list[Value]:
+        """Takes the value of a key out; returns it, or nothing where there is none."""
         entry = self._values.pop(key, None)
-        if entry is not None:
-            self._size -= entry[1]
+        if entry is None:
+            return []
+        value, size = entry
+        self._size -= size
+        return [value]
+
+    def _tell(self, dropped: list[Value]) -> None:
+        if self._on_drop is not None:
+            for value in dropped:
+                self._on_drop(value)
