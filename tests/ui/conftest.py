@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tracestore.client import Client
 from tracestore.demo.support import PROJECT, support_day
@@ -37,6 +37,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no chromium on this machine; apt-get install chromium")
     if not (BUILT / "index.html").exists():
         pytest.skip("the pages are not built; run make ui")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield chromium

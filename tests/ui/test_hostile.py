@@ -78,3 +78,30 @@ def test_a_payload_of_twenty_megabytes_opens(hostile: Server, open_page: OpenPag
     text.evaluate("element => { element.scrollTop = element.scrollHeight / 2; }")
     expect(text).to_contain_text("line of twenty bytes")
     assert page.locator(".virtual-line").count() < 200
+
+
+def test_a_trace_of_a_hundred_thousand_spans_opens_and_scrolls(
+    hostile: Server, open_page: OpenPage
+) -> None:
+    trace_id, many = "7" * 32, 100_000
+    rows = (
+        {
+            "trace_id": trace_id,
+            "span_id": f"{number + 1:016x}",
+            **({"parent_span_id": f"{(number - 1) // 10 + 1:016x}"} if number else {}),
+            "name": f"step {number}",
+            "start_ns": 1_790_000_000_000_000_000 + number,
+            "duration_ns": 1000,
+        }
+        for number in range(many)
+    )
+    with Client(hostile.url) as client:
+        client.insert("spans", rows, project="large")
+    page = open_page(f"{hostile.url}/p/large/trace/{trace_id}")
+    expect(page.locator(".head")).to_contain_text("100,000 spans")
+    assert page.get_by_role("treeitem").count() < 100
+    tree = page.get_by_role("tree")
+    tree.evaluate("element => { element.scrollTop = element.scrollHeight; }")
+    expect(page.get_by_role("treeitem").last).to_contain_text("step ")
+    page.keyboard.press("j")
+    expect(page.get_by_role("complementary")).to_contain_text("step 1")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +23,8 @@ from rich.table import Table
 
 from tracestore.client import Client
 from tracestore.demo.evals import run_evals
+from tracestore.demo.support import PROJECT, support_day
+from tracestore.demo.support_evals import run_support_evals
 from tracestore.importing import requests_of
 from tracestore.server import Server, ServerSettings
 
@@ -58,6 +63,10 @@ CALLS: Final = """
     SELECT input, output, metadata.model AS model, trace_id, span_id
     FROM spans WHERE type = 'llm' ORDER BY start_ns"""
 
+SLOWEST_FAILURE: Final = f"""
+    SELECT trace_id FROM spans WHERE project = '{PROJECT}' AND status_code = 'ERROR' AND type = 'tool'
+    ORDER BY duration_ns DESC LIMIT 1"""  # noqa: S608 - a name of our own
+
 _TOPICS: Final = (
     "Where is my late parcel, and can I get a refund?",
     "Which plan includes single sign-on?",
@@ -68,16 +77,19 @@ _LABELS: Final = ("parcel", "plan", "order", "invoice")
 _MODELS: Final = (("gpt-4o", 0.4), ("claude-sonnet-4-5", 0.35), ("gpt-4o-mini", 0.25))
 
 
-def run_demo(data: Path, traces: int = 60, console: Console | None = None) -> None:
-    """Runs the tour on a folder and prints it; ends by itself.
+def run_demo(
+    data: Path, traces: int = 60, console: Console | None = None, *, keep: bool = False
+) -> None:
+    """Runs the tour on a folder and prints it; ends by itself, unless the server is to be kept.
 
     Args:
         data: the store's folder; it is created.
         traces: agent runs to report, half of them over gRPC.
         console: where to print.
+        keep: whether the server stays up, on the usual ports, until it is interrupted.
     """
     out = console or Console()
-    settings = ServerSettings(data=data, port=0, grpc_port=0)
+    settings = ServerSettings(data=data) if keep else ServerSettings(data=data, port=0, grpc_port=0)
     with Server(settings) as server, Client(server.url) as client:
         out.rule("tracestore")
         out.print(
@@ -106,8 +118,30 @@ def run_demo(data: Path, traces: int = 60, console: Console | None = None) -> No
         exported = _export(client, target)
         out.print(f"\nexported {exported} model calls to {target}")
         run_evals(out, client, server.url, data)
+        client.insert("spans", support_day(time.time_ns()), project=PROJECT)
+        run_support_evals(client, time.time_ns())
+        out.print(f"project {PROJECT} has a day of a support agent: 420 traces, three experiments")
+        if keep:
+            _keep(out, client, server.url)
     out.print(f"the store is {data}: open Parquet files below segments/, readable by any engine")
     out.print(f'ask more:  tracestore query --data {data} "FROM spans LIMIT 5"')
+
+
+def _keep(out: Console, client: Client, url: str) -> None:
+    """Says which pages are worth opening, and waits until the process is interrupted."""
+    worst = client.sql(SLOWEST_FAILURE).rows()[0]["trace_id"]
+    base = f"{url}/p/{PROJECT}"
+    out.print(f"\n[bold]open[/bold] {url}", highlight=False)
+    out.print(
+        f"  an agent whose tool failed     {base}/trace/{worst}", highlight=False, soft_wrap=True
+    )
+    runs = "e=short-answers%7Cname-the-dates"
+    out.print(
+        f"  two prompts, case by case      {base}/compare?{runs}", highlight=False, soft_wrap=True
+    )
+    out.print("Ctrl+C ends it", highlight=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _import_corpus(out: Console, client: Client) -> None:

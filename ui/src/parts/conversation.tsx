@@ -1,7 +1,5 @@
 /** A conversation as a document: roles, text as Markdown, tool calls with their results, reasoning, images, documents. */
-import DOMPurify from "dompurify";
-import { marked } from "marked";
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { count, number } from "../format";
 import { Payload } from "./payload";
 import { joined, type Joined, type Message, type Part } from "./messages";
@@ -11,32 +9,27 @@ const SYSTEM_CHARACTERS = 220; // system prompts are long and known
 const MARKDOWN_CHARACTERS = 60_000; // beyond, text is shown as it is
 const FEW_MESSAGES = 60; // shown at once; the older ones on demand
 
-marked.setOptions({ gfm: true, breaks: true });
-
-const CLEAN = {
-  ALLOWED_TAGS: ["p", "br", "strong", "em", "del", "code", "pre", "ul", "ol", "li", "blockquote", "table", "thead", "tbody", "tr", "th", "td", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "a"],
-  ALLOWED_ATTR: ["href", "start"],
-  ALLOWED_URI_REGEXP: /^https?:/i,
-};
-
-const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-
-/** Returns text as HTML of Markdown alone: tags in the text are text, links open elsewhere and tell nobody from where. */
-function markdown(text: string): DocumentFragment {
-  const html = marked.parse(escaped(text), { async: false });
-  const clean = DOMPurify.sanitize(html, { ...CLEAN, RETURN_DOM_FRAGMENT: true });
-  for (const anchor of clean.querySelectorAll("a")) {
-    anchor.target = "_blank";
-    anchor.rel = "noreferrer noopener nofollow";
-    anchor.title = anchor.href;
-  }
-  return clean;
-}
-
 function Markdown({ text }: { text: string }) {
   const looksPlain = text.length > MARKDOWN_CHARACTERS || !/[*_`#|[\]\n>~-]/.test(text);
   if (looksPlain) return <p class="plain-text" dir="auto">{text}</p>;
-  return <div class="markdown" dir="auto" ref={(element) => void element?.replaceChildren(markdown(text))} />;
+  return <Rendered text={text} key={text} />;
+}
+
+/** The text as it is, until what renders Markdown has come. */
+function Rendered({ text }: { text: string }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    let gone = false;
+    void import("./markdown").then((module) => gone || box.current?.replaceChildren(module.markdown(text)));
+    return () => {
+      gone = true;
+    };
+  }, [text]);
+  return (
+    <div class="markdown" dir="auto" ref={box}>
+      <p class="plain-text">{text}</p>
+    </div>
+  );
 }
 
 export function Text({ text, fold = FOLDED_CHARACTERS }: { text: string; fold?: number }) {

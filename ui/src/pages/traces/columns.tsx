@@ -53,7 +53,7 @@ const LOOKS: Record<string, ColumnLook> = {
   key: { id: "key", label: "", width: "minmax(170px, 1.3fr)", cell: (row) => row.key, title: (row) => row.key },
   model: { id: "model", label: "model", width: "minmax(90px, .8fr)", cell: (row) => <span class="muted">{oneLine(row.model)}</span>, title: (row) => oneLine(row.model) },
   tokens: num("tokens", "tokens", "64px", count),
-  cost: num("cost", "cost", "78px", cost),
+  cost: num("cost", "cost", "84px", cost),
   spans: num("spans", "spans", "64px", count),
   traces: num("traces", "traces", "64px", count),
   sessions: num("sessions", "sessions", "64px", count),

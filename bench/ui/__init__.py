@@ -1,0 +1,1 @@
+"""How fast are the pages? See README.md."""
