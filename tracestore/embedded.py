@@ -19,9 +19,11 @@ class Store(PlainStore):
     Attributes:
         query_memory: of all queries together, e.g. `512MB`; beyond it sorts and joins use the disk. Read when
             the first query comes.
+        query_spill_bytes: that all queries together may spill to disk, None for a share of what is free.
     """
 
     query_memory = "2GB"
+    query_spill_bytes: int | None = None
     datasets: SqlDatasets
     experiments: SqlExperiments
     _query: Query | None = None
@@ -72,7 +74,9 @@ class Store(PlainStore):
         """Returns the query layer over this store, made at its first use."""
         with self._query_lock:
             if self._query is None:
-                self._query = Query(self, memory_limit=self.query_memory)
+                self._query = Query(
+                    self, memory_limit=self.query_memory, spill_bytes=self.query_spill_bytes
+                )
             return self._query
 
     def close(self) -> None:

@@ -97,6 +97,11 @@ class ServerSettings(BaseSettings):
     header_timeout_s: float = Field(
         default=10.0, gt=0, description="Seconds in which a request's headers must come."
     )
+    query_spill_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="What queries may spill to disk; default 16 GiB, and a fourth of what is free.",
+    )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen on other addresses than loopback though nobody is asked for a key.",
@@ -130,6 +135,7 @@ class Server:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.store = Store.open(settings.data, durability=settings.durability)  # type: ignore[arg-type]
+        self.store.query_spill_bytes = settings.query_spill_bytes
         self.admission = Admission()
         self.keys = KeyRing(settings.data)
         self.gate = Gate(self.keys if _keys_required(settings) else None)

@@ -25,6 +25,7 @@ class Query:
         threads: worker threads of all queries together, None for one a core.
         shortcuts: whether segments and rows that cannot be in an answer are left out before the engine reads
             them. Answers are the same without; the tests compare.
+        spill_bytes: that all queries together may spill to disk, None for a share of what is free.
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class Query:
         memory_limit: str = "2GB",
         threads: int | None = None,
         shortcuts: bool = True,
+        spill_bytes: int | None = None,
     ) -> None:
-        self._engine = Engine([str(store.folder.resolve())], memory_limit, threads)
+        folders = [str(folder.resolve()) for folder in store.segment_folders]
+        self._engine = Engine(folders, memory_limit, threads, spill_bytes)
         self._planner = Planner(store, self._engine, shortcuts=shortcuts)
 
     def close(self) -> None:

@@ -238,6 +238,9 @@ SELECT * FROM read_csv('https://example.com/x.csv')
 SELECT * FROM read_parquet('s3://bucket/x.parquet')
 CREATE SECRET s (TYPE s3)
 SELECT * FROM secret_frame
+SELECT * FROM read_blob('{store}/catalog.sqlite')
+SELECT * FROM read_blob('{store}/wal/*')
+SELECT * FROM read_text('{store}/LOCK')
 """.strip().splitlines()
 
 
@@ -279,7 +282,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 def filled(statement: str, store: Store, secret: Path) -> str:
     with store.snapshot() as snapshot:
         segment = snapshot.tables["spans"].segments[0].uri
-    return statement.format(secret=secret, folder=secret.parent, segment=segment)
+    return statement.format(
+        secret=secret, folder=secret.parent, segment=segment, store=store.folder
+    )
 
 
 def test_the_lists_are_long_enough() -> None:
@@ -303,7 +308,7 @@ def test_an_attack_is_refused(attack: str, store: Store, secret: Path) -> None:
 @pytest.mark.parametrize("statement", LOCKED)
 def test_the_engine_alone_refuses_it(statement: str, store: Store, secret: Path) -> None:
     secret_frame = [1]  # what a replacement scan would find by its name
-    engine = Engine([str(store.folder)], "1GB", 1)
+    engine = Engine([str(store.segment_folders[0])], "1GB", 1)
     try:
         with pytest.raises(duckdb.Error):
             engine.cursor().execute(filled(statement, store, secret)).fetchall()
@@ -314,7 +319,7 @@ def test_the_engine_alone_refuses_it(statement: str, store: Store, secret: Path)
 
 
 def test_the_engine_reads_its_own_folder(store: Store, secret: Path) -> None:
-    engine = Engine([str(store.folder)], "1GB", 1)
+    engine = Engine([str(store.segment_folders[0])], "1GB", 1)
     statement = filled("SELECT count(*) FROM read_parquet('{segment}')", store, secret)
     assert engine.cursor().execute(statement).fetchall() == [(40,)]
     engine.close()

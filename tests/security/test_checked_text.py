@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+import duckdb
 import pytest
 
 from tracestore import Store
@@ -197,6 +198,33 @@ def test_a_pivot_statement_is_checked_part_by_part(
         text = VALUE.format(leak.format(folder=two_projects.folder)).replace("'", "''")
         with pytest.raises(QueryForbiddenError, match="the engine reads"):
             two_projects.sql(pivot.format(f"(1 OPERATOR('{text}') 2)")).rows()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "len(range(3000000000))",
+        "length(repeat('x', 4000000000))",
+        "list_resize(['x'], 500000000, 'y')",
+        "list_cosine_similarity(range(100000000)::DOUBLE[], range(100000000)::DOUBLE[])",
+        "lpad('x', 1e9::INT, 'y'), rpad('x', 1_000_000_000, 'y')",
+    ],
+)
+def test_one_value_is_not_made_as_large_as_a_number_says(value: str) -> None:
+    with pytest.raises(QueryForbiddenError, match="of one value"):
+        judge(f"SELECT {value}")
+    judge("SELECT repeat('x', 1000), len(range(100000)) FROM range(3000000000)")
+
+
+def test_what_queries_spill_is_bounded() -> None:
+    engine = Engine([], "64MB", 1, spill_bytes=50_000_000)
+    try:
+        with pytest.raises(duckdb.OutOfMemoryException, match="max_temp_directory_size"):
+            engine.cursor().execute(
+                "SELECT md5(range::VARCHAR) || md5((range + 1)::VARCHAR) AS r FROM range(20000000) ORDER BY r"
+            ).fetchone()
+    finally:
+        engine.close()
 
 
 ENGINE = Engine([], "1GB", 1)

@@ -16,6 +16,7 @@ from tracestore.store.check import CheckReport
 from tracestore.store.core import Core
 from tracestore.store.datasets.datasets import Datasets
 from tracestore.store.datasets.experiments import Experiments
+from tracestore.store.files import filenames
 from tracestore.store.files.leases import Lease
 from tracestore.store.files.writer_lock import WriterLock
 from tracestore.store.maintenance import Maintenance
@@ -105,6 +106,12 @@ class Store(FeedbackMethods):
     def folder(self) -> Path:
         """Returns the store's folder: every file a snapshot names lies below it."""
         return self._core.folder
+
+    @property
+    def segment_folders(self) -> tuple[Path, ...]:
+        """Returns the folders that files of segments are read from: neither the catalog nor the log lies there."""
+        folder = self._core.folder
+        return folder / filenames.SEGMENTS_FOLDER, folder / filenames.CACHE_FOLDER
 
     def __enter__(self) -> Self:
         return self

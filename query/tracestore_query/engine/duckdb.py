@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
+import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -41,6 +42,12 @@ _CANCELLED = "cannot finish query: it was cancelled"
 _INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|row_id)[a-z0-9_]*"?\.?')
 
 
+MAX_SPILL_BYTES: Final = 16 * 1024**3
+SPILL_SHARE: Final = 4
+"""What all queries together may spill to disk where nothing else is said: so many bytes, and at most a fourth of
+what the disk has free when the engine starts. The store needs the rest for the log and for segments."""
+
+
 class Engine:
     """A locked DuckDB instance.
 
@@ -48,13 +55,20 @@ class Engine:
         folders: the only folders it may read.
         memory_limit: e.g. `2GB`.
         threads: worker threads of all queries together.
+        spill_bytes: that all queries together may spill to disk, None for the default.
 
     Attributes:
         watchdog: interrupts queries.
         checker: makes the texts that it runs.
     """
 
-    def __init__(self, folders: Sequence[str], memory_limit: str, threads: int | None) -> None:
+    def __init__(
+        self,
+        folders: Sequence[str],
+        memory_limit: str,
+        threads: int | None,
+        spill_bytes: int | None = None,
+    ) -> None:
         config: dict[str, Any] = {
             "memory_limit": memory_limit,
             "python_enable_replacements": False,
@@ -70,6 +84,8 @@ class Engine:
         self._duckdb.execute("SET GLOBAL parquet_metadata_cache = true")
         self._spill = tempfile.TemporaryDirectory(prefix="tracestore-spill-")
         self._duckdb.execute(f"SET temp_directory = '{self._spill.name}'")
+        bound = _spill_bound(self._spill.name) if spill_bytes is None else spill_bytes
+        self._duckdb.execute(f"SET max_temp_directory_size = '{bound}B'")
         self._duckdb.execute(f"SET allowed_directories = [{listed}]")
         self._duckdb.execute("SET enable_external_access = false")
         self._duckdb.execute("SET lock_configuration = true")
@@ -141,6 +157,10 @@ class Engine:
         self.watchdog.close()
         self._duckdb.close()
         self._spill.cleanup()
+
+
+def _spill_bound(folder: str) -> int:
+    return min(MAX_SPILL_BYTES, shutil.disk_usage(folder).free // SPILL_SHARE)
 
 
 class Deadline:
@@ -234,7 +254,7 @@ class Deadline:
             "Out of Memory" in text
         ):
             return QueryMemoryError(
-                "cannot finish query: it needs more memory than the limit; "
+                "cannot finish query: it needs more memory, or more room on disk to spill, than the limit; "
                 "add a time range, a LIMIT, or fewer columns"
             )
         return QueryFailedError(f"cannot run query: {_clean(text)}")

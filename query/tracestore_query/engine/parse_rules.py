@@ -5,6 +5,7 @@ Which classes, fields and values there are, `parse_tree` says.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -36,6 +37,15 @@ TYPES: Final = _words("""
 """Types of the engine; not VARIANT, whose casts recurse over a value without a bound and end the process."""
 
 READER: Final = "read_parquet"
+
+MAX_MADE: Final = 10_000_000
+"""The largest number that a statement may write out where a function makes so many items or bytes of one value:
+neither the engine's memory limit nor an interrupt holds within a value."""
+
+MAKERS: Final = _words(
+    "array_resize bar format generate_series list_resize lpad printf range repeat rpad"
+)
+"""Functions that make a value as large as a number says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +194,27 @@ def expression(walk: Walk, node: Any, names: Names) -> None:
 def _function(walk: Walk, node: dict[str, Any]) -> None:
     name = node["function_name"]
     _same_name(node, name)
+    if name.lower() in MAKERS:
+        _bounded(node)
     if name.lower() in walk.allowed.functions or name in OPERATORS or name in walk.allowed.objects:
         return
     raise refused("function", name)
+
+
+def _bounded(node: dict[str, Any]) -> None:
+    for argument in node.get("arguments") or ():
+        literal = (argument.get("expression") or {}).get("literal") or {}
+        if literal.get("kind") in {"INTEGER", "NUMERIC"} and _size(literal["text"]) > MAX_MADE:
+            raise QueryForbiddenError(
+                f"cannot run query: {node['function_name']}() may make at most {MAX_MADE} items or bytes of one value"
+            )
+
+
+def _size(number: str) -> float:
+    try:
+        return abs(float(number.replace("_", "")))
+    except ValueError:
+        return math.inf
 
 
 def _same_name(node: dict[str, Any], name: Any) -> None:
