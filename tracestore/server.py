@@ -122,7 +122,7 @@ class ServerSettings(BaseSettings):
 
 
 class OpenAddressError(ValueError):
-    """Says that a server which asks for keys has none to compare with."""
+    """A server that asks for keys and has none to compare with."""
 
 
 class Server:

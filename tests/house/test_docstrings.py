@@ -19,13 +19,6 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 VERBS = frozenset(
     first_words(text)[0] for path in SOURCE for _, text in docstrings(path, FUNCTIONS)
 )
-# Rooms whose classes are still described by verbs. The list only shrinks.
-UNCLEAN = (
-    "query/tracestore_query/bind",
-    "query/tracestore_query/language",
-    "tracestore/server.py",
-    "tracestore/serving",
-)
 
 
 def name_of(path: Path) -> str:
@@ -34,8 +27,6 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", [*SOURCE, *TESTS], ids=name_of)
 def test_a_class_is_described_by_a_noun_phrase(path: Path) -> None:
-    if name_of(path).startswith(UNCLEAN):
-        return
     for name, text in docstrings(path, CLASSES):
         assert not begins_with_a_verb(text, VERBS), f"{name_of(path)}, {name}: {text[:60]}"
 

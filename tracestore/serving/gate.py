@@ -41,7 +41,7 @@ def scopes_of(method: str, path: str) -> tuple[str, ...]:
 
 
 class Gate:
-    """Asks for keys, or lets everybody in where it is given no ring."""
+    """The check of API keys; it lets everybody in where it is given no ring."""
 
     def __init__(self, keys: KeyRing | None) -> None:
         self._keys = keys

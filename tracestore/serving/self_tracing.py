@@ -22,7 +22,7 @@ PROJECT: Final = "tracestore"
 
 
 class SelfTracing:
-    """Makes spans and stores them; `close` stores what is left. The store stays open."""
+    """The maker and keeper of the server's own spans; `close` stores what is left. The store stays open."""
 
     def __init__(self, store: Store) -> None:
         self._provider = TracerProvider(resource=Resource.create({"service.name": "tracestore"}))

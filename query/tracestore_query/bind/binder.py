@@ -49,7 +49,7 @@ _BEFORE = frozenset({"with_", "from_", "laterals", "expressions", "joins"})
 
 
 class Binder:
-    """Binds one query."""
+    """The binder of one query."""
 
     def __init__(self, binding: Binding) -> None:
         self._binding = binding

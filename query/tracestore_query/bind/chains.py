@@ -82,7 +82,7 @@ class _Grouped(Values):
 
 
 class Chains:
-    """Binds chains whose names are looked up."""
+    """The binder of chains, whose names it looks up."""
 
     def __init__(self, binding: Binding, paths: PathValues) -> None:
         self._binding = binding

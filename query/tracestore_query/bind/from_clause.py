@@ -45,7 +45,7 @@ class Queries(Protocol):
 
 
 class Sources:
-    """Binds what stands in FROM."""
+    """The binder of what stands in FROM."""
 
     def __init__(self, binding: Binding, queries: Queries) -> None:
         self._binding = binding

@@ -20,7 +20,7 @@ _ARRAYS: Final = {name.removesuffix("*"): name for name in SOURCES if name.endsw
 
 @dataclass(frozen=True, slots=True)
 class MovedPath:
-    """Is where an attribute's value lies in the rows in which it moved.
+    """The place of an attribute's value in the rows in which it moved.
 
     Attributes:
         name: of the attribute, as `moved_attributes` has it.

@@ -21,7 +21,7 @@ MAX_LENGTH_APART = 8
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Is a path of a query over a table's data.
+    """A path of a query over a table's data.
 
     Attributes:
         keys: the path as written, up to the first array index.
@@ -42,7 +42,7 @@ class Resolved:
 
 
 class Leaves(Protocol):
-    """Is what resolving asks of a table's data."""
+    """What is known of the leaves of a table's data."""
 
     def types(self, path: str) -> Sequence[str]:
         """Returns the leaf types that a path's values have."""

@@ -55,7 +55,7 @@ class Facts:
 
 
 class PathValues:
-    """Makes expressions of paths, and notes in their scans the leaves that these read."""
+    """The maker of expressions of paths, which notes in their scans the leaves that these read."""
 
     def __init__(self, binding: Binding) -> None:
         self._binding = binding

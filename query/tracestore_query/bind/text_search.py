@@ -16,7 +16,7 @@ MAX_WORDS = 32
 
 
 class Searched(Protocol):
-    """Is a scanned table under an alias."""
+    """A scanned table under an alias."""
 
     @property
     def alias(self) -> str:

@@ -41,7 +41,7 @@ _SECONDS = {
 
 
 class Constants:
-    """Computes constants. Asks the engine only for what it alone can compute, such as months.
+    """The computer of constants. It asks the engine only for what it alone can compute, such as months.
 
     Args:
         time_us: gives the time of a constant expression as the engine computes it, in microseconds since 1970.

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Is one step of a chain: a name, quoted or not, a key in brackets, or an array index from 0.
+    """One step of a chain: a name, quoted or not, a key in brackets, or an array index from 0.
 
     `exact` keys match one stored key only; others may be part of a key with dots, or of several keys.
     """

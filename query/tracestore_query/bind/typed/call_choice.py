@@ -73,7 +73,7 @@ AS_TEXT = "text of any"
 
 
 class Chooser:
-    """Finds how the arguments of one form of a call are taken."""
+    """The search for how the arguments of one form of a call are taken."""
 
     def __init__(
         self, types: EngineTypes, node: exp.Expr, held: Sequence[Bound], suffix: str

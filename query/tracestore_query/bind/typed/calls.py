@@ -16,7 +16,7 @@ from tracestore_query.language.parameters import type_of_parameter, value_of
 
 
 class Calls:
-    """Binds calls, whose arguments are bound."""
+    """The binder of calls, whose arguments are bound."""
 
     def __init__(self, types: EngineTypes) -> None:
         self._types = types
