@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -15,6 +15,9 @@ from tracestore_query.answer.json_texts import plain, quoted_texts
 _MARK: Final = "STRUCT(__kind UTINYINT"
 _TAGGED: Final = "STRUCT(__kind UTINYINT, __number DOUBLE, __rest BIGINT, __text VARCHAR)"
 _NUMBER, _TEXT = 1, 2
+
+NUMBERS: Final = "DOUBLE"
+"""The type of a column of tagged numbers that are given as doubles."""
 
 MAX_SPELLED: Final = 1e18
 """Whole numbers from here on that are no exact integers are spelled with an exponent."""
@@ -32,14 +35,35 @@ def plain_name(sql_type: str) -> str:
     return "JSON[]" if sql_type == f"{_TAGGED}[]" else "JSON"
 
 
+def plain_numbers(first: pa.RecordBatch | None, positions: Collection[int]) -> list[int]:
+    """Returns the positions of columns of tagged numbers that doubles hold, by the first batch of an answer."""
+    if first is None:
+        return list(positions)
+    return [each for each in positions if not rounds(pa.chunked_array([first.column(each)]))]
+
+
+def rounds(column: pa.ChunkedArray) -> bool:
+    """Tells whether tagged numbers are among a column's that no double holds."""
+    for chunk in column.chunks:
+        _, _, rests, texts = chunk.flatten()
+        exact = pc.fill_null(pc.not_equal(rests, 0), False)
+        if pc.any(exact).as_py() or texts.null_count < len(texts):
+            return True
+    return False
+
+
 def json_of_tagged(column: pa.ChunkedArray, sql_type: str) -> pa.ChunkedArray:
     """Returns a column that holds tagged values as JSON texts, or as lists of them."""
+    if sql_type == NUMBERS:
+        return pa.chunked_array([chunk.flatten()[1] for chunk in column.chunks], pa.float64())
     chunks = [_texts(chunk, sql_type) for chunk in column.chunks]
     return pa.chunked_array(chunks, arrow_type(sql_type))
 
 
 def arrow_type(sql_type: str) -> pa.DataType:
     """Returns the type that the texts of a column have."""
+    if sql_type == NUMBERS:
+        return pa.float64()
     return pa.list_(pa.string()) if sql_type == f"{_TAGGED}[]" else pa.string()
 
 

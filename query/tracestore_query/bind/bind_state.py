@@ -57,6 +57,7 @@ class Binding:
     objects: dict[str, ObjectCall] = field(default_factory=dict)
     rebuilt: list[Rebuilt] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    number_columns: set[int] = field(default_factory=set)
     # In every name we make: no text of a user can hold it by chance or on purpose.
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
     numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -83,4 +84,5 @@ class Binding:
             dict(self.objects),
             tuple(self.rebuilt),
             tuple(self.warnings),
+            frozenset(self.number_columns),
         )

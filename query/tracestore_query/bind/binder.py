@@ -20,9 +20,11 @@ from tracestore_query.bind.scopes import (
     Item,
     Output,
     Scope,
-    is_open,
     known_columns,
     look_up,
+)
+from tracestore_query.bind.scopes import (
+    is_open as may_come_from_elsewhere,
 )
 from tracestore_query.bind.star_expansion import expand_stars
 from tracestore_query.bind.text_search import match_expression
@@ -30,7 +32,7 @@ from tracestore_query.bind.typed import combined
 from tracestore_query.bind.typed.context import Context
 from tracestore_query.bind.typed.expressions import TypedExpressions
 from tracestore_query.bind.values.sources import Absent, Bound, Expression
-from tracestore_query.bind.values.types import NULL, is_wavering, item_type
+from tracestore_query.bind.values.types import NULL, is_open, is_wavering, item_type
 from tracestore_query.bind.values.uses import BARE, Use, Want
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 from tracestore_query.language.allow_list import nearest
@@ -78,7 +80,9 @@ class Binder:
 
     def _as_answer(self, columns: Columns) -> None:
         """Takes the columns of the whole query as readers get them."""
-        for branches in columns.bound or ():
+        for i, branches in enumerate(columns.bound or ()):
+            if all(select_list.is_of_numbers(bound) for bound in branches):
+                self._binding.number_columns.add(i)
             for bound in branches:
                 select_list.as_answer(bound)
 
@@ -184,7 +188,7 @@ class Binder:
         select_list.note_grouped(select, scope, items)
         bound = self._items(select, scope, items)
         self._clauses(select, scope, items)
-        select_list.put_names(select, names)
+        select_list.put_names(select, names, bound)
         outputs = select_list.outputs(names, select, bound, origins, self._expressions.type_of)
         can_grow = select_list.can_grow(select)
         if outputs is not None and not can_grow:
@@ -209,8 +213,9 @@ class Binder:
                 bound.take(BARE)
             elif bound.source is not None:
                 bound.take(BARE)
-                sql_type = bound.source.type
-                bound.type, bound.source = sql_type, Expression(bound.node, sql_type)
+                sql_type, kinds = bound.source.type, bound.source.kinds
+                known = kinds if is_open(sql_type) else None
+                bound.type, bound.source = sql_type, Expression(bound.node, sql_type, known)
             item.open = bound.source is not None
             item.type = bound.type
             found.append(bound)
@@ -288,7 +293,11 @@ class Binder:
             return self._chains.bind(node, chain, must_be_set=must_be_set, grouped=grouped)
         if name in scope.aliases and context.clause != "select":
             return self._alias(node, name, context)
-        if not is_open(scope, name) and isinstance(node, exp.Column) and name not in scope.aliases:
+        if (
+            not may_come_from_elsewhere(scope, name)
+            and isinstance(node, exp.Column)
+            and name not in scope.aliases
+        ):
             known = known_columns(scope)
             if known:
                 raise UnknownNameError(

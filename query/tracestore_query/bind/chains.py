@@ -130,7 +130,7 @@ class Chains:
             if not chain.merged:
                 node.replace(column)
                 node = column
-            return typed(node, output.type)
+            return typed(node, output.type, output.kinds)
         passed = self._column_through(source, steps) or _inside(column, output.type, steps[1:])
         if passed is not None:
             return Bound(node, passed.type, passed)
@@ -185,13 +185,14 @@ def _inside(column: exp.Expr, sql_type: str | None, steps: list[Step]) -> Values
     return None
 
 
-def typed(node: exp.Expr, sql_type: str | None) -> Bound:
+def typed(node: exp.Expr, sql_type: str | None, kinds: frozenset[Kind] | None = None) -> Bound:
     """Returns an expression by its type."""
     inside = sql_type
     while inside is not None and inside.endswith("[]"):
         inside = inside[:-2]
     if sql_type is not None and inside is not None and is_open(inside):
-        return Bound(node, sql_type, Expression(node, sql_type))
+        known = kinds if sql_type == VALUE_TYPE else None
+        return Bound(node, sql_type, Expression(node, sql_type, known))
     return Bound(node, sql_type)
 
 

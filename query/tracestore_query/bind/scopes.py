@@ -10,6 +10,7 @@ from sqlglot import exp
 from tracestore.variant import TableSpec
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.values.sources import Bound
+from tracestore_query.bind.values.types import Kind
 from tracestore_query.errors import UnknownNameError
 from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.path_syntax import Step
@@ -23,10 +24,12 @@ class Output:
     Attributes:
         origin: the source inside and the path, where the column is a path: longer paths start from it.
         type: the engine's type of it, None where it is not known.
+        kinds: of its values, None where its type says them.
     """
 
     origin: tuple[Source, list[Step]] | None = None
     type: str | None = None
+    kinds: frozenset[Kind] | None = None
 
 
 @dataclass(slots=True)

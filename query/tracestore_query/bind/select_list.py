@@ -12,10 +12,11 @@ from tracestore_query.bind.chains import Chains
 from tracestore_query.bind.path_values import PathValues
 from tracestore_query.bind.scopes import Columns, Item, Output, Scope, look_up
 from tracestore_query.bind.values.sources import Bound
-from tracestore_query.bind.values.types import ITEM, NULL
+from tracestore_query.bind.values.types import ITEM, NULL, Kind
 from tracestore_query.bind.values.uses import Use, Want
 from tracestore_query.language.dialect import generate
 from tracestore_query.language.path_syntax import name_of, steps_of
+from tracestore_query.language.value_macros import VALUE
 
 TypeOf = Callable[[Bound], str | None]
 
@@ -135,6 +136,12 @@ def must_settle(select: exp.Select) -> bool:
     return any(select.args.get(key) for key in ("distinct", "group", "order", "qualify"))
 
 
+def is_of_numbers(bound: Bound) -> bool:
+    """Tells whether a column has values of one kind, which are integers and doubles."""
+    source = bound.source
+    return source is not None and source.type == VALUE and source.kinds == {Kind.NUMBER}
+
+
 def as_answer(bound: Bound) -> None:
     """Takes a column of the whole query as readers get it: JSON text by that name."""
     if bound.source is None:
@@ -177,19 +184,21 @@ def outputs(
         if not shown or shown in found:
             return None
         sql_type = held.source.type if held.source is not None else type_of(held)
-        found[shown] = Output(origin.origin if origin is not None else None, sql_type)
+        kinds = held.source.kinds if held.source is not None else None
+        found[shown] = Output(origin.origin if origin is not None else None, sql_type, kinds)
     return found
 
 
-def put_names(select: exp.Select, names: Sequence[str]) -> None:
+def put_names(select: exp.Select, names: Sequence[str], bound: Sequence[Bound]) -> None:
     """Gives items of the select list the names that they had before they were bound."""
-    for each, name in zip(list(select.expressions), names, strict=False):
-        if name:
+    for each, name, held in zip(list(select.expressions), names, bound, strict=False):
+        # What still waits for its use may become another expression.
+        if name and (held.source is not None or name_of_item(each) != name):
             _put_name(each, name)
 
 
 def _put_name(item: exp.Expr, name: str) -> None:
-    if not isinstance(item, exp.Alias | exp.Star) and name_of_item(item) != name:
+    if not isinstance(item, exp.Alias | exp.Star):
         alias = exp.alias_(exp.null(), name, quoted=True)
         item.replace(alias)
         # The item itself and no copy: its place may still decide which of its values count.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -9,7 +10,12 @@ from typing import Final
 import pyarrow as pa
 
 from tracestore_query.answer.result import Notes, QueryStats, Result
-from tracestore_query.answer.tagged_texts import plain_name, tagged_columns
+from tracestore_query.answer.tagged_texts import (
+    NUMBERS,
+    plain_name,
+    plain_numbers,
+    tagged_columns,
+)
 from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.explain import explain, shown_sql
 from tracestore_query.execute.file_rows import FileRows
@@ -61,12 +67,20 @@ def _rows(planned: PlannedQuery, execution: Execution, stats: QueryStats, caps: 
     for column in rebuilt:
         types[column.output] = "JSON"
     tagged = tagged_columns(types)
-    types = [plain_name(sql_type) for sql_type in types]
+    batches: Iterator[pa.RecordBatch] = iter(reader)
+    if plan.query.numbers & tagged.keys():
+        with execution.deadline.running():
+            first = next(batches, None)
+        if first is not None:
+            batches = itertools.chain([first], batches)
+        # Their doubles are all there is to them, unless an integer is among them that no double holds.
+        tagged |= dict.fromkeys(plain_numbers(first, plan.query.numbers & tagged.keys()), NUMBERS)
+    types = [plain_name(tagged.get(i, sql_type)) for i, sql_type in enumerate(types)]
     schema = plain_schema(pa.schema(fields), rebuilt, tagged)
     notes = Notes(list(plan.query.warnings))
     rebuilder = Rebuilder(plan, FileRows(execution.deadline.cursor)) if rebuilt else None
     stream = Stream(
-        reader, rebuilder, tagged, schema, execution, caps, paging, notes, _slow_hint(plan)
+        batches, rebuilder, tagged, schema, execution, caps, paging, notes, _slow_hint(plan)
     )
     return _result(schema, types, stream.batches(), notes, stats, execution)
 
@@ -76,7 +90,11 @@ def _described(planned: PlannedQuery, execution: Execution, stats: QueryStats) -
     with execution.deadline.running():
         statement = execution.bind(f"DESCRIBE {planned.sql}", planned.values)
         table = statement.relation.to_arrow_table()
-    types = [plain_name(sql_type) for sql_type in table["column_type"].to_pylist()]
+    numbers = planned.plan.query.numbers
+    types = [
+        "DOUBLE" if i in numbers else plain_name(sql_type)
+        for i, sql_type in enumerate(table["column_type"].to_pylist())
+    ]
     for column in planned.plan.query.rebuilt:
         types[column.output] = "JSON"
     position = table.schema.get_field_index("column_type")

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tracestore_query.answer.result import Notes
-from tracestore_query.answer.tagged_texts import arrow_type, json_of_tagged
+from tracestore_query.answer.tagged_texts import NUMBERS, arrow_type, json_of_tagged, rounds
 from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.object_rebuild import Rebuilder
 from tracestore_query.plan.paging import Paging
 from tracestore_query.plan.plan import Rebuilt
 
+ROUNDED = (
+    "integers that no double holds were rounded, since the first rows have none; "
+    "cast the column to VARCHAR to see them exactly"
+)
 SLOW_S = 2.0
 """Seconds of work from which on a query over all times gets a hint to name one."""
 
@@ -44,7 +48,7 @@ class Stream:
 
     def __init__(
         self,
-        reader: pa.RecordBatchReader,
+        reader: Iterator[pa.RecordBatch],
         rebuilder: Rebuilder | None,
         tagged: Mapping[int, str],
         schema: pa.Schema,
@@ -64,6 +68,7 @@ class Stream:
         self._paging = paging
         self._notes = notes
         self._slow_hint = slow_hint
+        self._rounded = False
         self._rows = 0
         self._bytes = 0
 
@@ -96,7 +101,11 @@ class Stream:
         if self._rebuilder is not None:
             table = self._rebuilder.rebuild(table)
         for position, sql_type in self._tagged.items():
-            texts = json_of_tagged(table.column(position), sql_type)
+            column = table.column(position)
+            if sql_type == NUMBERS and not self._rounded and rounds(column):
+                self._rounded = True
+                self._notes.warnings.append(ROUNDED)
+            texts = json_of_tagged(column, sql_type)
             table = table.set_column(position, table.schema.field(position).name, texts)
         table = _plain(table, self._schema)
         if caps.max_bytes is not None and self._bytes + table.nbytes > caps.max_bytes:

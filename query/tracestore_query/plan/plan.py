@@ -62,6 +62,7 @@ class BoundQuery:
         objects: the functions that the tree calls, by name.
         rebuilt: output columns to rebuild.
         warnings: what the answer should carry along.
+        numbers: output columns of integers and doubles, as tagged values.
     """
 
     tree: exp.Expr
@@ -70,6 +71,7 @@ class BoundQuery:
     objects: Mapping[str, ObjectCall]
     rebuilt: tuple[Rebuilt, ...]
     warnings: tuple[str, ...]
+    numbers: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

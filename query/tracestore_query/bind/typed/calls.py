@@ -9,10 +9,11 @@ from sqlglot import exp
 from tracestore_query.bind.typed.call_choice import AS_TEXT, Choice, Chooser, arguments
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.bind.values import tagged_values
-from tracestore_query.bind.values.sources import Bound, Expression
+from tracestore_query.bind.values.sources import Bound, Expression, kinds_together
 from tracestore_query.bind.values.types import ITEM, NULL, is_wavering
 from tracestore_query.bind.values.uses import AS_VARCHAR, BARE, Use, Want
 from tracestore_query.language.parameters import type_of_parameter, value_of
+from tracestore_query.language.value_macros import VALUE
 
 
 class Calls:
@@ -38,12 +39,20 @@ class Calls:
     def _apply(self, node: exp.Expr, held: Sequence[Bound], choice: Choice) -> Bound:
         if choice.others:
             return Bound(self._by_kind(node, held, choice), choice.gives)
+        # Values that are handed on are of the kinds that were given.
+        handed = [
+            each
+            for each, wanted in zip(held, choice.types, strict=True)
+            if each.source is not None or wanted is not None
+        ]
+        kinds = kinds_together([each.source for each in handed], [each.type for each in handed])
         for bound, wanted in zip(held, choice.types, strict=True):
             take(bound, wanted)
         if choice.gives is None:
             return Bound(node)
         if choice.gives == NULL or choice.derived or is_wavering(choice.gives):
-            return Bound(node, choice.gives, Expression(node, choice.gives))
+            known = kinds if choice.gives == VALUE else None
+            return Bound(node, choice.gives, Expression(node, choice.gives, known))
         return Bound(node, choice.gives)
 
     def _by_kind(self, node: exp.Expr, held: Sequence[Bound], choice: Choice) -> exp.Expr:

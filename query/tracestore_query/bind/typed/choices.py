@@ -12,7 +12,7 @@ from tracestore_query.bind.typed.conditions import compare
 from tracestore_query.bind.typed.context import Context, Expressions
 from tracestore_query.bind.typed.functions import comprehension
 from tracestore_query.bind.typed.names import of_type, spelled_type
-from tracestore_query.bind.values.sources import Bound, Expression
+from tracestore_query.bind.values.sources import Bound, Expression, kinds_together
 from tracestore_query.bind.values.types import (
     NULL,
     Kind,
@@ -63,9 +63,13 @@ def _unified(
     sides = [binder.bind(each, context) for each in values]
     if not any(side.source for side in sides):
         return Bound(node)
+    kinds = kinds_together(
+        [each.source for each in sides], [binder.type_of(each) for each in sides]
+    )
     unified = combined.unify(sides, binder.type_of)
     if unified is not None and (kind_of(unified) in _OWN_KINDS or is_open(unified)):
-        return Bound(node, unified, Expression(node, unified))
+        known = kinds if is_open(unified) else None
+        return Bound(node, unified, Expression(node, unified, known))
     return Bound(node, None if unified == NULL else unified)
 
 

@@ -47,8 +47,9 @@ class TypedExpressions(Expressions):
         if source is None:
             return
         if source.type == ITEM:
+            kinds = source.kinds
             bound.take(VALUE)
-            bound.type, bound.source = VALUE_TYPE, Expression(bound.node, VALUE_TYPE)
+            bound.type, bound.source = VALUE_TYPE, Expression(bound.node, VALUE_TYPE, kinds)
         elif source.type == f"{ITEM}[]":
             bound.take(Want(Use.LIST, item=VALUE_TYPE))
             bound.type = f"{VALUE_TYPE}[]"

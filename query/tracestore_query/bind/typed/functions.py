@@ -96,7 +96,9 @@ def window(binder: Expressions, node: exp.Window, context: Context) -> Bound:
         binder.bare(each, context)
     _orders(binder, node, context)
     return Bound(
-        node, bound.type, Expression(node, bound.type) if bound.source and bound.type else None
+        node,
+        bound.type,
+        Expression(node, bound.type, bound.source.kinds) if bound.source and bound.type else None,
     )
 
 

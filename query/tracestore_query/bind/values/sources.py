@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -63,14 +64,18 @@ class Expression(Source):
 
     Attributes:
         value: what gives it; every conversion takes a copy.
+        known_kinds: of its values, where more is known than its type says.
     """
 
     value: exp.Expr
     type: str
+    known_kinds: frozenset[Kind] | None = None
 
     @property
     def kinds(self) -> frozenset[Kind]:  # type: ignore[override]
         """Returns the kinds of its values."""
+        if self.known_kinds is not None:
+            return self.known_kinds
         return EVERY if is_open(self.type) else frozenset({kind_of(self.type)})
 
     def convert(self, want: Want) -> exp.Expr:
@@ -109,6 +114,21 @@ class Expression(Source):
 
 
 _ASKED = {Use.NUMBER: Kind.NUMBER, Use.TEXT: Kind.TEXT, Use.BOOL: Kind.BOOLEAN}
+
+
+def kinds_together(
+    sources: Iterable[Source | None], types: Iterable[str | None]
+) -> frozenset[Kind]:
+    """Returns the kinds of what is made of expressions, given their types where they have one."""
+    found: set[Kind] = set()
+    for source, sql_type in zip(sources, types, strict=True):
+        if source is not None:
+            found |= source.kinds
+        elif sql_type is None:
+            found |= EVERY
+        elif sql_type != NULL:
+            found.add(kind_of(sql_type))
+    return frozenset(found)
 
 
 @dataclass(slots=True)
