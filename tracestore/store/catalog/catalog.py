@@ -37,8 +37,6 @@ from tracestore.store.catalog.schema import (
 from tracestore.store.catalog.segment_row import Ids, NewSegment, SegmentRow
 from tracestore.store.files import filenames
 
-_BATCH = 500  # identifiers in one IN list, below SQLite's and PostgreSQL's bounds
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -315,8 +313,8 @@ def _paths_of(owner: Owner, *columns: sa.Column[Any]) -> sa.Select[Any]:
 
 def _tails(connection: sa.Connection, segment_ids: Sequence[str]) -> dict[str, tuple[Ids, Ids]]:
     result: dict[str, tuple[Ids, Ids]] = {}
-    for start in range(0, len(segment_ids), _BATCH):
-        batch = segment_ids[start : start + _BATCH]
+    for start in range(0, len(segment_ids), database.MAX_IN_LIST):
+        batch = segment_ids[start : start + database.MAX_IN_LIST]
         query = sa.select(SEGMENTS.c.segment_id, SEGMENTS.c.tail_ids, SEGMENTS.c.tail_rows)
         for row in connection.execute(query.where(SEGMENTS.c.segment_id.in_(batch))):
             ids = packing.unpack_compressed(row.tail_ids)
@@ -326,8 +324,8 @@ def _tails(connection: sa.Connection, segment_ids: Sequence[str]) -> dict[str, t
 
 def _delete_patches(connection: sa.Connection, created_ns: Collection[int]) -> None:
     times = sorted(created_ns)
-    for start in range(0, len(times), _BATCH):
-        batch = times[start : start + _BATCH]
+    for start in range(0, len(times), database.MAX_IN_LIST):
+        batch = times[start : start + database.MAX_IN_LIST]
         connection.execute(PATCHES.delete().where(PATCHES.c.created_ns.in_(batch)))
 
 

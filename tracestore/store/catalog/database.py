@@ -15,6 +15,9 @@ from tracestore.errors import CatalogError, StoreLockedError, StoreMissingError
 # Key of the advisory lock that a writer holds on a PostgreSQL catalog: "tracesto" in ASCII.
 _ADVISORY_KEY: Final = 0x7472616365737430 - (1 << 63)
 
+MAX_IN_LIST: Final = 500
+"""Identifiers in one IN list, below the bounds of SQLite and PostgreSQL."""
+
 _BUSY_MS: Final = 10_000  # a reader's checkpoint may hold SQLite's lock for moments
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tracestore.store.catalog.database import MAX_IN_LIST
 from tracestore.store.catalog.path_ids import Leaf, Owner, PathTable
 from tracestore.store.catalog.schema import PATHS
-
-_BATCH = 500
 
 
 class PathLedger:
@@ -79,8 +78,9 @@ class PathLedger:
             self._drop_empty(connection, [row["number"] for row in shrunk])
 
     def _drop_empty(self, connection: sa.Connection, numbers: list[int]) -> None:
-        for start in range(0, len(numbers), _BATCH):
-            empty = sa.and_(PATHS.c.path_id.in_(numbers[start : start + _BATCH]), PATHS.c.rows <= 0)
+        for start in range(0, len(numbers), MAX_IN_LIST):
+            batch = numbers[start : start + MAX_IN_LIST]
+            empty = sa.and_(PATHS.c.path_id.in_(batch), PATHS.c.rows <= 0)
             gone = connection.execute(sa.select(PATHS.c.path_id).where(empty)).scalars().all()
             if gone:
                 connection.execute(PATHS.delete().where(empty))
