@@ -17,7 +17,7 @@ Fits = Callable[[pa.DataType], bool]
 
 
 def in_csv(arrow_type: pa.DataType) -> bool:
-    """Tells whether a cell of a CSV file can be a value of a type."""
+    """Returns whether a cell of a CSV file can be a value of a type."""
     return not (
         pa.types.is_nested(arrow_type)
         or pa.types.is_binary(arrow_type)
@@ -26,7 +26,7 @@ def in_csv(arrow_type: pa.DataType) -> bool:
 
 
 def in_parquet(arrow_type: pa.DataType) -> bool:
-    """Tells whether a column of a Parquet file can have a type."""
+    """Returns whether a column of a Parquet file can have a type."""
     if pa.types.is_struct(arrow_type) and arrow_type.num_fields == 0:
         return False
     fields = [arrow_type.field(i) for i in range(arrow_type.num_fields)]

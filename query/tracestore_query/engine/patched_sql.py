@@ -45,7 +45,7 @@ def beside(
     scan = plan.scan
     if scan.trace_ids is not None or OVERFLOW in stored:
         return None
-    found: dict[str, pa.Array] = {}
+    columns: dict[str, pa.Array] = {}
     patched = plan.patched[segment.uri]
     for leaf, column in patched_leaves(plan):
         name = names[leaf]
@@ -54,13 +54,13 @@ def beside(
         whole = patched.column(name)
         if whole is None:
             return None
-        found[column] = whole
+        columns[column] = whole
     low, high = scan.time_range
     if scan.time_range == EVER or low <= segment.min_time_ns <= segment.max_time_ns < high:
-        return Beside(found)
+        return Beside(columns)
     start, stop = patched.rows_between(low, high)
     return Beside(
-        {name: each.slice(start, stop - start) for name, each in found.items()}, (start, stop)
+        {name: array.slice(start, stop - start) for name, array in columns.items()}, (start, stop)
     )
 
 
@@ -87,11 +87,15 @@ def joined(
         columns: (column, physical name, type) of what patches may change.
         tables: takes the table that the text names.
     """
-    found = [(each.uri, plan.patched[each.uri]) for each in segments if each.uri in plan.patched]
-    if not found or not columns:
+    patched = [
+        (segment.uri, plan.patched[segment.uri])
+        for segment in segments
+        if segment.uri in plan.patched
+    ]
+    if not patched or not columns:
         return source
     name = f"{plan.scan.token}_patched{len(tables)}"
-    tables[name] = pa.concat_tables([_rows(uri, each, columns) for uri, each in found])
+    tables[name] = pa.concat_tables([_rows(uri, segment, columns) for uri, segment in patched])
     replaced = ", ".join(
         f'CASE WHEN patched."__is" THEN patched."{column}" ELSE base."{column}" END AS "{column}"'
         for column, _, _ in columns

@@ -20,7 +20,7 @@ def only_null(
     tails: Iterable[SegmentRef],
     memtable: Iterable[pa.Table],
 ) -> bool:
-    """Tells whether every value of `<path>:json` is null.
+    """Returns whether every value of `<path>:json` is null.
 
     Args:
         path: the path's text.

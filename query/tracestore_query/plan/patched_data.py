@@ -50,23 +50,23 @@ class PatchedData:
         """Returns the segments with rows whose fields are patched, by position in the snapshot."""
         if not fields:
             return {}
-        found = self._by_fields.get(fields)
-        if found is None:
-            found = self._by_fields[fields] = {}
+        by_position = self._by_fields.get(fields)
+        if by_position is None:
+            by_position = self._by_fields[fields] = {}
             for position, segment in enumerate(self._view.segments):
                 patches = self._view.patches_of(segment, fields)
                 if patches is not None:
-                    found[position] = patches
-        return found
+                    by_position[position] = patches
+        return by_position
 
     def of_scan(self, scan: Scan, fields: frozenset[str]) -> dict[int, SegmentPatches]:
         """Returns the segments with rows whose fields are patched, of the traces that a scan reads, by position."""
-        found = self.segments(fields)
+        by_position = self.segments(fields)
         if scan.trace_ids is None:
-            return found
+            return by_position
         narrowed = {}
-        for position, each in found.items():
-            of_traces = each.of_traces(scan.trace_ids)
+        for position, patches in by_position.items():
+            of_traces = patches.of_traces(scan.trace_ids)
             if of_traces is not None:
                 narrowed[position] = of_traces
         return narrowed
@@ -77,7 +77,7 @@ class PatchedData:
         if field not in self._fields:
             return self._view.memtable
         overlays = self.segments(frozenset({field})).values()
-        return (*self.memtable, *(each.overlay.table for each in overlays))
+        return (*self.memtable, *(patches.overlay.table for patches in overlays))
 
     def types(self, path: str, known: Sequence[str]) -> Sequence[str]:
         """Returns the leaf types of a path's values, given those that segments and memtables know."""
@@ -88,7 +88,7 @@ class PatchedData:
 
     def below(self, path: str, known: Sequence[str]) -> Sequence[str]:
         """Returns the paths under a path that have values, given those known."""
-        more = {each for each in self._of_field(path) if each.startswith(path + ".")}
+        more = {name for name in self._of_field(path) if name.startswith(path + ".")}
         return sorted({*known, *more}) if more else known
 
     def _of_field(self, path: str) -> dict[str, set[str]]:
@@ -96,11 +96,11 @@ class PatchedData:
         field = field_of(path)
         if field not in self._fields:
             return {}
-        found = self._leaves.get(field)
-        if found is None:
-            found = self._leaves[field] = {}
+        by_path = self._leaves.get(field)
+        if by_path is None:
+            by_path = self._leaves[field] = {}
             for table in self.tables(field):
                 for name in leaf_columns(table.column_names, frozenset({field})):
                     keys, leaf_type = parse_leaf_name(name)
-                    found.setdefault(format_path(keys), set()).add(leaf_type)
-        return found
+                    by_path.setdefault(format_path(keys), set()).add(leaf_type)
+        return by_path

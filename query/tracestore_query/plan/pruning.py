@@ -36,7 +36,7 @@ class Bounds:
 
 def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
     """Notes the bounds of every stored table at its node; returns a range that covers each table's."""
-    found: dict[str, TimeRange] = {}
+    ranges: dict[str, TimeRange] = {}
     for select in tree.find_all(exp.Select):
         tables = list(_tables(select))
         where = select.args.get("where")
@@ -51,9 +51,9 @@ def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
             bounds = _bounds(conditions, STORED[name], alias, len(tables), evaluate)
             table.meta[META] = bounds
             low, high = bounds.time_range
-            before = found.get(name, bounds.time_range)
-            found[name] = (min(before[0], low), max(before[1], high))
-    return found
+            before = ranges.get(name, bounds.time_range)
+            ranges[name] = (min(before[0], low), max(before[1], high))
+    return ranges
 
 
 def _joins(select: exp.Select) -> Iterator[exp.Join]:
@@ -86,8 +86,8 @@ def _bounds(
 ) -> Bounds:
     low, high = EVER
     trace_ids: frozenset[str] | None = None
-    for each in conditions:
-        for subject, kind, bound in comparisons(each):
+    for condition in conditions:
+        for subject, kind, bound in comparisons(condition):
             if not isinstance(subject, exp.Column):
                 continue
             if subject.table.lower() != alias if subject.table else sources != 1:
@@ -102,11 +102,15 @@ def _bounds(
                 # The engine's now comes after ours: rows of the time between are not left out.
                 later = bound.find(*_NOW) is not None
                 low, high = (narrowed[0], high) if later else narrowed
-        if isinstance(each, exp.In) and each.expressions and isinstance(each.this, exp.Column):
-            owner = each.this.table.lower()
+        if (
+            isinstance(condition, exp.In)
+            and condition.expressions
+            and isinstance(condition.this, exp.Column)
+        ):
+            owner = condition.this.table.lower()
             mine = owner == alias if owner else sources == 1
-            if each.this.name.lower() == "trace_id" and mine:
-                trace_ids = _ids(each.expressions, evaluate)
+            if condition.this.name.lower() == "trace_id" and mine:
+                trace_ids = _ids(condition.expressions, evaluate)
     return Bounds((low, max(low, high)), trace_ids)
 
 

@@ -101,7 +101,7 @@ class TableReader:
         )
 
     def _in_time(self, scan: Scan) -> Mask:
-        """Tells of each segment whether its times reach into the scan's."""
+        """Returns for each segment whether its times reach into the scan's."""
         segments = self._view.segments
         if scan.time_range == EVER:
             return np.ones(len(segments), np.bool_)
@@ -112,7 +112,7 @@ class TableReader:
         )
 
     def _with_paths(self, scan: Scan, patched: _Patched) -> Mask:
-        """Tells of each segment whether it has each path that a matching row must have, as one of its leaves."""
+        """Returns for each segment whether it has every path that a matching row must have, as one of its leaves."""
         with_all = np.ones(len(self._view.segments), np.bool_)
         for leaves in scan.non_null_paths:
             with_one = np.zeros(len(self._view.segments), np.bool_)

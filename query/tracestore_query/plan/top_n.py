@@ -148,7 +148,7 @@ def _rows_wanted(select: exp.Select) -> int | None:
 
 
 def _is_of_its_row(item: exp.Expr) -> bool:
-    """Tells whether an item of a select list gives one value a row, from that row alone."""
+    """Returns whether an item of a select list gives one value a row, from that row alone."""
     return not any(isinstance(each, _OF_OTHER_ROWS) or _is_unnest(each) for each in item.walk())
 
 
@@ -169,7 +169,7 @@ def _is_time(node: exp.Expr, alias: str, spec: TableSpec) -> bool:
 
 
 def _renames(item: exp.Expr, name: str) -> bool:
-    """Tells whether an item of a select list takes a column's name for something else."""
+    """Returns whether an item of a select list takes a column's name for something else."""
     return any(
         each.alias.lower() == name
         and not (isinstance(each.this, exp.Column) and each.this.name.lower() == name)

@@ -43,13 +43,13 @@ def _segments(store: Store, projects: Projects) -> pa.Table:
         segments = [segment for table in snapshot.tables.values() for segment in table.segments]
     return pa.table(
         {
-            "segment_id": pa.array([each.segment_id for each in segments], pa.string()),
-            "table": pa.array([each.table for each in segments], pa.string()),
-            "project": pa.array([each.project for each in segments], pa.string()),
-            "rows": pa.array([each.rows for each in segments], pa.int64()),
-            "bytes": pa.array([each.bytes for each in segments], pa.int64()),
-            "min_time": _times([each.min_time_ns for each in segments]),
-            "max_time": _times([each.max_time_ns for each in segments]),
+            "segment_id": pa.array([segment.segment_id for segment in segments], pa.string()),
+            "table": pa.array([segment.table for segment in segments], pa.string()),
+            "project": pa.array([segment.project for segment in segments], pa.string()),
+            "rows": pa.array([segment.rows for segment in segments], pa.int64()),
+            "bytes": pa.array([segment.bytes for segment in segments], pa.int64()),
+            "min_time": _times([segment.min_time_ns for segment in segments]),
+            "max_time": _times([segment.max_time_ns for segment in segments]),
         }
     )
 
@@ -85,58 +85,65 @@ def _paths(store: Store, projects: Projects) -> pa.Table:
 
 
 def _datasets(store: Store, projects: Projects) -> pa.Table:
-    found = store.datasets.list(projects)
-    newest = [each.versions[-1].created_ns if each.versions else each.created_ns for each in found]
+    datasets = store.datasets.list(projects)
+    newest = [
+        dataset.versions[-1].created_ns if dataset.versions else dataset.created_ns
+        for dataset in datasets
+    ]
     return pa.table(
         {
-            "project": pa.array([each.project for each in found], pa.string()),
-            "name": pa.array([each.name for each in found], pa.string()),
-            "version": pa.array([each.version for each in found], pa.int64()),
-            "versions": pa.array([len(each.versions) for each in found], pa.int64()),
-            "rows": pa.array([each.rows for each in found], pa.int64()),
+            "project": pa.array([dataset.project for dataset in datasets], pa.string()),
+            "name": pa.array([dataset.name for dataset in datasets], pa.string()),
+            "version": pa.array([dataset.version for dataset in datasets], pa.int64()),
+            "versions": pa.array([len(dataset.versions) for dataset in datasets], pa.int64()),
+            "rows": pa.array([dataset.rows for dataset in datasets], pa.int64()),
             "snapshots": pa.array(
-                [sorted(each.snapshots) for each in found], pa.list_(pa.string())
+                [sorted(dataset.snapshots) for dataset in datasets], pa.list_(pa.string())
             ),
-            "created": _times([each.created_ns for each in found]),
+            "created": _times([dataset.created_ns for dataset in datasets]),
             "changed": _times(newest),
         }
     )
 
 
 def _dataset_versions(store: Store, projects: Projects) -> pa.Table:
-    found = [(each, version) for each in store.datasets.list(projects) for version in each.versions]
+    versions = [
+        (dataset, version)
+        for dataset in store.datasets.list(projects)
+        for version in dataset.versions
+    ]
     counts = {
-        name: pa.array([getattr(version, name) for _, version in found], pa.int64())
+        name: pa.array([getattr(version, name) for _, version in versions], pa.int64())
         for name in ("version", "rows", "added", "updated", "deleted")
     }
     named = [
-        sorted(name for name, number in each.snapshots.items() if number == version.version)
-        for each, version in found
+        sorted(name for name, number in dataset.snapshots.items() if number == version.version)
+        for dataset, version in versions
     ]
     return pa.table(
         {
-            "project": pa.array([each.project for each, _ in found], pa.string()),
-            "name": pa.array([each.name for each, _ in found], pa.string()),
+            "project": pa.array([dataset.project for dataset, _ in versions], pa.string()),
+            "name": pa.array([dataset.name for dataset, _ in versions], pa.string()),
             **counts,
             "snapshots": pa.array(named, pa.list_(pa.string())),
-            "created": _times([version.created_ns for _, version in found]),
+            "created": _times([version.created_ns for _, version in versions]),
         }
     )
 
 
 def _experiment_records(store: Store, projects: Projects) -> pa.Table:
-    found = store.experiments.list(projects)
+    records = store.experiments.list(projects)
     texts = {
-        name: pa.array([getattr(each, name) for each in found], pa.string())
+        name: pa.array([getattr(record, name) for record in records], pa.string())
         for name in ("project", "name", "dataset", "base", "git_commit")
     }
-    metadata = [json.dumps(each.metadata) if each.metadata else None for each in found]
+    metadata = [json.dumps(record.metadata) if record.metadata else None for record in records]
     return pa.table(
         {
             **texts,
-            "dataset_version": pa.array([each.dataset_version for each in found], pa.int64()),
+            "dataset_version": pa.array([record.dataset_version for record in records], pa.int64()),
             "metadata": pa.array(metadata, pa.string()),
-            "created": _times([each.created_ns for each in found]),
+            "created": _times([record.created_ns for record in records]),
         }
     )
 
