@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
+
+def _once(metric: str) -> str:
+    """Returns the sum of a metric over the calls of a trace, each counted once.
+
+    A call inside of a call that reports the metric is the same call again, seen by a second instrumentation. Where no
+    call reports it, the largest sum that another span reports stands for the trace.
+    """
+    kind = "DOUBLE" if metric == "estimated_cost" else "BIGINT"
+    told = f"FILTER (WHERE metrics.{metric} IS NOT NULL)"
+    return f"""coalesce(
+                CASE WHEN len(list_intersect(list(parent_span_id) {told}, list(span_id) {told})) > 0
+                THEN list_sum(list_transform(list_filter(
+                    list(struct_pack(parent := parent_span_id, amount := metrics.{metric}::{kind})) {told},
+                    lambda call: NOT coalesce(list_contains(list(span_id) {told}, call.parent), false)),
+                    lambda call: call.amount))
+                ELSE sum(metrics.{metric}) END,
+                max(metrics.aggregated.{metric}::{kind})) AS {metric}"""
+
+
 VIEWS: Final = {
-    # One row a trace: the root's fields where the root has come, else the earliest span's. Where no model call
-    # reports its tokens, the largest sum that another span reports stands for the trace.
-    "traces": """
+    # One row a trace: the root's fields where the root has come, else the earliest span's.
+    "traces": f"""
         SELECT
             project,
             trace_id,
@@ -23,14 +41,13 @@ VIEWS: Final = {
             (max(start_ns + coalesce(duration_ns, 0)) - min(start_ns)) / 1e9 AS duration,
             count(*) AS span_count,
             count(*) FILTER (WHERE status_code = 'ERROR') AS error_count,
-            coalesce(sum(metrics.prompt_tokens), max(metrics.aggregated.prompt_tokens::BIGINT)) AS prompt_tokens,
-            coalesce(sum(metrics.completion_tokens), max(metrics.aggregated.completion_tokens::BIGINT))
-                AS completion_tokens,
-            coalesce(sum(metrics.tokens), max(metrics.aggregated.tokens::BIGINT)) AS tokens,
-            coalesce(sum(metrics.estimated_cost), max(metrics.aggregated.estimated_cost::DOUBLE)) AS estimated_cost
+            {_once("prompt_tokens")},
+            {_once("completion_tokens")},
+            {_once("tokens")},
+            {_once("estimated_cost")}
         FROM spans
         GROUP BY project, trace_id
-    """,
+    """,  # noqa: S608 - made of this file's own words
     # One row a named run: what its spans say, and what somebody recorded of it. Its root spans are its cases.
     "experiments": """
         SELECT
