@@ -422,7 +422,7 @@ BOMBS: dict[str, Callable[[int], str]] = {
 }
 
 
-@pytest.mark.parametrize("size", [2_000, 100_000])
+@pytest.mark.parametrize("size", [60, 2_000, 100_000])
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_ends_with_a_typed_error_or_an_answer(name: str, size: int, store: Store) -> None:
     try:
