@@ -128,6 +128,8 @@ class Fields:
 
     def _note(self, key: str, value: Any, *, copied: bool) -> bool:
         """Tells whether the attribute waits for `_settle`."""
+        if key in table.OBJECTS:
+            self._members(key, value)
         for column, names in table.MOVED.items():
             if key in names:
                 rank = names.index(key)
@@ -148,8 +150,6 @@ class Fields:
         return False
 
     def _note_told(self, key: str, value: Any) -> None:
-        if key in table.OBJECTS:
-            self._members(key, value)
         for group, slots in (
             ("parsed", table.PARSED),
             ("usage", table.USAGE),

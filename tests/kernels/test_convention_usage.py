@@ -86,6 +86,8 @@ def test_costs_and_models_inside_json() -> None:
     assert (mlflow["metadata"], mlflow["metrics"]) == ({"model": "gpt-4o"}, {"estimated_cost": 1})
     failed = row({"llm.invocation_parameters": '{"model": "m"}', "llm.provider": "openai.chat"})
     assert failed["metadata"] == {"model": "m", "provider": "openai"}
+    asked = row({"mlflow.spanInputs": '{"model": "m", "messages": []}'})
+    assert (asked["metadata"], asked["input"]["model"]) == ({"model": "m"}, "m")
     assert row({"llm.provider": "aws.bedrock"})["metadata"] == {"provider": "aws.bedrock"}
 
 

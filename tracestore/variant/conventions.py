@@ -265,6 +265,7 @@ OBJECTS: Final[dict[str, str]] = {
     "llm.invocation_parameters": "request",
     "embedding.invocation_parameters": "request",
     "request_data": "request",
+    "mlflow.spanInputs": "request",
     "error": "error",
 }
 """Attributes that are one object, as JSON text or as keys and values, by what its members are called.
