@@ -13,77 +13,39 @@ from __future__ import annotations
 
 from typing import Final
 
-from tracestore import _native
-from tracestore.variant.tables import SPANS
+from tracestore.variant.convention_payloads import MOVED, NESTED, WRAPPED, WRAPPED_ROOTS
+from tracestore.variant.convention_types import TYPE_IN_JSON, TYPES
 
-MOVED: Final[dict[str, tuple[str, ...]]] = {
-    "input": (
-        "tracestore.input",
-        "braintrust.input_json",
-        "braintrust.input",
-        "gen_ai.input.messages",
-        "llm.input_messages.*",
-        "gen_ai.prompt.*",
-        "ai.prompt.messages",
-        "ai.prompt",
-        "gen_ai.tool.call.arguments",
-        "tool_arguments",
-        "ai.toolCall.args",
-        "traceloop.entity.input",
-        "mlflow.spanInputs",
-        "langfuse.observation.input",
-        "gcp.vertex.agent.tool_call_args",
-        "gcp.vertex.agent.llm_request",
-        "genkit:input",
-        "input.value",
-        "llm.prompts.*",
-        "gen_ai.prompt",
-        "pydantic_ai.all_messages",
-        "all_messages_events",
-        "inputs",
-        "ai.values",
-        "ai.value",
-        "gen_ai.retrieval.query.text",
-        "reranker.query",
-        "events",
-        "raw_input",
-        "input",
-    ),
-    "output": (
-        "tracestore.output",
-        "braintrust.output_json",
-        "braintrust.output",
-        "gen_ai.output.messages",
-        "llm.output_messages.*",
-        "gen_ai.completion.*",
-        "ai.response.object",
-        "ai.response.text",
-        "ai.response.toolCalls",
-        "ai.result.object",
-        "ai.result.text",
-        "ai.result.toolCalls",
-        "gen_ai.tool.call.result",
-        "tool_response",
-        "ai.toolCall.result",
-        "traceloop.entity.output",
-        "mlflow.spanOutputs",
-        "langfuse.observation.output",
-        "gcp.vertex.agent.tool_response",
-        "gcp.vertex.agent.llm_response",
-        "genkit:output",
-        "retrieval.documents.*",
-        "gen_ai.retrieval.documents",
-        "reranker.output_documents.*",
-        "output.value",
-        "llm.choices.*",
-        "gen_ai.completion",
-        "final_result",
-        "response",
-        "output",
-    ),
-    "expected": ("tracestore.expected", "braintrust.expected_json", "braintrust.expected"),
-}
-"""Payloads: the winner moves. Text that is a JSON object or array is parsed."""
+__all__ = [
+    "AGGREGATED",
+    "AGGREGATING",
+    "COMMAS",
+    "ERROR_MESSAGE",
+    "ERROR_TYPE",
+    "EVALUATION",
+    "FAILED",
+    "FIRST_TOKEN_EVENTS",
+    "FLAGS",
+    "HTTP_STATUS",
+    "JSON_TEXT",
+    "MEMBERS",
+    "METADATA",
+    "METADATA_PREFIXES",
+    "METRICS",
+    "MILLISECONDS",
+    "MOVED",
+    "NESTED",
+    "OBJECTS",
+    "PARSED",
+    "PROVIDER_SUFFIXES",
+    "TIMES",
+    "TYPES",
+    "TYPE_IN_JSON",
+    "USAGE",
+    "WHOLE_MILLISECONDS",
+    "WRAPPED",
+    "WRAPPED_ROOTS",
+]
 
 JSON_TEXT: Final = (
     *(f"tracestore.{name}" for name in ("input", "output", "expected", "tags", "error")),
@@ -99,32 +61,6 @@ JSON_TEXT: Final = (
     "ai.value",
 )
 """Attributes whose text is always JSON: `"\"yes\""` is the string `yes` and `"5"` the number 5."""
-
-NESTED: Final = (
-    "llm.tools.*",
-    "llm.functions.*",
-    "embedding.embeddings.*",
-    "reranker.input_documents.*",
-)
-"""Numbered keys that become an array where they are: each would be paths without end."""
-
-WRAPPED: Final = {
-    "input_messages": "message",
-    "output_messages": "message",
-    "contents": "message_content",
-    "tool_calls": "tool_call",
-    "tools": "tool",
-    "prompts": "prompt",
-    "choices": "completion",
-    "documents": "document",
-    "input_documents": "document",
-    "output_documents": "document",
-    "embeddings": "embedding",
-}
-"""OpenInference: the word between an item's number and its keys, by list. The array leaves it out."""
-
-WRAPPED_ROOTS: Final = ("llm.", "retrieval.", "reranker.", "embedding.")
-"""Numbered keys that begin so have these words."""
 
 PARSED: Final[dict[str, tuple[str, ...]]] = {
     "scores": ("tracestore.scores", "braintrust.scores"),
@@ -389,142 +325,6 @@ METADATA_PREFIXES: Final[dict[str, tuple[str, ...]]] = {
 """Every attribute below one of these is also `metadata` under the rest of its name. Text is parsed where it is any
 JSON (`json`), or where it is an object or a list (`open json`)."""
 
-TYPES: Final[dict[str, dict[str, str]]] = {
-    "tracestore.type": {
-        name: name
-        for name in (
-            "llm",
-            "tool",
-            "agent",
-            "chain",
-            "retriever",
-            "embedding",
-            "reranker",
-            "guardrail",
-            "task",
-            "score",
-            "eval",
-            "function",
-        )
-    },
-    "braintrust.span_attributes": {
-        "llm": "llm",
-        "score": "score",
-        "function": "function",
-        "eval": "eval",
-        "task": "task",
-        "tool": "tool",
-        "automation": "task",
-        "facet": "task",
-        "preprocessor": "task",
-    },
-    "openinference.span.kind": {
-        "LLM": "llm",
-        "EMBEDDING": "embedding",
-        "CHAIN": "chain",
-        "RETRIEVER": "retriever",
-        "RERANKER": "reranker",
-        "TOOL": "tool",
-        "AGENT": "agent",
-        "GUARDRAIL": "guardrail",
-        "EVALUATOR": "score",
-        "PROMPT": "task",
-    },
-    "langsmith.span.kind": {
-        "llm": "llm",
-        "chain": "chain",
-        "tool": "tool",
-        "retriever": "retriever",
-        "embedding": "embedding",
-        "prompt": "task",
-        "parser": "task",
-    },
-    "gen_ai.operation.name": {
-        "chat": "llm",
-        "generate_content": "llm",
-        "text_completion": "llm",
-        "embeddings": "embedding",
-        "execute_tool": "tool",
-        "create_agent": "agent",
-        "invoke_agent": "agent",
-        "invoke_workflow": "chain",
-        "retrieval": "retriever",
-        "vector_db_retrieve": "retriever",
-        "evaluate": "score",
-        "plan": "chain",
-        "rerank": "reranker",
-        "execute_task": "task",
-        "execute_event_loop_cycle": "chain",
-    },
-    "traceloop.span.kind": {
-        "workflow": "chain",
-        "task": "task",
-        "agent": "agent",
-        "tool": "tool",
-    },
-    "ai.operationId": {
-        "ai.generateText": "chain",
-        "ai.streamText": "chain",
-        "ai.generateObject": "chain",
-        "ai.streamObject": "chain",
-        "ai.embed": "chain",
-        "ai.embedMany": "chain",
-        "ai.generateText.doGenerate": "llm",
-        "ai.streamText.doStream": "llm",
-        "ai.generateObject.doGenerate": "llm",
-        "ai.streamObject.doStream": "llm",
-        "ai.embed.doEmbed": "embedding",
-        "ai.embedMany.doEmbed": "embedding",
-        "ai.toolCall": "tool",
-    },
-    "logfire.msg_template": {
-        "OpenAI Agents trace: {name}": "chain",
-        "Agent run: {name!r}": "agent",
-        "Chat completion with {gen_ai.request.model!r}": "llm",
-        "Responses API with {gen_ai.request.model!r}": "llm",
-        "Function: {name}": "tool",
-        "Handoff: {from_agent} → {to_agent}": "tool",
-        "Guardrail {name!r} {triggered=}": "guardrail",
-    },
-    "sdk_span_type": {"task": "chain", "turn": "chain"},
-    "llm.request.type": {
-        "chat": "llm",
-        "completion": "llm",
-        "embedding": "embedding",
-        "rerank": "reranker",
-    },
-    "mlflow.spanType": {
-        '"LLM"': "llm",
-        '"CHAT_MODEL"': "llm",
-        '"EMBEDDING"': "embedding",
-        '"CHAIN"': "chain",
-        '"RETRIEVER"': "retriever",
-        '"RERANKER"': "reranker",
-        '"TOOL"': "tool",
-        '"AGENT"': "agent",
-        '"PARSER"': "task",
-        '"TASK"': "task",
-        '"WORKFLOW"': "chain",
-        '"GUARDRAIL"': "guardrail",
-        '"EVALUATOR"': "score",
-    },
-    "langfuse.observation.type": {
-        "generation": "llm",
-        "embedding": "embedding",
-        "chain": "chain",
-        "retriever": "retriever",
-        "tool": "tool",
-        "agent": "agent",
-        "guardrail": "guardrail",
-        "evaluator": "score",
-        "span": "task",
-    },
-}
-"""What a span is, by attribute and value; a value that stands in no table says nothing."""
-
-TYPE_IN_JSON: Final = ("braintrust.span_attributes",)
-"""Attributes whose value is a JSON object with the word at `type`."""
-
 HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
 """The status of a request: of a span that failed the error's type, and its message where there is no other."""
 
@@ -551,81 +351,3 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "http status": HTTP_STATUS,
 }
 """The lists above, by the names that the kernels have for them."""
-
-_FIRST_MEMBER_RANK: Final = 40
-"""What members say stands behind every list of attributes: none is as long."""
-
-
-def _compiled() -> _native.Conventions:
-    table = _native.Conventions(AGGREGATING, WRAPPED)
-    slots: dict[str, int] = {}
-    for field, attributes in MOVED.items():
-        table.add_slot("moved", _node(field), "")
-        _add(table, attributes)
-    for attribute in NESTED:
-        table.add_numbered(attribute.removesuffix("*"), None, 0, _is_wrapped(attribute))
-    for field, attributes in PARSED.items():
-        table.add_slot("parsed", _node(field), "")
-        _add(table, attributes)
-    for kind, parent, named in (
-        ("usage", "metrics", USAGE),
-        ("aggregated", "metrics", AGGREGATED),
-        ("number", "metrics", METRICS),
-        ("scalar", "metadata", METADATA),
-    ):
-        for name, attributes in named.items():
-            slot = table.add_slot(kind, _node(parent), name)
-            slots.setdefault(name, slot)
-            _add(table, attributes)
-            if name == "time_to_first_token":
-                for rank, event in enumerate(FIRST_TOKEN_EVENTS):
-                    table.add_event(event, len(attributes) + rank)
-    for suffix in PROVIDER_SUFFIXES:
-        table.add_provider_suffix(suffix)
-    for prefix, flags in METADATA_PREFIXES.items():
-        table.add_prefix(prefix, _node("metadata"), flags)
-    table.add_slot("type", 0, "")
-    for rank, (attribute, words) in enumerate(TYPES.items()):
-        table.add_type(attribute, rank, words, in_json=attribute in TYPE_IN_JSON)
-    table.add_slot("error type", _node("error"), "")
-    _add(table, ERROR_TYPE)
-    slots["message"] = table.add_slot("error message", _node("error"), "")
-    _add(table, ERROR_MESSAGE)
-    for kind, attribute in zip(("evaluation name", "evaluation score"), EVALUATION, strict=True):
-        table.add_slot(kind, _node("scores"), "")
-        _add(table, (attribute,))
-    _add_members(table, slots)
-    return table
-
-
-def _add(table: _native.Conventions, attributes: tuple[str, ...]) -> None:
-    """Adds the attributes of the slot added last, in order of precedence."""
-    for rank, attribute in enumerate(attributes):
-        if attribute.endswith(".*"):
-            table.add_numbered(attribute.removesuffix("*"), True, rank, _is_wrapped(attribute))
-        else:
-            flags = [flag for flag, names in FLAGS.items() if attribute in names]
-            table.add_attribute(attribute, rank, flags)
-
-
-def _add_members(table: _native.Conventions, slots: dict[str, int]) -> None:
-    numbers = {kind: number for number, kind in enumerate(MEMBERS, start=1)}
-    for kind, named in MEMBERS.items():
-        for name, paths in named.items():
-            for path in paths:
-                table.add_member(numbers[kind], path, slots[name])
-    for rank, (attribute, kind) in enumerate(OBJECTS.items()):
-        table.add_members(attribute, numbers[kind], _FIRST_MEMBER_RANK + rank)
-
-
-def _is_wrapped(attribute: str) -> bool:
-    return attribute.startswith(WRAPPED_ROOTS)
-
-
-def _node(field: str) -> int:
-    """Returns the kernels' number of a variant column: the root is 0."""
-    return 1 + SPANS.variants.index(field)
-
-
-CONVENTIONS: Final = _compiled()
-"""The table as the kernels read it."""

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tracestore import _native, limits
 from tracestore.content_types import JSON, PROTOBUF
-from tracestore.variant.conventions import CONVENTIONS
+from tracestore.variant.compiled_conventions import CONVENTIONS
 from tracestore.variant.merging import append_table
 from tracestore.variant.report import Report
 from tracestore.variant.tables import SPANS, TABLES, TIMESTAMP, TableSpec
