@@ -9,6 +9,7 @@ from typing import Any, Self
 import httpx
 
 from tracestore.client.evals import DatasetClient, ExperimentClient
+from tracestore.client.explore import ExploreClient
 from tracestore.content_types import PROTOBUF
 from tracestore.feedback import FeedbackMethods
 
@@ -64,6 +65,7 @@ class Client(FeedbackMethods):
     Attributes:
         datasets: versioned rows.
         experiments: named runs.
+        explore: facets, counts over time, differences, waterfalls.
     """
 
     def __init__(self, url: str, api_key: str | None = None, *, timeout_s: float = 120.0) -> None:
@@ -71,6 +73,7 @@ class Client(FeedbackMethods):
         self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
         self.datasets = DatasetClient(self._send, self.sql)
         self.experiments = ExperimentClient(self._send)
+        self.explore = ExploreClient(self._send)
 
     def __enter__(self) -> Self:
         return self

@@ -12,5 +12,3 @@ export const PAGES: PageInfo[] = [
   { page: "experiments", label: "Experiments", key: "e", about: "runs of evals, compared" },
   { page: "datasets", label: "Datasets", key: "d", about: "versioned cases" },
 ];
-
-export const SETTINGS: PageInfo = { page: "settings", label: "Settings", key: "s", about: "projects, keys, storage" };

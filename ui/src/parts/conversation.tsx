@@ -47,11 +47,10 @@ export function Text({ text, fold = FOLDED_CHARACTERS }: { text: string; fold?: 
   );
 }
 
-export function Conversation({ messages, newFrom }: { messages: Message[]; newFrom?: number }) {
+export function Conversation({ messages }: { messages: Message[] }) {
   const all = useMemo(() => joined(messages), [messages]);
   const [whole, setWhole] = useState(false);
   const hidden = whole ? 0 : Math.max(0, all.length - FEW_MESSAGES);
-  void newFrom;
   return (
     <div class="conversation">
       {hidden > 0 && (

@@ -13,7 +13,6 @@ import { Chart } from "../../parts/chart";
 import { fitting, type Kind } from "../../parts/chart_data";
 import { copy, Menu } from "../../parts/overlay";
 import { ResultTable } from "../../parts/result_table";
-import { CAN_SAVE, SaveQuery } from "./saved";
 import { Failure, State, Waiting } from "../../parts/states";
 import type { ErrorPlace } from "../../parts/editor";
 import "./ask.css";
@@ -48,7 +47,7 @@ export function AskPage({ project }: { project: string }) {
   const [plan, setPlan] = useState<Answer | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [running, setRunning] = useState<AbortController | null>(null);
-  const [dialog, setDialog] = useState<"export" | "dataset" | "save" | null>(null);
+  const [dialog, setDialog] = useState<"export" | "dataset" | null>(null);
   const current = useRef(text);
   current.current = text;
   useEffect(() => {
@@ -94,7 +93,7 @@ export function AskPage({ project }: { project: string }) {
     { keys: "c", label: "As chart", run: () => setParams({ show: "chart" }) },
     { keys: "p", label: "Plan", run: () => setParams({ show: "plan" }) },
     { keys: "e", label: "Export", run: () => answer && setDialog("export") },
-    ...(write ? [{ keys: "d", label: "Add to a dataset", run: () => answer && setDialog("dataset") }, { keys: "b", label: "Save, or add to a board", run: () => CAN_SAVE && sql && setDialog("save"), hidden: !CAN_SAVE }] : []),
+    ...(write ? [{ keys: "d", label: "Add to a dataset", run: () => answer && setDialog("dataset") }] : []),
   ]);
   useCommands(EXAMPLES.map(([label, example]) => ({ label: `Ask: ${label}`, run: () => setParams({ sql: example }) })));
   const place = error instanceof Problem ? placeOf(error.message) : null;
@@ -113,11 +112,6 @@ export function AskPage({ project }: { project: string }) {
           </button>
         )}
         <Menu label={<>History <span aria-hidden="true">▾</span></>} name="History" items={() => [...readHistory().map((each) => ({ label: <span class="mono">{each.replace(/\s+/g, " ").slice(0, 90)}</span>, run: () => setParams({ sql: each }) })), null, ...EXAMPLES.map(([label, example]) => ({ label, hint: "example", run: () => setParams({ sql: example }) }))]} />
-        {CAN_SAVE && write && sql && (
-          <button class="btn" onClick={() => setDialog("save")}>
-            Save <kbd>b</kbd>
-          </button>
-        )}
         <button class="btn" onClick={() => void copy(window.location.href, "Link copied")}>
           Copy link
         </button>
@@ -189,7 +183,6 @@ export function AskPage({ project }: { project: string }) {
       </footer>
       {dialog === "export" && <ExportDialog project={project} sql={sql} name="answer" onClose={() => setDialog(null)} />}
       {dialog === "dataset" && <AddToDataset project={project} sql={sql} what="the rows" onClose={() => setDialog(null)} />}
-      {dialog === "save" && <SaveQuery project={project} sql={sql} kind={view === "table" ? "table" : kind} onClose={() => setDialog(null)} />}
     </>
   );
 }

@@ -23,7 +23,6 @@ export function ExperimentsPage({ project }: { project: string }) {
   const [chosen, setChosen] = useState<string[]>([]);
   const given = params.value;
   const all = found.data?.experiments ?? [];
-  const at = all.findIndex((each) => each.name === given.get("row"));
   const sort = given.get("sort") ?? "-when";
   const groupBy = given.get("by") ?? "";
   const rows = useMemo(() => ordered(all, sort, groupBy), [all, sort, groupBy]);
@@ -51,7 +50,6 @@ export function ExperimentsPage({ project }: { project: string }) {
       </button>
     </th>
   );
-  void at;
   return (
     <>
       <header class="head">

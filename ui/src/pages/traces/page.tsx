@@ -16,7 +16,6 @@ import { DEFAULTS, look, OFFERED } from "./columns";
 import { Differences } from "./differences";
 import { Facets } from "./facets";
 import { useLive } from "./live";
-import { SavedViews } from "./saved_views";
 import { condition, loadPage, SORTABLE_TRACES, wholeSql, type TraceRow } from "./sql";
 import { Start } from "./start";
 import { ends, LASTS, readState, setRange, setWhere, VIEWS, type TracesState } from "./state";
@@ -132,7 +131,6 @@ function Rows({ project }: { project: string }) {
             {state.live && live.paused ? "Paused" : "Live"}
           </button>
         )}
-        <SavedViews project={project} />
       </div>
       <div class="split">
         <Facets project={project} where={state.where} condition={state.view === "traces" && !state.where ? condition({ view: "spans", where: "" }, window) : where} fromNs={null} toNs={null} extra={state.facets} tick={tick} />
@@ -154,7 +152,7 @@ function Rows({ project }: { project: string }) {
                 Durations
               </button>
             </div>
-            {!grouped && <ColumnsMenu columns={columns} state={state} project={project} />}
+            {!grouped && <ColumnsMenu columns={columns} state={state} />}
           </div>
           <Timeline project={project} condition={where} from={window.from} to={window.to} tick={tick} heat={state.chart === "heat"} noun={noun} onTotal={setTotal} onBox={setBox} />
           {box ? (
@@ -216,13 +214,12 @@ function RangeMenu({ state }: { state: TracesState }) {
   return <Menu align="right" name={`Time: ${label}`} label={<>{label} <span aria-hidden="true">▾</span></>} items={LASTS.map(([key, text]) => ({ label: text, on: key === last, run: () => setRange({ last: key }) }))} />;
 }
 
-function ColumnsMenu({ columns, state, project }: { columns: string[]; state: TracesState; project: string }) {
+function ColumnsMenu({ columns, state }: { columns: string[]; state: TracesState }) {
   const put = (next: string[]) => setParams({ cols: next.join("|") === DEFAULTS[state.view].join("|") ? null : next.join("|") });
   const add = () => {
     const path = globalThis.prompt("A path or an expression, as in SQL", "attributes.");
     if (path?.trim()) put([...columns, path.trim()]);
   };
-  void project;
   return (
     <Menu
       align="right"
