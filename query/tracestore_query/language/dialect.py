@@ -29,7 +29,18 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _PARAMETERS = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|(\$\w+)", re.DOTALL
 )
-_OTHER_DIALECTS = frozenset({"SEARCH", "MATCH", "MATCH_AGAINST"})
+# Full-text search, and functions whose last arguments other dialects do not know.
+_OTHER_DIALECTS = frozenset(
+    {
+        "SEARCH",
+        "MATCH",
+        "MATCH_AGAINST",
+        "DECODE",
+        "ENCODE",
+        "JAROWINKLER_SIMILARITY",
+        "JARO_WINKLER_SIMILARITY",
+    }
+)
 
 
 class _Tokenizer(DuckDB.Tokenizer):

@@ -96,10 +96,15 @@ class Chooser:
         natural = [self._natural(i) for i in range(len(self._held))]
         if not any(sql_type is not None and VALUE in sql_type for sql_type in natural):
             gives = self._gives(natural) or self._gives(natural, literals=True)
-            if gives is not None:
+            if gives is not None and not self._leaves_open(natural, gives):
                 return self._of_lambda(
                     Choice(tuple(natural), gives, derived=self._derived(natural, gives))
                 )
+            if gives is not None:
+                # By its type alone a NULL takes part.
+                typed = self._by_kind()
+                if typed is not None:
+                    return typed
         if self._takes_json():
             chosen = [self._json(i) for i in range(len(self._held))]
             gives = self._gives(chosen) or self._gives(chosen, literals=True)
@@ -109,6 +114,13 @@ class Chooser:
         if tagged is not None:
             return self._of_lambda(tagged)
         return self._by_kind() or Choice(tuple(natural), None)
+
+    def _leaves_open(self, natural: Sequence[str | None], gives: str) -> bool:
+        """Tells whether a NULL of no type needs one: beside literals, or to give what stands beside it."""
+        if self._is_lambda or NULL not in natural:
+            return False
+        others = len(natural) > natural.count(NULL)
+        return (gives == NULL and others) or self._gives(natural, literals=True) is None
 
     def _of_lambda(self, choice: Choice) -> Choice:
         """Returns the choice with a condition where a lambda's value is not handed on."""
@@ -153,10 +165,17 @@ class Chooser:
                     for i in range(len(base))
                 ]
                 gives = self._gives(types)
-                if gives is not None:
+                if gives is not None and self._takes_any(types):
                     return self._generic(types, gives) or self._spelled(base, gives)
         gives = self._gives(base, literals=True)
         return (gives and (self._generic(base, gives) or self._spelled(base, gives))) or None
+
+    def _takes_any(self, types: Sequence[str | None]) -> bool:
+        """Tells whether a function that binds with tagged values takes any type, and not structs alone."""
+        return (
+            self._gives([each.replace(VALUE, "UUID") if each else each for each in types])
+            is not None
+        )
 
     def _as_tagged(self, i: int) -> str | None:
         source = self._held[i].source
@@ -251,6 +270,9 @@ class Chooser:
                 *(f"{VALUE}[]", "DOUBLE[]", "VARCHAR[]", "BOOLEAN[]"),
             )
         )
+        if not source.kinds:
+            # A NULL takes the type of what stands beside it, which is never a tagged value.
+            lists = dict.fromkeys(("DOUBLE[]", "VARCHAR[]", "BOOLEAN[]", f"{VALUE}[]"))
         if source.kinds == {Kind.LIST} and self._is_lambda:
             lists = dict.fromkeys((source.lists, *lists))
         by_kind: list[tuple[Kind, Sequence[str]]] = [

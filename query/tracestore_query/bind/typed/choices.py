@@ -20,6 +20,7 @@ from tracestore_query.bind.values.types import (
     kind_of,
 )
 from tracestore_query.bind.values.uses import Use, Want
+from tracestore_query.language.path_syntax import name_of, steps_of
 
 _OWN_KINDS = frozenset({Kind.NUMBER, Kind.TEXT, Kind.BOOLEAN})
 
@@ -86,6 +87,14 @@ def array(binder: Expressions, node: exp.Array, context: Context) -> Bound:
 
 def struct(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
     """Binds members, each as it is."""
+    for each in list(node.expressions) if isinstance(node, exp.Struct) else ():
+        steps = steps_of(each) if isinstance(each, exp.Column | exp.Dot | exp.Bracket) else None
+        if steps:
+            # A member without a name has that of its path.
+            name = exp.to_identifier(name_of(steps), quoted=True)
+            member = exp.PropertyEQ(this=name, expression=exp.null())
+            each.replace(member)
+            member.set("expression", each)
     held = [binder.bare(each, context) for each in arguments(node)]
     if any(each.source for each in held):
         types = [Bound(each.node, binder.type_of(each)) for each in held]
