@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -255,3 +256,31 @@ def test_a_bound_key_reaches_no_other_project_over_grpc(guarded: Server, ring: K
         assert guarded.store.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 0}]
         export(otlp_body(), metadata=(key,), timeout=processes.HANG_S)
     assert guarded.store.sql("SELECT project FROM spans").rows() == [{"project": "shop"}]
+
+
+def basic(text: str) -> dict[str, str]:
+    return {"authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+
+@pytest.mark.parametrize(
+    "path", ["/otel/v1/traces", "/otel/v1/traces/", "/api/public/otel/v1/traces"]
+)
+def test_the_addresses_of_other_houses_take_spans_and_ask_for_keys(
+    guarded: Server, ring: KeyRing, path: str
+) -> None:
+    secret = ring.create("sender", ["ingest"])[1]
+    reader = ring.create("reader", ["read"])[1]
+    with httpx.Client(base_url=guarded.url) as http:
+        guarded.keys._forget()
+
+        def send(headers: dict[str, str]) -> int:
+            body = otlp_body()
+            return http.post(path, content=body, headers={**PROTOBUF, **headers}).status_code
+
+        for headers in ({}, basic("pk:"), basic(f"{secret}:x"), {"authorization": "Basic ?"}):
+            assert send(headers) == 401
+        assert send(basic(f"pk:{reader}")) == 403
+        assert send(basic(f"pk:{secret}")) == 200
+        assert send(bearer(secret)) == 200
+        rows = http.post("/api/query", json=COUNT, headers=bearer(reader)).json()["rows"]
+        assert rows[0][0] > 0

@@ -21,6 +21,7 @@ from starlette.middleware.cors import CORSMiddleware
 from tracestore.embedded import Store
 from tracestore.serving.browsers import BrowserRules
 from tracestore.serving.gate import Gate
+from tracestore.serving.other_doors import OtherDoors
 from tracestore.serving.problems import RefusedError, problem_answer
 from tracestore.serving.request_frame import REQUEST_ID, App, RequestFrame
 from tracestore.serving.routes_page import STYLE, STYLE_PATH, routes_page
@@ -136,6 +137,7 @@ def make_app(
     framed: App = RequestFrame(
         app, gate, browsers, admission, requests, body_timeout_s, log_all=log_all, tracer=tracer
     )
+    framed = OtherDoors(framed)
     if not cors_origins:
         return framed
     return CORSMiddleware(
