@@ -1,0 +1,254 @@
+"""A key bound to project A changes and learns nothing of project B, by any route and any spelling.
+
+Two servers hold the same rows of A, and one of them rows, datasets and experiments of B too. The same requests with
+a key of A get the same answers from both: then no answer, count, warning, suggestion or error tells of B.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import tracestore
+from data import processes
+from security.conftest import spans_of
+from tracestore.server import Server, ServerSettings
+from tracestore.store import KeyRing
+
+REQUESTS = 20
+"""Requests a route."""
+
+TRACES = [f"{i:031x}{mark}" for i in (1, 2) for mark in "ab"]
+SPANS = [f"{i:015x}{mark}" for i in (1, 2) for mark in "ab"]
+TEXTS = [
+    "A",
+    "B",
+    "b",
+    "B ",
+    "*",
+    "gold",
+    "gold of B",
+    "run of A",
+    "run of B",
+    "only_B",
+    "' OR 1=1 --",
+]
+SQL = [
+    "SELECT project, name FROM spans ORDER BY ALL LIMIT 5",
+    "SELECT count(*) FROM spans WHERE project = 'B'",
+    "SELECT * FROM projects",
+    "SELECT path, rows FROM paths ORDER BY ALL",
+    "SELECT count(*), sum(rows) FROM segments",
+    "SELECT name, project FROM datasets ORDER BY ALL",
+    "SELECT name, project FROM experiments ORDER BY ALL",
+    "SELECT id, input FROM dataset('gold of B')",
+    "SELECT id FROM dataset('gold') ORDER BY ALL",
+    "SELECT * FROM experiment('run of B')",
+    "SELECT count(*) FROM compare('run of A', 'run of B')",
+    "SELECT attributes.only_ FROM spans LIMIT 1",
+    "SELECT attributes.only_B FROM spans LIMIT 1",
+    "SELECT * FROM project_logs('B')",
+    f"SELECT name FROM spans WHERE trace_id = '{TRACES[1]}'",
+    "SELECT count(*) FROM traces",
+    "SELECT * FROM nosuch",
+]
+ROWS = [
+    b'{"project": "B", "name": "forged"}\n',
+    b'{"project": "A", "name": "own"}\n{"project": "B", "name": "forged"}\n',
+    b'{"project": "B", "name": "forged", "trace_id": "%s", "span_id": "%s"}\n'
+    % (TRACES[1].encode(), SPANS[1].encode()),
+    b'{"id": "r1", "input": {"q": "forged"}, "project": "B"}\n',
+    b'{"id": "1", "input": "forged"}\n',
+    b'{"resource": {"tracestore.project": "B"}, "name": "forged"}\n',
+]
+POOL: dict[str, list[Any]] = {
+    "sql": SQL,
+    "trace_id": TRACES,
+    "span_id": SPANS,
+    "table": ["spans", "logs"],
+    "project": ["A", "B", "b", "B ", "A,B", "*", ""],
+    "experiments": [["run of A", "run of B"], ["run of B", "run of B"], ["run of A"]],
+    "patches": [
+        [{"project": project, "trace_id": trace, "span_id": span, "set": {"metadata": {"x": 1}}}]
+        for project in ("A", "B", None)
+        for trace, span in zip(TRACES, SPANS, strict=True)
+    ],
+    "inside": [{"where": "attributes.both = 1"}, {"from_ns": 0, "to_ns": 1}],
+    "where": ["", "attributes.only_B IS NOT NULL", "project = 'B'", "attributes.only_ = 1"],
+    "paths": [["project"], ["attributes.only_B", "attributes.both"], None],
+    "ids": [["1"], ["r1"], []],
+    "limit": [1, 5, 100],
+    "accept": ["application/json", "application/x-ndjson"],
+    "metadata": [{"a": 1}, None],
+}
+# A stream that does not end, what only tells of the key, and what operators ask: it tells of the server as a whole.
+LEFT_OUT = {"/api/explore/tail", "/api/session", "/metrics", "/readyz"}
+
+# What differs between any two answers: ids, moments, how long it took.
+_VARYING = re.compile(
+    r'[0-9A-HJKMNP-TV-Z]{26}|"(?:planning_ms|created_ns|at_ns|created_at|last_ns)": ?[-\d.e]+|[0-9a-f]{16}-[0-9a-f]+'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A server, and its keys: one bound to A, and one of everything."""
+
+    server: Server
+    bound: str
+    root: str
+
+    def send(self, method: str, path: str, key: str, **more: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {key}", **more.pop("headers", {})}
+        return httpx.request(
+            method, self.server.url + path, headers=headers, timeout=processes.HANG_S, **more
+        )
+
+    def of_b(self) -> list[Any]:
+        """Returns all that is there of B."""
+        asked = [
+            "SELECT * FROM spans WHERE project = 'B' ORDER BY span_id, name",
+            "SELECT project, name, versions FROM datasets WHERE project <> 'A' ORDER BY ALL",
+            "SELECT project, name FROM experiments WHERE project <> 'A' ORDER BY ALL",
+            "SELECT name FROM projects WHERE name <> 'A' ORDER BY ALL",
+        ]
+        return [
+            self.send("POST", "/api/query", self.root, json={"sql": sql}).json()["rows"]
+            for sql in asked
+        ]
+
+
+def made(folder: Path, projects: str) -> Place:
+    settings = ServerSettings(data=folder, port=0, grpc_port=-1, require_keys=True)
+    scopes = ("ingest", "read", "admin")
+    tracestore.open(folder, background=False).close()
+    ring = KeyRing(folder)
+    root = ring.create("root", scopes)[1]
+    bound = ring.create("bound", scopes, ("A",))[1]
+    ring.close()
+    server = Server(settings)
+    place = Place(server, bound, root)
+    server.__enter__()
+    for project in projects:
+        server.store.insert("spans", spans_of(project), project=project)
+        names = ["gold"] if project == "A" else ["gold", "gold of B"]
+        for name in names:
+            rows = b'{"id": "1", "input": "of %s"}\n' % project.encode()
+            given = {"name": name, "project": project}
+            answer = place.send(
+                "POST",
+                "/api/datasets/rows",
+                root,
+                params=given,
+                content=rows,
+                headers={"Content-Type": "application/x-ndjson"},
+            )
+            assert answer.status_code == 200, answer.text
+    server.store.flush()
+    return place
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
+    """Gives a server of A alone, and one of A and B."""
+    with_b = made(tmp_path_factory.mktemp("projects") / "both", "AB")
+    alone = made(tmp_path_factory.mktemp("projects") / "alone", "A")
+    yield alone, with_b
+    for place in (alone, with_b):
+        place.server.__exit__(None, None, None)
+
+
+def test_every_route_answers_as_if_there_were_no_other_project(
+    places: tuple[Place, Place],
+) -> None:
+    alone, with_b = places
+    document = httpx.get(f"{alone.server.url}/openapi.json").json()
+    before = with_b.of_b()
+    told: list[str] = []
+    for path, methods in sorted(document["paths"].items()):
+        if path in LEFT_OUT:
+            continue
+        for method, operation in sorted(methods.items()):
+            rng = random.Random(f"{method} {path}")
+            for _ in range(REQUESTS):
+                where, request = _request(path, operation, document, rng)
+                answers = [
+                    place.send(method.upper(), where, place.bound, **request) for place in places
+                ]
+                if _seen(answers[0]) != _seen(answers[1]):
+                    shown = " | ".join(f"{a.status_code} {a.text[:300]}" for a in answers)
+                    told.append(f"{method} {where} {request}: {shown}")
+    assert not told, "\n".join(told[:8])
+    assert with_b.of_b() == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-tracestore-project": "B"},
+        {"X-Tracestore-Project": "B", "x-tracestore-experiment": "run of B"},
+        {"x-bt-parent": "project_name:B"},
+    ],
+)
+@pytest.mark.parametrize("attribute", ["tracestore.project", "service.name"])
+def test_spans_of_opentelemetry_reach_no_other_project(
+    headers: dict[str, str], attribute: str, places: tuple[Place, Place]
+) -> None:
+    _, with_b = places
+    before = with_b.of_b()
+    span = {"traceId": TRACES[1], "spanId": SPANS[1], "name": "forged", "startTimeUnixNano": "1"}
+    resource = {"attributes": [{"key": attribute, "value": {"stringValue": "B"}}]}
+    body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
+    with_b.send("POST", "/v1/traces", with_b.bound, json=body, headers=headers)
+    assert with_b.of_b() == before
+
+
+def _request(
+    path: str, operation: dict[str, Any], document: dict[str, Any], rng: random.Random
+) -> tuple[str, dict[str, Any]]:
+    """Returns a request that a route's description allows: where it goes and what it holds."""
+    request: dict[str, Any] = {"params": {}, "headers": {}}
+    for parameter in operation.get("parameters", ()):
+        name, value = parameter["name"], _value(parameter["name"], rng)
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{name}}}", str(value))
+        elif parameter["in"] == "header":
+            request["headers"][name] = str(value)
+        elif parameter.get("required") or rng.random() < 0.6:
+            request["params"][name] = value
+    content = operation.get("requestBody", {}).get("content", {})
+    if "application/json" in content:
+        name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        schema = document["components"]["schemas"][name]
+        wanted = schema.get("required", ())
+        request["json"] = {
+            field: _value(field, rng)
+            for field in schema["properties"]
+            if field in wanted or (field in POOL and rng.random() < 0.5)
+        }
+    elif content or path == "/api/import":
+        request["content"] = rng.choice(ROWS)
+        request["headers"]["Content-Type"] = "application/x-ndjson"
+    return path, request
+
+
+def _value(name: str, rng: random.Random) -> Any:
+    return rng.choice(POOL.get(name, TEXTS))
+
+
+def _seen(answer: httpx.Response) -> tuple[int, str]:
+    """Returns what a client sees of an answer, without what differs between any two."""
+    try:
+        text = json.dumps(answer.json(), sort_keys=True)
+    except ValueError:
+        text = answer.text
+    return answer.status_code, _VARYING.sub("", text)
