@@ -99,6 +99,8 @@ class _Claim:
     value: Any
     copied: bool = False
     form: str = "value"
+    # Messages of which nothing but their roles is told.
+    hollow: bool = False
 
 
 class Fields:
@@ -239,7 +241,9 @@ class Fields:
             for column, names in table.MOVED.items():
                 if prefix + "*" in names:
                     rank = names.index(prefix + "*")
-                    self._waiting[column].append(_Claim(rank, prefix + "*", array, form=form))
+                    hollow = all(key.endswith(".role") for key, _ in pairs)
+                    claim = _Claim(rank, prefix + "*", array, form=form, hollow=hollow)
+                    self._waiting[column].append(claim)
         won = {self._choose(column, claims) for column, claims in self._waiting.items() if claims}
         for prefix, array in arrays:
             if prefix + "*" in won:
@@ -411,6 +415,8 @@ class Fields:
 def _is_empty(claim: _Claim) -> bool:
     """Tells whether a payload holds nothing."""
     value = claim.value
+    if claim.hollow:
+        return True
     if isinstance(value, str):
         return value.strip(told.SPACE) in {"", "null", '""', "[]", "{}"}
     return value is None or (isinstance(value, list | dict | bytes) and len(value) == 0)

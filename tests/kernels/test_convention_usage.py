@@ -133,3 +133,16 @@ def test_an_empty_payload_hides_no_other() -> None:
         found = row({"gen_ai.input.messages": empty, "input.value": "hi"})
         assert found["input"] == "hi"
         assert found["attributes"]["gen_ai.input.messages"] == empty
+
+
+def test_messages_of_roles_alone_hide_no_payload() -> None:
+    found = row(
+        {
+            "openinference.span.kind": "CHAIN",
+            "llm.input_messages.0.message.role": "user",
+            "input.value": '{"messages": [{"role": "user", "content": "Where?"}]}',
+        }
+    )
+    assert found["input"] == {"messages": [{"role": "user", "content": "Where?"}]}
+    assert found["attributes"]["llm.input_messages"] == [{"role": "user"}]
+    assert row({"llm.input_messages.0.message.role": "user"})["input"] == [{"role": "user"}]

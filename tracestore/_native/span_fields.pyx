@@ -395,6 +395,15 @@ cdef int note_event(Request* r, Wire event) noexcept nogil:
 # --- settling: who wins, and what stays an attribute ------------------------------------------------
 
 
+cdef bint are_roles(const Candidate* found, uint32_t count) noexcept nogil:
+    # Messages of which nothing but their roles is told.
+    cdef uint32_t i
+    for i in range(count):
+        if size_of(&found[i].key) < 5 or memcmp(found[i].key.end - 5, b".role", 5) != 0:
+            return 0
+    return 1
+
+
 cdef int nest_group(Request* r, Candidate* found, uint32_t first, uint32_t count) noexcept nogil:
     # The array that numbered keys of one prefix make waits like an attribute; without `text_end` it makes none.
     cdef SpanFields* f = &r.fields
@@ -408,6 +417,7 @@ cdef int nest_group(Request* r, Candidate* found, uint32_t first, uint32_t count
     if status != TS_OK:
         return status
     c.text_end = f.texts.size
+    c.empty = are_roles(found + first, count)
     if not fits:
         c.slot = NO_SLOT
         c.text_end = c.text_start
