@@ -19,21 +19,25 @@ settings.register_profile("long", _COMMON, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-PYTHONS_OWN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+LONG_LIVED = (
+    "multiprocessing.resource_tracker",
+    "multiprocessing.forkserver",
+    "engine_process.fork_server",
+)
 
 
 def child_processes() -> dict[int, str]:
     """Returns the processes that this one started and has not waited for, with their commands.
 
-    Python's own helpers, for shared memory and for forking, live as long as their interpreter and are
-    left out. Empty on systems without /proc.
+    Helpers that live as long as their interpreter are left out: Python's own for shared memory and for forking,
+    and the one that starts engine processes. Empty on systems without /proc.
     """
     found = {}
     for children in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for pid in children.read_text().split():
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if not any(name in command for name in PYTHONS_OWN):
+                if not any(name in command for name in LONG_LIVED):
                     found[int(pid)] = command
     return found
 

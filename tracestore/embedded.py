@@ -74,10 +74,11 @@ class Store(PlainStore):
         """Returns the query layer over this store, made at its first use."""
         with self._query_lock:
             if self._query is None:
-                self._query = Query(
-                    self, memory_limit=self.query_memory, spill_bytes=self.query_spill_bytes
-                )
+                self._query = self._make_query()
             return self._query
+
+    def _make_query(self) -> Query:
+        return Query(self, memory_limit=self.query_memory, spill_bytes=self.query_spill_bytes)
 
     def close(self) -> None:
         """Ends the query layer, flushes and closes the store."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,12 @@ from pydantic_settings import (
 )
 
 from tracestore.embedded import Store
+from tracestore.engine_process.bounds import data_bound
+from tracestore.engine_process.door import EngineDoor
+from tracestore.engine_process.engine import EngineSettings
+from tracestore.engine_process.fork_client import fork_server
+from tracestore.engine_process.supervisor import Supervisor
+from tracestore.engine_process.turns import Turns
 from tracestore.serving.application import make_app
 from tracestore.serving.browsers import BrowserRules
 from tracestore.serving.connections import (
@@ -102,6 +109,22 @@ class ServerSettings(BaseSettings):
         ge=0,
         description="What queries may spill to disk; default 16 GiB, and a fourth of what is free.",
     )
+    engine_process: bool = Field(
+        default=False, description="Whether statements run in a process of their own."
+    )
+    query_memory_mb: int = Field(
+        default=2048, ge=256, description="Memory of all statements together, in MB."
+    )
+    max_running_queries: int = Field(
+        default=8,
+        ge=1,
+        description="Statements that run at once; one key has three quarters of them.",
+    )
+    max_waiting_queries: int = Field(
+        default=64,
+        ge=1,
+        description="Statements that wait for their turn; one key has half of the places.",
+    )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen on other addresses than loopback though nobody is asked for a key.",
@@ -139,6 +162,9 @@ class Server:
         self.admission = Admission()
         self.keys = KeyRing(settings.data)
         self.gate = Gate(self.keys if _keys_required(settings) else None)
+        self.store.query_memory = f"{settings.query_memory_mb}MB"
+        self.engine: Supervisor | None = None
+        self._spill = tempfile.TemporaryDirectory(prefix="tracestore-spill-")
         self.grpc_port: int | None = None
         self._grpc: grpc.Server | None = None
         self._thread: threading.Thread | None = None
@@ -154,9 +180,12 @@ class Server:
                     self.store, self.admission, address, self.gate.admit_grpc
                 )
         except BaseException:
+            self._spill.cleanup()
             self.keys.close()
             self.store.close()
             raise
+        if settings.engine_process:
+            self.engine = _supervisor(settings, self.store, self._spill.name)
         config = uvicorn.Config(
             make_app(
                 self.store,
@@ -170,6 +199,7 @@ class Server:
                 ),
                 body_timeout_s=settings.body_timeout_s,
                 cors_origins=settings.cors_origins,
+                engine=self._door(),
                 log_all=settings.log_level == "debug",
                 tracer=self._traces.tracer if self._traces is not None else None,
                 stopping=self._stopping,
@@ -185,6 +215,15 @@ class Server:
             lifespan="off",
         )
         self._uvicorn = uvicorn.Server(config)
+
+    def _door(self) -> EngineDoor | None:
+        settings = self.settings
+        if self.engine is None:
+            return None
+        turns = Turns(settings.max_running_queries, settings.max_waiting_queries)
+        return EngineDoor(
+            self.engine, turns, {"/api/export": Turns(4, 16), "/api/explore/tail": Turns(48, 1)}
+        )
 
     def _check_keys(self) -> None:
         if not self.gate.closed and "*" in self.settings.cors_origins:
@@ -206,6 +245,8 @@ class Server:
 
     def start(self) -> None:
         """Starts serving in threads of its own; returns when connections are taken."""
+        if self.engine is not None:
+            self.engine.start()
         if self._grpc is not None:
             self._grpc.start()
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
@@ -218,6 +259,8 @@ class Server:
     def stop(self) -> None:
         """Stops taking requests, lets those under way finish, flushes and closes the store."""
         self._stopping.set()
+        if self.engine is not None:
+            self.engine.end_streams()
         if self._grpc is not None:
             self._grpc.stop(GRACE_S).wait()
         self._uvicorn.should_exit = True
@@ -225,6 +268,9 @@ class Server:
             self._thread.join(GRACE_S + 5)
         if self._traces is not None:
             self._traces.close()
+        if self.engine is not None:
+            self.engine.close()
+        self._spill.cleanup()
         self.keys.close()
         self.store.close()
         log.info("stopped")
@@ -251,6 +297,19 @@ def run(settings: ServerSettings, ready: Any = None) -> None:
         if ready is not None:
             ready(server)
         stopping.wait()
+
+
+def _supervisor(settings: ServerSettings, store: Store, spill_folder: str) -> Supervisor:
+    """Returns the keeper of the engine process, which is not started yet."""
+    megabyte = 1024 * 1024
+    engine = EngineSettings(
+        folder=str(settings.data),
+        query_memory=store.query_memory,
+        data_bytes=data_bound(settings.query_memory_mb * megabyte),
+        spill_folder=spill_folder,
+        spill_bytes=settings.query_spill_bytes,
+    )
+    return Supervisor(engine, fork_server("tracestore.serving.engine_app"), store.changes)
 
 
 def _keys_required(settings: ServerSettings) -> bool:

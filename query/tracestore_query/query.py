@@ -26,6 +26,7 @@ class Query:
         shortcuts: whether segments and rows that cannot be in an answer are left out before the engine reads
             them. Answers are the same without; the tests compare.
         spill_bytes: that all queries together may spill to disk, None for a share of what is free.
+        spill_folder: where they spill, None for the system's folder of temporary files.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class Query:
         threads: int | None = None,
         shortcuts: bool = True,
         spill_bytes: int | None = None,
+        spill_folder: str | None = None,
     ) -> None:
         folders = [str(folder.resolve()) for folder in store.segment_folders]
-        self._engine = Engine(folders, memory_limit, threads, spill_bytes)
+        self._engine = Engine(folders, memory_limit, threads, spill_bytes, spill_folder)
         self._planner = Planner(store, self._engine, shortcuts=shortcuts)
 
     def close(self) -> None:
@@ -74,7 +76,8 @@ class Query:
         started_s = time.perf_counter()
         execution = Execution(self._engine, timeout_s)
         try:
-            planned = self._planner.plan(Request(sql, params, projects, cursor), execution)
+            with execution.deadline.planning():
+                planned = self._planner.plan(Request(sql, params, projects, cursor), execution)
             planning_ms = (time.perf_counter() - started_s) * 1000
             stats = runner.stats_of(planned.plan, planning_ms)
             return runner.run(planned, execution, stats, Caps(max_rows, max_bytes))

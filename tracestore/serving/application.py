@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -19,10 +19,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from tracestore.embedded import Store
+from tracestore.engine_process.door import EngineDoor
+from tracestore.serving.api_routes import include_api
 from tracestore.serving.browsers import BrowserRules
+from tracestore.serving.engine_routes import Split, dataset_query_router
 from tracestore.serving.gate import Gate
 from tracestore.serving.other_doors import OtherDoors
-from tracestore.serving.problems import RefusedError, problem_answer
+from tracestore.serving.problems import RefusedError, invalid_answer, problem_answer
 from tracestore.serving.request_frame import REQUEST_ID, App, RequestFrame
 from tracestore.serving.routes_page import STYLE, STYLE_PATH, routes_page
 from tracestore.ui.pages import pages_router
@@ -30,15 +33,6 @@ from tracestore.ui.session_api import session_router
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_http import otlp_router, refused
 from tracestore_query.api.answers import Problem
-from tracestore_query.api.datasets import datasets_router
-from tracestore_query.api.experiments import experiments_router
-from tracestore_query.api.explore import explore_router
-from tracestore_query.api.export import export_router
-from tracestore_query.api.patches import patches_router
-from tracestore_query.api.query import api_router
-from tracestore_query.api.schema import schema_router
-from tracestore_query.api.tail import tail_router
-from tracestore_query.api.traces import traces_router
 
 
 def make_app(
@@ -49,6 +43,7 @@ def make_app(
     *,
     body_timeout_s: float,
     cors_origins: Collection[str] = (),
+    engine: EngineDoor | None = None,
     log_all: bool = False,
     tracer: Tracer | None = None,
     stopping: threading.Event | None = None,
@@ -62,6 +57,7 @@ def make_app(
         browsers: the rules for requests of web pages.
         body_timeout_s: seconds in which a request's body must come.
         cors_origins: origins whose pages may send requests and read answers.
+        engine: answers what reads in a process of its own; None for this one.
         log_all: whether every answer is logged, and not only those that failed.
         tracer: makes a span of each request, None for none.
         stopping: is set when the server stops; what never ends by itself ends then.
@@ -75,7 +71,7 @@ def make_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    registry, requests = _metrics(store, admission)
+    registry, requests = _metrics(store, admission, engine)
 
     @app.get("/healthz", tags=["operations"])
     async def healthz() -> dict[str, str]:
@@ -103,13 +99,7 @@ def make_app(
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        problems = [
-            {"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]}
-            for each in error.errors()
-        ]
-        first = problems[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return problem_answer(422, "Not valid", f"{where}: {first['msg']}", errors=problems)
+        return invalid_answer(error)
 
     @app.exception_handler(HTTPException)
     async def refuse(request: Request, error: HTTPException) -> Response:
@@ -122,20 +112,21 @@ def make_app(
         return problem_answer(500, "Failed", detail)
 
     app.include_router(otlp_router(store, admission))
-    app.include_router(api_router(store, store.query))
-    app.include_router(schema_router(store, store.query))
-    app.include_router(explore_router(store, store.query))
-    app.include_router(tail_router(store.query, stopping or threading.Event()))
-    app.include_router(traces_router(store.query))
-    app.include_router(export_router(store.query))
-    app.include_router(datasets_router(store.datasets))
-    app.include_router(experiments_router(store.experiments))
-    app.include_router(patches_router(store.patch))
+    if engine is not None:
+        app.include_router(dataset_query_router(engine, store.datasets))
+    include_api(app, store, stopping or threading.Event())
     app.include_router(session_router(gate.sessions))
     app.include_router(pages_router())
     app.openapi = functools.partial(_document, app)  # type: ignore[method-assign]
     framed: App = RequestFrame(
-        app, gate, browsers, admission, requests, body_timeout_s, log_all=log_all, tracer=tracer
+        app if engine is None else Split(app, engine),
+        gate,
+        browsers,
+        admission,
+        requests,
+        body_timeout_s,
+        log_all=log_all,
+        tracer=tracer,
     )
     framed = OtherDoors(framed)
     if not cors_origins:
@@ -190,7 +181,9 @@ async def _no_lifespan(_: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-def _metrics(store: Store, admission: Admission) -> tuple[CollectorRegistry, Counter]:
+def _metrics(
+    store: Store, admission: Admission, engine: EngineDoor | None
+) -> tuple[CollectorRegistry, Counter]:
     registry = CollectorRegistry()
     requests = Counter(
         "tracestore_http_requests_total",
@@ -198,7 +191,7 @@ def _metrics(store: Store, admission: Admission) -> tuple[CollectorRegistry, Cou
         ["route", "status"],
         registry=registry,
     )
-    gauges = {
+    gauges: dict[str, tuple[str, Callable[[], float]]] = {
         "tracestore_segments": ("Live segments.", lambda: store.stats().segments),
         "tracestore_segment_bytes": (
             "Bytes of live segments.",
@@ -211,6 +204,8 @@ def _metrics(store: Store, admission: Admission) -> tuple[CollectorRegistry, Cou
             lambda: admission.bytes_in_flight,
         ),
     }
+    if engine is not None:
+        gauges |= engine.gauges()
     for name, (text, read) in gauges.items():
         Gauge(name, text, registry=registry).set_function(read)
     return registry, requests

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -42,3 +43,14 @@ def problem_answer(
         **more,
     }
     return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def invalid_answer(error: RequestValidationError) -> Response:
+    """Returns what is wrong with which part of a request."""
+    problems = [
+        {"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]}
+        for each in error.errors()
+    ]
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return problem_answer(422, "Not valid", f"{where}: {first['msg']}", errors=problems)

@@ -33,6 +33,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 REQUEST_ID: Final = "x-request-id"
+MAX_ENGINE_ROUTES: Final = 200
+"""Routes that the engine process may name; it has some thirty."""
+
+_USABLE_ROUTE: Final = re.compile(r"/api/[a-z0-9_/{}-]{1,100}")
 _USABLE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -68,6 +72,7 @@ class RequestFrame:
         self._browsers = browsers
         self._admission = admission
         self._requests = requests
+        self._engine_routes: set[str] = set()
         self._body_timeout_s = body_timeout_s
         self._tracer = tracer
 
@@ -104,7 +109,7 @@ class RequestFrame:
                 # The application has answered.
                 log.exception("failed", request_id=request_id, path=request.url.path)
             finally:
-                route = _route(scope)
+                route = self._route(scope)
                 self._requests.labels(route, str(status)).inc()
                 if span is not None:
                     _finish(span, route, status)
@@ -136,9 +141,22 @@ class RequestFrame:
         )
 
     async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
-        with self._admission.arrival(_caller(request)) as arrival:
+        caller = request.state.caller = _caller(request)
+        with self._admission.arrival(caller) as arrival:
             body = CountedBody(receive, request.url.path, arrival, self._body_timeout_s)
             await self._app(request.scope, body.receive, send)
+
+    def _route(self, scope: MutableMapping[str, Any]) -> str:
+        """Returns the route's pattern: labels must not hold what clients make up, nor what the engine does."""
+        if "route" in scope:
+            return getattr(scope["route"], "path", "other")
+        pattern = scope.get("engine_route")
+        if not isinstance(pattern, str) or not _USABLE_ROUTE.fullmatch(pattern):
+            return "other"
+        if pattern not in self._engine_routes and len(self._engine_routes) >= MAX_ENGINE_ROUTES:
+            return "other"
+        self._engine_routes.add(pattern)
+        return pattern
 
     def _span(self, request: Request) -> Any:
         if self._tracer is None:
@@ -176,8 +194,3 @@ def _caller(request: Request) -> str:
     """Returns who sends: the key where there is one, else the address."""
     key: str | None = getattr(request.state, "key_id", None)
     return key or (request.client.host if request.client is not None else "")
-
-
-def _route(scope: MutableMapping[str, Any]) -> str:
-    """Returns the route's pattern: labels must not hold what clients make up."""
-    return getattr(scope.get("route"), "path", "other")

@@ -12,6 +12,9 @@ from tracestore.store.datasets.dataset_rows import DatasetRow, checked_id, make_
 from tracestore.store.datasets.datasets import DatasetReport, Datasets
 from tracestore.store.datasets.experiments import Experiment, Experiments
 from tracestore.store.files.filesystem import FileSystem
+from tracestore.store.follow.change import Change
+from tracestore.store.follow.feed import ChangeFeed
+from tracestore.store.follow.follower import Follower
 from tracestore.store.patches.log import NO_PATCHES, PatchView
 from tracestore.store.patches.rows import Overlay, leaf_columns, put_back
 from tracestore.store.read.leaf_lookup import LeafLookup
@@ -37,6 +40,8 @@ __all__ = [
     "NO_PATCHES",
     "AllowedProjects",
     "ApiKey",
+    "Change",
+    "ChangeFeed",
     "CheckReport",
     "Clock",
     "CompactionReport",
@@ -51,6 +56,7 @@ __all__ = [
     "Experiments",
     "Fault",
     "FileSystem",
+    "Follower",
     "IngestReport",
     "KeyRing",
     "Leaf",

@@ -62,6 +62,7 @@ class Core:
         patch_lookup: which rows they change.
         merged: those rows with their patches.
         pins: open snapshots by segment id; the files of pinned segments are kept.
+        follows: whether a reader shows the writer's rows in memory too.
         changed: notified when a flush ends or work arrives; its lock is `lock`.
     """
 
@@ -105,6 +106,7 @@ class Core:
         self.recovery = Recovery()
         self.flush_error: Exception | None = None
         self.last_read_s: float | None = None
+        self.follows = False
         self.closed = False
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +17,12 @@ from tracestore.store.core import Core
 from tracestore.store.datasets.datasets import Datasets
 from tracestore.store.datasets.experiments import Experiments
 from tracestore.store.files import filenames
-from tracestore.store.files.leases import Lease
 from tracestore.store.files.writer_lock import WriterLock
+from tracestore.store.follow.change import Change
+from tracestore.store.follow.feed import ChangeFeed
+from tracestore.store.follow.follower import Follower
 from tracestore.store.maintenance import Maintenance
-from tracestore.store.read.snapshot import Snapshot, take_snapshot
+from tracestore.store.read.snapshot import Keeper, Snapshot, take_snapshot
 from tracestore.store.rewrite import compaction, deletes, predicate, retention
 from tracestore.store.rewrite.compaction import CompactionReport
 from tracestore.store.rewrite.deletes import DeleteReport
@@ -55,6 +57,7 @@ class Store(FeedbackMethods):
         self._core = core
         self._lock = lock
         self._maintenance: Maintenance | None = None
+        self._follower: Follower | None = None
         self.datasets: Datasets = Datasets(core)
         self.experiments: Experiments = Experiments(core)
         if core.writable and core.settings.background:
@@ -243,12 +246,35 @@ class Store(FeedbackMethods):
         """
         core = self._core
         core.require_open()
-        lease: Lease | None = None
-        if not core.writable:
-            lease = opening.make_lease(core)
-            recovery.refresh(core)
-            lease.narrow(core.version)
-        return take_snapshot(core, tables, projects, time_range, paths, lease)
+        return take_snapshot(core, tables, projects, time_range, paths, self._keep_files())
+
+    def _keep_files(self) -> Keeper | None:
+        """Brings a reader up to date, and returns what keeps the files it may read from now on."""
+        core = self._core
+        if core.writable:
+            return None
+        if self._follower is not None:
+            return self._follower.follow()
+        lease = opening.make_lease(core)
+        recovery.refresh(core)
+        lease.narrow(core.version)
+        return lease
+
+    def changes(self) -> ChangeFeed:
+        """Returns the store's changes for one follower in another process."""
+        self._core.require_writable()
+        return ChangeFeed(self._core)
+
+    def follow(self, fetch: Callable[[], Change], version: Callable[[], int]) -> Follower:
+        """Shows from now on what the writer shows, rows in memory included; for a store opened with mode "r".
+
+        Args:
+            fetch: returns what is new at the writer since its last call.
+            version: returns the catalog's version that the writer is at.
+        """
+        self._core.follows = True
+        self._follower = Follower(self._core, opening.make_lease(self._core), fetch, version)
+        return self._follower
 
     def flush(self) -> int:
         """Writes everything in memory to segments; returns how many were written."""
@@ -340,6 +366,8 @@ class Store(FeedbackMethods):
             core.changed.notify_all()
         if self._maintenance is not None:
             self._maintenance.stop()
+        if self._follower is not None:
+            self._follower.close()
         try:
             with core.maintenance, core.flushing, core.gate.exclusive():
                 if core.wal is not None:

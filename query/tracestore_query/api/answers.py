@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 from fastapi import Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
-from starlette.concurrency import iterate_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from tracestore.errors import (
     DatasetError,
@@ -135,6 +136,45 @@ async def bounded_body(request: Request) -> bytes:
             )
         parts.append(part)
     return b"".join(parts)
+
+
+GATHERED_BYTES: Final = 64 * 1024
+"""Bytes of an answer that are made before any of it is sent: what fails until then is told by a status."""
+
+
+async def answer_of(result: Result, parts: Iterator[bytes], media_type: str) -> Response:
+    """Returns a result's bytes as an answer: whole where it is short, else as a stream.
+
+    A short answer costs one change of threads, a stream one for each part.
+    """
+    try:
+        first, ended = await run_in_threadpool(_gather, parts)
+    except TraceStoreError as error:
+        result.close()
+        return problem(error)
+    except BaseException:
+        result.cancel()
+        result.close()
+        raise
+    if ended:
+        result.close()
+        return Response(first, media_type=media_type)
+    return StreamingResponse(
+        streamed(result, itertools.chain([first], parts)), media_type=media_type
+    )
+
+
+def _gather(parts: Iterator[bytes]) -> tuple[bytes, bool]:
+    """Returns the first parts joined, and whether there are no others."""
+    gathered: list[bytes] = []
+    size = 0
+    for part in parts:
+        gathered.append(part)
+        size += len(part)
+        # The first part may be no more than the names of columns.
+        if size >= GATHERED_BYTES and len(gathered) > 1:
+            return b"".join(gathered), False
+    return b"".join(gathered), True
 
 
 async def streamed(result: Result, parts: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from tracestore.errors import TraceStoreError
 from tracestore_query.answer import formats
 from tracestore_query.answer.result import Result
-from tracestore_query.api.answers import ERRORS, problem, projects_of, streamed
+from tracestore_query.api.answers import ERRORS, answer_of, problem, projects_of
 from tracestore_query.query import Query
 
 MAX_TIMEOUT_S: Final = 24 * 3600.0
@@ -67,7 +67,7 @@ def export_router(query: Query) -> APIRouter:
             )
         except TraceStoreError as error:
             return problem(error)
-        return StreamingResponse(streamed(result, _parts(result)), media_type=formats.ARROW)
+        return await answer_of(result, _parts(result), formats.ARROW)
 
     return router
 

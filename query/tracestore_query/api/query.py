@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import TraceStoreError
 from tracestore.store import Store
 from tracestore_query.answer import formats
+from tracestore_query.answer.result import Result
 from tracestore_query.api.answers import (
     DEFAULT_TIMEOUT_S,
     ERRORS,
     MAX_TIMEOUT_S,
+    answer_of,
     bounded_body,
     narrowed,
     problem,
     projects_of,
-    streamed,
 )
 from tracestore_query.query import Query as QueryLayer
 
@@ -62,21 +63,25 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
     ) -> Any:
         """Answers one SQL statement, in the format that Accept names."""
         kind = formats.format_of(accept)
-        try:
-            result = await run_in_threadpool(
-                query.sql,
+        projects = narrowed(request, body.project)
+
+        def begin() -> tuple[Result, Iterator[bytes]]:
+            result = query.sql(
                 body.sql,
                 body.params,
-                projects=narrowed(request, body.project),
+                projects=projects,
                 timeout_s=body.timeout_s,
                 max_rows=body.max_rows,
                 cursor=body.cursor,
             )
             # What fails before the first byte is told by its status.
-            parts = await run_in_threadpool(formats.started, result, kind)
+            return result, formats.started(result, kind)
+
+        try:
+            result, parts = await run_in_threadpool(begin)
         except TraceStoreError as error:
             return problem(error)
-        return StreamingResponse(streamed(result, parts), media_type=kind)
+        return await answer_of(result, parts, kind)
 
     @router.post("/import", responses=ERRORS)
     async def import_rows(

@@ -114,6 +114,14 @@ class PathTable:
                 owned = self._owned[owner] = OwnedPaths(ids, leaves)
             return owned
 
+    def note(self, owner: Owner, new: Iterable[tuple[int, Leaf]]) -> None:
+        """Adds paths that another process has given ids; what is not cached is loaded later anyway."""
+        with self._lock:
+            owned = self._owned.get(owner)
+            if owned is not None:
+                for number, leaf in new:
+                    owned.add(leaf, number)
+
     def forget(self, owners: Iterable[Owner] | None = None) -> None:
         """Drops what is cached, so that it is loaded again: another process may have added paths."""
         with self._lock:

@@ -68,7 +68,7 @@ class Datasets:
         """Returns the datasets of projects (None for all) in order of project and name."""
         self._core.require_open()
         if not self._core.writable:
-            return self._catalog.list(projects, flushed_only=True)
+            return self._catalog.list(projects, flushed_only=not self._core.follows)
         datasets = self._read_once().values()
         return [dataset for dataset in datasets if projects is None or dataset.project in projects]
 

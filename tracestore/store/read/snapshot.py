@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -15,11 +15,17 @@ from tracestore.errors import StoreClosedError, UnsupportedPayloadError
 from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
-from tracestore.store.files.leases import Lease
 from tracestore.store.memory.memtable import Memtable
 from tracestore.store.patches.log import NO_PATCHES
 from tracestore.store.read.table_snapshot import TableSnapshot
 from tracestore.store.segments.index import SegmentGroup, TimeRange
+
+
+class Keeper(Protocol):
+    """What keeps the files of a snapshot in another process than the writer's."""
+
+    def close(self) -> None:
+        """Lets go of the files."""
 
 
 class Snapshot:
@@ -67,7 +73,7 @@ def take_snapshot(
     projects: Collection[str] | None,
     time_range: TimeRange | None,
     paths: Collection[str] | None,
-    lease: Lease | None,
+    lease: Keeper | None,
 ) -> Snapshot:
     """Returns a snapshot as of now.
 
@@ -185,7 +191,7 @@ def _with_paths(
     return [row for row in rows if row.segment_id in segment_ids]
 
 
-def _release(core: Core, pinned: Sequence[SegmentRow], lease: Lease | None) -> None:
+def _release(core: Core, pinned: Sequence[SegmentRow], lease: Keeper | None) -> None:
     with core.lock:
         pins = core.pins
         for row in pinned:

@@ -1,0 +1,65 @@
+"""What became of a store between two moments, as a value that one process makes and another takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tracestore.store.catalog.path_ids import Leaf, Owner
+from tracestore.store.catalog.segment_row import SegmentRow
+from tracestore.store.core import Fault
+from tracestore.store.patches.log import Patch
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryState:
+    """The visible rows of one memtable.
+
+    Attributes:
+        number: names the memtable among all that the writer ever had.
+        table, project: whose rows they are.
+        visible: rows of the builder that count or are hidden; it only grows.
+        chunks: numbers of the tables that hold the rows, in order.
+        leaves: every leaf of the builder.
+        counts: rows of each leaf.
+    """
+
+    number: int
+    table: str
+    project: str
+    visible: int
+    chunks: tuple[int, ...]
+    leaves: tuple[Leaf, ...]
+    counts: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is new since a moment, as of one other moment.
+
+    Attributes:
+        version: the catalog's version.
+        added, removed: segments that came, and ids of those that went.
+        paths: path ids that came, by table and project.
+        stale_paths: tables and projects whose path ids must be read from the catalog again.
+        new_patches: patches that came.
+        gone_patches: times of patches that are folded in.
+        faults: segments that are left out.
+        memory: the memtables; None where they are as before.
+        chunks: Arrow tables that came, by number. They travel beside the change, not in it.
+    """
+
+    version: int
+    added: Sequence[SegmentRow]
+    removed: Sequence[str]
+    paths: Mapping[Owner, Sequence[tuple[int, Leaf]]]
+    stale_paths: Sequence[Owner]
+    new_patches: Sequence[Patch]
+    gone_patches: Sequence[int]
+    faults: tuple[Fault, ...]
+    memory: Sequence[MemoryState] | None
+    chunks: Mapping[int, pa.Table] = field(default_factory=dict)

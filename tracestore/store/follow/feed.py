@@ -1,0 +1,143 @@
+"""The writer's side: what one follower knows of an open store, and what is new since."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from tracestore.store.catalog.path_ids import Leaf, Owner
+from tracestore.store.catalog.segment_row import SegmentRow
+from tracestore.store.core import Core
+from tracestore.store.follow.change import Change, MemoryState
+from tracestore.store.memory.memtable import Memtable
+from tracestore.store.patches.log import Patch, ProjectPatches
+
+Marks = list[tuple[Memtable, int]]
+
+
+class ChangeFeed:
+    """The changes of an open store for one follower. One thread at a time."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._index_changes = -1
+        self._segments: dict[str, SegmentRow] = {}
+        self._last_path: dict[Owner, int] = {}
+        self._patches: dict[str, tuple[ProjectPatches, int]] = {}
+        self._marks: Marks = []
+        self._numbers = itertools.count(1)
+        # The tables and memtables themselves are kept, so that no other takes the id of one.
+        self._chunks: dict[int, tuple[int, pa.Table]] = {}
+        self._memtables: dict[int, tuple[int, Memtable]] = {}
+
+    @property
+    def version(self) -> int:
+        """Returns the catalog's version as of now."""
+        return self._core.version
+
+    def next(self) -> Change:
+        """Returns what is new since the last call; at first everything."""
+        core = self._core
+        core.require_open()
+        with core.lock:
+            rows = None
+            if core.index.changes != self._index_changes:
+                self._index_changes = core.index.changes
+                rows = core.index.rows()
+            marks = [
+                (memtable, memtable.visible)
+                for generation in (*core.frozen, core.generation)
+                for memtable in generation.memtables()
+                if memtable.visible
+            ]
+            patches = core.patches.view(None).by_project
+            version = core.version
+            faults = tuple(core.faults)
+            core.last_read_s = core.clock.elapsed_s()
+        added, removed = self._segment_changes(rows)
+        paths, stale = self._path_changes(added)
+        new, gone = self._patch_changes(
+            {project: (each.owner, each.count) for project, each in patches.items()}
+        )
+        memory, chunks = self._memory_changes(marks)
+        return Change(version, added, removed, paths, stale, new, gone, faults, memory, chunks)
+
+    def _segment_changes(
+        self, rows: Sequence[SegmentRow] | None
+    ) -> tuple[list[SegmentRow], list[str]]:
+        if rows is None:
+            return [], []
+        live = {row.segment_id: row for row in rows}
+        known = self._segments
+        added = [row for row in rows if known.get(row.segment_id) is not row]
+        removed = [segment_id for segment_id in known if segment_id not in live]
+        self._segments = live
+        return added, removed
+
+    def _path_changes(
+        self, added: Sequence[SegmentRow]
+    ) -> tuple[dict[Owner, list[tuple[int, Leaf]]], list[Owner]]:
+        """Returns the paths that new segments may have brought. The catalog has them already."""
+        paths: dict[Owner, list[tuple[int, Leaf]]] = {}
+        stale: list[Owner] = []
+        for owner in {(row.table, row.project) for row in added}:
+            leaves = self._core.catalog.paths.of(owner).leaves
+            known = list(leaves)
+            last = self._last_path.get(owner)
+            if last is None:
+                stale.append(owner)
+            else:
+                new = [number for number in known if number > last]
+                paths[owner] = [(number, leaves[number]) for number in new if number in leaves]
+            self._last_path[owner] = max(known, default=0)
+        return paths, stale
+
+    def _patch_changes(
+        self, patches: Mapping[str, tuple[ProjectPatches, int]]
+    ) -> tuple[list[Patch], list[int]]:
+        new: list[Patch] = []
+        gone: list[int] = []
+        for project, (owner, count) in self._patches.items():
+            if project not in patches or patches[project][0] is not owner:
+                gone += [patch.created_ns for patch in owner.patches[:count]]
+        for project, (owner, count) in patches.items():
+            before = self._patches.get(project)
+            start = before[1] if before is not None and before[0] is owner else 0
+            new += owner.patches[start:count]
+        self._patches = dict(patches)
+        return new, gone
+
+    def _memory_changes(self, marks: Marks) -> tuple[list[MemoryState] | None, dict[int, pa.Table]]:
+        if marks == self._marks:
+            return None, {}
+        self._marks = marks
+        before, self._chunks = self._chunks, {}
+        memtables, self._memtables = self._memtables, {}
+        new: dict[int, pa.Table] = {}
+        states = []
+        for memtable, visible in marks:
+            numbers = []
+            for chunk in memtable.read(visible):
+                known = before.get(id(chunk)) or (next(self._numbers), chunk)
+                if id(chunk) not in before:
+                    new[known[0]] = chunk
+                self._chunks[id(chunk)] = known
+                numbers.append(known[0])
+            named = memtables.get(id(memtable)) or (next(self._numbers), memtable)
+            self._memtables[id(memtable)] = named
+            counts = memtable.leaf_counts()
+            states.append(
+                MemoryState(
+                    named[0],
+                    memtable.table,
+                    memtable.project,
+                    visible,
+                    tuple(numbers),
+                    tuple(counts),
+                    np.fromiter(counts.values(), np.int64, len(counts)),
+                )
+            )
+        return states, new
