@@ -217,7 +217,7 @@ def test_the_experiments_table_shows_records_and_spans(store: Store) -> None:
     }  # fmt: skip
     assert (found["planned"]["span_count"], found["planned"]["model"]) == (0, "m")
     assert found["planned"]["metadata"] == {"model": "m", "n": [1]}
-    assert (found["next"]["span_count"], found["next"]["case_count"]) == (12, 4)
+    assert (found["next"]["span_count"], found["next"]["case_count"]) == (20, 4)
     assert (found["next"]["base"], found["next"]["git_commit"]) == ("base", "abc")
     assert (found["base"]["created"], found["base"]["case_count"]) == (None, 3)
     assert store.sql("SELECT count(*) AS n FROM experiments", projects=["other"]).rows() == [

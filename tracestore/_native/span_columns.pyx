@@ -5,7 +5,7 @@ values that are copied or moved.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy, memset, strlen
+from libc.string cimport memcpy, memset, strlen
 
 from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_u8
 from tracestore._native.builder cimport (

@@ -43,7 +43,6 @@ from tracestore._native.json_reader cimport (
     json_open,
     json_separator,
     json_skip_value,
-    json_space,
     json_string,
 )
 from tracestore._native.number cimport NUMBER_BAD, NUMBER_I64, NUMBER_TEXT, NumberKind, number_read, number_round

@@ -306,7 +306,7 @@ def _use_tool(
             **more,
         )
         trace.span(
-            f"GET /{tool.rsplit('_', maxsplit=1)[-1]}s",
+            f"GET /{tool.rsplit('_', maxsplit=1)[-1].removesuffix('s')}s",
             None,
             ms * 0.92,
             inner,
