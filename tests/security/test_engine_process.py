@@ -150,7 +150,8 @@ def test_one_value_of_gigabytes_is_refused_and_the_process_stays(
     server: Server, http: httpx.Client, sql: str
 ) -> None:
     before = engine_of(server, http)
-    assert http.post("/api/query", json={"sql": sql}).status_code == 422
+    # Refused by the fence before it runs, or by the bound on memory as it does.
+    assert http.post("/api/query", json={"sql": sql}).status_code in {403, 422}
     assert engine_of(server, http) == before
 
 
