@@ -358,6 +358,9 @@ INTERRUPTED = """
 import os, signal, sys, threading
 import tracestore
 
+# Whoever starts the tests in the background may have told their processes to ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def task(input):
     if input == 5:
         os.kill(os.getpid(), signal.SIGINT)

@@ -69,6 +69,9 @@ NOT_OF_THEIR_ARGUMENTS = frozenset(
         "approx_quantile",
         "approx_top_k",
         "arbitrary",
+        # Of rows that tie, which these calls have where a constant orders them.
+        "arg_max_nulls_last",
+        "arg_min_nulls_last",
         "bitstring_agg",
         "first",
         "last",

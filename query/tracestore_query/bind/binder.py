@@ -202,12 +202,13 @@ class Binder:
     def _items(self, select: exp.Select, scope: Scope, items: list[Item]) -> list[Bound]:
         """Binds the items of a select list, as they are."""
         context = Context(scope, {}, "select")
-        settled = select_list.must_settle(select)
+        # Before any is bound, which changes the names in it.
+        settled = [select_list.must_settle(select, item) for item in items]
         found = []
-        for each, item in zip(list(select.expressions), items, strict=True):
+        for each, item, is_compared in zip(list(select.expressions), items, settled, strict=True):
             value = each.this if isinstance(each, exp.Alias) else each
             bound = Bound(value) if item.taken_out else self._expressions.bind(value, context)
-            if settled:
+            if is_compared:
                 self._expressions.settle(bound)
             elif bound.source is not None and not is_wavering(bound.source.type):
                 bound.take(BARE)

@@ -131,9 +131,24 @@ def _position(node: exp.Expr, scope: Scope, items: list[Item]) -> int | None:
     return None
 
 
-def must_settle(select: exp.Select) -> bool:
-    """Tells whether values of several kinds are compared with one another in a select list."""
-    return any(select.args.get(key) for key in ("distinct", "group", "order", "qualify"))
+def must_settle(select: exp.Select, item: Item) -> bool:
+    """Tells whether values of several kinds of an item are compared with one another."""
+    if any(select.args.get(key) for key in ("distinct", "group", "qualify")):
+        return True
+    order = select.args.get("order")
+    return order is not None and any(_may_mean(key, item) for key in order.expressions)
+
+
+def _may_mean(key: exp.Expr, item: Item) -> bool:
+    """Tells whether a key of ORDER BY may be about an item: by its position, or by a name that both have."""
+    value = key.this if isinstance(key, exp.Ordered) else key
+    if _is_all(value) or isinstance(value, exp.Literal):
+        return True
+    return bool(_names_in(value) & _names_in(item.node))
+
+
+def _names_in(node: exp.Expr) -> set[str]:
+    return {identifier.name.lower() for identifier in node.find_all(exp.Identifier)}
 
 
 def is_of_numbers(bound: Bound) -> bool:

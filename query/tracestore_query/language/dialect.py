@@ -64,10 +64,14 @@ class _Parser(DuckDBParser):  # type: ignore[misc]
     }
 
     def parse(self, raw_tokens: list[Any], sql: str) -> list[exp.Expr | None]:
-        """Returns the trees of tokens; behind a dot a reserved word is a name."""
+        """Returns the trees of tokens; behind a dot a reserved word is a name. A quoted name stays quoted."""
         before = None
         for token in raw_tokens:
-            if before is TokenType.DOT and _WORD.fullmatch(token.text):
+            if (
+                before is TokenType.DOT
+                and token.token_type not in {TokenType.IDENTIFIER, TokenType.STRING}
+                and _WORD.fullmatch(token.text)
+            ):
                 token.token_type = TokenType.VAR
             before = token.token_type
         trees: list[exp.Expr | None] = super().parse(raw_tokens, sql)
