@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
 from sqlglot import exp
 
 from tracestore_query.bind.typed.calls import Calls
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.bind.values.sources import Bound
+from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.language.path_syntax import Step
+
+MAX_NESTED_INDEXES: Final = 8
+"""Indexes inside one another, as in `a[b[c[0]]]`. Each stands twice in the engine's text, and so doubles it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +39,30 @@ class Context:
         locals: names of lambdas around it.
         clause: of the SELECT, by its key in the tree.
         aggregated: whether an aggregate function is around it.
+        indexes: how many indexes are around it, each the index of the next.
     """
 
     scope: Any
     locals: Mapping[str, Local]
     clause: str = ""
     aggregated: bool = False
+    indexes: int = 0
 
     def having(self, names: Mapping[str, Local]) -> Context:
         """Returns the same with more names."""
-        return Context(self.scope, {**self.locals, **names}, self.clause, self.aggregated)
+        return replace(self, locals={**self.locals, **names})
 
     def within_aggregate(self) -> Context:
         """Returns the same inside an aggregate function."""
-        return Context(self.scope, self.locals, self.clause, aggregated=True)
+        return replace(self, aggregated=True)
+
+    def within_index(self) -> Context:
+        """Returns the same inside an index; raises QueryForbiddenError where too many are around it."""
+        if self.indexes >= MAX_NESTED_INDEXES:
+            raise QueryForbiddenError(
+                f"cannot run query: more than {MAX_NESTED_INDEXES} indexes stand inside one another"
+            )
+        return replace(self, indexes=self.indexes + 1)
 
 
 class Names(Protocol):

@@ -92,7 +92,7 @@ def _item(binder: Expressions, node: exp.Bracket, context: Context) -> Bound:
     for each in bounds:
         if each is None:
             continue
-        bound = binder.bind(each, context)
+        bound = binder.bind(each, context.within_index())
         if bound.source is not None:
             bound.take(Want(Use.NUMBER, tagged_values.data_type("BIGINT")))
         if is_path:
