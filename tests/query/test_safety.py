@@ -397,6 +397,9 @@ BOMBS: dict[str, Callable[[int], str]] = {
     "brackets": lambda n: "SELECT attributes" + "[0]" * n + " FROM spans",
     "brackets and dots": lambda n: "SELECT attributes" + "[0].a" * n + " FROM spans",
     "brackets of brackets": lambda n: "SELECT " + "input[" * n + "0" + "]" * n + " FROM spans",
+    "brackets of queries": lambda n: (
+        "SELECT " + "(SELECT input[" * n + "0" + "] FROM spans LIMIT 1)" * n
+    ),
     "slices": lambda n: "SELECT attributes" + "[0:1]" * n + " FROM spans",
     "casts": lambda n: "SELECT 1" + "::INT" * n,
     "lists": lambda n: "SELECT " + "[" * n + "]" * n,
@@ -422,7 +425,7 @@ BOMBS: dict[str, Callable[[int], str]] = {
 }
 
 
-@pytest.mark.parametrize("size", [60, 2_000, 100_000])
+@pytest.mark.parametrize("size", [6, 60, 2_000, 100_000])
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_ends_with_a_typed_error_or_an_answer(name: str, size: int, store: Store) -> None:
     try:

@@ -29,7 +29,7 @@ from tracestore_query.bind.scopes import (
 from tracestore_query.bind.star_expansion import expand_stars
 from tracestore_query.bind.text_search import match_expression
 from tracestore_query.bind.typed import combined
-from tracestore_query.bind.typed.context import Context
+from tracestore_query.bind.typed.context import INDEXES_OF_QUERY, Context
 from tracestore_query.bind.typed.expressions import TypedExpressions
 from tracestore_query.bind.values.sources import Absent, Bound, Expression
 from tracestore_query.bind.values.types import NULL, is_open, is_wavering, item_type
@@ -265,7 +265,9 @@ class Binder:
 
     def query(self, node: exp.Expr, context: Context) -> list[Bound] | None:
         """Binds a query inside an expression; returns its columns where each is one value."""
-        found = self.columns(node, context.scope.inner())
+        # A query is a long text, of which an index around it makes several.
+        indexes = INDEXES_OF_QUERY if context.indexes else 0
+        found = self.columns(node, context.scope.inner(indexes))
         if found.bound is None:
             return None
         return [

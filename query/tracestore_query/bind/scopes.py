@@ -115,6 +115,7 @@ class Scope:
     """What names mean inside one SELECT.
 
     Attributes:
+        indexes: how many indexes are around it, each the index of the next; a query among them counts for several.
         using: columns that USING joins on: one column to the reader.
         aliases: items of the select list by their alias, as they were written.
         grouped: chains that rows are grouped by, each as its source's alias and its path.
@@ -124,13 +125,14 @@ class Scope:
     ctes: dict[str, Cte] = field(default_factory=dict)
     outer: Scope | None = None
     depth: int = 0
+    indexes: int = 0
     using: set[str] = field(default_factory=set)
     aliases: dict[str, Item] = field(default_factory=dict)
     grouped: set[tuple[str, tuple[Step, ...]]] = field(default_factory=set)
 
-    def inner(self) -> Scope:
-        """Returns a scope for a subquery."""
-        return Scope(outer=self, depth=self.depth + 1)
+    def inner(self, indexes: int = 0) -> Scope:
+        """Returns a scope for a subquery, which may stand inside indexes."""
+        return Scope(outer=self, depth=self.depth + 1, indexes=self.indexes + indexes)
 
     def cte(self, name: str) -> Cte | None:
         """Returns the CTE of a name, looking outwards."""

@@ -18,6 +18,9 @@ from tracestore_query.language.path_syntax import Step
 MAX_NESTED_INDEXES: Final = 8
 """Indexes inside one another, as in `a[b[c[0]]]`. Each stands twice in the engine's text, and so doubles it."""
 
+INDEXES_OF_QUERY: Final = MAX_NESTED_INDEXES
+"""Indexes that a query inside an index counts for: there is no computed index inside it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Local:
@@ -58,7 +61,7 @@ class Context:
 
     def within_index(self) -> Context:
         """Returns the same inside an index; raises QueryForbiddenError where too many are around it."""
-        if self.indexes >= MAX_NESTED_INDEXES:
+        if self.scope.indexes + self.indexes >= MAX_NESTED_INDEXES:
             raise QueryForbiddenError(
                 f"cannot run query: more than {MAX_NESTED_INDEXES} indexes stand inside one another"
             )
