@@ -1,10 +1,11 @@
-"""Sets up what all tests share: hypothesis profiles, and that no process outlives the tests that started it.
+"""Sets up what all tests share: hypothesis profiles, and that neither a process nor an event loop outlives its module.
 
 HYPOTHESIS_PROFILE=long looks harder (nightly); the default is quick enough for every run.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
@@ -48,3 +49,14 @@ def _no_process_outlives_its_module() -> Iterator[None]:
     yield
     left = {pid: text for pid, text in child_processes().items() if pid not in before}
     assert left == {}, "a test started a process and did not end it or wait for it"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_event_loop_outlives_its_module() -> Iterator[None]:
+    yield
+    # The public function raises where no loop runs, which is what is wanted here.
+    with contextlib.suppress(RuntimeError):
+        loop = asyncio.get_running_loop()
+        pytest.fail(
+            f"a test left {loop} running in this thread; asyncio.run() of later tests fails"
+        )

@@ -31,8 +31,13 @@ PATIENCE_MS: Final = 20_000
 """Milliseconds that a step may take on a busy machine."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser of one module.
+
+    While the driver runs, so does an event loop in this thread; a test of another module that calls asyncio.run()
+    would fail. pytest ends what belongs to a module before it begins a test of another one, in whatever order.
+    """
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine; apt-get install chromium")
     if not (BUILT / "index.html").exists():
