@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from tracestore.content_types import JSON, PROTOBUF
 from tracestore.errors import LimitExceededError, TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
+from tracestore.scopes import needs
 from tracestore.store import Store, largest_plain_bytes
 from tracestore_ingest import otlp_answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
@@ -24,14 +25,17 @@ def otlp_router(store: Store, admission: Admission) -> APIRouter:
     router = APIRouter(tags=["otlp"])
 
     @router.post("/v1/traces", include_in_schema=False)
+    @needs("ingest")
     async def traces(request: Request) -> Response:
         return await _export(request, store, admission, "traces")
 
     @router.post("/v1/logs", include_in_schema=False)
+    @needs("ingest")
     async def logs(request: Request) -> Response:
         return await _export(request, store, admission, "logs")
 
     @router.post("/v1/metrics", include_in_schema=False)
+    @needs("ingest")
     async def metrics(request: Request) -> Response:
         content_type = _answer_type(request)
         body = otlp_answers.success(METRICS_OUTCOME, "metrics", content_type)

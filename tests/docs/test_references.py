@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DESIGN_PAGES = [ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs" / "design").glob("*.md"))]
 TEXT_SUFFIXES = {".md", ".py", ".pyx", ".pxd", ".pyi", ".toml", ".sh", ".test", ".js", ".ts", ""}
 ROOMS = "tracestore|ingest|query|tests|docs|bench|clients|ui"
+SOURCES = ("tracestore", "ingest", "query")
 # A path from the repository's root, as texts write it; `*` stands for any part of a name.
 PATH = re.compile(rf"(?<![\w/.:<-])(?:{ROOMS})/[\w./*-]*\.(?:py|pyx|pxd|pyi|md|test|sh|json)\b")
 # A document that is not part of the repository.
@@ -104,6 +105,20 @@ def test_what_a_page_on_the_design_names_exists(page: Path) -> None:
     plain_words = page.name == "ARCHITECTURE.md"
     missing = [token for token in tokens if unknown(token, plain_words=plain_words)]
     assert missing == []
+
+
+def test_every_room_stands_in_the_architecture() -> None:
+    rooms = {
+        path.parent.relative_to(ROOT)
+        for path in tracked()
+        if path.name == "__init__.py" and path.relative_to(ROOT).parts[0] in SOURCES
+    }
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert [
+        str(room)
+        for room in sorted(rooms)
+        if f"{room.name}/" not in text and f"/{room.name}`" not in text
+    ] == []
 
 
 def test_a_name_that_does_not_exist_is_found() -> None:

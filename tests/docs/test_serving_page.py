@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 
 from tracestore.server import Server, ServerSettings
-from tracestore.serving.gate import scopes_of
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "guide" / "serving.md").read_text()
 
@@ -27,9 +26,9 @@ def test_the_table_has_every_route_and_its_scopes(tmp_path: Path) -> None:
     with Server(settings) as server:
         paths = httpx.get(f"{server.url}/openapi.json").json()["paths"]
     there = {
-        (method.upper(), path): scopes_of(method.upper(), path)
+        (method.upper(), path): tuple(operation["x-scopes"])
         for path, methods in paths.items()
-        for method in methods
+        for method, operation in methods.items()
     }
     rows = re.findall(r"^\| `([A-Z]+) (/\S+)` \| (.*?) \|", TEXT, re.MULTILINE)
     told = {

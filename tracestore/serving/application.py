@@ -20,6 +20,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from tracestore.embedded import Store
 from tracestore.engine_process.door import EngineDoor
+from tracestore.scopes import needs
 from tracestore.serving.api_routes import include_api
 from tracestore.serving.browsers import BrowserRules
 from tracestore.serving.engine_routes import Split, dataset_query_router
@@ -27,6 +28,7 @@ from tracestore.serving.gate import Gate
 from tracestore.serving.other_doors import OtherDoors
 from tracestore.serving.problems import RefusedError, invalid_answer, problem_answer
 from tracestore.serving.request_frame import REQUEST_ID, App, RequestFrame
+from tracestore.serving.route_scopes import RouteScopes
 from tracestore.serving.routes_page import STYLE, STYLE_PATH, routes_page
 from tracestore.ui.pages import pages_router
 from tracestore.ui.session_api import session_router
@@ -74,26 +76,31 @@ def make_app(
     registry, requests = _metrics(store, admission, engine)
 
     @app.get("/healthz", tags=["operations"])
+    @needs()
     async def healthz() -> dict[str, str]:
         """Tells that the process answers."""
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["operations"])
+    @needs()
     def readyz() -> dict[str, Any]:
         """Tells that the store is open, and how much it holds."""
         stats = store.stats()
         return {"status": "ready", "segments": stats.segments, "memory_rows": stats.memory_rows}
 
     @app.get("/metrics", tags=["operations"], response_class=Response)
+    @needs()
     def metrics() -> Response:
         """Gives counters and gauges in Prometheus' text format."""
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     @app.get("/docs", include_in_schema=False)
+    @needs()
     async def documentation() -> Response:
         return HTMLResponse(routes_page(app.openapi()))
 
     @app.get(STYLE_PATH, include_in_schema=False)
+    @needs()
     async def style() -> Response:
         return Response(STYLE, media_type="text/css")
 
@@ -117,10 +124,12 @@ def make_app(
     include_api(app, store, stopping or threading.Event())
     app.include_router(session_router(gate.sessions))
     app.include_router(pages_router())
-    app.openapi = functools.partial(_document, app)  # type: ignore[method-assign]
+    scopes = RouteScopes(app.routes)
+    app.openapi = functools.partial(_document, app, scopes)  # type: ignore[method-assign]
     framed: App = RequestFrame(
-        app if engine is None else Split(app, engine),
+        app if engine is None else Split(app, engine, scopes),
         gate,
+        scopes,
         browsers,
         admission,
         requests,
@@ -160,8 +169,8 @@ def _refused(request: Request, error: HTTPException) -> Response:
     return problem_answer(error.status_code, detail, detail, headers=error.headers, hint=hint)
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
-    """Returns the OpenAPI document, the shape of errors included; it is made once."""
+def _document(app: FastAPI, scopes: RouteScopes) -> dict[str, Any]:
+    """Returns the OpenAPI document with the shape of errors and each operation's scopes; it is made once."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -172,6 +181,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
         document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = (
             Problem.model_json_schema()
         )
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                operation["x-scopes"] = scopes.of(method.upper(), path)
         app.openapi_schema = document
     return app.openapi_schema
 

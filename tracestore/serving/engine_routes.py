@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from tracestore.engine_process.door import EngineDoor
 from tracestore.errors import DatasetError, TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
+from tracestore.scopes import needs
 from tracestore.serving.bodies import Receive
-from tracestore.serving.gate import scopes_of
 from tracestore.serving.problems import RefusedError
+from tracestore.serving.route_scopes import RouteScopes
 from tracestore.store import DATASET_FIELDS, DatasetRow, make_row
 from tracestore_query import SqlDatasets
 from tracestore_query.api.answers import problem
@@ -31,13 +32,14 @@ ROWS_KIND: Final = "application/x-tracestore-dataset-rows"
 class Split:
     """An application that has what reads answered by the engine process, and answers the rest itself."""
 
-    def __init__(self, app: Any, engine: EngineDoor) -> None:
+    def __init__(self, app: Any, engine: EngineDoor, scopes: RouteScopes) -> None:
         self._app = app
+        self._scopes = scopes
         self._engine = engine
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Any) -> None:
         """Answers one request."""
-        if scopes_of(scope["method"], scope["path"]) != ("read",):
+        if self._scopes.of(scope["method"], scope["path"]) != ("read",):
             await self._app(scope, receive, send)
             return
         try:
@@ -52,6 +54,7 @@ def dataset_query_router(engine: EngineDoor, datasets: SqlDatasets) -> APIRouter
     router = APIRouter(tags=["datasets"])
 
     @router.post(ROWS_PATH, response_model=Report, include_in_schema=False)
+    @needs("ingest", "read")
     async def add_query(
         request: Request, body: QueryRows, name: Name, project: Project = None
     ) -> Any:

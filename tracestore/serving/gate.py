@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fastapi import Request, Response
 from starlette.requests import cookie_parser
 
 from tracestore.errors import ProjectForbiddenError
+from tracestore.scopes import Scope
 from tracestore.serving.problems import problem_answer
 from tracestore.store import ApiKey, KeyRing
 from tracestore.ui.sessions import COOKIE, Sessions
@@ -16,28 +17,6 @@ from tracestore_ingest.key_projects import Projects, Unauthenticated
 from tracestore_ingest.otlp_http import unauthenticated
 
 MISSING: Final = "an API key is missing or unknown; send it as `Authorization: Bearer KEY`"
-
-# What a path needs, the longest prefix first; other paths (health, metrics, documentation) are open.
-_SCOPES: Final = (
-    ("/v1/", ("ingest",)),
-    ("/api/session", ()),
-    ("/api/import", ("ingest",)),
-    ("/api/patch", ("ingest",)),
-    ("/api/datasets/query", ("ingest", "read")),
-    ("/api/experiments/compare", ("read",)),
-    ("/api/", ("read",)),
-)
-# Below these, what is not read needs another scope.
-_WRITTEN: Final = ("/api/datasets", "/api/experiments")
-
-
-def scopes_of(method: str, path: str) -> tuple[str, ...]:
-    """Returns the scopes that a request needs, none for an open path."""
-    prefix, scopes = next((each for each in _SCOPES if path.startswith(each[0])), ("", ()))
-    if prefix == "/api/" and method != "GET" and path.startswith(_WRITTEN):
-        # What is removed for good was not only sent by who sends now.
-        return ("admin",) if method == "DELETE" else ("ingest",)
-    return scopes
 
 
 class Gate:
@@ -52,10 +31,14 @@ class Gate:
         """Tells whether requests need a key."""
         return self._keys is not None
 
-    def admit_http(self, request: Request) -> Response | None:
-        """Returns a refusal, or None and notes the key's projects in `request.state.projects`."""
+    def admit_http(self, request: Request, scopes: Sequence[Scope]) -> Response | None:
+        """Returns a refusal, or None and notes the key's projects in `request.state.projects`.
+
+        Args:
+            request: its headers name the key.
+            scopes: what its route needs.
+        """
         path = request.url.path
-        scopes = scopes_of(request.method, path)
         if self._keys is None or not scopes:
             return None
         key = self._key_of(request.headers)

@@ -24,6 +24,7 @@ from tracestore.serving.browsers import SECURITY_HEADERS, BrowserRules
 from tracestore.serving.connections import MAX_HEADERS
 from tracestore.serving.gate import Gate
 from tracestore.serving.problems import problem_answer
+from tracestore.serving.route_scopes import RouteScopes
 from tracestore_ingest.admission import Admission
 
 log = structlog.get_logger("tracestore.http")
@@ -58,6 +59,7 @@ class RequestFrame:
         self,
         app: App,
         gate: Gate,
+        scopes: RouteScopes,
         browsers: BrowserRules,
         admission: Admission,
         requests: Counter,
@@ -69,6 +71,7 @@ class RequestFrame:
         self._app = app
         self._log_all = log_all
         self._gate = gate
+        self._scopes = scopes
         self._browsers = browsers
         self._admission = admission
         self._requests = requests
@@ -136,7 +139,7 @@ class RequestFrame:
         path = request.url.path
         return (
             self._browsers.refusal(request.method, path, headers)
-            or self._gate.admit_http(request)
+            or self._gate.admit_http(request, self._scopes.of(request.method, path))
             or bodies.refusal(path, headers)
         )
 

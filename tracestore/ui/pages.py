@@ -10,6 +10,8 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from tracestore.scopes import needs
+
 BUILT: Final = Path(__file__).with_name("dist")
 """Where `make` puts what it builds of `ui/`; a checkout that was built without npm has none."""
 
@@ -37,6 +39,7 @@ def pages_router(built: Path = BUILT) -> APIRouter:
 
     @router.get("/")
     @router.get("/p/{rest:path}")
+    @needs()
     def page(request: Request) -> Response:
         """Gives the one page; its script shows what the address names."""
         found = read("index.html", _encoding(request))
@@ -47,6 +50,7 @@ def pages_router(built: Path = BUILT) -> APIRouter:
 
     @router.get("/assets/{name}")
     @router.get("/{name}.svg")
+    @needs()
     def asset(request: Request, name: str) -> Response:
         """Gives a built file."""
         inside = request.url.path.startswith("/assets/")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from tracestore.scopes import needs
 from tracestore.store import ApiKey
 from tracestore.ui.sessions import COOKIE, Sessions
 from tracestore_query.api.answers import ERRORS, Problem
@@ -36,11 +37,13 @@ def session_router(sessions: Sessions) -> APIRouter:
     router = APIRouter(prefix="/api/session", tags=["session"])
 
     @router.get("", response_model=SessionBody)
+    @needs()
     def who(request: Request) -> SessionBody:
         """Tells whether keys are asked for, and what this browser's session may do."""
         return _described(sessions, sessions.key_of(request.cookies.get(COOKIE, "")))
 
     @router.post("", responses={401: ERRORS[403], **ERRORS}, response_model=SessionBody)
+    @needs()
     def sign_in(request: Request, body: KeyBody, response: Response) -> Any:
         """Begins a session with a key; the answer sets a cookie that stands for it."""
         if not sessions.keys_required:
@@ -62,6 +65,7 @@ def session_router(sessions: Sessions) -> APIRouter:
         return _described(sessions, key)
 
     @router.delete("", response_model=SessionBody)
+    @needs()
     def sign_out(request: Request, response: Response) -> SessionBody:
         """Ends this browser's session."""
         sessions.end(request.cookies.get(COOKIE, ""))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import DatasetError, TraceStoreError
+from tracestore.scopes import needs
 from tracestore.store import Dataset, check_projects, default_project
 from tracestore_query.api.answers import (
     DEFAULT_TIMEOUT_S,
@@ -137,6 +138,7 @@ def datasets_router(datasets: SqlDatasets) -> APIRouter:
     router = APIRouter(prefix="/api/datasets", tags=["datasets"])
 
     @router.get("", responses=ERRORS, response_model=list[DatasetBody])
+    @needs("read")
     async def list_datasets(
         request: Request, name: Annotated[str | None, Query(max_length=1024)] = None
     ) -> Any:
@@ -150,6 +152,7 @@ def datasets_router(datasets: SqlDatasets) -> APIRouter:
         )
 
     @router.post("/rows", responses=ERRORS, response_model=Report, openapi_extra=NDJSON_BODY)
+    @needs("ingest")
     async def add_rows(request: Request, name: Name, project: Project = None) -> Any:
         """Adds NDJSON rows as one version: `id`, `input`, `expected`, `metadata`, `tags`, `origin`."""
         return await _with_rows(
@@ -157,6 +160,7 @@ def datasets_router(datasets: SqlDatasets) -> APIRouter:
         )
 
     @router.post("/update", responses=ERRORS, response_model=Report, openapi_extra=NDJSON_BODY)
+    @needs("ingest")
     async def update_rows(request: Request, name: Name, project: Project = None) -> Any:
         """Changes the given fields of rows that are there, NDJSON with their `id`, as one version."""
         return await _with_rows(
@@ -164,6 +168,7 @@ def datasets_router(datasets: SqlDatasets) -> APIRouter:
         )
 
     @router.post("/query", responses=ERRORS, response_model=Report)
+    @needs("ingest", "read")
     async def add_query(
         request: Request, body: QueryRows, name: Name, project: Project = None
     ) -> Any:
@@ -182,6 +187,7 @@ def datasets_router(datasets: SqlDatasets) -> APIRouter:
         )
 
     @router.post("/delete", responses=ERRORS, response_model=Report)
+    @needs("ingest")
     async def delete_rows(request: Request, body: Ids, name: Name, project: Project = None) -> Any:
         """Deletes rows by id, from a new version on."""
         return await answered(
@@ -189,6 +195,7 @@ def datasets_router(datasets: SqlDatasets) -> APIRouter:
         )
 
     @router.post("/snapshots", responses=ERRORS, response_model=Named)
+    @needs("ingest")
     async def name_version(
         request: Request, body: SnapshotBody, name: Name, project: Project = None
     ) -> Any:
@@ -203,6 +210,7 @@ def datasets_router(datasets: SqlDatasets) -> APIRouter:
         )
 
     @router.delete("", responses=ERRORS, response_model=Dropped)
+    @needs("admin")
     async def drop(request: Request, name: Name, project: Project = None) -> Any:
         """Removes a dataset with every version, for good."""
         return await answered(

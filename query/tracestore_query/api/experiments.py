@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from tracestore.scopes import needs
 from tracestore_query.api.answers import ERRORS, projects_of
 from tracestore_query.api.datasets import MAX_VERSION, answered, project_of
 from tracestore_query.evals.experiments import SqlExperiments
@@ -137,6 +138,7 @@ def experiments_router(experiments: SqlExperiments) -> APIRouter:
     router = APIRouter(prefix="/api/experiments", tags=["experiments"])
 
     @router.get("", responses=ERRORS, response_model=list[ExperimentRecord])
+    @needs("read")
     async def list_experiments(request: Request) -> Any:
         """Lists what was recorded of experiments, newest first; `SELECT * FROM experiments` has their spans too."""
         return await answered(
@@ -144,6 +146,7 @@ def experiments_router(experiments: SqlExperiments) -> APIRouter:
         )
 
     @router.post("", responses=ERRORS, response_model=ExperimentRecord)
+    @needs("ingest")
     async def create(
         request: Request,
         body: NewExperimentBody,
@@ -158,6 +161,7 @@ def experiments_router(experiments: SqlExperiments) -> APIRouter:
         )
 
     @router.post("/compare", responses=ERRORS, response_model=CompareAnswer)
+    @needs("read")
     async def compare(request: Request, body: CompareBody) -> Any:
         """Compares experiments with the first of them, case by case and in sum."""
         return await answered(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from tracestore.errors import TraceStoreError
+from tracestore.scopes import needs
 from tracestore.store import Store
 from tracestore_query.answer.formats import ARROW, NDJSON
 from tracestore_query.api.answers import ERRORS, narrowed, not_found, problem
@@ -155,11 +156,13 @@ def explore_router(store: Store, query: QueryLayer) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["explore"])
 
     @router.get("/explore/projects", responses=ERRORS, response_model=Projects)
+    @needs("read")
     async def list_projects(request: Request) -> Any:
         """Lists the projects that the caller may see, with their retention."""
         return await _answered(lambda: {"projects": known_projects(store, narrowed(request, None))})
 
     @router.post("/explore/facets", responses={200: _LINES, **ERRORS})
+    @needs("read")
     async def list_facets(request: Request, body: FacetsBody) -> Any:
         """Gives facets of a selection, one line after the other; stops when the caller goes away."""
         projects = narrowed(request, body.project)
@@ -175,18 +178,21 @@ def explore_router(store: Store, query: QueryLayer) -> APIRouter:
         return StreamingResponse(_lines(run, selection, paths, total), media_type=NDJSON)
 
     @router.post("/explore/timeline", responses=ERRORS, response_model=Timeline)
+    @needs("read")
     async def draw_timeline(request: Request, body: TimelineBody) -> Any:
         """Counts rows and errors over time."""
         run = _bound(query, narrowed(request, body.project))
         return await _answered(lambda: timeline(run, body.selection(), body.buckets))
 
     @router.post("/explore/heatmap", responses=ERRORS, response_model=Heatmap)
+    @needs("read")
     async def draw_heatmap(request: Request, body: TimelineBody) -> Any:
         """Counts spans by time and duration."""
         run = _bound(query, narrowed(request, body.project))
         return await _answered(lambda: heatmap(run, body.selection(), body.buckets))
 
     @router.post("/explore/differences", responses=ERRORS, response_model=Differences)
+    @needs("read")
     async def list_differences(request: Request, body: DifferencesBody) -> Any:
         """Tells which paths have other values inside a condition than outside it."""
         projects = narrowed(request, body.project)
@@ -199,6 +205,7 @@ def explore_router(store: Store, query: QueryLayer) -> APIRouter:
         return await _answered(compared)
 
     @router.get("/traces/{trace_id}/waterfall", responses={200: _STREAM, **ERRORS})
+    @needs("read")
     async def draw_waterfall(request: Request, trace_id: TraceId, project: OfProject = None) -> Any:
         """Gives a trace's spans in the order of its tree, as Arrow."""
         run = _bound(query, narrowed(request, project))

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import TraceStoreError
+from tracestore.scopes import needs
 from tracestore_query.answer import formats
 from tracestore_query.answer.result import Result
 from tracestore_query.api.answers import ERRORS, answer_of, problem, projects_of
@@ -50,6 +51,7 @@ def export_router(query: Query) -> APIRouter:
     }
 
     @router.post("/export", responses=found, response_class=StreamingResponse)
+    @needs("read")
     async def export(request: Request, body: ExportBody) -> Any:
         """Streams an answer as Arrow IPC.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from tracestore.scopes import needs
 from tracestore_query.api.answers import ERRORS
 from tracestore_query.api.datasets import answered, project_of
 
@@ -74,6 +75,7 @@ def patches_router(patch: Callable[[Sequence[Mapping[str, Any]]], int]) -> APIRo
     router = APIRouter(tags=["feedback"])
 
     @router.post("/api/patch", responses=ERRORS, response_model=PatchAnswer)
+    @needs("ingest")
     async def patch_spans(
         request: Request,
         body: PatchBody,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import TraceStoreError
+from tracestore.scopes import needs
 from tracestore.store import Store
 from tracestore_query.answer import formats
 from tracestore_query.answer.result import Result
@@ -58,6 +59,7 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["query"])
 
     @router.post("/query", responses={200: _FORMATS, **ERRORS})
+    @needs("read")
     async def run_query(
         request: Request, body: QueryBody, accept: Annotated[str, Header()] = formats.JSON
     ) -> Any:
@@ -84,6 +86,7 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
         return await answer_of(result, parts, kind)
 
     @router.post("/import", responses=ERRORS)
+    @needs("ingest")
     async def import_rows(
         request: Request,
         table: Annotated[str, Query(pattern="^(spans|logs)$")] = "spans",

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import TraceStoreError
+from tracestore.scopes import needs
 from tracestore.store import Store
 from tracestore.variant import TABLES, parse_path
 from tracestore_query.api.answers import ERRORS, narrowed, problem
@@ -28,6 +29,7 @@ def schema_router(store: Store, query: QueryLayer) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["query"])
 
     @router.get("/schema", responses=ERRORS)
+    @needs("read")
     async def schema(
         request: Request,
         table: Annotated[str, Query(pattern="^(spans|logs)$")] = "spans",

@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import TraceStoreError
+from tracestore.scopes import needs
 from tracestore_query.api.answers import ERRORS, narrowed, not_now, problem
 from tracestore_query.explore.live_tail import LOOK_S, LiveTail
 from tracestore_query.explore.selection import MAX_CONDITION_CHARACTERS
@@ -47,6 +48,7 @@ def tail_router(query: QueryLayer, stopping: threading.Event) -> APIRouter:
     places = threading.BoundedSemaphore(MAX_WATCHERS)
 
     @router.get("/tail", responses={200: _STREAM, **ERRORS})
+    @needs("read")
     async def tail(
         request: Request,
         where: Annotated[str, Query(max_length=MAX_CONDITION_CHARACTERS)] = "",

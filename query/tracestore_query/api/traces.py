@@ -11,6 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import TraceStoreError
+from tracestore.scopes import needs
 from tracestore_query.answer.json_texts import json_lines
 from tracestore_query.answer.result import Result
 from tracestore_query.api.answers import ERRORS, not_found, problem, projects_of, streamed
@@ -35,6 +36,7 @@ def traces_router(query: QueryLayer) -> APIRouter:
     router = APIRouter(prefix="/api/traces", tags=["traces"])
 
     @router.get("/{trace_id}", responses=ERRORS)
+    @needs("read")
     async def trace(
         request: Request,
         trace_id: TraceId,
@@ -58,6 +60,7 @@ def traces_router(query: QueryLayer) -> APIRouter:
         )
 
     @router.get("/{trace_id}/spans/{span_id}", responses=ERRORS)
+    @needs("read")
     async def span(request: Request, trace_id: TraceId, span_id: SpanId) -> Any:
         """Gives one span whole."""
         named = {"id": trace_id.lower(), "span": span_id.lower()}

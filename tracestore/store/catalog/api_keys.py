@@ -21,11 +21,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from tracestore.errors import CatalogError, UnknownKeyError
+from tracestore.scopes import SCOPES
 from tracestore.store.catalog import database
 from tracestore.store.clock import Clock
 from tracestore.store.files import filenames
-
-SCOPES: Final = ("ingest", "read", "admin")
 
 REFRESH_SECONDS: Final = 2.0
 """How long a server may go on honouring a key that another process revoked."""
