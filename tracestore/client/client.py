@@ -8,8 +8,10 @@ from typing import Any, Self
 
 import httpx
 
+from tracestore.client.documents import DocumentClient
 from tracestore.client.evals import DatasetClient, ExperimentClient
 from tracestore.client.explore import ExploreClient
+from tracestore.client.operations import OperationsClient
 from tracestore.content_types import PROTOBUF
 from tracestore.feedback import FeedbackMethods
 
@@ -66,6 +68,8 @@ class Client(FeedbackMethods):
         datasets: versioned rows.
         experiments: named runs.
         explore: facets, counts over time, differences, waterfalls.
+        documents: saved views, queries, boards and review queues.
+        operations: state, retention, deletes and keys of the server.
     """
 
     def __init__(self, url: str, api_key: str | None = None, *, timeout_s: float = 120.0) -> None:
@@ -74,6 +78,8 @@ class Client(FeedbackMethods):
         self.datasets = DatasetClient(self._send, self.sql)
         self.experiments = ExperimentClient(self._send)
         self.explore = ExploreClient(self._send)
+        self.documents = DocumentClient(self._send)
+        self.operations = OperationsClient(self._send)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,200 @@
+"""What whoever runs a server does over HTTP: its state, retention, deletes and keys."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from tracestore.errors import UnknownKeyError
+from tracestore.scopes import needs
+from tracestore.store import ApiKey, KeyRing, Store, StoreStats, check_projects
+from tracestore_query.api.answers import ERRORS, projects_of
+from tracestore_query.api.datasets import answered, project_of
+
+_MAX_NS: Final = 2**63 - 1
+MAX_RETENTION_DAYS: Final = 36_500
+"""A hundred years: longer than anything is kept on purpose."""
+
+
+class Status(BaseModel):
+    """What a server is and holds."""
+
+    version: str
+    folder: str | None = Field(description="Where it keeps its files; told to admins alone.")
+    numbers: dict[str, int]
+
+
+class Retention(BaseModel):
+    """The days after which a project's rows expire; null keeps them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: int | None = Field(ge=1, le=MAX_RETENTION_DAYS)
+
+
+class DeleteBody(BaseModel):
+    """Which rows of a project go: all of them, one trace's, or those before a time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: str = Field(min_length=1, max_length=1024)
+    trace_id: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
+    before_ns: int | None = Field(default=None, ge=0, le=_MAX_NS)
+
+
+class Removed(BaseModel):
+    """The rows and segments that a delete removed or rewrote."""
+
+    rows: int
+
+
+class KeyBody(BaseModel):
+    """An API key without its secret."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    projects: list[str] | None
+    created_ns: int
+    revoked_ns: int | None
+
+
+class NewKey(BaseModel):
+    """What a new key may do, and in which projects (null: in all)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    scopes: list[Literal["ingest", "read", "admin"]] = Field(min_length=1, max_length=3)
+    projects: list[Annotated[str, Field(min_length=1, max_length=1024)]] | None = Field(
+        default=None, min_length=1, max_length=1000
+    )
+
+
+class MadeKey(KeyBody):
+    """A new key with its text, which is shown this once."""
+
+    text: str
+
+
+KeyId = Annotated[str, Path(pattern="^[0-9a-f]{12}$", description="The key.")]
+OneProject = Annotated[str, Query(min_length=1, max_length=1024, description="The project.")]
+
+
+def operations_router(store: Store, keys: KeyRing) -> APIRouter:
+    """Returns the routes of running a server."""
+    router = APIRouter(prefix="/api", tags=["operations"])
+
+    @router.get("/status", responses=ERRORS, response_model=Status)
+    @needs("read")
+    async def status(request: Request) -> Any:
+        """Tells what the server is and holds."""
+        return await answered(lambda: _status(store, admin=_is_admin(request)))
+
+    @router.put("/retention", responses=ERRORS, response_model=Retention)
+    @needs("admin")
+    async def set_retention(request: Request, body: Retention, project: OneProject) -> Any:
+        """Sets after how many days a project's rows expire."""
+
+        def kept() -> Retention:
+            store.set_retention(project_of(request, project), body.days)
+            return body
+
+        return await answered(kept)
+
+    @router.post("/deletes", responses=ERRORS, response_model=Removed)
+    @needs("admin")
+    async def delete_rows(request: Request, body: DeleteBody) -> Any:
+        """Removes rows for good; a whole project goes with its datasets and documents."""
+
+        def removed() -> dict[str, int]:
+            owner = project_of(request, body.project)
+            return {"rows": _delete(store, owner, body)}
+
+        return await answered(removed)
+
+    @router.get("/keys", responses=ERRORS, response_model=list[KeyBody])
+    @needs("admin")
+    async def list_keys(request: Request) -> Any:
+        """Lists the keys of the projects that the caller's own key is bound to, revoked ones too."""
+        return await answered(lambda: _listed(keys, projects_of(request)))
+
+    @router.post("/keys", responses=ERRORS, response_model=MadeKey)
+    @needs("admin")
+    async def create_key(request: Request, body: NewKey) -> Any:
+        """Makes a key, for no more projects than the caller's own; its text is in this answer and nowhere else."""
+
+        def made() -> dict[str, Any]:
+            own = projects_of(request)
+            wanted = body.projects if body.projects is not None or own is None else sorted(own)
+            check_projects(wanted or (), own)
+            key, text = keys.create(body.name, body.scopes, wanted)
+            return {**_described(key), "text": text}
+
+        return await answered(made)
+
+    @router.delete("/keys/{key_id}", responses=ERRORS, response_model=list[KeyBody])
+    @needs("admin")
+    async def revoke_key(request: Request, key_id: KeyId) -> Any:
+        """Ends a key, and gives the keys that there are now."""
+
+        def revoked() -> list[dict[str, Any]]:
+            own = projects_of(request)
+            if own is None or any(each["key_id"] == key_id for each in _listed(keys, own)):
+                keys.revoke(key_id)
+                return _listed(keys, own)
+            raise UnknownKeyError(
+                f"cannot revoke key {key_id!r}: no key of these projects has this id"
+            )
+
+        return await answered(revoked)
+
+    return router
+
+
+def _is_admin(request: Request) -> bool:
+    return getattr(request.state, "key_is_admin", True)
+
+
+def _status(store: Store, *, admin: bool) -> dict[str, Any]:
+    stats: StoreStats = store.stats()
+    return {
+        "version": version("tracestore"),
+        "folder": str(store.folder) if admin else None,
+        "numbers": asdict(stats),
+    }
+
+
+def _delete(store: Store, project: str, body: DeleteBody) -> int:
+    if body.before_ns is None:
+        return store.delete(project=project, trace_id=body.trace_id).rows
+    rows = 0
+    for table, column in (("spans", "start_ns"), ("logs", "time_ns")):
+        where = [(column, "<", body.before_ns)]
+        report = store.delete(project=project, trace_id=body.trace_id, where=where, tables=[table])
+        rows += report.rows
+    return rows
+
+
+def _listed(keys: KeyRing, projects: frozenset[str] | None) -> list[dict[str, Any]]:
+    """Returns the keys that reach no further than some projects, None for all keys."""
+    return [
+        _described(key)
+        for key in keys.list()
+        if projects is None or (key.projects is not None and key.projects <= projects)
+    ]
+
+
+def _described(key: ApiKey) -> dict[str, Any]:
+    return {
+        "key_id": key.key_id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "projects": None if key.projects is None else sorted(key.projects),
+        "created_ns": key.created_ns,
+        "revoked_ns": key.revoked_ns,
+    }
