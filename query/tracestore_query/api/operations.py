@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tracestore.errors import UnknownKeyError
 from tracestore.scopes import needs
-from tracestore.store import ApiKey, KeyRing, Store, StoreStats, check_projects
+from tracestore.store import ApiKey, KeyRing, Store, check_projects
 from tracestore_query.api.answers import ERRORS, projects_of
 from tracestore_query.api.datasets import answered, project_of
 
@@ -24,8 +24,10 @@ class Status(BaseModel):
     """What a server is and holds."""
 
     version: str
-    folder: str | None = Field(description="Where it keeps its files; told to admins alone.")
-    numbers: dict[str, int]
+    folder: str | None = Field(description="Where it keeps its files; told to admins of all.")
+    numbers: dict[str, int] | None = Field(
+        description="What the store holds and has done; null for a key of some projects."
+    )
 
 
 class Retention(BaseModel):
@@ -93,7 +95,7 @@ def operations_router(store: Store, keys: KeyRing) -> APIRouter:
     @needs("read")
     async def status(request: Request) -> Any:
         """Tells what the server is and holds."""
-        return await answered(lambda: _status(store, admin=_is_admin(request)))
+        return await answered(lambda: _status(store, request))
 
     @router.put("/retention", responses=ERRORS, response_model=Retention)
     @needs("admin")
@@ -156,16 +158,13 @@ def operations_router(store: Store, keys: KeyRing) -> APIRouter:
     return router
 
 
-def _is_admin(request: Request) -> bool:
-    return getattr(request.state, "key_is_admin", True)
-
-
-def _status(store: Store, *, admin: bool) -> dict[str, Any]:
-    stats: StoreStats = store.stats()
+def _status(store: Store, request: Request) -> dict[str, Any]:
+    whole = projects_of(request) is None
+    admin = getattr(request.state, "key_is_admin", True)
     return {
         "version": version("tracestore"),
-        "folder": str(store.folder) if admin else None,
-        "numbers": asdict(stats),
+        "folder": str(store.folder) if whole and admin else None,
+        "numbers": asdict(store.stats()) if whole else None,
     }
 
 
