@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from tracestore.errors import QueryError
+from tracestore.store import Condition, DeleteReport
 from tracestore.store import Store as PlainStore
 from tracestore.store.core import Core
 from tracestore.store.files.writer_lock import WriterLock
 from tracestore_query import Query, Result, SqlDatasets, SqlExperiments
+from tracestore_query.explore.row_numbers import FoundRows, find_rows
+from tracestore_query.explore.selection import Selection
 
 
 class Store(PlainStore):
@@ -69,6 +74,59 @@ class Store(PlainStore):
             cursor=cursor,
         )
 
+    def delete(
+        self,
+        *,
+        trace_id: str | None = None,
+        project: str | None = None,
+        where: str | Sequence[Condition] = (),
+        tables: Sequence[str] | None = None,
+        params: Any = None,
+        dry_run: bool = False,
+        projects: Collection[str] | None = None,
+        timeout_s: float | None = 600.0,
+    ) -> DeleteReport:
+        """Removes rows for good: their segments are rewritten before this returns.
+
+        Args:
+            trace_id: rows of one trace.
+            project: rows of one project; alone, the whole project.
+            where: a condition of SQL, as after WHERE; or (column, operator, value) conditions on fixed columns.
+            tables: table names; default spans for a condition of SQL, else every table with these columns.
+            params: parameters of a condition of SQL.
+            dry_run: counts the rows that a condition of SQL selects, and removes none.
+            projects: the projects that it may touch, None for all; for a condition of SQL.
+            timeout_s: seconds in which the rows must be found.
+
+        What is given is combined by AND. Raises QueryError for a condition that is not valid.
+        """
+        if not isinstance(where, str):
+            if dry_run:
+                raise QueryError("cannot count rows: give the condition as SQL text")
+            return super().delete(trace_id=trace_id, project=project, where=where, tables=tables)
+        if not where.strip():
+            raise QueryError("cannot delete everything: give a condition")
+        if trace_id is not None:
+            raise QueryError("cannot delete by trace and SQL: name the trace in the condition")
+        reports = []
+        for table in tables or ("spans",):
+            find = functools.partial(
+                find_rows,
+                self.query,
+                Selection(table, where),
+                params,
+                projects=_narrowed(projects, project),
+                timeout_s=timeout_s,
+            )
+            reports.append(
+                _counted(find()) if dry_run else self.delete_rows(lambda: find().numbers)  # noqa: B023 - called at once
+            )
+        return DeleteReport(
+            sum(report.rows for report in reports),
+            sum(report.segments for report in reports),
+            tuple(fault for report in reports for fault in report.faults),
+        )
+
     @property
     def query(self) -> Query:
         """Returns the query layer over this store, made at its first use."""
@@ -86,6 +144,17 @@ class Store(PlainStore):
             self._query.close()
             self._query = None
         super().close()
+
+
+def _narrowed(projects: Collection[str] | None, project: str | None) -> Collection[str] | None:
+    """Returns the projects that may be touched, narrowed to one of them."""
+    if project is None:
+        return projects
+    return [project] if projects is None or project in projects else []
+
+
+def _counted(rows: FoundRows) -> DeleteReport:
+    return DeleteReport(rows.rows, len(rows.numbers), ())
 
 
 def open(folder: str | Path, mode: str = "rw", **settings: Any) -> Store:  # noqa: A001 - the public name

@@ -45,12 +45,14 @@ class Request:
         parameters: values of its parameters, in a list or by name.
         projects: the projects it may see, None for all.
         cursor: asks for a page; empty for the first, None for the whole answer.
+        row_ids: adds the file and number of each row of the one table that it reads.
     """
 
     sql: str
     parameters: Parameters = None
     projects: Collection[str] | None = None
     cursor: str | None = None
+    row_ids: bool = False
 
 
 class Planner:
@@ -77,7 +79,7 @@ class Planner:
             execution: takes the snapshot that the query reads, and the tables that its SQL names.
         """
         key: PlanKey | None = None
-        if request.cursor is None:
+        if request.cursor is None and not request.row_ids:
             key = PlanKey.of(request.sql, request.parameters, request.projects)
         if key is not None:
             cached = self._cached(key, request, execution)
@@ -154,7 +156,14 @@ class Planner:
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
         read = reader_of(snapshot)
         query = Binder(
-            Binding(read, catalog, self._types, datasets, shortcuts=self._shortcuts)
+            Binding(
+                read,
+                catalog,
+                self._types,
+                datasets,
+                shortcuts=self._shortcuts,
+                row_ids=request.row_ids,
+            )
         ).bind(tree)
         scans = {
             token: _scan_plan(scan, read(scan.table), execution)

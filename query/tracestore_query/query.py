@@ -58,6 +58,7 @@ class Query:
         max_rows: int | None = None,
         max_bytes: int | None = None,
         cursor: str | None = None,
+        row_ids: bool = False,
     ) -> Result:
         """Returns the answer of one statement: SELECT, or EXPLAIN or DESCRIBE of one.
 
@@ -69,6 +70,7 @@ class Query:
             max_rows: rows after which the answer is cut, with a warning.
             max_bytes: bytes of Arrow data after which the answer is cut, with a warning.
             cursor: asks for a page of an ordered query: empty for the first, then `Result.cursor`.
+            row_ids: adds a column with the file and number of each row; for a SELECT from one table.
 
         Raises:
             QueryError: of one of the types in `tracestore_query.errors`.
@@ -77,7 +79,9 @@ class Query:
         execution = Execution(self._engine, timeout_s)
         try:
             with execution.deadline.planning():
-                planned = self._planner.plan(Request(sql, params, projects, cursor), execution)
+                planned = self._planner.plan(
+                    Request(sql, params, projects, cursor, row_ids), execution
+                )
             planning_ms = (time.perf_counter() - started_s) * 1000
             stats = runner.stats_of(planned.plan, planning_ms)
             return runner.run(planned, execution, stats, Caps(max_rows, max_bytes))

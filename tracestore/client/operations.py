@@ -1,58 +1,81 @@
-"""The verbs of whoever runs a server, over HTTP: its state, retention, deletes and keys."""
+"""What an operator does to a server's store: the verbs of `Store` over HTTP."""
 
 from __future__ import annotations
 
+import datetime
+import email.utils
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
 
 
-class OperationsClient:
-    """The state, retention, deletes and keys of a server; all but the state needs the scope `admin`.
+class Operations:
+    """The verbs that look after a store. They need a key of scope `admin` where keys are asked for."""
 
-    Args:
-        send: sends a request and checks its answer.
-    """
+    _send: Callable[..., httpx.Response]
+    sql: Callable[..., Any]
 
-    def __init__(self, send: Callable[..., httpx.Response]) -> None:
-        self._send = send
+    def server_time(self) -> datetime.datetime:
+        """Returns the server's time; the same as asking whether it answers."""
+        told = self._send("GET", "/healthz").headers["date"]
+        return email.utils.parsedate_to_datetime(told)
 
-    def status(self) -> dict[str, Any]:
-        """Returns what the server is and holds, in numbers."""
-        return self._sent("GET", "/api/status")
+    def stats(self) -> dict[str, Any]:
+        """Returns counts of what the store holds and has done."""
+        return self._document("GET", "/api/store/stats")
 
-    def set_retention(self, project: str, days: int | None) -> dict[str, Any]:
-        """Sets after how many days a project's rows expire; None keeps them."""
-        query = {"project": project}
-        return self._sent("PUT", "/api/retention", params=query, json={"days": days})
+    def check(self, *, deep: bool = False) -> dict[str, Any]:
+        """Verifies the files of the store; `deep` reads every page."""
+        return self._document("POST", "/api/store/check", json={"deep": deep}, timeout=None)
 
-    def delete(self, **selection: Any) -> dict[str, Any]:
-        """Removes rows for good.
+    def compact(self, *, full: bool = False) -> dict[str, Any]:
+        """Writes what is in memory to segments and merges small ones; `full` merges each day as far as it goes."""
+        return self._document("POST", "/api/store/compact", json={"full": full}, timeout=None)
+
+    def delete(
+        self,
+        *,
+        where: str = "",
+        project: str | None = None,
+        tables: Sequence[str] | None = None,
+        params: Any = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Removes rows for good, and returns how many from how many segments.
 
         Args:
-            selection: `project`, and of its rows those of a `trace_id`, or those before `before_ns`.
+            where: a condition of SQL, as after WHERE.
+            project: of this project alone; without a condition, the whole project.
+            tables: `spans` and `logs`; default spans.
+            params: parameters of the condition.
+            dry_run: counts the rows and removes none.
         """
-        return self._sent("POST", "/api/deletes", json=selection)
+        if not where and project is not None and not dry_run:
+            return self._document("DELETE", "/api/projects", params={"name": project}, timeout=None)
+        total: dict[str, Any] = {"rows": 0, "segments": 0, "faults": []}
+        for table in tables or ("spans",):
+            body = {
+                "where": where,
+                "table": table,
+                "project": project,
+                "params": params,
+                "dry_run": dry_run,
+            }
+            report = self._document("POST", "/api/delete", json=body, timeout=None)
+            total = {name: value + report[name] for name, value in total.items()}
+        return total
 
-    def list_keys(self) -> list[dict[str, Any]]:
-        """Returns every key without its secret, revoked ones too."""
-        keys: list[dict[str, Any]] = self._send("GET", "/api/keys").json()
-        return keys
+    def projects(self) -> dict[str, int | None]:
+        """Returns every project that has rows or a retention, and its retention in days, None for ever."""
+        rows = self.sql("SELECT name, retention_days FROM projects ORDER BY name").rows()
+        return {row["name"]: row["retention_days"] for row in rows}
 
-    def create_key(
-        self, name: str, scopes: Sequence[str], projects: Sequence[str] | None = None
-    ) -> dict[str, Any]:
-        """Makes a key; `text` of the answer is shown this once."""
-        body = {"name": name, "scopes": list(scopes)}
-        if projects is not None:
-            body["projects"] = list(projects)
-        return self._sent("POST", "/api/keys", json=body)
+    def set_retention(self, project: str, days: int | None) -> None:
+        """Sets after how many days the rows of a project expire; None keeps them."""
+        body = {"retention_days": days}
+        self._document("PUT", "/api/projects", params={"name": project}, json=body)
 
-    def revoke_key(self, key_id: str) -> None:
-        """Ends a key."""
-        self._send("DELETE", f"/api/keys/{key_id}")
-
-    def _sent(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._send(method, path, **options).json()
-        return answer
+    def _document(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        document: dict[str, Any] = self._send(method, path, **options).json()
+        return document

@@ -12,6 +12,7 @@ from tracestore_query.api.datasets import datasets_router
 from tracestore_query.api.experiments import experiments_router
 from tracestore_query.api.explore import explore_router
 from tracestore_query.api.export import export_router
+from tracestore_query.api.operations import operations_router
 from tracestore_query.api.patches import patches_router
 from tracestore_query.api.query import api_router
 from tracestore_query.api.schema import schema_router
@@ -34,6 +35,7 @@ def include_api(app: FastAPI, store: Store, stopping: threading.Event) -> None:
     app.include_router(datasets_router(store.datasets))
     app.include_router(experiments_router(store.experiments))
     app.include_router(patches_router(store.patch))
+    app.include_router(operations_router(store))
 
 
 class _LateQuery:

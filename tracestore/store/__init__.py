@@ -2,7 +2,6 @@
 
 from tracestore.store.catalog.api_keys import ApiKey, KeyRing
 from tracestore.store.catalog.datasets import Dataset, DatasetVersion
-from tracestore.store.catalog.documents import Document, DocumentVersion
 from tracestore.store.catalog.path_ids import Leaf, PathRow
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.check import CheckReport
@@ -12,7 +11,6 @@ from tracestore.store.datasets.dataset_rows import FIELDS as DATASET_FIELDS
 from tracestore.store.datasets.dataset_rows import DatasetRow, checked_id, make_row, rows_of
 from tracestore.store.datasets.datasets import DatasetReport, Datasets
 from tracestore.store.datasets.experiments import Experiment, Experiments
-from tracestore.store.documents import Documents
 from tracestore.store.files.filesystem import FileSystem
 from tracestore.store.follow.change import Change
 from tracestore.store.follow.feed import ChangeFeed
@@ -26,6 +24,7 @@ from tracestore.store.read.snapshot import Snapshot
 from tracestore.store.read.table_snapshot import TableSnapshot
 from tracestore.store.rewrite.compaction import CompactionReport
 from tracestore.store.rewrite.deletes import DeleteReport
+from tracestore.store.rewrite.predicate import Condition
 from tracestore.store.segments.leaf_arrays import Mask
 from tracestore.store.stats import StoreStats
 from tracestore.store.store import Store
@@ -47,6 +46,7 @@ __all__ = [
     "CheckReport",
     "Clock",
     "CompactionReport",
+    "Condition",
     "Core",
     "Dataset",
     "DatasetReport",
@@ -54,9 +54,6 @@ __all__ = [
     "DatasetVersion",
     "Datasets",
     "DeleteReport",
-    "Document",
-    "DocumentVersion",
-    "Documents",
     "Experiment",
     "Experiments",
     "Fault",

@@ -27,6 +27,17 @@ class CheckReport:
         return not self.faults
 
 
+def quarantine(core: Core, segment_id: str, what: str) -> bool:
+    """Takes a segment out of later snapshots; returns False if it is not live."""
+    core.require_open()
+    with core.lock:
+        row = core.index.get(segment_id)
+    if row is None:
+        return False
+    core.quarantine(row, what)
+    return True
+
+
 def check(core: Core, *, deep: bool = False) -> CheckReport:
     """Checks every segment; damaged ones are quarantined, so that the rest answers.
 

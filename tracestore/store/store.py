@@ -16,7 +16,6 @@ from tracestore.store.check import CheckReport
 from tracestore.store.core import Core
 from tracestore.store.datasets.datasets import Datasets
 from tracestore.store.datasets.experiments import Experiments
-from tracestore.store.documents import Documents
 from tracestore.store.files import filenames
 from tracestore.store.files.writer_lock import WriterLock
 from tracestore.store.follow.change import Change
@@ -28,6 +27,7 @@ from tracestore.store.rewrite import compaction, deletes, predicate, retention
 from tracestore.store.rewrite.compaction import CompactionReport
 from tracestore.store.rewrite.deletes import DeleteReport
 from tracestore.store.rewrite.predicate import Condition
+from tracestore.store.rewrite.row_set import Numbers, RowSet
 from tracestore.store.segments.index import TimeRange
 from tracestore.store.settings import Durability, Mode, Settings
 from tracestore.store.stats import StoreStats
@@ -52,7 +52,6 @@ class Store(FeedbackMethods):
     Attributes:
         datasets: versioned rows.
         experiments: what is known of named runs beside their spans.
-        documents: what people saved.
     """
 
     def __init__(self, core: Core, lock: WriterLock | None) -> None:
@@ -62,7 +61,6 @@ class Store(FeedbackMethods):
         self._follower: Follower | None = None
         self.datasets: Datasets = Datasets(core)
         self.experiments: Experiments = Experiments(core)
-        self.documents = Documents(core)
         if core.writable and core.settings.background:
             self._maintenance = Maintenance(core)
             self._maintenance.start()
@@ -73,6 +71,7 @@ class Store(FeedbackMethods):
         folder: str | Path,
         mode: Mode = "rw",
         *,
+        create: bool = True,
         catalog_url: str | None = None,
         segments_url: str | None = None,
         durability: Durability = "sync",
@@ -83,6 +82,7 @@ class Store(FeedbackMethods):
         Args:
             folder: the store's folder.
             mode: "rw" for the one writer, "r" for any number of readers, which see flushed rows.
+            create: whether a store is made where there is none.
             catalog_url: a database for the catalog, e.g. `postgresql://…`; default the folder's SQLite file.
             segments_url: where segments live, e.g. `s3://bucket/prefix`; default the folder.
             durability: "sync" answers a write after its fdatasync, "async" before it.
@@ -98,6 +98,8 @@ class Store(FeedbackMethods):
             **settings,
         )
         path = Path(folder)
+        if not create:
+            opening.require_store(path, chosen)
         if mode == "r":
             return cls(opening.open_reader(path, chosen), None)
         chosen.fs.make_folder(path)
@@ -107,6 +109,11 @@ class Store(FeedbackMethods):
         except BaseException:
             lock.close()
             raise
+
+    def announce(self, url: str) -> None:
+        """Notes where this process serves the store, for others that find its folder locked."""
+        if self._lock is not None:
+            self._lock.announce(url)
 
     @property
     def folder(self) -> Path:
@@ -321,12 +328,20 @@ class Store(FeedbackMethods):
         self.datasets.forget()
         return report
 
+    def delete_rows(self, find: Callable[[], Mapping[str, Numbers]]) -> DeleteReport:
+        """Removes rows by number for good: their segments are rewritten before this returns.
+
+        Args:
+            find: returns row numbers, sorted and each once, by segment id. It is called once everything in
+                memory is in segments, and none of them is merged until the rows are gone.
+        """
+        report = deletes.delete_rows(self._core, lambda: RowSet(find()))
+        self.datasets.forget()
+        return report
+
     def set_retention(self, project: str, days: int | None) -> None:
         """Sets after how many days the rows of a project expire; None keeps them."""
-        self._core.require_writable()
-        if days is not None and days < 1:
-            raise ValueError(f"cannot set retention: unexpected days; got {days}; want 1 or more")
-        self._core.catalog.set_retention(project, days, self._core.clock.now_ns())
+        retention.set_days(self._core, project, days)
 
     def expire(self) -> int:
         """Removes rows past their project's retention now; returns how many."""
@@ -338,14 +353,7 @@ class Store(FeedbackMethods):
 
     def quarantine(self, segment_id: str, what: str) -> bool:
         """Takes a segment that a reader found damaged out of later snapshots; False if it is not live."""
-        core = self._core
-        core.require_open()
-        with core.lock:
-            row = core.index.get(segment_id)
-        if row is None:
-            return False
-        core.quarantine(row, what)
-        return True
+        return check.quarantine(self._core, segment_id, what)
 
     def projects(self) -> dict[str, int | None]:
         """Returns every project that was flushed and its retention in days, None for ever."""

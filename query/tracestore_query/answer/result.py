@@ -73,6 +73,11 @@ class Result:
     _closed: bool = False
 
     @property
+    def names(self) -> list[str]:
+        """Returns the names of the columns."""
+        return list(self.schema.names)
+
+    @property
     def warnings(self) -> list[str]:
         """Returns what a reader should know; grows while batches are read."""
         return self.notes.warnings

@@ -1,199 +1,183 @@
-"""What whoever runs a server does over HTTP: its state, retention, deletes and keys."""
+"""What an operator does to a store over HTTP: counts, checks, merges, deletes by condition, retention."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal, Protocol
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from tracestore.errors import UnknownKeyError
+from tracestore.errors import ProjectForbiddenError
 from tracestore.scopes import needs
-from tracestore.store import ApiKey, KeyRing, Store, check_projects
-from tracestore_query.api.answers import ERRORS, projects_of
+from tracestore.store import CheckReport, CompactionReport, DeleteReport, StoreStats
+from tracestore_query.api.answers import ERRORS, MAX_TIMEOUT_S, projects_of
 from tracestore_query.api.datasets import answered, project_of
-
-_MAX_NS: Final = 2**63 - 1
-MAX_RETENTION_DAYS: Final = 36_500
-"""A hundred years: longer than anything is kept on purpose."""
+from tracestore_query.explore.selection import MAX_CONDITION_CHARACTERS
 
 
-class Status(BaseModel):
-    """What a server is and holds."""
+class Operated(Protocol):
+    """The verbs of a store that these routes call."""
 
-    version: str
-    folder: str | None = Field(description="Where it keeps its files; told to admins of all.")
-    numbers: dict[str, int] | None = Field(
-        description="What the store holds and has done; null for a key of some projects."
-    )
+    def stats(self) -> StoreStats:
+        """Returns counts of what the store holds and has done."""
+
+    def flush(self) -> int:
+        """Writes everything in memory to segments."""
+
+    def compact(self, *, full: bool = False) -> CompactionReport:
+        """Merges segments."""
+
+    def check(self, *, deep: bool = False) -> CheckReport:
+        """Looks for damaged and missing files."""
+
+    def set_retention(self, project: str, days: int | None) -> None:
+        """Sets after how many days the rows of a project expire."""
+
+    def delete(
+        self,
+        *,
+        project: str | None = None,
+        where: str = "",
+        tables: Sequence[str] | None = None,
+        params: Any = None,
+        dry_run: bool = False,
+        projects: Collection[str] | None = None,
+        timeout_s: float | None = None,
+    ) -> DeleteReport:
+        """Removes rows that a condition of SQL selects."""
 
 
-class Retention(BaseModel):
-    """The days after which a project's rows expire; null keeps them."""
+class CheckBody(BaseModel):
+    """How far a check goes."""
 
     model_config = ConfigDict(extra="forbid")
 
-    days: int | None = Field(ge=1, le=MAX_RETENTION_DAYS)
+    deep: bool = Field(default=False, description="Whether every page is read.")
+
+
+class CompactBody(BaseModel):
+    """How far a compaction goes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    full: bool = Field(default=False, description="Whether each day is merged as far as it goes.")
 
 
 class DeleteBody(BaseModel):
-    """Which rows of a project go: all of them, one trace's, or those before a time."""
+    """The rows to delete."""
 
     model_config = ConfigDict(extra="forbid")
 
-    project: str = Field(min_length=1, max_length=1024)
-    trace_id: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
-    before_ns: int | None = Field(default=None, ge=0, le=_MAX_NS)
+    where: str = Field(
+        min_length=1, max_length=MAX_CONDITION_CHARACTERS, description="A condition of SQL."
+    )
+    params: dict[str, Any] | list[Any] | None = Field(
+        default=None, description="Values of `$name` or `?`."
+    )
+    table: Literal["spans", "logs"] = "spans"
+    project: str | None = Field(
+        default=None, max_length=1024, description="Of this project alone; default of all."
+    )
+    dry_run: bool = Field(default=False, description="Counts the rows and deletes none.")
+    timeout_s: float = Field(default=MAX_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S, allow_inf_nan=False)
 
 
-class Removed(BaseModel):
-    """The rows and segments that a delete removed or rewrote."""
-
-    rows: int
-
-
-class KeyBody(BaseModel):
-    """An API key without its secret."""
-
-    key_id: str
-    name: str
-    scopes: list[str]
-    projects: list[str] | None
-    created_ns: int
-    revoked_ns: int | None
-
-
-class NewKey(BaseModel):
-    """What a new key may do, and in which projects (null: in all)."""
+class RetentionBody(BaseModel):
+    """A project's retention."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200)
-    scopes: list[Literal["ingest", "read", "admin"]] = Field(min_length=1, max_length=3)
-    projects: list[Annotated[str, Field(min_length=1, max_length=1024)]] | None = Field(
-        default=None, min_length=1, max_length=1000
+    retention_days: int | None = Field(
+        ge=1, le=36_500, description="Days after which rows expire; null keeps them."
     )
 
 
-class MadeKey(KeyBody):
-    """A new key with its text, which is shown this once."""
+class Deleted(BaseModel):
+    """What a delete removed, or would remove."""
 
-    text: str
-
-
-KeyId = Annotated[str, Path(pattern="^[0-9a-f]{12}$", description="The key.")]
-OneProject = Annotated[str, Query(min_length=1, max_length=1024, description="The project.")]
+    rows: int
+    segments: int
+    faults: list[str]
 
 
-def operations_router(store: Store, keys: KeyRing) -> APIRouter:
-    """Returns the routes of running a server."""
+Name = Annotated[str, Query(min_length=1, max_length=1024, description="The project.")]
+
+
+def operations_router(store: Operated) -> APIRouter:
+    """Returns the routes of an open store's operations."""
     router = APIRouter(prefix="/api", tags=["operations"])
 
-    @router.get("/status", responses=ERRORS, response_model=Status)
-    @needs("read")
-    async def status(request: Request) -> Any:
-        """Tells what the server is and holds."""
-        return await answered(lambda: _status(store, request))
-
-    @router.put("/retention", responses=ERRORS, response_model=Retention)
+    @router.get("/store/stats", responses=ERRORS)
     @needs("admin")
-    async def set_retention(request: Request, body: Retention, project: OneProject) -> Any:
-        """Sets after how many days a project's rows expire."""
+    async def stats(request: Request) -> Any:
+        """Counts what the store holds."""
+        return await answered(lambda: asdict(_whole(request, store).stats()))
 
-        def kept() -> Retention:
-            store.set_retention(project_of(request, project), body.days)
+    @router.post("/store/check", responses=ERRORS)
+    @needs("admin")
+    async def check(request: Request, body: CheckBody) -> Any:
+        """Verifies the files of the store; damaged ones are left out of answers from then on."""
+        return await answered(lambda: asdict(_whole(request, store).check(deep=body.deep)))
+
+    @router.post("/store/compact", responses=ERRORS)
+    @needs("admin")
+    async def compact(request: Request, body: CompactBody) -> Any:
+        """Writes what is in memory to segments, and merges small ones."""
+
+        def merged() -> Any:
+            _whole(request, store).flush()
+            return asdict(store.compact(full=body.full))
+
+        return await answered(merged)
+
+    @router.post("/delete", responses=ERRORS, response_model=Deleted)
+    @needs("admin")
+    async def delete(request: Request, body: DeleteBody) -> Any:
+        """Deletes the rows that a condition selects; once it answers they are in no file any more."""
+        return await answered(
+            lambda: asdict(
+                store.delete(
+                    where=body.where,
+                    params=body.params,
+                    tables=(body.table,),
+                    project=body.project,
+                    dry_run=body.dry_run,
+                    projects=projects_of(request),
+                    timeout_s=body.timeout_s,
+                )
+            )
+        )
+
+    @router.put("/projects", responses=ERRORS, response_model=RetentionBody)
+    @needs("admin")
+    async def retain(request: Request, body: RetentionBody, name: Name) -> Any:
+        """Sets after how many days the rows of a project expire."""
+
+        def kept() -> Any:
+            store.set_retention(project_of(request, name), body.retention_days)
             return body
 
         return await answered(kept)
 
-    @router.post("/deletes", responses=ERRORS, response_model=Removed)
+    @router.delete("/projects", responses=ERRORS, response_model=Deleted)
     @needs("admin")
-    async def delete_rows(request: Request, body: DeleteBody) -> Any:
-        """Removes rows for good; a whole project goes with its datasets and documents."""
-
-        def removed() -> dict[str, int]:
-            owner = project_of(request, body.project)
-            return {"rows": _delete(store, owner, body)}
-
-        return await answered(removed)
-
-    @router.get("/keys", responses=ERRORS, response_model=list[KeyBody])
-    @needs("admin")
-    async def list_keys(request: Request) -> Any:
-        """Lists the keys of the projects that the caller's own key is bound to, revoked ones too."""
-        return await answered(lambda: _listed(keys, projects_of(request)))
-
-    @router.post("/keys", responses=ERRORS, response_model=MadeKey)
-    @needs("admin")
-    async def create_key(request: Request, body: NewKey) -> Any:
-        """Makes a key, for no more projects than the caller's own; its text is in this answer and nowhere else."""
-
-        def made() -> dict[str, Any]:
-            own = projects_of(request)
-            wanted = body.projects if body.projects is not None or own is None else sorted(own)
-            check_projects(wanted or (), own)
-            key, text = keys.create(body.name, body.scopes, wanted)
-            return {**_described(key), "text": text}
-
-        return await answered(made)
-
-    @router.delete("/keys/{key_id}", responses=ERRORS, response_model=list[KeyBody])
-    @needs("admin")
-    async def revoke_key(request: Request, key_id: KeyId) -> Any:
-        """Ends a key, and gives the keys that there are now."""
-
-        def revoked() -> list[dict[str, Any]]:
-            own = projects_of(request)
-            if own is None or any(each["key_id"] == key_id for each in _listed(keys, own)):
-                keys.revoke(key_id)
-                return _listed(keys, own)
-            raise UnknownKeyError(
-                f"cannot revoke key {key_id!r}: no key of these projects has this id"
-            )
-
-        return await answered(revoked)
+    async def delete_project(request: Request, name: Name) -> Any:
+        """Deletes every row of a project, its datasets included."""
+        return await answered(lambda: asdict(store.delete(project=project_of(request, name))))
 
     return router
 
 
-def _status(store: Store, request: Request) -> dict[str, Any]:
-    whole = projects_of(request) is None
-    admin = getattr(request.state, "key_is_admin", True)
-    return {
-        "version": version("tracestore"),
-        "folder": str(store.folder) if whole and admin else None,
-        "numbers": asdict(store.stats()) if whole else None,
-    }
+def _whole(request: Request, store: Operated) -> Operated:
+    """Returns the store, for what tells of all of it or changes all of it.
 
-
-def _delete(store: Store, project: str, body: DeleteBody) -> int:
-    if body.before_ns is None:
-        return store.delete(project=project, trace_id=body.trace_id).rows
-    rows = 0
-    for table, column in (("spans", "start_ns"), ("logs", "time_ns")):
-        where = [(column, "<", body.before_ns)]
-        report = store.delete(project=project, trace_id=body.trace_id, where=where, tables=[table])
-        rows += report.rows
-    return rows
-
-
-def _listed(keys: KeyRing, projects: frozenset[str] | None) -> list[dict[str, Any]]:
-    """Returns the keys that reach no further than some projects, None for all keys."""
-    return [
-        _described(key)
-        for key in keys.list()
-        if projects is None or (key.projects is not None and key.projects <= projects)
-    ]
-
-
-def _described(key: ApiKey) -> dict[str, Any]:
-    return {
-        "key_id": key.key_id,
-        "name": key.name,
-        "scopes": sorted(key.scopes),
-        "projects": None if key.projects is None else sorted(key.projects),
-        "created_ns": key.created_ns,
-        "revoked_ns": key.revoked_ns,
-    }
+    Raises:
+        ProjectForbiddenError: where the request's key is bound to projects.
+    """
+    if projects_of(request) is not None:
+        raise ProjectForbiddenError(
+            "cannot operate the store: this key is bound to projects; use one that is bound to none"
+        )
+    return store

@@ -44,6 +44,7 @@ class Binding:
     Attributes:
         types: what the engine makes of expressions.
         shortcuts: whether paths that a matching row must have are noted.
+        row_ids: whether the whole query gives the file and number of each row it reads, too.
         datasets: those that the query may see, as they were before its snapshot was taken.
     """
 
@@ -52,6 +53,7 @@ class Binding:
     types: EngineTypes
     datasets: Sequence[Dataset] = ()
     shortcuts: bool = True
+    row_ids: bool = False
     scans: dict[str, ScanBuilder] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     objects: dict[str, ObjectCall] = field(default_factory=dict)

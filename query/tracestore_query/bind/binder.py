@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from tracestore_query.bind import select_list
+from tracestore_query.bind import late_materialization, select_list
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.chains import Chains
 from tracestore_query.bind.from_clause import Sources, cte_of, pivot_over_subquery
@@ -190,6 +190,8 @@ class Binder:
         self._clauses(select, scope, items)
         select_list.put_names(select, names, bound)
         outputs = select_list.outputs(names, select, bound, origins, self._expressions.type_of)
+        if select is self._root and self._binding.row_ids:
+            late_materialization.append_row_ids(select, scope)
         can_grow = select_list.can_grow(select)
         if outputs is not None and not can_grow:
             outputs = {name: Output(type=each.type) for name, each in outputs.items()}

@@ -45,6 +45,16 @@ def take_out(select: exp.Select, scope: Scope, binding: Binding, paths: PathValu
         each.replace(exp.alias_(row_id, name, quoted=True))
 
 
+def append_row_ids(select: exp.Select, scope: Scope) -> None:
+    """Adds the id of each row to a select list over one table."""
+    [source] = scope.sources.values()
+    if source.scan is None:
+        raise AssertionError("BUG: row ids are asked of what is no table")
+    source.scan.needs_row_ids = True
+    row_id = exp.column(ROW_ID, table=source.alias, quoted=True)
+    select.append("expressions", exp.alias_(row_id, ROW_ID, quoted=True))
+
+
 def _origin(source: Source, steps: list[Step]) -> tuple[ScanBuilder, list[Step]] | None:
     """Returns the scan and path that a chain comes from, None where subqueries compute it."""
     if source.scan is not None and source.spec is not None:

@@ -12,6 +12,14 @@ from tracestore.store.rewrite.predicate import Predicate
 from tracestore.store.rewrite.rewrite import DamagedInputError
 
 
+def set_days(core: Core, project: str, days: int | None) -> None:
+    """Sets after how many days the rows of a project expire; None keeps them."""
+    core.require_writable()
+    if days is not None and days < 1:
+        raise ValueError(f"cannot set retention: unexpected days; got {days}; want 1 or more")
+    core.catalog.set_retention(project, days, core.clock.now_ns())
+
+
 def expire(core: Core) -> int:
     """Removes rows of days older than their project's retention; returns how many rows went.
 

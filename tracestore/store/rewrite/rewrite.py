@@ -11,6 +11,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from tracestore.store.patches.log import PatchesByRow
 from tracestore.store.patches.rows import with_changes
 from tracestore.store.rewrite import garbage
 from tracestore.store.rewrite.patch_folding import Folding
+from tracestore.store.rewrite.row_set import RowSet
 from tracestore.store.segments import row_order
 from tracestore.variant import Shredder
 
@@ -58,12 +60,17 @@ class Rewritten:
 
 
 def rewrite(
-    core: Core, inputs: Sequence[SegmentRow], drop: Drop | None = None, *, delete: str | None = None
+    core: Core,
+    inputs: Sequence[SegmentRow],
+    drop: Drop | None = None,
+    *,
+    delete: str | None = None,
+    gone: RowSet | None = None,
 ) -> Rewritten:
     """Replaces segments of one table and project by as few as the bounds of memory allow.
 
-    Patches are merged into their rows and leave the log. Rows are sorted again, rows that `drop` names
-    and repeated spans left out, leaf columns chosen again. Outputs do not overlap in time. `delete` is
+    Patches are merged into their rows and leave the log. Rows are sorted again, rows that `drop` or
+    `gone` names and repeated spans left out, leaf columns chosen again. Outputs do not overlap in time. `delete` is
     noted as finished in the same transaction.
     The caller holds `core.maintenance`. Raises DamagedInputError; nothing has changed then.
     """
@@ -73,7 +80,7 @@ def rewrite(
     outputs: list[NewSegment] = []
     try:
         for low, high in time_slices(core, inputs):
-            outputs += _write_slice(core, inputs, low, high, drop, folding)
+            outputs += _write_slice(core, inputs, low, high, _Dropped(drop, gone), folding)
         change = Change(
             added=outputs,
             removed=inputs,
@@ -100,6 +107,28 @@ def rewrite(
         input_bytes=sum(row.bytes for row in inputs),
         output_bytes=sum(output.bytes for output in outputs),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Dropped:
+    """The rows that a rewrite leaves out: by what they hold, by their numbers, or none."""
+
+    by_value: Drop | None
+    by_number: RowSet | None
+
+    def places(
+        self, row: SegmentRow, piece: pa.Table, numbers: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Returns the places within a piece of a segment's rows."""
+        mask = np.zeros(len(piece), np.bool_)
+        if self.by_value is not None:
+            mask |= self.by_value(piece)
+        if self.by_number is not None:
+            mask |= np.isin(numbers, self.by_number.numbers.get(row.segment_id, _NONE))
+        return np.flatnonzero(mask)
+
+
+_NONE: Final[npt.NDArray[np.int64]] = np.array([], np.int64)
 
 
 def slices_of(core: Core, inputs: Sequence[SegmentRow]) -> int:
@@ -138,12 +167,12 @@ def _write_slice(
     inputs: Sequence[SegmentRow],
     low: int,
     high: int,
-    drop: Drop | None,
+    dropped: _Dropped,
     folding: Folding,
 ) -> list[NewSegment]:
     spec = SEGMENT_TABLES[inputs[0].table]
     shredder = Shredder(table=spec.name, max_paths=limits.MAX_NODES)
-    dropped: list[npt.NDArray[np.int64]] = []
+    left_out: list[npt.NDArray[np.int64]] = []
     for row in inputs:
         if row.max_time_ns < low or row.min_time_ns >= high:
             continue
@@ -151,15 +180,12 @@ def _write_slice(
             times = file.times(spec.time_ns_column)
             start, stop = np.searchsorted(times, [low, high]).tolist()
             for rows in file.slices(start, stop, indexed=True):
-                for piece in _patched(rows, start, folding.of(row)):
-                    first = shredder.rows
+                for piece, numbers in _patched(rows, start, folding.of(row)):
+                    left_out.append(dropped.places(row, piece, numbers) + shredder.rows)
                     shredder.append_table(piece)
-                    if drop is not None:
-                        dropped.append(np.flatnonzero(drop(piece)) + first)
                 start += len(rows)
     left = np.arange(shredder.rows, dtype=np.int64)
-    if dropped:
-        left = np.setdiff1d(left, np.concatenate(dropped), assume_unique=True)
+    left = np.setdiff1d(left, np.concatenate(left_out), assume_unique=True)
     order = row_order.without_repeats(shredder, spec, row_order.sorted_rows(shredder, spec, left))
     if len(order) == 0:
         return []
@@ -167,20 +193,23 @@ def _write_slice(
     return [core.segments.write(table, tail, spec, inputs[0].project)]
 
 
-def _patched(rows: pa.Table, start: int, by_row: PatchesByRow) -> Iterator[pa.Table]:
-    """Yields rows of a segment, of which the first has number `start`: unpatched ones, then patched ones."""
+def _patched(
+    rows: pa.Table, start: int, by_row: PatchesByRow
+) -> Iterator[tuple[pa.Table, npt.NDArray[np.int64]]]:
+    """Yields rows of a segment with their numbers, of which the first is `start`: unpatched ones, then patched ones."""
+    every = np.arange(start, start + len(rows), dtype=np.int64)
     numbers = np.array(
         [row for row in sorted(by_row) if start <= row < start + len(rows)], np.int64
     )
     if len(numbers) == 0:
-        yield rows
+        yield rows, every
         return
     changes = [by_row[row] for row in numbers.tolist()]
     fields = frozenset(name for patches in changes for patch in patches for name in patch.fields)
     is_unpatched = np.ones(len(rows), np.bool_)
     is_unpatched[numbers - start] = False
-    yield rows.filter(pa.array(is_unpatched))
-    yield with_changes(rows, numbers - start, changes, fields)
+    yield rows.filter(pa.array(is_unpatched)), every[is_unpatched]
+    yield with_changes(rows, numbers - start, changes, fields), numbers
 
 
 def _folding(core: Core, inputs: Sequence[SegmentRow]) -> Folding:
