@@ -6,6 +6,9 @@ where there is one. Each layer adds exactly its own context, once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class TraceStoreError(Exception):
     """The parent of every error that tracestore raises on purpose."""
@@ -55,7 +58,17 @@ class FormatVersionError(TraceStoreError, ValueError):
 
 
 class StoreLockedError(TraceStoreError, OSError):
-    """A folder that another process holds for writing."""
+    """A folder that another process holds for writing.
+
+    Attributes:
+        holder: what is known of that process.
+        url: where it serves the store, None where it does not or does not say.
+    """
+
+    def __init__(self, message: str, holder: str = "", url: str | None = None) -> None:
+        super().__init__(message)
+        self.holder = holder
+        self.url = url
 
 
 class StoreClosedError(TraceStoreError, ValueError):
@@ -118,17 +131,25 @@ class PatchError(TraceStoreError, ValueError):
     """A patch of a span that cannot be applied as it is written."""
 
 
-class DocumentError(TraceStoreError, ValueError):
-    """A saved document that cannot be kept as it is: its name, its size, or one too many."""
-
-
-class UnknownDocumentError(TraceStoreError, LookupError):
-    """An id or a version that no saved document has."""
-
-
-class DocumentConflictError(TraceStoreError, ValueError):
-    """A change of a document whose version is not the newest, or a name that another one has."""
-
-
 class CatalogError(TraceStoreError, RuntimeError):
     """An operation that the catalog's database refused; the database's own message follows."""
+
+
+class ClientError(TraceStoreError):
+    """An answer of a server that is an error.
+
+    Attributes:
+        status: the HTTP status, None where no answer came.
+        problem: the server's problem document, empty where it sent none.
+    """
+
+    def __init__(self, status: int | None, problem: Mapping[str, Any], text: str) -> None:
+        detail = problem.get("detail") or text[:500]
+        hint = f"; {problem['hint']}" if problem.get("hint") else ""
+        super().__init__(f"{detail}{hint}")
+        self.status = status
+        self.problem = dict(problem)
+
+
+class ServerUnreachableError(ClientError, ConnectionError):
+    """A server that does not answer: none runs there, or the way to it is broken."""

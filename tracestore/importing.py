@@ -16,6 +16,7 @@ from typing import IO, Any, Final
 import zstandard
 
 from tracestore.content_types import JSON, PROTOBUF
+from tracestore.errors import TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
 
 PART_BYTES: Final = 8 * 1024 * 1024
@@ -29,7 +30,7 @@ _KEYS: Final = {"resourceSpans": "traces", "resourceLogs": "logs"}
 _MAX_LENGTH_BYTES: Final = 10  # of a varint
 
 
-class ImportFileError(ValueError):
+class ImportFileError(TraceStoreError, ValueError):
     """A file that cannot be read as traces."""
 
 

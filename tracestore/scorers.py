@@ -19,6 +19,8 @@ import jsonschema
 import tenacity
 from rapidfuzz.distance import Levenshtein
 
+from tracestore.errors import TraceStoreError
+
 Scorer = Callable[..., Any]
 
 ARGUMENTS: Final = ("input", "output", "expected", "metadata")
@@ -30,7 +32,7 @@ MAX_JUDGE_TRIES: Final = 4
 _BUSY: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 
-class ScorerError(ValueError):
+class ScorerError(TraceStoreError, ValueError):
     """A scorer that cannot be called, or that gave what is no score."""
 
 

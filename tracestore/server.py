@@ -31,6 +31,7 @@ from tracestore.engine_process.engine import EngineSettings
 from tracestore.engine_process.fork_client import fork_server
 from tracestore.engine_process.supervisor import Supervisor
 from tracestore.engine_process.turns import Turns
+from tracestore.errors import TraceStoreError
 from tracestore.serving.application import make_app
 from tracestore.serving.browsers import BrowserRules
 from tracestore.serving.connections import (
@@ -144,7 +145,7 @@ class ServerSettings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
-class OpenAddressError(ValueError):
+class OpenAddressError(TraceStoreError, ValueError):
     """A server that asks for keys and has none to compare with."""
 
 
@@ -174,6 +175,7 @@ class Server:
             self._check_keys()
             self._socket = _listen(settings.host, settings.port)
             self.http_port: int = self._socket.getsockname()[1]
+            self.store.announce(self.url)
             if settings.grpc_port >= 0:
                 address = f"{settings.host}:{settings.grpc_port}"
                 self._grpc, self.grpc_port = grpc_server(
@@ -197,7 +199,6 @@ class Server:
                     allowed_hosts=settings.allowed_hosts,
                     cors_origins=settings.cors_origins,
                 ),
-                self.keys,
                 body_timeout_s=settings.body_timeout_s,
                 cors_origins=settings.cors_origins,
                 engine=self._door(),

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import tracestore
-from tracestore.cli.commands import app
+from tracestore.cli import app
 from tracestore.client import Client, ClientError
 from tracestore.server import Server, ServerSettings
 from tracestore.store import KeyRing

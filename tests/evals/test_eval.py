@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import tracestore
 from data import processes
 from tracestore import Eval, Store, dataset, scorers
-from tracestore.cli.commands import app
+from tracestore.cli import app
 from tracestore.client import Client, ClientError
 from tracestore.evals import run as eval_run
 from tracestore.evals.cases import EvalError

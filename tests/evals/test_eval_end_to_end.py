@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from data import processes, shared
 from tracestore import Eval, dataset, scorers
-from tracestore.cli.commands import app
+from tracestore.cli import app
 from tracestore.client import Client
 
 QUESTIONS = 40

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import tracestore
 from store import servers
 from tracestore import Store
-from tracestore.cli.commands import app
+from tracestore.cli import app
 from tracestore.client import Client
 from tracestore.exports import ExportError, Progress, export
 from tracestore.exports import targets as export_targets

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+import tracestore
 from data import processes
 from tracestore.demo import run_demo
 
@@ -59,6 +60,7 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
 
 
 def test_errors_name_the_remedy_and_set_the_status(tmp_path: Path) -> None:
+    tracestore.open(tmp_path / "s").close()
     failed = run("query", "SELECT * FROM spanz", "--data", str(tmp_path / "s"), ok=False)
     assert "did you mean spans" in failed.stderr
     assert "Traceback" not in failed.stderr

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tracestore.client import Client
-from tracestore.client.client import ClientError
+from tracestore.errors import ClientError
 from tracestore.server import Server, ServerSettings
 
 TRACE = "a" * 32

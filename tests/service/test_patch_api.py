@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from typer.testing import CliRunner
 
 import tracestore
-from tracestore.cli.commands import app
+from tracestore.cli import app
 from tracestore.client import Client, ClientError
 from tracestore.server import Server, ServerSettings
 from tracestore.store import KeyRing

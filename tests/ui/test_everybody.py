@@ -26,11 +26,6 @@ PAGES = (
     "compare?e=short-answers%7Cname-the-dates",
     "datasets",
     "datasets/questions",
-    "settings",
-    "settings/keys",
-    "settings/paths",
-    "settings/storage",
-    "settings/about",
 )
 
 

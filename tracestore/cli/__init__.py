@@ -1,5 +1,5 @@
 """The command line."""
 
-from tracestore.cli.commands import app, main
+from tracestore.cli.main import app, main
 
 __all__ = ["app", "main"]

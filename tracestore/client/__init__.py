@@ -1,5 +1,6 @@
 """What an application imports to talk to a server."""
 
-from tracestore.client.client import Client, ClientError
+from tracestore.client.client import Client
+from tracestore.errors import ClientError
 
 __all__ = ["Client", "ClientError"]

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Generator, Iterable, Mapping
+import os
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import httpx
 
-from tracestore.client.documents import DocumentClient
 from tracestore.client.evals import DatasetClient, ExperimentClient
 from tracestore.client.explore import ExploreClient
-from tracestore.client.operations import OperationsClient
+from tracestore.client.operations import Operations
 from tracestore.content_types import PROTOBUF
+from tracestore.errors import ClientError, ServerUnreachableError
 from tracestore.feedback import FeedbackMethods
+
+DEFAULT_URL = "http://127.0.0.1:4318"
 
 PATCHES_A_REQUEST = 5000
 """Patches sent in one request, which are stored together or not at all."""
-
-
-class ClientError(Exception):
-    """An answer of the server that is an error.
-
-    Attributes:
-        status: the HTTP status.
-        problem: the server's problem document, empty where it sent none.
-    """
-
-    def __init__(self, status: int, problem: Mapping[str, Any], text: str) -> None:
-        detail = problem.get("detail") or text[:500]
-        hint = f"; {problem['hint']}" if problem.get("hint") else ""
-        super().__init__(f"{detail}{hint}")
-        self.status = status
-        self.problem = dict(problem)
 
 
 class Answer:
@@ -50,36 +38,51 @@ class Answer:
         self.stats: dict[str, Any] = dict(document["stats"])
         self._rows: list[list[Any]] = list(document["rows"])
 
+    @property
+    def names(self) -> list[str]:
+        """Returns the names of the columns."""
+        return [column["name"] for column in self.columns]
+
+    @property
+    def types(self) -> list[str]:
+        """Returns the engine's types of the columns."""
+        return [column["type"] for column in self.columns]
+
     def rows(self) -> list[dict[str, Any]]:
         """Returns all rows as dicts."""
-        names = [column["name"] for column in self.columns]
-        return [dict(zip(names, row, strict=True)) for row in self._rows]
+        return [dict(zip(self.names, row, strict=True)) for row in self._rows]
 
 
-class Client(FeedbackMethods):
+class Client(FeedbackMethods, Operations):
     """A connection to a server; a context manager.
 
     Args:
-        url: the server's base URL, e.g. `http://127.0.0.1:4318`.
-        api_key: sent as a bearer token where it is given.
+        url: the server's base URL; default the environment's `TRACESTORE_URL`, else `http://127.0.0.1:4318`.
+        api_key: sent as a bearer token; default the environment's `TRACESTORE_API_KEY`.
         timeout_s: seconds that one request may take.
 
     Attributes:
+        url: the server's base URL.
         datasets: versioned rows.
         experiments: named runs.
         explore: facets, counts over time, differences, waterfalls.
-        documents: saved views, queries, boards and review queues.
-        operations: state, retention, deletes and keys of the server.
     """
 
-    def __init__(self, url: str, api_key: str | None = None, *, timeout_s: float = 120.0) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
+    def __init__(
+        self, url: str | None = None, api_key: str | None = None, *, timeout_s: float = 120.0
+    ) -> None:
+        self.url = url or os.environ.get("TRACESTORE_URL") or DEFAULT_URL
+        key = api_key or os.environ.get("TRACESTORE_API_KEY")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        try:
+            self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise ServerUnreachableError(
+                None, {}, f"cannot use server {self.url!r}: {error}; want http://HOST:PORT"
+            ) from None
         self.datasets = DatasetClient(self._send, self.sql)
         self.experiments = ExperimentClient(self._send)
-        self.explore = ExploreClient(self._send)
-        self.documents = DocumentClient(self._send)
-        self.operations = OperationsClient(self._send)
+        self.explore = ExploreClient(self._send, self._lines)
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +101,7 @@ class Client(FeedbackMethods):
             ClientError: with the server's message.
         """
         body = {"sql": sql, "params": params, "timeout_s": timeout_s}
-        return Answer(self._checked(self._http.post("/api/query", json=body)).json())
+        return Answer(self._send("POST", "/api/query", json=body).json())
 
     def insert(
         self,
@@ -113,8 +116,8 @@ class Client(FeedbackMethods):
             rows = "".join(json.dumps(dict(row), default=str) + "\n" for row in rows).encode()
         query = {"table": table, "project": project, "experiment": experiment}
         parameters = {name: value for name, value in query.items() if value is not None}
-        report: dict[str, Any] = self._checked(
-            self._http.post("/api/import", params=parameters, content=rows)
+        report: dict[str, Any] = self._send(
+            "POST", "/api/import", params=parameters, content=rows
         ).json()
         return report
 
@@ -133,7 +136,7 @@ class Client(FeedbackMethods):
         query = {} if project is None else {"project": project}
         for start in range(0, len(given), PATCHES_A_REQUEST):
             body = {"patches": given[start : start + PATCHES_A_REQUEST]}
-            self._checked(self._http.post("/api/patch", params=query, json=body))
+            self._send("POST", "/api/patch", params=query, json=body)
         return len(given)
 
     def ingest_otlp(
@@ -153,17 +156,12 @@ class Client(FeedbackMethods):
         }
         headers = {"Content-Type": content_type}
         headers |= {name: value for name, value in optional.items() if value is not None}
-        self._checked(self._http.post(f"/v1/{signal}", content=body, headers=headers))
+        self._send("POST", f"/v1/{signal}", content=body, headers=headers)
 
     def export(self, sql: str, accept: str, *, timeout_s: float = 600.0) -> Iterable[bytes]:
         """Yields a query's answer in the format of a media type, as it comes."""
         body = {"sql": sql, "timeout_s": timeout_s}
-        with self._http.stream(
-            "POST", "/api/query", json=body, headers={"Accept": accept}
-        ) as response:
-            if response.is_error:
-                response.read()
-            yield from self._checked(response).iter_bytes()
+        yield from self._streamed("/api/query", json=body, headers={"Accept": accept})
 
     def export_arrow(
         self, sql: str, params: Any = None, *, cursor: str | None = None
@@ -173,13 +171,43 @@ class Client(FeedbackMethods):
         The last batch is empty and its metadata has the number of `rows`: a stream without it was cut off.
         """
         body = {"sql": sql, "params": params, "cursor": cursor}
-        with self._http.stream("POST", "/api/export", json=body, timeout=None) as response:
-            if response.is_error:
-                response.read()
-            yield from self._checked(response).iter_bytes()
+        yield from self._streamed("/api/export", json=body, timeout=None)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return self._checked(self._http.request(method, path, **options))
+        with self._reached():
+            return self._checked(self._http.request(method, path, **options))
+
+    def _streamed(self, path: str, **options: Any) -> Generator[bytes]:
+        with self._opened("POST", path, **options) as response:
+            yield from response.iter_bytes()
+
+    def _lines(self, path: str, **options: Any) -> Generator[str]:
+        with self._opened("GET", path, timeout=None, **options) as response:
+            yield from response.iter_lines()
+
+    @contextlib.contextmanager
+    def _opened(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
+        with self._reached(), self._http.stream(method, path, **options) as response:
+            if response.is_error:
+                response.read()
+            yield self._checked(response)
+
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Turns what the network says into one sentence with the URL and a remedy."""
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise ServerUnreachableError(
+                None, {}, f"cannot wait for {self.url}: no answer in time; give more by timeout_s="
+            ) from error
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise ServerUnreachableError(
+                None,
+                {},
+                f"cannot reach {self.url}: {error}; start a server there (`tracestore serve`), or name "
+                "another URL",
+            ) from error
 
     @staticmethod
     def _checked(response: httpx.Response) -> httpx.Response:

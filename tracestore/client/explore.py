@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
+
+from tracestore.errors import ClientError
 
 
 class ExploreClient:
@@ -14,10 +16,33 @@ class ExploreClient:
 
     Args:
         send: sends a request and checks its answer.
+        follow: sends a request and yields the lines of its answer as they come.
     """
 
-    def __init__(self, send: Callable[..., httpx.Response]) -> None:
+    def __init__(
+        self, send: Callable[..., httpx.Response], follow: Callable[..., Iterator[str]]
+    ) -> None:
         self._send = send
+        self._follow = follow
+
+    def tail(
+        self, where: str = "", *, project: str | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yields the spans that match a condition as they arrive, newest first, until the server stops.
+
+        Raises:
+            ClientError: where the condition is none, or the server has no more of them to give.
+        """
+        query = {"where": where, **({} if project is None else {"project": project})}
+        event = ""
+        for line in self._follow("/api/explore/tail", params=query):
+            name, _, value = line.partition(": ")
+            if name == "event":
+                event = value
+            elif name == "data" and event == "spans":
+                yield json.loads(value)
+            elif name == "data" and event == "problem":
+                raise ClientError(None, json.loads(value), value)
 
     def projects(self) -> list[dict[str, Any]]:
         """Returns the projects that the key may see, with their retention."""

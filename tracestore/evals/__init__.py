@@ -14,11 +14,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import httpx
 import tenacity
 from rich.console import Console
 
 from tracestore.client import Client, ClientError
+from tracestore.errors import ServerUnreachableError
 from tracestore.evals import report as eval_report
 from tracestore.evals.cases import (
     CaseResult,
@@ -269,9 +269,9 @@ def _sender(target: Any, project: str, experiment: str) -> Callable[[bytes], Non
 
 
 def _may_work_later(error: BaseException) -> bool:
-    if isinstance(error, ClientError):
-        return error.status in _BUSY
-    return isinstance(error, httpx.TransportError)
+    return isinstance(error, ServerUnreachableError) or (
+        isinstance(error, ClientError) and error.status in _BUSY
+    )
 
 
 def _compared(

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tracestore.errors import TraceStoreError
 
-class EvalError(Exception):
+
+class EvalError(TraceStoreError):
     """An eval that cannot be run as asked, or whose results could not all be stored."""
 
 

@@ -16,10 +16,10 @@ import pyarrow.fs as pafs
 from tracestore.exports.reading import ExportError, Rows
 from tracestore.exports.state import Progress
 from tracestore.exports.targets import File, Folder
-from tracestore.exports.writers import WRITERS
+from tracestore.exports.writers import WRITERS, Sink
 from tracestore.store.files.segment_files import connect
 
-__all__ = ["FORMATS", "ExportError", "Progress", "export"]
+__all__ = ["FORMATS", "ExportError", "Progress", "export", "export_to"]
 
 FORMATS: Final = tuple(WRITERS)
 
@@ -71,6 +71,30 @@ def export(
         target.write(opened, progress, on_progress)
     target.check(progress)
     target.forget_state()
+    return progress
+
+
+def export_to(
+    source: Any,
+    sql: str,
+    sink: Sink,
+    *,
+    params: Any = None,
+    format: str = "jsonl",  # noqa: A002 - what everybody calls it
+) -> Progress:
+    """Writes an answer to an open sink, in one of `FORMATS`; nothing of it can be taken up again.
+
+    Raises:
+        ExportError: saying what cannot be done.
+    """
+    kind = _format_of("", format)
+    progress = Progress("")
+    with Rows(source, sql, params, None) as opened:
+        writer = WRITERS[kind](sink, opened.schema)
+        for batch, _ in opened:
+            writer.write(batch)
+        writer.close()
+    progress.rows, progress.refused = writer.rows, writer.refused
     return progress
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from tracestore.client import Client, ClientError
+from tracestore.errors import TraceStoreError
 from tracestore_query import QueryCursorError
 from tracestore_query.answer.formats import typed_schema
 
@@ -17,7 +18,7 @@ Batch = tuple[pa.RecordBatch, str | None]
 """Rows, and a cursor behind them where the query has an order."""
 
 
-class ExportError(Exception):
+class ExportError(TraceStoreError):
     """An export that cannot be done or taken up as asked, or whose files are not what was written."""
 
 

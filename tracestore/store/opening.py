@@ -39,12 +39,17 @@ def open_writer(folder: Path, settings: Settings) -> Core:
     return core
 
 
-def open_reader(folder: Path, settings: Settings) -> Core:
-    """Opens a store for reading flushed rows; raises StoreMissingError where there is none."""
+def require_store(folder: Path, settings: Settings) -> None:
+    """Raises StoreMissingError where a folder holds no store."""
     if settings.catalog_url is None and not (folder / filenames.CATALOG).exists():
         raise StoreMissingError(
             f"cannot open store {folder}: no store here; open it with mode='rw'"
         )
+
+
+def open_reader(folder: Path, settings: Settings) -> Core:
+    """Opens a store for reading flushed rows; raises StoreMissingError where there is none."""
+    require_store(folder, settings)
     core = make_core(folder, settings)
     try:
         recovery.load_index(core)

@@ -8,6 +8,7 @@ import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tracestore.errors import StoreLockedError
 from tracestore.store.files import filenames
@@ -28,15 +29,21 @@ class WriterLock:
         except BaseException:
             self.close()
             raise
-        text = json.dumps(
-            {
-                "pid": os.getpid(),
-                "host": socket.gethostname(),
-                "since": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            }
-        )
+        self._holder: dict[str, Any] = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        self._write()
+
+    def announce(self, url: str) -> None:
+        """Notes where this process serves the folder."""
+        self._holder["url"] = url
+        self._write()
+
+    def _write(self) -> None:
         os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, text.encode(), 0)
+        os.pwrite(self._descriptor, json.dumps(self._holder).encode(), 0)
 
     def close(self) -> None:
         """Gives the lock back; a second call does nothing."""
@@ -50,14 +57,21 @@ def _lock(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        holder, url = _holder(folder)
+        served = "" if url is None else f", which serves it at {url}"
         raise StoreLockedError(
-            f"cannot open store {folder}: locked by {_holder(folder)}; stop it or open with mode='r'"
+            f"cannot open store {folder}: {holder}{served}; stop it or open with mode='r'",
+            holder,
+            url,
         ) from error
 
 
-def _holder(folder: Path) -> str:
+def _holder(folder: Path) -> tuple[str, str | None]:
+    """Returns who holds a folder, and where that process serves it, as far as `LOCK` says."""
     try:
         holder = json.loads((folder / filenames.LOCK).read_bytes())
-        return f"pid {holder['pid']} on {holder['host']} since {holder['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        url = holder.get("url")
+        text = f"locked by pid {holder['pid']} on {holder['host']} since {holder['since']}"
+        return text, url if isinstance(url, str) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "locked by another process", None

@@ -11,5 +11,4 @@ export const PAGES: PageInfo[] = [
   { page: "ask", label: "Ask", key: "a", about: "SQL over everything" },
   { page: "experiments", label: "Experiments", key: "e", about: "runs of evals, compared" },
   { page: "datasets", label: "Datasets", key: "d", about: "versioned cases" },
-  { page: "settings", label: "Settings", key: ",", about: "retention, keys, paths, storage" },
 ];

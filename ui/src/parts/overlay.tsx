@@ -2,7 +2,6 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { useKeys } from "../app/keys";
 
 // --- notices
 
@@ -40,8 +39,6 @@ export const Toasts = () => (
 
 export function Dialog(props: { title: string; wide?: boolean; onClose: () => void; children: ComponentChildren; footer?: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null);
-  // The focus is nowhere once the control that had it is gone.
-  useKeys([{ keys: "Escape", label: "Close", hidden: true, run: props.onClose }]);
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     const first = box.current?.querySelector<HTMLElement>("[autofocus],input,textarea,select") ?? box.current;

@@ -6,7 +6,6 @@ import { Dialog } from "./overlay";
 import { Payload, VirtualText } from "./payload";
 import { useVirtual } from "./virtual";
 import { pageUrl } from "../app/location";
-import "./result_table.css";
 
 const ROW_PIXELS = 28;
 const MEASURED_ROWS = 60; // rows whose texts decide how wide a column is

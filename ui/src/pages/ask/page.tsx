@@ -13,7 +13,6 @@ import { Chart } from "../../parts/chart";
 import { fitting, type Kind } from "../../parts/chart_data";
 import { copy, Menu } from "../../parts/overlay";
 import { ResultTable } from "../../parts/result_table";
-import { SavedMenu } from "../../parts/saved";
 import { Failure, State, Waiting } from "../../parts/states";
 import type { ErrorPlace } from "../../parts/editor";
 import "./ask.css";
@@ -113,7 +112,6 @@ export function AskPage({ project }: { project: string }) {
           </button>
         )}
         <Menu label={<>History <span aria-hidden="true">▾</span></>} name="History" items={() => [...readHistory().map((each) => ({ label: <span class="mono">{each.replace(/\s+/g, " ").slice(0, 90)}</span>, run: () => setParams({ sql: each }) })), null, ...EXAMPLES.map(([label, example]) => ({ label, hint: "example", run: () => setParams({ sql: example }) }))]} />
-        <SavedMenu project={project} kind="query" plural="queries" />
         <button class="btn" onClick={() => void copy(window.location.href, "Link copied")}>
           Copy link
         </button>

@@ -11,7 +11,6 @@ import { AddToDataset, caseSql, ExportDialog, isOneOf, ofKey, score, scoreName, 
 import { FilterBar } from "../../parts/filter_bar";
 import { useLoad } from "../../parts/load";
 import { Menu, toast } from "../../parts/overlay";
-import { SavedMenu } from "../../parts/saved";
 import { Failure, State, Waiting } from "../../parts/states";
 import { DEFAULTS, look, OFFERED } from "./columns";
 import { Differences } from "./differences";
@@ -144,7 +143,6 @@ function Rows({ project }: { project: string }) {
                 </a>
               ))}
             </div>
-            <SavedMenu project={project} kind="view" plural="views" />
             <span class="gap" />
             <div class="seg" role="group" aria-label="Chart">
               <button aria-pressed={state.chart === "counts"} onClick={() => setParams({ chart: null })}>

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import Annotated, Literal
 
 import typer
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tracestore.cli.terminal import DEFAULT_DATA, DataOption, ProjectOption, UrlOption, err, opened
+from tracestore.cli.connection import reading
+from tracestore.cli.options import DataOption, KeyOption, ProjectOption, UrlOption
+from tracestore.cli.printing import err, note, tell
 from tracestore.embedded import Store
-from tracestore.exports import FORMATS, Progress, export
+from tracestore.exports import Progress, export, export_to
 
 QUERY_MEMORY = "300MB"
 """Of the query that is exported from a folder: a wide sort beyond it uses the disk, so that the process stays
 below 1 GiB."""
+
+STDOUT = "-"
 
 CASES = (
     "name, trace_id, span_id, start_time, duration, status_code, input, output, expected, scores, metrics, "
@@ -28,7 +33,8 @@ def export_rows(
         typer.Option(
             "--output",
             "-o",
-            help="A .jsonl, .csv, .parquet or .arrow file, a folder of files, or s3://bucket/….",
+            help="A .jsonl, .csv, .parquet or .arrow file, a folder of files, s3://bucket/…, or - for "
+            "standard output.",
         ),
     ],
     sql: Annotated[
@@ -46,30 +52,38 @@ def export_rows(
         ),
     ] = False,
     format: Annotated[  # noqa: A002 - the option's name
-        str | None,
+        Literal["jsonl", "chat", "csv", "parquet", "arrow"] | None,
         typer.Option(
-            help=f"{', '.join(FORMATS)}; default by the file's name. chat is for fine-tuning."
+            help="Default by the file's name, of standard output jsonl. chat is for fine-tuning."
         ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an export that was stopped.")
     ] = False,
-    data: DataOption = DEFAULT_DATA,
+    data: DataOption = None,
     url: UrlOption = None,
+    key: KeyOption = None,
     project: ProjectOption = None,
 ) -> None:
     """Exports a query's answer, a dataset or an experiment: streamed, checked, and resumable."""
     if sum(choice is not None for choice in (sql, dataset, experiment)) != 1:
         raise typer.BadParameter("give one of --sql, --dataset and --experiment")
+    if output == STDOUT and resume:
+        raise typer.BadParameter("standard output cannot be resumed", param_hint="--resume")
     if whole_traces and dataset is not None:
         raise typer.BadParameter("a dataset has no traces", param_hint="--whole-traces")
     query = sql or _dataset_sql(dataset, version, project) or _experiment_sql(experiment, project)
     if whole_traces:
         query = _traces_sql(query)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with opened(data, url) as source, Bars(*columns, console=err, transient=True) as bars:
+    with reading(data, url, key) as source, Bars(*columns, console=err, transient=True) as bars:
         if isinstance(source, Store):
             source.query_memory = QUERY_MEMORY
+        if output == STDOUT:
+            done = export_to(source, query, sys.stdout.buffer, format=format or "jsonl")
+            sys.stdout.buffer.flush()
+            _tell_refused(done)
+            return
         task = bars.add_task("exporting", total=None)
 
         def show(progress: Progress) -> None:
@@ -77,16 +91,13 @@ def export_rows(
 
         done = export(source, query, output, format=format, resume=resume, on_progress=show)
     files = "" if len(done.files) == 1 else f" in {len(done.files)} files"
-    err.print(
-        f"wrote {output}: {done.rows:,} rows, {done.bytes:,} bytes{files}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    tell(f"wrote {output}: {done.rows:,} rows, {done.bytes:,} bytes{files}")
+    _tell_refused(done)
+
+
+def _tell_refused(done: Progress) -> None:
     if done.refused:
-        err.print(
-            f"[yellow]note:[/yellow] left out {done.refused:,} rows that are no conversation",
-            highlight=False,
-        )
+        note(f"left out {done.refused:,} rows that are no conversation")
 
 
 def _dataset_sql(name: str | None, version: str | None, project: str | None) -> str | None:

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tracestore.cli.terminal import DEFAULT_DATA, DataOption, ProjectOption, UrlOption, err, opened
+from tracestore.cli.connection import writing
+from tracestore.cli.options import DataOption, KeyOption, ProjectOption, UrlOption
+from tracestore.cli.printing import tell
 
 
 def score(
@@ -19,8 +21,9 @@ def score(
     ],
     comment: Annotated[str | None, typer.Option(help="Added to the span's comments.")] = None,
     author: Annotated[str | None, typer.Option(help="The author of the comment.")] = None,
-    data: DataOption = DEFAULT_DATA,
+    data: DataOption = None,
     url: UrlOption = None,
+    key: KeyOption = None,
     project: ProjectOption = None,
 ) -> None:
     """Scores a span, even one that has not arrived yet; every later query sees the score."""
@@ -30,8 +33,8 @@ def score(
         given = value
     if not isinstance(given, int | float | bool | None):
         raise typer.BadParameter(f"{value!r} is no number; give a number, true, false or null")
-    with opened(data, url) as source:
+    with writing(data, url, key) as source:
         source.score(
             (trace_id, span_id), name, given, comment=comment, author=author, project=project
         )
-    err.print(f"scored {name} of span {span_id}", highlight=False)
+    tell(f"scored {name} of span {span_id}")

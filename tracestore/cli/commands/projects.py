@@ -1,0 +1,79 @@
+"""`tracestore projects …`: what there is, how long it is kept, and the end of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from tracestore.cli.commands.folders import fields_of
+from tracestore.cli.connection import reading, writing
+from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOption
+from tracestore.cli.printing import err, show, tell
+
+app = typer.Typer(help="Lists projects; sets their retention; deletes them.", no_args_is_help=True)
+
+LISTED: Final = """
+    SELECT coalesce(projects.name, kept.project) AS name, projects.retention_days,
+           coalesce(kept.spans, 0) AS spans, coalesce(kept.traces, 0) AS traces, kept.first, kept.last
+    FROM projects FULL JOIN (
+        SELECT project, count(*) AS spans, count(DISTINCT trace_id) AS traces,
+               min(start_time) AS first, max(start_time) AS last
+        FROM spans GROUP BY project
+    ) AS kept ON kept.project = projects.name
+    ORDER BY 1"""
+
+NameArgument = Annotated[str, typer.Argument(help="The project.")]
+
+
+@app.command(name="list")
+def list_projects(
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    format: FormatOption = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Lists projects with their retention, spans and times."""
+    with reading(data, url, key) as source:
+        answer = source.sql(LISTED)
+        rows = answer.rows()
+    show(rows, format, columns=answer.names)
+
+
+@app.command()
+def retention(
+    name: NameArgument,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Days after which spans and logs expire.")
+    ] = None,
+    forever: Annotated[bool, typer.Option("--forever", help="Keeps all of them.")] = False,
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Sets how long the spans and logs of a project are kept, by their own times."""
+    if (days is None) is not forever:
+        raise typer.BadParameter("give --days or --forever, one of the two")
+    with writing(data, url, key) as source:
+        source.set_retention(name, days)
+    kept = "for ever" if days is None else f"for {days} days"
+    tell(f"spans and logs of {name} are kept {kept}; datasets are kept for ever")
+
+
+@app.command()
+def delete(
+    name: NameArgument,
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Does not ask.")] = False,
+) -> None:
+    """Deletes every row of a project for good, its datasets included."""
+    with writing(data, url, key, create=False) as source:
+        if name not in [row["name"] for row in source.sql(LISTED).rows()]:
+            raise typer.BadParameter(f"no project {name!r}; see `tracestore projects list`")
+        if not yes:
+            typer.confirm(f"Delete all of project {name} for good?", abort=True, err=True)
+        with err.status("deleting"):
+            report = fields_of(source.delete(project=name))
+    tell(f"deleted {report['rows']:,} rows of {name} from {report['segments']:,} segments")
