@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Collection
 
@@ -10,6 +11,7 @@ from tracestore_query.answer.result import Result
 from tracestore_query.engine import Engine
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.execute import runner
+from tracestore_query.execute.answer_state import answer_state
 from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.streaming import Caps
 from tracestore_query.language.parameters import Parameters
@@ -84,10 +86,12 @@ class Query:
                 )
             planning_ms = (time.perf_counter() - started_s) * 1000
             stats = runner.stats_of(planned.plan, planning_ms)
-            return runner.run(planned, execution, stats, Caps(max_rows, max_bytes))
+            result = runner.run(planned, execution, stats, Caps(max_rows, max_bytes))
+            result.state = functools.partial(answer_state, planned, execution.snapshot)
         except RecursionError:
             execution.close()
             raise QueryForbiddenError("cannot run query: nested too deeply") from None
         except BaseException:
             execution.close()
             raise
+        return result

@@ -148,3 +148,14 @@ def test_long_keys_give_the_same_in_memory_and_in_segments(size: int, store: Sto
     store.flush()
     assert [store.sql(sql).rows() for sql in asked] == in_memory
     assert in_memory[3][0]["attributes"] == rows[0]["attributes"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["""'{"a":\n1}'::JSON""", """['{"a":\r\n1}'::JSON]""", """json_pretty('{"a": [1]}')::JSON"""],
+)
+def test_a_row_is_one_line_whatever_white_space_its_json_has(store: Store, value: str) -> None:
+    lines = b"".join(formats.written(store.sql(f"SELECT {value} AS x"), formats.NDJSON))
+    [line] = lines.splitlines()
+    objects = b"".join(formats.written(store.sql(f"SELECT {value} AS x"), formats.OBJECTS))
+    assert json.loads(objects) == [json.loads(line)]

@@ -227,7 +227,7 @@ def _request(
         if parameter["in"] == "path":
             path = path.replace(f"{{{name}}}", str(value))
         elif parameter["in"] == "header":
-            request["headers"][name] = str(value)
+            request["headers"][name] = str(value).strip()
         elif parameter.get("required") or rng.random() < 0.6:
             request["params"][name] = value
     content = operation.get("requestBody", {}).get("content", {})

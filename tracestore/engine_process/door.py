@@ -35,7 +35,7 @@ MAX_CRASHES: Final = 2
 MAX_ATTEMPTS: Final = 2
 """Times that a request is run where its process ends: it reads alone, so that running it again changes nothing."""
 
-_FORWARDED: Final = frozenset({b"accept", b"content-type", b"accept-encoding"})
+_FORWARDED: Final = frozenset({b"accept", b"content-type", b"accept-encoding", b"if-none-match"})
 """Headers that routes of the engine look at; keys stay in the serving process."""
 
 
@@ -95,7 +95,7 @@ class EngineDoor:
     async def _answer(
         self, scope: MutableMapping[str, Any], body: bytes, receive: Receive, send: Send
     ) -> None:
-        name = hashlib.blake2b(scope["path"].encode() + body, digest_size=16).digest()
+        name = _name_of(scope, body)
         if self._is_suspect(name):
             refusal = _failed(
                 "it was all that the engine did each time it ended; it is not run again for ten minutes"
@@ -238,6 +238,14 @@ def _head(scope: MutableMapping[str, Any], number: int) -> dict[str, Any]:
         "projects": None if projects is None else sorted(projects),
         "request_id": state.get("request_id", ""),
     }
+
+
+def _name_of(scope: MutableMapping[str, Any], body: bytes) -> bytes:
+    """Returns what tells a request from others; its parts have their lengths before them."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (scope["path"].encode(), scope["query_string"], body):
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.digest()
 
 
 def _busy(detail: str) -> Response:

@@ -24,12 +24,15 @@ from tracestore_query.answer.result import Result
 from tracestore_query.errors import QueryFailedError
 
 JSON: Final = "application/json"
+OBJECTS: Final = "application/vnd.tracestore.objects+json"
+"""A JSON array of one object a row, as programs expect that know nothing of us."""
+
 NDJSON: Final = "application/x-ndjson"
 CSV: Final = "text/csv"
 ARROW: Final = "application/vnd.apache.arrow.stream"
 PARQUET: Final = "application/vnd.apache.parquet"
 
-FORMATS: Final = (JSON, NDJSON, CSV, ARROW, PARQUET)
+FORMATS: Final = (JSON, OBJECTS, NDJSON, CSV, ARROW, PARQUET)
 
 
 def format_of(accept: str) -> str:
@@ -93,6 +96,17 @@ def _rows_text(batch: pa.RecordBatch, types: list[str]) -> Iterator[str]:
     ]
     for cells in zip(*columns, strict=True):
         yield "[" + ",".join(cells) + "]"
+
+
+def _objects(result: Result) -> Iterator[bytes]:
+    before = b"["
+    for batch in result:
+        lines = json_lines(batch, result.schema.names, result.types)
+        if lines:
+            # A line feed inside a text is written as an escape, so that each of these ends a row.
+            yield before + lines.rstrip(b"\n").replace(b"\n", b",\n")
+            before = b",\n"
+    yield b"[]" if before == b"[" else b"]"
 
 
 def _ndjson(result: Result) -> Iterator[bytes]:
@@ -184,6 +198,7 @@ def _dump(value: Any) -> bytes:
 
 _WRITERS: Final[dict[str, Callable[[Result], Iterator[bytes]]]] = {
     JSON: _json,
+    OBJECTS: _objects,
     NDJSON: _ndjson,
     CSV: _csv,
     ARROW: _arrow,

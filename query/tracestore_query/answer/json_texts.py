@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 _ESCAPED: Final = re.compile('["\\\\\x00-\x1f]')
 _TO_ESCAPE: Final = '["\\\\\\x00-\\x1f]'
+_LINE_FEED: Final = re.compile(b"[\r\n]")
+_LINES: Final = re.compile("[\r\n]+")
 _NULL: Final = "null"
 
 
@@ -26,7 +28,7 @@ def json_texts(column: pa.Array, sql_type: str) -> pa.Array:
     that JSON has no form for their names as text.
     """
     if sql_type == "JSON":
-        texts = column
+        texts = _on_one_line(column)
     elif pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
         texts = column.cast(pa.string())
     elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -36,6 +38,14 @@ def json_texts(column: pa.Array, sql_type: str) -> pa.Array:
     else:
         return pa.array(_by_value(column, sql_type), pa.string())
     return pc.fill_null(texts, _NULL)
+
+
+def _on_one_line(texts: pa.Array) -> pa.Array:
+    """Returns JSON texts without line feeds, which stand in them as white space alone: a row is one line."""
+    data = texts.buffers()[-1]
+    if data is None or _LINE_FEED.search(data) is None:
+        return texts
+    return pc.replace_substring_regex(texts, pattern="[\r\n]+", replacement=" ")
 
 
 def quoted_texts(column: pa.Array) -> pa.Array:
@@ -70,7 +80,9 @@ def _by_value(column: pa.Array, sql_type: str) -> list[str]:
         return [
             _NULL
             if items is None
-            else "[" + ",".join(_NULL if item is None else item for item in items) + "]"
+            else "["
+            + ",".join(_NULL if item is None else _LINES.sub(" ", item) for item in items)
+            + "]"
             for items in column.to_pylist()
         ]
     found = python_values(column)

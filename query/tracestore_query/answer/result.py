@@ -61,6 +61,7 @@ class Result:
         types: the engine's type of every column, e.g. BIGINT or JSON.
         notes: what is known once all batches are read.
         stats: what was read.
+        state: gives what the rows depend on, as `execute/answer_state.py` says it; None where more than rows do.
     """
 
     schema: pa.Schema
@@ -70,6 +71,7 @@ class Result:
     stats: QueryStats
     on_close: Callable[[], None] = field(repr=False)
     on_cancel: Callable[[], None] = field(repr=False)
+    state: Callable[[], str | None] = field(default=lambda: None, repr=False)
     _closed: bool = False
 
     @property

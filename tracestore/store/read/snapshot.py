@@ -62,6 +62,11 @@ class Snapshot:
     ) -> None:
         self.close()
 
+    @property
+    def state(self) -> tuple[object, ...]:
+        """Returns what the snapshot shows, by numbers: those of equal states of one store show the same rows."""
+        return (self.version, *(view.state for view in self.tables.values()))
+
     def close(self) -> None:
         """Lets the store remove the snapshot's files; a second call does nothing."""
         self._release()

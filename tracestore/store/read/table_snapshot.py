@@ -51,6 +51,16 @@ class TableSnapshot:
         """Returns whether some rows are in no segment yet."""
         return bool(self._memory)
 
+    @property
+    def state(self) -> tuple[object, ...]:
+        """Returns the numbers of visible rows in memory and of patches, which only grow until a segment takes them."""
+        patches = self.patches.by_project.items()
+        return (
+            self.table,
+            *((memtable.project, visible) for memtable, visible in self._memory),
+            *((project, prefix.count) for project, prefix in patches),
+        )
+
     @functools.cached_property
     def memtable(self) -> tuple[pa.Table, ...]:
         """Returns the rows that are in no segment yet, as shredded tables, without patches."""

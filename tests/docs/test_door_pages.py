@@ -1,0 +1,36 @@
+"""A page on a door is a program that prints what it says, with a server where the page says one is."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracestore.server import Server, ServerSettings
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide"
+BLOCK = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.DOTALL)
+SAID = "http://127.0.0.1:4318"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with Server(ServerSettings(data=tmp_path / "store", port=0, grpc_port=-1)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("page", ["dashboards.md"])
+def test_the_program_prints_what_the_page_says(page: str, server: Server) -> None:
+    blocks = BLOCK.findall((GUIDE / page).read_text())
+    assert blocks
+    names: dict[str, Any] = {}
+    for code, output in blocks:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code.replace(SAID, server.url), page, "exec"), names)
+        assert printed.getvalue() == output
