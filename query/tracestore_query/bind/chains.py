@@ -120,7 +120,7 @@ class Chains:
     def _through(self, node: exp.Expr, chain: Found) -> Bound:
         """Binds a path into a column of a subquery: as one more column of it, or inside its values."""
         source, steps = chain.source, chain.steps
-        output = (source.outputs or {}).get(steps[0].text)
+        output = source.output(steps[0].text)
         if output is None:
             return Bound(node)
         column = exp.column(steps[0].text, table=source.alias, quoted=True)
@@ -148,7 +148,7 @@ class Chains:
 
     def _column_through(self, source: Source, steps: list[Step]) -> Values | None:
         """Returns a column that a subquery gives for a path."""
-        output = (source.outputs or {}).get(steps[0].text)
+        output = source.output(steps[0].text)
         if output is None or output.origin is None or source.select is None:
             return None
         inner, before = output.origin
@@ -170,7 +170,7 @@ class Chains:
         """Returns what is known of a column that a SELECT gives for a chain: where it comes from."""
         if source.spec is not None and steps[0].text in source.spec.variants:
             return Output(origin=(source, steps))
-        inner = (source.outputs or {}).get(steps[0].text)
+        inner = source.output(steps[0].text)
         if inner is not None and inner.origin is not None:
             return Output(origin=(source, steps))
         return None

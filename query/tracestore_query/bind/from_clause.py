@@ -15,7 +15,7 @@ from tracestore_query.bind.values.types import ITEM
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.allowed_functions import TABLE_GENERATORS
-from tracestore_query.language.dialect import parse
+from tracestore_query.language.dialect import generate, parse
 from tracestore_query.language.path_syntax import is_chain_end, name_of, steps_of
 from tracestore_query.plan import pruning, top_n
 from tracestore_query.plan.scan import EVER
@@ -149,14 +149,14 @@ class Sources:
         ordinality = node.args.get("offset")
         if ordinality:
             types = [*types, *[None] * (len(names) - len(types)), "BIGINT"]
-            names = [*names, ordinality.name.lower()] if isinstance(ordinality, exp.Expr) else names
-        if any(each == ITEM for each in types) and alias and not names:
-            # The one column may be called by the alias of the table, too.
-            names = [alias]
-            if node.args.get("alias") is not None:
-                node.args["alias"].set("columns", [exp.to_identifier(alias, quoted=True)])
+            # The parser takes the last name of two for it.
+            of_place = ordinality.name.lower() if isinstance(ordinality, exp.Expr) else "ordinality"
+            names = [*(names or [alias or "unnest"]), of_place]
+        if not names and len(types) == 1 and not ordinality:
+            self._add_plain(node, "unnest", scope, types[0])
+            return
         if not names:
-            self._add_plain(node, "unnest", scope)
+            scope.add(Source(alias or self._binding.name("unnest")))
             return
         every = [*types, *[None] * (len(names) - len(types))]
         outputs = {name: Output(type=each) for name, each in zip(names, every, strict=False)}
@@ -165,17 +165,25 @@ class Sources:
     def _values(self, node: exp.Values, scope: Scope) -> None:
         types = self._queries.rows(node, scope)
         names = _column_aliases(node) or [f"col{i}" for i in range(len(types))]
-        alias = node.alias_or_name.lower() or self._binding.name("values")
+        alias = node.alias_or_name.lower()
+        if not alias:
+            alias = self._binding.name("values")
+            node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
         outputs = {name: Output(type=each) for name, each in zip(names, types, strict=False)}
         scope.add(Source(alias, outputs=outputs))
 
-    def _add_plain(
-        self, node: exp.Expr, kind: str, scope: Scope, sql_type: str | None = None
-    ) -> None:
+    def _add_plain(self, node: exp.Expr, function: str, scope: Scope, sql_type: str | None) -> None:
+        """Adds a table function of one column, which has the name of the table, or else of the function."""
         names = _column_aliases(node)
-        alias = node.alias_or_name.lower() or self._binding.name(kind)
-        outputs = {name: Output(type=sql_type) for name in names} if names else None
-        scope.add(Source(alias, outputs=outputs))
+        alias = node.alias.lower()
+        column = Output(type=sql_type)
+        if not alias and function in scope.sources:
+            alias = self._binding.name(function)
+            node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+        source = Source(alias or function, outputs={(names or [alias or function])[0]: column})
+        if not names:
+            source.also_named[function] = column
+        scope.add(source)
 
     def _table(self, node: exp.Table, scope: Scope) -> None:
         if isinstance(node.this, exp.Func):
@@ -234,11 +242,12 @@ class Sources:
         call = node.this
         name = called(node) or ""
         if name in TABLE_GENERATORS or name in {"explode", "generateseries", "generate_series"}:
+            name = generate(call).partition("(")[0].lower()
             if name in {"unnest", "explode"}:
                 self._unnested(node, [call], scope)
             else:
-                self._queries.expressions(call, scope)
-                self._add_plain(node, name, scope, "BIGINT" if name == "range" else None)
+                # The scalar function of the same name gives the rows as a list.
+                self._add_plain(node, name, scope, self._queries.unnested(call, scope))
             return
         if name not in FUNCTIONS:
             known = sorted({*FUNCTIONS, *TABLE_GENERATORS})

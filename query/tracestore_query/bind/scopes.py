@@ -40,6 +40,7 @@ class Source:
         scan: set where it is a stored table.
         select: the SELECT it stands for, where paths can be added to it.
         outputs: its columns by lower-case name, None where they are not known here.
+        also_named: other names of its columns, which `*` does not show.
         in_star: whether `*` shows it; the right side of a semi join is not shown.
         nullable: whether rows of the query may lack it: the far side of an outer join.
     """
@@ -48,8 +49,13 @@ class Source:
     scan: ScanBuilder | None = None
     select: exp.Select | None = None
     outputs: dict[str, Output] | None = None
+    also_named: dict[str, Output] = field(default_factory=dict)
     in_star: bool = True
     nullable: bool = False
+
+    def output(self, name: str) -> Output | None:
+        """Returns what is known of a column, None where the source has none of that name."""
+        return (self.outputs or {}).get(name) or self.also_named.get(name)
 
     @property
     def spec(self) -> TableSpec | None:
@@ -200,7 +206,7 @@ def _in_scope(scope: Scope, steps: Sequence[Step]) -> Found | None:
     name = steps[0].text.lower()
     if len(steps) > 1 and name in scope.sources and steps[1].index is None:
         source = scope.sources[name]
-        if source.spec is not None or steps[1].text.lower() in (source.outputs or ()):
+        if source.spec is not None or source.output(steps[1].text.lower()):
             return Found(source, _of_column(source, steps[1:]))
         if source.outputs is None:
             return Found(source, list(steps[1:]))

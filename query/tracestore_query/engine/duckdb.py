@@ -154,6 +154,15 @@ class Engine:
         )
         return frozenset(name for (name,) in rows.fetchall())
 
+    def boolean_functions(self) -> frozenset[str]:
+        """Returns the names of functions that take a boolean, and nothing of any type: these bind to anything."""
+        rows = self._duckdb.cursor().execute(
+            "SELECT function_name FROM duckdb_functions() GROUP BY function_name "
+            "HAVING bool_or(list_contains(parameter_types, 'BOOLEAN')) "
+            "AND NOT bool_or(list_has_any(parameter_types, ['ANY', 'T', 'T[]', 'ANY[]']))"
+        )
+        return frozenset(name for (name,) in rows.fetchall())
+
     def close(self) -> None:
         """Ends the instance; what it spilled to disk goes."""
         self.watchdog.close()

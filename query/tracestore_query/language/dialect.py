@@ -77,6 +77,12 @@ class _Parser(DuckDBParser):  # type: ignore[misc]
         trees: list[exp.Expr | None] = super().parse(raw_tokens, sql)
         return trees
 
+    def _replace_lambda(
+        self, node: exp.Expr | None, _expressions: list[exp.Expr]
+    ) -> exp.Expr | None:
+        """Returns the body of a lambda as it is: its names are columns, which every place of a value takes."""
+        return node
+
     def _parse_bracket(self, this: exp.Expr | None = None) -> exp.Expr | None:
         if this is not None and self._curr and self._curr.token_type == TokenType.L_BRACKET:
             _check_index_steps(this)

@@ -81,7 +81,10 @@ class Chooser:
         self._types = types
         self._held = held
         self._template = _template(node, len(held)) + suffix
-        self._is_lambda = any(isinstance(each, exp.Lambda) for each in node.iter_expressions())
+        self._bodies = [
+            i for i, each in enumerate(arguments(node)) if isinstance(each.parent, exp.Lambda)
+        ]
+        self._is_lambda = bool(self._bodies)
         self._scalar = not suffix and not isinstance(node, exp.AggFunc)
         self._node = node
         self._open = [i for i, each in enumerate(held) if each.source is not None]
@@ -110,7 +113,7 @@ class Chooser:
             gives = self._gives(chosen) or self._gives(chosen, literals=True)
             if gives is not None:
                 return Choice(tuple(chosen), gives)
-        tagged = self._tagged()
+        tagged = None if self._name() in self._types.of_booleans else self._tagged()
         if tagged is not None:
             return self._of_lambda(tagged)
         return self._by_kind() or Choice(tuple(natural), None)
@@ -126,9 +129,9 @@ class Chooser:
         """Returns the choice with a condition where a lambda's value is not handed on."""
         if not self._is_lambda or choice.gives is None:
             return choice
-        *before, last = range(len(self._held))
-        as_condition = (*(choice.types[i] for i in before), "BOOLEAN")
-        if last in self._open and self._gives(as_condition) == choice.gives:
+        (body,) = self._bodies
+        as_condition = (*choice.types[:body], "BOOLEAN", *choice.types[body + 1 :])
+        if body in self._open and self._gives(as_condition) == choice.gives:
             return replace(choice, types=as_condition)
         return choice
 
@@ -156,7 +159,10 @@ class Chooser:
     def _tagged(self) -> Choice | None:
         base = [self._as_tagged(i) for i in range(len(self._held))]
         beside = [
-            i for i, each in enumerate(self._held) if each.source is None and _can_be_tagged(each)
+            i
+            for i, each in enumerate(self._held)
+            # What a lambda gives has a type that its own values have.
+            if each.source is None and i not in self._bodies and _can_be_tagged(each)
         ]
         for size in range(len(beside), -1, -1):
             for some in itertools.combinations(beside, size):
@@ -210,9 +216,12 @@ class Chooser:
     # --- JSON -------------------------------------------------------------------------------------
 
     def _takes_json(self) -> bool:
-        written = _CALLED.match(generate(self._node))
-        name = written.group(1).lower() if written else _OPERATORS.get(type(self._node), "")
-        return name in self._types.of_json
+        return self._name() in self._types.of_json
+
+    def _name(self) -> str:
+        """Returns the engine's name of the function or operator."""
+        written = _CALLED.match(self._template)
+        return written.group(1).lower() if written else _OPERATORS.get(type(self._node), "")
 
     def _json(self, i: int) -> str | None:
         source = self._held[i].source
@@ -263,7 +272,7 @@ class Chooser:
         source = self._held[i].source
         if source is None:
             return
-        numbers = dict.fromkeys((source.numbers, *_NUMBERS))
+        numbers = dict.fromkeys((self._numbers(), *_NUMBERS))
         lists = dict.fromkeys(
             (
                 f"{VALUE}[]" if source.lists == f"{ITEM}[]" else source.lists,
@@ -285,6 +294,12 @@ class Chooser:
         for kind, sql_types in by_kind:
             yield from ((sql_type, kind in source.kinds) for sql_type in sql_types)
         yield from ((sql_type, False) for sql_type in _SPELLED)
+
+    def _numbers(self) -> str:
+        """Returns the type that holds the numbers of all paths: no number is cut for one beside it."""
+        sources = [self._held[i].source for i in self._open]
+        types = {each.numbers for each in sources if each is not None and Kind.NUMBER in each.kinds}
+        return types.pop() if len(types) == 1 else "DOUBLE"
 
     # --- asking -------------------------------------------------------------------------------------
 

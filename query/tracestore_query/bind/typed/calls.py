@@ -25,16 +25,18 @@ class Calls:
     def bind(self, node: exp.Expr, held: Sequence[Bound], *, suffix: str = "") -> Bound:
         """Takes the arguments of a call for what the engine makes of them."""
         if not any(each.source for each in held):
-            return Bound(node)
+            return Bound(node, find_type=lambda: self.type_of(node, held, suffix=suffix))
         key = (suffix, _shape(node, {id(each.node) for each in held}), tuple(map(_form, held)))
         choice = self._types.choices.get(
             key, lambda: Chooser(self._types, node, held, suffix).choose()
         )
         return self._apply(node, held, choice)
 
-    def type_of(self, node: exp.Expr, held: Sequence[Bound]) -> str | None:
-        """Returns the type of a call of arguments whose types are known."""
-        return Chooser(self._types, node, held, "").plain()
+    def type_of(self, node: exp.Expr, held: Sequence[Bound], *, suffix: str = "") -> str | None:
+        """Returns the type of a call, None where that of an argument is not known."""
+        if any(found_type(each) is None for each in held):
+            return None
+        return Chooser(self._types, node, held, suffix).plain()
 
     def _apply(self, node: exp.Expr, held: Sequence[Bound], choice: Choice) -> Bound:
         if choice.others:
@@ -70,6 +72,15 @@ class Calls:
         case = exp.Case(ifs=ifs)
         node.replace(case)
         return case
+
+
+def found_type(bound: Bound) -> str | None:
+    """Returns the type of what is bound, asked of the engine where nobody knows it yet."""
+    if bound.source is not None:
+        return bound.source.type
+    if bound.type is None and bound.find_type is not None:
+        bound.type = bound.find_type()
+    return bound.type
 
 
 def take(bound: Bound, wanted: str | None) -> None:

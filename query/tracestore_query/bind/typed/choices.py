@@ -63,7 +63,7 @@ def _unified(
     """Binds values of which each row gives one: they are brought to one type."""
     sides = [binder.bind(each, context) for each in values]
     if not any(side.source for side in sides):
-        return Bound(node)
+        return Bound(node, find_type=lambda: _common_type(binder, sides, "coalesce({})"))
     kinds = kinds_together(
         [each.source for each in sides], [binder.type_of(each) for each in sides]
     )
@@ -74,13 +74,22 @@ def _unified(
     return Bound(node, None if unified == NULL else unified)
 
 
+def _common_type(binder: Expressions, sides: Sequence[Bound], form: str) -> str | None:
+    """Returns the type that the engine gives values of which each row gives one."""
+    types = [binder.type_of(side) for side in sides]
+    if None in types:
+        return None
+    nulls = ["NULL" if each == NULL else f"CAST(NULL AS {each})" for each in types]
+    return binder.types.of(form.format(", ".join(nulls)))
+
+
 def array(binder: Expressions, node: exp.Array, context: Context) -> Bound:
     """Binds the items of a list: they are brought to one type."""
     if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Comprehension):
         return comprehension(binder, node, node.expressions[0], context)
     sides = [binder.bind(each, context) for each in node.expressions]
     if not any(side.source for side in sides):
-        return Bound(node)
+        return Bound(node, find_type=lambda: _common_type(binder, sides, "[{}]"))
     unified = combined.unify(sides, binder.type_of)
     return of_type(node, f"{unified}[]" if unified not in {None, NULL} else None)
 
@@ -96,10 +105,12 @@ def struct(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
             each.replace(member)
             member.set("expression", each)
     held = [binder.bare(each, context) for each in arguments(node)]
-    if any(each.source for each in held):
+
+    def find_type() -> str | None:
         types = [Bound(each.node, binder.type_of(each)) for each in held]
-        return Bound(node, binder.calls.type_of(node, types))
-    return Bound(node)
+        return binder.calls.type_of(node, types)
+
+    return Bound(node, find_type=find_type)
 
 
 def cast(binder: Expressions, node: exp.Cast, context: Context) -> Bound:

@@ -23,6 +23,9 @@ class Engine(Protocol):
     def json_functions(self) -> frozenset[str]:
         """Returns the names of functions and operators that take JSON."""
 
+    def boolean_functions(self) -> frozenset[str]:
+        """Returns the names of functions that take a boolean, and nothing of any type."""
+
 
 class EngineTypes:
     """The engine's catalog of functions, operators and casts, as far as it was asked. Thread-safe."""
@@ -40,6 +43,11 @@ class EngineTypes:
     def of_json(self) -> frozenset[str]:
         """Returns the names of functions and operators that take JSON."""
         return self._engine.json_functions()
+
+    @functools.cached_property
+    def of_booleans(self) -> frozenset[str]:
+        """Returns the names of functions that take a boolean, and nothing of any type."""
+        return self._engine.boolean_functions()
 
 
 class Kept(Generic[V]):

@@ -8,8 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from tracestore_query.bind.typed import choices, conditions, functions, names
-from tracestore_query.bind.typed.call_choice import arguments
-from tracestore_query.bind.typed.calls import Calls, constant_type
+from tracestore_query.bind.typed.calls import Calls, constant_type, found_type
 from tracestore_query.bind.typed.context import Context, Expressions, Names
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.bind.values.sources import Bound, Expression
@@ -72,33 +71,13 @@ class TypedExpressions(Expressions):
 
     def type_of(self, bound: Bound) -> str | None:
         """Returns the type of what is bound, asked of the engine where nobody knows it."""
-        if bound.source is not None:
-            return bound.source.type
-        if bound.type is None:
-            bound.type = self._typed(bound.node)
-        return bound.type
+        return found_type(bound)
 
     def condition(self, node: exp.Expr, context: Context) -> None:
         """Binds an expression that must be true."""
         bound = self.bind(node, context)
         if bound.source is not None:
             bound.take(BOOL)
-
-    def _typed(self, node: exp.Expr) -> str | None:
-        """Returns the type of an expression without paths, asked of the engine part by part."""
-        if isinstance(node, exp.Column | exp.Identifier | exp.Dot | exp.Bracket | exp.Query):
-            return None
-        inner = [Bound(each, self._simple_type(each)) for each in arguments(node)]
-        if any(each.type is None for each in inner):
-            return None
-        return self.calls.type_of(node, inner)
-
-    def _simple_type(self, node: exp.Expr) -> str | None:
-        while isinstance(node, exp.Paren):
-            node = node.this
-        if isinstance(node, exp.Cast):
-            return names.spelled_type(self.types, node.to)
-        return constant_type(node) or self._typed(node)
 
 
 _Handler = Callable[[Expressions, Any, Context], Bound]

@@ -7,10 +7,12 @@ from sqlglot import exp
 from tracestore_query.bind.typed.call_choice import arguments
 from tracestore_query.bind.typed.context import Context, Expressions, Local
 from tracestore_query.bind.typed.names import of_type
+from tracestore_query.bind.typed.reducing import one_item_type, reduces
 from tracestore_query.bind.values.sources import Absent, Bound, Expression
 from tracestore_query.bind.values.types import (
     NULL,
     Kind,
+    is_wavering,
     item_type,
 )
 from tracestore_query.bind.values.uses import BARE, Use, Want
@@ -57,7 +59,13 @@ def _lambda_call(binder: Expressions, node: exp.Expr, context: Context) -> Bound
             continue
         names = [each.name.lower() for each in function.expressions]
         given = {name: Local(items) for name in names[:1]}
-        given |= {name: Local("BIGINT" if len(names) == 2 else None) for name in names[1:]}
+        given |= {name: Local("BIGINT") for name in names[1:]}
+        if len(names) > 1 and reduces(binder.types, node, names[1]):
+            if items is not None and is_wavering(items):
+                items = one_item_type(binder.types, function)
+                held[0].take(Want(Use.LIST, item=items))
+                held[0] = Bound(held[0].node, f"{items}[]")
+            given |= {name: Local(items) for name in names[:2]}
         body = binder.bind(argument, context.having(given))
         binder.type_of(body)
         held.append(body)
@@ -99,6 +107,7 @@ def window(binder: Expressions, node: exp.Window, context: Context) -> Bound:
         node,
         bound.type,
         Expression(node, bound.type, bound.source.kinds) if bound.source and bound.type else None,
+        bound.find_type,
     )
 
 
@@ -107,7 +116,7 @@ def filter_(binder: Expressions, node: exp.Filter, context: Context) -> Bound:
     bound = binder.bind(node.this, context)
     binder.condition(node.expression, context)
     if bound.source is None:
-        return Bound(node, bound.type)
+        return Bound(node, bound.type, find_type=bound.find_type)
     return of_type(node, bound.type) if bound.type else Bound(node)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -139,11 +139,13 @@ class Bound:
         node: what stands there.
         type: the engine's type of it, None where nobody has asked for it or it is not known.
         source: set where its place decides which of its values count.
+        find_type: gives the type where somebody asks for it: that takes a question to the engine.
     """
 
     node: exp.Expr
     type: str | None = None
     source: Source | None = None
+    find_type: Callable[[], str | None] | None = None
 
     def take(self, want: Want) -> exp.Expr:
         """Puts the expression in its place as a use wants it; returns what stands there now."""

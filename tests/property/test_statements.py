@@ -1,0 +1,98 @@
+"""Random statements give what plain DuckDB gives of the same rows, typed by the rule, while rows come and change."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sql.statements.rows import untagged
+from sql.statements.statement import Statement, Statements
+from sql.statements.store import ChangingStore, comparable, same_rows
+from tracestore.errors import QueryError
+from tracestore_query import Query
+
+STATEMENTS = int(os.environ.get("TRACESTORE_STATEMENTS", "600"))
+SEED = int(os.environ.get("TRACESTORE_STATEMENTS_SEED", "1"))
+STATEMENTS_OF_STEP = 25
+STEPS_OF_STORE = 12
+WITHOUT_SHORTCUTS = 0.2
+SHOWN = 40
+"""Faults that are shown, the shortest first."""
+
+
+def test_statements_give_what_plain_duckdb_gives(tmp_path: Path) -> None:
+    asked = compared = 0
+    wrong: list[str] = []
+    for number in range(-(-STATEMENTS // (STATEMENTS_OF_STEP * STEPS_OF_STORE))):
+        chance = random.Random(f"{SEED} {number}")
+        made = ChangingStore(tmp_path / f"store{number}", chance)
+        every_row = Query(made.store, shortcuts=False)
+        try:
+            for _ in range(STEPS_OF_STORE):
+                made.step()
+                for _ in range(STATEMENTS_OF_STEP):
+                    statement = Statements(chance, made.columns).statement()
+                    answers, fault = check(made, every_row, statement)
+                    asked += 1
+                    compared += answers
+                    if fault:
+                        wrong.append(f"{SEED} {number} {made.steps}\n{fault}")
+                        print(wrong[-1], flush=True)  # noqa: T201 - a long run shows what it finds
+        finally:
+            every_row.close()
+            made.close()
+    print(f"{asked} statements, {compared} answers compared")  # noqa: T201 - how many are compared is asked for
+    assert not wrong, f"{len(wrong)} of {asked}:\n" + "\n\n".join(sorted(wrong, key=len)[:SHOWN])
+    assert compared > asked // 2
+
+
+def check(made: ChangingStore, every_row: Query, statement: Statement) -> tuple[int, str | None]:
+    """Returns how many answers were compared, and what was wrong."""
+    compared = 0
+    for parameters in statement.parameters:
+        want = plain_rows(made.plain, statement, parameters)
+        # Without shortcuts every row is read: that is slow, and differs where they are wrong.
+        both = made.chance.random() < WITHOUT_SHORTCUTS
+        for query in (made.store.query, every_row)[: 1 + both]:
+            try:
+                rows = query.sql(statement.ours, parameters or None).rows()
+            except QueryError as error:
+                if want is None and "__" not in str(error):
+                    continue
+                return compared, described(statement, parameters, f"{error}", want)
+            if want is None:
+                continue
+            got = [comparable(list(row.values())) for row in rows]
+            if not same_rows(got, want, ordered=statement.ordered):
+                return compared, described(statement, parameters, *differing(got, want))
+            compared += 1
+    return compared, None
+
+
+def differing(got: list[Any], want: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Returns the rows that only one side has, both sides whole where there are none."""
+    texts = [{str(row) for row in rows} for rows in (got, want)]
+    only_got = [row for row in got if str(row) not in texts[1]]
+    only_want = [row for row in want if str(row) not in texts[0]]
+    return (only_got, only_want) if only_got or only_want else (got, want)
+
+
+def plain_rows(
+    plain: duckdb.DuckDBPyConnection, statement: Statement, parameters: dict[str, Any]
+) -> list[list[Any]] | None:
+    """Returns the rows that plain DuckDB gives, None where it refuses."""
+    try:
+        found = plain.execute(statement.plain, parameters or None).fetchall()
+    except duckdb.Error as error:
+        if os.environ.get("TRACESTORE_STATEMENTS_REFUSED"):
+            print(f"{error}\n{statement.plain}\n")  # noqa: T201 - asked for
+        return None
+    return [comparable([untagged(value) for value in row]) for row in found]
+
+
+def described(statement: Statement, parameters: dict[str, Any], got: object, want: object) -> str:
+    return f"{statement.ours}\n{statement.plain}\n{parameters}\ngot  {got!r:.1500}\nwant {want!r:.1500}"
