@@ -22,6 +22,7 @@ class Store(PlainStore):
     """An open store that answers SQL. Thread-safe; a context manager.
 
     Attributes:
+        settings: what it was opened with.
         query_memory: of all queries together, e.g. `512MB`; beyond it sorts and joins use the disk. Read when
             the first query comes.
         query_spill_bytes: that all queries together may spill to disk, None for a share of what is free.
@@ -36,6 +37,7 @@ class Store(PlainStore):
 
     def __init__(self, core: Core, lock: WriterLock | None) -> None:
         super().__init__(core, lock)
+        self.settings = core.settings
         self.datasets = SqlDatasets(core, lambda: self.query)
         self.experiments = SqlExperiments(core, lambda: self.query)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -49,6 +50,9 @@ from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_grpc import grpc_server
 
 log = structlog.get_logger("tracestore.server")
+
+ENGINE_PROCESS_RUNS = sys.platform == "linux"
+"""Rows cross in memory files, and the process is bound and ended by calls that no other kernel has."""
 
 GRACE_S = 10.0
 """Seconds that requests under way have when the server is asked to stop."""
@@ -111,7 +115,8 @@ class ServerSettings(BaseSettings):
         description="What queries may spill to disk; default 16 GiB, and a fourth of what is free.",
     )
     engine_process: bool = Field(
-        default=False, description="Whether statements run in a process of their own."
+        default=True,
+        description="Whether statements run in a process of their own; on Linux only.",
     )
     query_memory_mb: int = Field(
         default=2048, ge=256, description="Memory of all statements together, in MB."
@@ -186,8 +191,9 @@ class Server:
             self.keys.close()
             self.store.close()
             raise
-        if settings.engine_process:
-            self.engine = _supervisor(settings, self.store, self._spill.name)
+        if settings.engine_process and ENGINE_PROCESS_RUNS:
+            self.engine = engine_supervisor(settings, self.store, self._spill.name)
+        door = self._door()
         config = uvicorn.Config(
             make_app(
                 self.store,
@@ -201,7 +207,7 @@ class Server:
                 ),
                 body_timeout_s=settings.body_timeout_s,
                 cors_origins=settings.cors_origins,
-                engine=self._door(),
+                engine=door,
                 log_all=settings.log_level == "debug",
                 tracer=self._traces.tracer if self._traces is not None else None,
                 stopping=self._stopping,
@@ -216,7 +222,7 @@ class Server:
             timeout_graceful_shutdown=int(GRACE_S),
             lifespan="off",
         )
-        self._uvicorn = uvicorn.Server(config)
+        self._uvicorn = _HttpServer(config, door)
 
     def _door(self) -> EngineDoor | None:
         settings = self.settings
@@ -285,6 +291,21 @@ class Server:
         self.stop()
 
 
+class _HttpServer(uvicorn.Server):
+    """Uvicorn, with the engine's door closed on the event loop that it was used on."""
+
+    def __init__(self, config: uvicorn.Config, door: EngineDoor | None) -> None:
+        super().__init__(config)
+        self._door = door
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().serve(sockets)
+        finally:
+            if self._door is not None:
+                self._door.close()
+
+
 def run(settings: ServerSettings, ready: Any = None) -> None:
     """Serves until SIGTERM or SIGINT; `ready` is called with the server once it takes requests."""
     configure_logs(settings.log_level, settings.log_format)
@@ -301,11 +322,13 @@ def run(settings: ServerSettings, ready: Any = None) -> None:
         stopping.wait()
 
 
-def _supervisor(settings: ServerSettings, store: Store, spill_folder: str) -> Supervisor:
+def engine_supervisor(settings: ServerSettings, store: Store, spill_folder: str) -> Supervisor:
     """Returns the keeper of the engine process, which is not started yet."""
     megabyte = 1024 * 1024
     engine = EngineSettings(
         folder=str(settings.data),
+        catalog_url=store.settings.catalog_url,
+        segments_url=store.settings.segments_url,
         query_memory=store.query_memory,
         data_bytes=data_bound(settings.query_memory_mb * megabyte),
         spill_folder=spill_folder,

@@ -75,6 +75,10 @@ class EngineDoor:
             "tracestore_queries_queued": ("Statements that wait.", lambda: turns.queued),
         }
 
+    def close(self) -> None:
+        """Closes what no request uses; on the event loop, after the last request."""
+        self._supervisor.close_lanes()
+
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answers one request."""
         request = Request(scope, receive)

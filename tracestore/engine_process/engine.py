@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import socket
@@ -28,6 +29,9 @@ Message = MutableMapping[str, Any]
 BEAT_S: Final = 0.25
 """Seconds between two signs of life. What is overdue is told with them."""
 
+OUT_OF_MEMORY: Final = 12
+"""The status with which a process ends that has no memory to go on: ENOMEM."""
+
 IDLE_S: Final = 5.0
 """Seconds between two looks at the writer's version, which let it remove files that nobody reads."""
 
@@ -38,17 +42,24 @@ class EngineSettings:
 
     Attributes:
         folder: the store's.
+        catalog_url: of the catalog's database where it is not in the folder.
+        segments_url: of the segments where they are not in the folder.
         query_memory: of all statements together, as the engine counts it.
         data_bytes: private memory of the process, as the operating system counts it.
         spill_folder: where statements write what does not fit into memory.
         spill_bytes: of it, all statements together; None for a share of what is free.
+        retire_after_s: seconds from which on it ends where it has nearly all of its memory and nothing to do. A store
+            whose index alone needs so much would have it end at once, again and again.
     """
 
     folder: str
+    catalog_url: str | None
+    segments_url: str | None
     query_memory: str
     data_bytes: int
     spill_folder: str
     spill_bytes: int | None
+    retire_after_s: float = 60.0
 
 
 def run(
@@ -61,13 +72,21 @@ def run(
     bounds.apply(settings.data_bytes)
     client = StateClient(state)
     work = Work()
-    store = EngineStore.open(settings.folder, "r")
+    store = EngineStore.open(
+        settings.folder,
+        "r",
+        catalog_url=settings.catalog_url,
+        segments_url=settings.segments_url,
+    )
     store.tell(settings, work)
     follower = store.follow(client.change, client.version)
     stopping = threading.Event()
     app = make_app(store, stopping)
-    threading.Thread(target=_beat, args=(control, work, follower), daemon=True).start()
-    asyncio.run(_serve(control, app, store, stopping))
+    lanes = Lanes(app)
+    retire_s = time.monotonic() + settings.retire_after_s
+    beat = functools.partial(_beat, control, work, follower, lanes, retire_s)
+    threading.Thread(target=beat, daemon=True).start()
+    asyncio.run(_serve(control, lanes, store, stopping))
 
 
 class EngineStore(Store):
@@ -89,8 +108,13 @@ class EngineStore(Store):
         )
 
 
-def _beat(control: socket.socket, work: Work, follower: Follower) -> None:
-    """Tells the serving process that this one is alive, and which requests do not end in time."""
+def _beat(
+    control: socket.socket, work: Work, follower: Follower, lanes: Lanes, retire_s: float
+) -> None:
+    """Tells the serving process that this one is alive, and which requests do not end in time.
+
+    Ends the process where it has nearly all of its memory and nothing to do: the next one begins with none.
+    """
     beats = 0
     try:
         control.sendall(b'{"ready":true}\n')
@@ -100,13 +124,18 @@ def _beat(control: socket.socket, work: Work, follower: Follower) -> None:
             beats += 1
             if beats % int(IDLE_S / BEAT_S) == 0:
                 follower.idle()
+            idle = lanes.under_way == 0 and time.monotonic() > retire_s
+            if idle and bounds.is_nearly_full():
+                os._exit(0)
     except OSError:
         os._exit(0)  # the serving process is gone
 
 
-async def _serve(control: socket.socket, app: App, store: Store, stopping: threading.Event) -> None:
+async def _serve(
+    control: socket.socket, lanes: Lanes, store: Store, stopping: threading.Event
+) -> None:
     loop = asyncio.get_running_loop()
-    lanes: set[asyncio.Task[None]] = set()
+    loop.set_exception_handler(_end_without_memory)
     ended = loop.create_future()
 
     def added() -> None:
@@ -120,9 +149,7 @@ async def _serve(control: socket.socket, app: App, store: Store, stopping: threa
             loop.remove_reader(control)
             ended.set_result(None)
         for descriptor in descriptors:
-            task = loop.create_task(_serve_lane(socket.socket(fileno=descriptor), app))
-            lanes.add(task)
-            task.add_done_callback(lanes.discard)
+            lanes.add(socket.socket(fileno=descriptor))
 
     # The thread that beats writes to the same socket; what it writes is small.
     loop.add_reader(control, added)
@@ -131,16 +158,46 @@ async def _serve(control: socket.socket, app: App, store: Store, stopping: threa
     os._exit(0)  # threads of statements under way would keep the interpreter
 
 
-async def _serve_lane(connected: socket.socket, app: App) -> None:
-    lane = await Lane.over(connected)
-    try:
-        while True:
-            await _answer(lane, await lane.receive(), app)
-    except LaneBrokenError:
-        return
-    finally:
-        # Also where the application fails amid an answer: its reader must not take it for whole.
-        lane.close()
+def _end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Ends the process where the loop itself found no memory: which of its steps was left out, nobody knows."""
+    if isinstance(context.get("exception"), MemoryError):
+        os._exit(OUT_OF_MEMORY)
+    loop.default_exception_handler(context)
+
+
+class Lanes:
+    """The lanes of the process, each served by a task.
+
+    Attributes:
+        under_way: requests that are being answered.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.under_way = 0
+
+    def add(self, connected: socket.socket) -> None:
+        """Serves one more lane; on the event loop."""
+        task = asyncio.get_running_loop().create_task(self._serve(connected))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, connected: socket.socket) -> None:
+        lane = await Lane.over(connected)
+        try:
+            while True:
+                request = await lane.receive()
+                self.under_way += 1
+                try:
+                    await _answer(lane, request, self._app)
+                finally:
+                    self.under_way -= 1
+        except LaneBrokenError:
+            return
+        finally:
+            # Also where the application fails amid an answer: its reader must not take it for whole.
+            lane.close()
 
 
 async def _answer(lane: Lane, request: Frame, app: App) -> None:

@@ -13,13 +13,22 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from tracestore.engine_process.fork_server import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger("tracestore.engine")
+
+_ALLOCATORS: Final = {
+    "OPENBLAS_NUM_THREADS": "1",  # one thread at the time of a fork
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # Arrow's own allocators keep what each thread once needed
+    # DuckDB's allocator keeps the addresses of what it has freed, which the bound on memory counts: after some
+    # large statements 1,044 MB were taken of 1,088 while 319 were in use; without, 486.
+    "DUCKDB_JE_MALLOC_CONF": "retain:false",
+}
+"""Variables of the environment that allocators of engine processes read at their start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +82,7 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 # A signal from a terminal goes to the serving process alone.
                 process_group=0,
-                # One thread at the time of a fork; Arrow's own allocators keep what each thread once needed.
-                env={
-                    **os.environ,
-                    "OPENBLAS_NUM_THREADS": "1",
-                    "ARROW_DEFAULT_MEMORY_POOL": "system",
-                },
+                env={**os.environ, **_ALLOCATORS},
             )
         threading.Thread(
             target=self._hear, args=(ours, server), name="engine-forks", daemon=True

@@ -79,6 +79,11 @@ class EngineProcess:
         else:
             lane.close()
 
+    def close_lanes(self) -> None:
+        """Closes the lanes that no request uses; on their event loop, which is about to end."""
+        while self._free:
+            self._free.pop().close()
+
     def read_signs(self) -> bool:
         """Takes signs of life that have come; returns False where the process has closed its side."""
         try:

@@ -80,6 +80,11 @@ class Supervisor:
         if self._process is not None:
             self._process.end_streams()
 
+    def close_lanes(self) -> None:
+        """Closes the lanes that no request uses; on their event loop, which is about to end."""
+        if self._process is not None:
+            self._process.close_lanes()
+
     def close(self) -> None:
         """Ends the process; returns when it is gone."""
         self._closing = True

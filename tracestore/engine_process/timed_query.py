@@ -13,7 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tracestore.engine_process.overdue import Work
-from tracestore_query import Query, QueryTimeoutError, Result
+from tracestore_query import Query, QueryMemoryError, QueryTimeoutError, Result
 from tracestore_query.engine.watchdog import Watchdog
 
 UNBOUNDED_S: Final = 24 * 3600.0
@@ -80,6 +80,11 @@ class _Budget:
             raise QueryTimeoutError(
                 f"cannot finish query: it ran longer than {self._bound_s:g} s; "
                 "add a time range (start_time >= ...), ask for less or raise timeout_s"
+            ) from None
+        except MemoryError:
+            raise QueryMemoryError(
+                "cannot finish query: it needs more memory than the limit for one value or for planning; "
+                "ask for less"
             ) from None
         finally:
             self._used_s += time.monotonic() - started_s
