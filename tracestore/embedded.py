@@ -51,6 +51,7 @@ class Store(PlainStore):
         max_rows: int | None = None,
         max_bytes: int | None = None,
         cursor: str | None = None,
+        is_whole: bool = False,
     ) -> Result:
         """Returns the answer of one SQL statement; docs/guide/sql.md is the language.
 
@@ -62,6 +63,8 @@ class Store(PlainStore):
             max_rows: rows after which the answer is cut, with a warning.
             max_bytes: bytes of Arrow data after which the answer is cut, with a warning.
             cursor: asks for a page of an ordered query: empty for the first, then `Result.cursor`.
+            is_whole: whether LIMIT and OFFSET are of the whole answer, which cursors take up where it stopped,
+                and not of each page.
 
         Raises:
             QueryError: saying what is wrong and what to do about it.
@@ -74,6 +77,7 @@ class Store(PlainStore):
             max_rows=max_rows,
             max_bytes=max_bytes,
             cursor=cursor,
+            is_whole=is_whole,
         )
 
     def delete(

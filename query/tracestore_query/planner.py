@@ -23,8 +23,8 @@ from tracestore_query.execute.row_lookup import ids_scan, with_newest_rows, with
 from tracestore_query.language.constant_folding import Constants
 from tracestore_query.language.parameters import Parameters, note_values
 from tracestore_query.language.statement import Kind, Statement, read_statement
+from tracestore_query.pages.paging import Paging, paged
 from tracestore_query.plan import pruning, top_n
-from tracestore_query.plan.paging import Paging, paged
 from tracestore_query.plan.plan import Plan
 from tracestore_query.plan.scan import EVER, Scan, TimeRange
 from tracestore_query.plan.scan_plan import ScanPlan
@@ -46,6 +46,7 @@ class Request:
         projects: the projects it may see, None for all.
         cursor: asks for a page; empty for the first, None for the whole answer.
         row_ids: adds the file and number of each row of the one table that it reads.
+        is_whole: whether LIMIT is of the whole answer and not of each page.
     """
 
     sql: str
@@ -53,6 +54,7 @@ class Request:
     projects: Collection[str] | None = None
     cursor: str | None = None
     row_ids: bool = False
+    is_whole: bool = False
 
 
 class Planner:
@@ -126,23 +128,35 @@ class Planner:
             ranges = pruning.note_bounds(tree, constants.value)
             top_n.note_top_n(tree, constants.value)
         time_range = _time_range(tree, ranges)
-        plan = self._plan_of(tree, time_range, request, execution)
+        plan = self._plan_of(tree, time_range, request, execution, paging)
+        if paging is not None:
+            paging.take_order(plan.query.tree)
         query = query_sql(plan, self._engine.checker)
         execution.register(query.tables, plan.query.objects)
+        sql = query.sql
+        names: tuple[str, ...] = ()
+        if paging is not None:
+            sql, names = paging.text(sql, *execution.columns(sql, values))
         return PlannedQuery(
             statement.kind,
             plan,
-            query.sql if paging is None else paging.wrapped(query.sql),
+            sql,
             query.tables,
             values,
             paging,
             time_range,
             time_independent=not constants.of_moment,
             parameter_independent=not constants.of_values,
+            names=names,
         )
 
     def _plan_of(
-        self, tree: exp.Expr, time_range: TimeRange, request: Request, execution: Execution
+        self,
+        tree: exp.Expr,
+        time_range: TimeRange,
+        request: Request,
+        execution: Execution,
+        paging: Paging | None,
     ) -> Plan:
         """Binds a tree to a snapshot of the store, and plans each of its scans."""
         projects = request.projects
@@ -155,16 +169,18 @@ class Planner:
         execution.snapshot = snapshot
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
         read = reader_of(snapshot)
-        query = Binder(
-            Binding(
-                read,
-                catalog,
-                self._types,
-                datasets,
-                shortcuts=self._shortcuts,
-                row_ids=request.row_ids,
-            )
-        ).bind(tree)
+        # Rows that only their content tells apart are compared by it, objects included.
+        is_late = paging is None or paging.is_total
+        binding = Binding(
+            read,
+            catalog,
+            self._types,
+            datasets,
+            shortcuts=self._shortcuts,
+            row_ids=request.row_ids,
+            rebuilds_late=is_late,
+        )
+        query = Binder(binding).bind(tree)
         scans = {
             token: _scan_plan(scan, read(scan.table), execution)
             for token, scan in query.scans.items()
@@ -184,7 +200,7 @@ def _paging(kind: Kind, tree: exp.Expr, request: Request) -> Paging | None:
         return None
     if kind is not Kind.SELECT:
         raise QueryCursorError(f"cannot page query: {kind.value} has no pages")
-    return paged(tree, request.sql, request.parameters, request.cursor)
+    return paged(tree, request.sql, request.parameters, request.cursor, is_whole=request.is_whole)
 
 
 def _stored_tables(tree: exp.Expr) -> tuple[str, ...]:

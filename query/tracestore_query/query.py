@@ -61,6 +61,7 @@ class Query:
         max_bytes: int | None = None,
         cursor: str | None = None,
         row_ids: bool = False,
+        is_whole: bool = False,
     ) -> Result:
         """Returns the answer of one statement: SELECT, or EXPLAIN or DESCRIBE of one.
 
@@ -73,6 +74,8 @@ class Query:
             max_bytes: bytes of Arrow data after which the answer is cut, with a warning.
             cursor: asks for a page of an ordered query: empty for the first, then `Result.cursor`.
             row_ids: adds a column with the file and number of each row; for a SELECT from one table.
+            is_whole: whether LIMIT and OFFSET are of the whole answer, which cursors take up where it stopped,
+                and not of each page.
 
         Raises:
             QueryError: of one of the types in `tracestore_query.errors`.
@@ -82,7 +85,7 @@ class Query:
         try:
             with execution.deadline.planning():
                 planned = self._planner.plan(
-                    Request(sql, params, projects, cursor, row_ids), execution
+                    Request(sql, params, projects, cursor, row_ids, is_whole), execution
                 )
             planning_ms = (time.perf_counter() - started_s) * 1000
             stats = runner.stats_of(planned.plan, planning_ms)

@@ -66,6 +66,7 @@ def export_router(query: Query) -> APIRouter:
                 projects=projects_of(request),
                 timeout_s=body.timeout_s,
                 cursor=body.cursor,
+                is_whole=True,
             )
         except TraceStoreError as error:
             return problem(error)

@@ -46,6 +46,7 @@ class Binding:
         shortcuts: whether paths that a matching row must have are noted.
         row_ids: whether the whole query gives the file and number of each row it reads, too.
         datasets: those that the query may see, as they were before its snapshot was taken.
+        rebuilds_late: whether objects of the answer are taken out, and rebuilt once its rows are known.
     """
 
     data: Callable[[str], TableData]
@@ -54,6 +55,7 @@ class Binding:
     datasets: Sequence[Dataset] = ()
     shortcuts: bool = True
     row_ids: bool = False
+    rebuilds_late: bool = True
     scans: dict[str, ScanBuilder] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     objects: dict[str, ObjectCall] = field(default_factory=dict)

@@ -183,7 +183,7 @@ class Binder:
             for each, item in zip(select.expressions, items, strict=True)
             if each.alias
         }
-        if select is self._root:
+        if select is self._root and self._binding.rebuilds_late:
             select_list.take_out(select, scope, self._binding, self._paths, items)
         select_list.note_grouped(select, scope, items)
         bound = self._items(select, scope, items)

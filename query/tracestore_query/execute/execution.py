@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,12 @@ class Execution:
         self.register(tables, {})
         with self.deadline.running():
             return self.cursor.sql(sql).to_arrow_table()
+
+    def columns(self, sql: str, values: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[str]]:
+        """Returns the names and types of a text's columns; nothing is run."""
+        with self.deadline.running():
+            relation = self.cursor.sql(sql, params=values or None)
+            return relation.columns, [str(sql_type) for sql_type in relation.types]
 
     def bind(self, sql: str, values: Mapping[str, Any]) -> Statement:
         """Has the engine bind a text."""

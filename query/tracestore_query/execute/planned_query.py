@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from tracestore_query.language.statement import Kind
-from tracestore_query.plan.paging import Paging
+from tracestore_query.pages.paging import Paging
 from tracestore_query.plan.plan import Plan
 from tracestore_query.plan.scan import TimeRange
 
@@ -25,6 +25,7 @@ class PlannedQuery:
         tables: Arrow tables that the SQL names.
         values: values of the parameters, by their names in the SQL.
         paging: how the answer is cut into pages, None where it is not.
+        names: of the columns of an answer in pages.
         time_range: range of times outside of which the query reads nothing.
         time_independent: whether the plan is the same at any time.
         parameter_independent: whether the plan is the same for all values of the parameters' types.
@@ -39,3 +40,4 @@ class PlannedQuery:
     time_range: TimeRange
     time_independent: bool
     parameter_independent: bool
+    names: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from tracestore_query.execute.object_rebuild import Rebuilder
 from tracestore_query.execute.planned_query import PlannedQuery
 from tracestore_query.execute.streaming import Caps, Stream, plain_schema
 from tracestore_query.language.statement import Kind
+from tracestore_query.pages.paging import PLACE_COLUMNS
 from tracestore_query.plan.plan import Plan
 from tracestore_query.plan.scan import EVER
 from tracestore_query.tables.names import STORED
@@ -62,7 +63,8 @@ def _rows(planned: PlannedQuery, execution: Execution, stats: QueryStats, caps: 
         reader = statement.relation.to_arrow_reader(BATCH_ROWS)
     fields = list(reader.schema)
     if paging is not None:
-        types, fields = types[: -paging.keys], fields[: -paging.keys]
+        types, fields = types[:-PLACE_COLUMNS], fields[:-PLACE_COLUMNS]
+        fields = [field.with_name(name) for field, name in zip(fields, planned.names, strict=True)]
     rebuilt = plan.query.rebuilt
     for column in rebuilt:
         types[column.output] = "JSON"

@@ -11,7 +11,7 @@ from tracestore_query.answer.result import Notes
 from tracestore_query.answer.tagged_texts import NUMBERS, arrow_type, json_of_tagged, rounds
 from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.object_rebuild import Rebuilder
-from tracestore_query.plan.paging import Paging
+from tracestore_query.pages.paging import PLACE_COLUMNS, Paging, Places
 from tracestore_query.plan.plan import Rebuilt
 
 ROUNDED = (
@@ -66,6 +66,7 @@ class Stream:
         self._deadline = execution.deadline
         self._caps = caps
         self._paging = paging
+        self._places = Places(paging) if paging is not None else None
         self._notes = notes
         self._slow_hint = slow_hint
         self._rounded = False
@@ -92,12 +93,14 @@ class Stream:
         """Returns a batch as readers get it, and where it was cut."""
         cut: str | None = None
         caps = self._caps
+        if self._places is not None:
+            table = self._places.unread(table).slice(0, self._left())
         if caps.max_rows is not None and self._rows + table.num_rows > caps.max_rows:
             table = table.slice(0, caps.max_rows - self._rows)
             cut = f"{caps.max_rows} rows; add a LIMIT, or page with a cursor"
         keyed = table
-        if self._paging is not None:
-            table = table.select(range(table.num_columns - self._paging.keys))
+        if self._places is not None:
+            table = table.select(range(table.num_columns - PLACE_COLUMNS))
         if self._rebuilder is not None:
             table = self._rebuilder.rebuild(table)
         for position, sql_type in self._tagged.items():
@@ -113,13 +116,16 @@ class Stream:
             cut = f"{caps.max_bytes} bytes; select fewer columns or rows"
         self._rows += table.num_rows
         self._bytes += table.nbytes
-        if self._paging is not None and table.num_rows:
-            limit = self._paging.limit
-            more = cut is not None or (limit is not None and self._rows >= limit)
-            last = keyed.slice(table.num_rows - 1, 1).combine_chunks().to_batches()[0]
-            self._notes.position = self._paging.cursor_after(last)
+        if self._places is not None and table.num_rows:
+            more = cut is not None or self._left() == 0
+            self._notes.position = self._places.cursor_after(keyed.slice(0, table.num_rows))
             self._notes.cursor = self._notes.position if more else None
         return table, cut
+
+    def _left(self) -> int | None:
+        """Returns how many rows a page may still have, None where there is no bound."""
+        limit = self._paging.limit if self._paging is not None else None
+        return None if limit is None else limit - self._rows
 
 
 def plain_schema(

@@ -99,7 +99,7 @@ _MORE_THAN_ROWS = (
     *("joins", "laterals", "group", "having", "qualify"),
     *("distinct", "sample", "pivots", "windows"),
 )
-_OF_OTHER_ROWS = (exp.AggFunc, exp.Window, exp.Explode, exp.Unnest)
+_OF_OTHER_ROWS = (exp.AggFunc, exp.Window)
 
 
 def _top_n(
@@ -111,7 +111,7 @@ def _top_n(
         return None
     alias = (table.alias or table.name).lower()
     key = order.expressions[0]
-    if not isinstance(key, exp.Ordered) or not _is_time(key.this, alias, spec):
+    if not isinstance(key, exp.Ordered) or not is_time(key.this, alias, spec):
         return None
     name = key.this.name.lower()
     if not key.this.table and any(_renames(each, name) for each in select.expressions):
@@ -122,7 +122,7 @@ def _top_n(
     for each in conjuncts(where.this) if where is not None else ():
         if not any(
             kind in keeping
-            and _is_time(subject, alias, spec)
+            and is_time(subject, alias, spec)
             and isinstance(evaluate(bound, subject.name.lower() == spec.time_ns_column), int)
             for subject, kind, bound in comparisons(each)
             if not isinstance(each, exp.Between)
@@ -149,7 +149,16 @@ def _rows_wanted(select: exp.Select) -> int | None:
 
 def _is_of_its_row(item: exp.Expr) -> bool:
     """Returns whether an item of a select list gives one value a row, from that row alone."""
-    return not any(isinstance(each, _OF_OTHER_ROWS) or _is_unnest(each) for each in item.walk())
+    return gives_one_row_each(item) and not any(
+        isinstance(each, _OF_OTHER_ROWS) for each in item.walk()
+    )
+
+
+def gives_one_row_each(item: exp.Expr) -> bool:
+    """Tells whether an item of a select list makes no further rows of one."""
+    return not any(
+        isinstance(each, exp.Explode | exp.Unnest) or _is_unnest(each) for each in item.walk()
+    )
 
 
 def _is_unnest(node: exp.Expr) -> bool:
@@ -159,7 +168,8 @@ def _is_unnest(node: exp.Expr) -> bool:
 _GENERATORS = frozenset({"unnest", "generate_subscripts", "regexp_split_to_table"})
 
 
-def _is_time(node: exp.Expr, alias: str, spec: TableSpec) -> bool:
+def is_time(node: exp.Expr, alias: str, spec: TableSpec) -> bool:
+    """Tells whether a node is the time of a table's rows, in either unit."""
     if not isinstance(node, exp.Column) or node.name.lower() not in {
         spec.time_column,
         spec.time_ns_column,

@@ -1,0 +1,1 @@
+"""Pages of an ordered answer, each asked anew: the rows of the query, each once."""
