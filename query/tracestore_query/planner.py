@@ -126,7 +126,7 @@ class Planner:
         ranges: dict[str, TimeRange] = {}
         if self._shortcuts:
             ranges = pruning.note_bounds(tree, constants.value)
-            top_n.note_top_n(tree, constants.value)
+            top_n.note_top_n(tree, constants.value, ties=paging is not None)
         time_range = _time_range(tree, ranges)
         plan = self._plan_of(tree, time_range, request, execution, paging)
         if paging is not None:

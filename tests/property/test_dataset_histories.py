@@ -22,6 +22,7 @@ import tracestore
 from data import processes
 from tracestore import Store
 from tracestore.errors import UnknownDatasetError
+from tracestore_query import UnknownNameError
 
 HISTORIES = int(os.environ.get("TRACESTORE_HISTORIES", "40"))
 THREADS = 8
@@ -65,7 +66,7 @@ class Model:
         rows = {row[0]: row for row in self.rows}
         if act.kind == "add":
             return self._written({**rows, act.row_id: (act.row_id, act.value, None)})
-        if act.kind == "copy":
+        if act.kind == "copy" and self.exists:
             return self._written({key: (key, row[1] + 1, row[2]) for key, row in rows.items()})
         if act.kind == "drop":
             return (Model(), self.revisions) if self.exists else (self, MISSING)
@@ -149,12 +150,8 @@ class Recorder:
             if act.kind == "add":
                 report = datasets.add(name, [{"id": act.row_id, "input": act.value}])
             elif act.kind == "copy":
-                try:
-                    report = datasets.add(
-                        name, sql=f"SELECT id, input + 1 AS input, tags FROM dataset('{name}')"
-                    )
-                except UnknownDatasetError:
-                    report = datasets.add(name, [])
+                copied = f"SELECT id, input + 1 AS input, tags FROM dataset('{name}')"
+                report = datasets.add(name, sql=copied)
             elif act.kind == "update":
                 report = datasets.update(name, [{"id": act.row_id, "tags": [str(act.value)]}])
             elif act.kind == "delete":
@@ -168,7 +165,7 @@ class Recorder:
                     (row["id"], row["input"], int(row["tags"][0]) if row["tags"] else None)
                     for row in sorted(datasets.rows(name), key=lambda row: str(row["id"]))
                 )
-        except UnknownDatasetError:
+        except (UnknownDatasetError, UnknownNameError):
             return MISSING
         return report.version, report.rows
 

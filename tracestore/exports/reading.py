@@ -73,7 +73,9 @@ class Rows:
             reader = pa.ipc.open_stream(pa.PythonFile(_Chunks(parts), mode="r"))
             self.schema = reader.schema
             return _received(reader)
-        result = self._source.sql(self._sql, self._params, timeout_s=None, cursor=cursor, is_whole=True)
+        result = self._source.sql(
+            self._sql, self._params, timeout_s=None, cursor=cursor, is_whole=True
+        )
         self._opened.callback(result.close)
         self.schema = typed_schema(result)
         return self._own(result)

@@ -84,6 +84,8 @@ class Engine:
         listed = ", ".join("'" + folder.replace("'", "''") + "'" for folder in folders)
         self._duckdb.execute("SET GLOBAL TimeZone = 'UTC'")
         self._duckdb.execute("SET GLOBAL parquet_metadata_cache = true")
+        # A path that no row has a value of is NULL, and may be ordered by as any other.
+        self._duckdb.execute("SET GLOBAL order_by_non_integer_literal = true")
         self._spill = tempfile.TemporaryDirectory(prefix="tracestore-spill-", dir=spill_folder)
         self._duckdb.execute(f"SET temp_directory = '{self._spill.name}'")
         bound = _spill_bound(self._spill.name) if spill_bytes is None else spill_bytes

@@ -6,6 +6,8 @@ So does what tells rows apart where their keys tie.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -72,6 +74,17 @@ def root_of(tree: exp.Expr) -> exp.Query:
     if not isinstance(root, exp.Query) or not root.args.get("order"):
         raise QueryCursorError("cannot page query: it needs ORDER BY")
     return root
+
+
+@contextlib.contextmanager
+def names_kept(root: exp.Query) -> Iterator[None]:
+    """Has items of a select list that are written anew inside keep the names that their texts gave them."""
+    items = list(root.expressions) if isinstance(root, exp.Select) else []
+    names = ["" if each.alias else generate(each) for each in items]
+    yield
+    for each, name in zip(list(root.expressions), names, strict=False):
+        if name and generate(each) != name:
+            each.replace(exp.alias_(each.copy(), name, quoted=True))
 
 
 def add_identity(root: exp.Query) -> bool:

@@ -26,6 +26,7 @@ from tracestore_query.pages.page_order import (
     PageOrder,
     add_identity,
     hidden_column,
+    names_kept,
     root_of,
     take_order,
     time_key,
@@ -35,6 +36,8 @@ PLACE_COLUMNS: Final = 3
 """Columns behind the answer's own: a row's sort key, its tie, and its first key as text."""
 
 _KEY, _TIE, _FIRST = '"__key"', '"__tie"', '"__first"'
+_BYTES: Final = ", '', 'ASC NULLS LAST'"
+"""A last part of a sort key, since the engine gives that of one short value as a number."""
 _PLAIN: Final = frozenset(
     """BOOLEAN TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT VARCHAR JSON BLOB DATE
     TIMESTAMP TIMESTAMP_NS UUID""".split()  # noqa: SIM905 - read as a list
@@ -114,7 +117,7 @@ class Paging:
             parts.append((text, each.modifier))
         listed = ", ".join(f"{text}, '{modifier}'" for text, modifier in parts)
         first = f"CAST({parts[0][0]} AS VARCHAR)" if self.by_time else "NULL::VARCHAR"
-        return f"create_sort_key({listed})", first
+        return f"create_sort_key({listed}{_BYTES})", first
 
     def _tie(self, types: dict[str, str], columns: list[str]) -> str:
         if self.is_total:
@@ -122,7 +125,7 @@ class Paging:
         told_apart = columns if self.order.ties is None else self.order.ties
         keys = ", ".join(f"{each}, 'ASC NULLS LAST'" for each in told_apart)
         texts = [each for each in told_apart if types[each] not in _PLAIN]
-        whole = f"create_sort_key({keys})"
+        whole = f"create_sort_key({keys}{_BYTES})"
         if texts:
             listed = ", ".join(f"coalesce(CAST({each} AS VARCHAR), '')" for each in texts)
             whole += f" || encode(concat_ws(chr(0), {listed}))"
@@ -163,8 +166,9 @@ def paged(
     refuse_chance(tree)
     digest = hashlib.sha256(f"{sql}\0{parameters!r}\0{is_whole}".encode()).hexdigest()[:16]
     after = read_cursor(cursor, digest) if cursor else None
-    moment = with_moment(tree, after.moment if after is not None else None)
-    settle_choices(tree, root)
+    with names_kept(root):
+        moment = with_moment(tree, after.moment if after is not None else None)
+        settle_choices(tree, root)
     by_time = time_key(root)
     is_total = add_identity(root)
     if after is not None:

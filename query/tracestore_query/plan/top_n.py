@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlglot import exp
@@ -28,8 +29,10 @@ _KEEPING_LAST = frozenset({exp.GT, exp.GTE})
 _KEEPING_FIRST = frozenset({exp.LT, exp.LTE})
 
 
-def note_top_n(tree: exp.Expr, evaluate: Evaluate) -> None:
+def note_top_n(tree: exp.Expr, evaluate: Evaluate, *, ties: bool = False) -> None:
     """Annotates a table node with its `TopN`, where ORDER BY time LIMIT n decides which rows the query reads.
+
+    With `ties`, all rows whose time is that of the last one asked for are read.
 
     The SELECT must give one row for each row of the one table it reads. Its WHERE may only bound the time, from
     below where the last rows are asked for, else from above.
@@ -41,7 +44,7 @@ def note_top_n(tree: exp.Expr, evaluate: Evaluate) -> None:
             continue
         top_n = _top_n(select, table, STORED[name], evaluate)
         if top_n is not None:
-            table.meta[META] = top_n
+            table.meta[META] = replace(top_n, ties=top_n.ties or ties)
 
 
 def needed_segments(segments: Sequence[SegmentRef], top_n: TopN) -> set[str]:

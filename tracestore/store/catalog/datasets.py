@@ -143,17 +143,19 @@ class DatasetCatalog:
             for row in dataset_rows
         ]
 
-    def create(self, dataset_id: str, project: str, name: str, now_ns: int) -> None:
-        """Adds an empty dataset."""
+    def create(self, dataset: Dataset, version: DatasetVersion | None) -> None:
+        """Adds a dataset together with its first version; None adds an empty one."""
         values = {
-            "dataset_id": dataset_id,
-            "project": project,
-            "name": name,
-            "created_ns": now_ns,
-            "next_version": 1,
+            "dataset_id": dataset.dataset_id,
+            "project": dataset.project,
+            "name": dataset.name,
+            "created_ns": dataset.created_ns,
+            "next_version": 1 if version is None else version.version + 1,
         }
         with self._catalog.writing() as connection:
             connection.execute(DATASETS.insert().values(**values))
+            if version is not None:
+                _add_version(connection, dataset.dataset_id, version)
 
     def reserve(self, dataset_id: str) -> int:
         """Returns a version number that nothing else has or will have."""
@@ -166,9 +168,8 @@ class DatasetCatalog:
 
     def commit(self, dataset_id: str, version: DatasetVersion) -> None:
         """Makes a version what readers see."""
-        values = {name: getattr(version, name) for name in DatasetVersion.__slots__}
         with self._catalog.writing() as connection:
-            connection.execute(DATASET_VERSIONS.insert().values(dataset_id=dataset_id, **values))
+            _add_version(connection, dataset_id, version)
 
     def name_version(self, dataset: Dataset, name: str, version: int, now_ns: int) -> None:
         """Gives a version a name; raises DatasetError where another version has it."""
@@ -195,3 +196,8 @@ class DatasetCatalog:
             connection.execute(DELETES.insert().values(**values))
             for table in (DATASET_SNAPSHOTS, DATASET_VERSIONS, DATASETS):
                 connection.execute(table.delete().where(table.c.dataset_id == dataset_id))
+
+
+def _add_version(connection: sa.Connection, dataset_id: str, version: DatasetVersion) -> None:
+    values = {name: getattr(version, name) for name in DatasetVersion.__slots__}
+    connection.execute(DATASET_VERSIONS.insert().values(dataset_id=dataset_id, **values))

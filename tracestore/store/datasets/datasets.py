@@ -123,7 +123,8 @@ class Datasets:
     ) -> DatasetReport:
         """Writes the rows that a function makes of the newest version, as one version.
 
-        Nobody else writes to the dataset between what the function reads and the commit.
+        Nobody else writes to the dataset between what the function reads and the commit. A new dataset is seen from
+        its first version on.
 
         Args:
             name: the dataset.
@@ -135,7 +136,7 @@ class Datasets:
         payloads.check_name(name, "dataset")
         payloads.check_name(project, "project")
         with self._writer_of(name, project):
-            dataset = self._made(name, project) if create else self.get(name, project)
+            dataset = self._or_new(name, project) if create else self.get(name, project)
             return self._write(dataset, lambda write: write.add(make_rows(dataset)))
 
     def delete(self, name: str, ids: Iterable[str], *, project: str | None = None) -> DatasetReport:
@@ -204,8 +205,11 @@ class Datasets:
     def _write(self, dataset: Dataset, act: Callable[[_Write], DatasetReport]) -> DatasetReport:
         """Writes to a dataset, and keeps what it holds then for the next write. The caller holds the lock."""
         heads = self._heads.take(self._core, dataset)
-        write = _Write(self._core, self._catalog, dataset, heads)
+        is_new = (dataset.project, dataset.name) not in self._read_once()
+        write = _Write(self._core, self._catalog, dataset, heads, is_new=is_new)
         report = act(write)
+        if write.is_new:
+            self.forget()
         self._committed(dataset, write.version)
         self._heads.put(dataset.dataset_id, report.version, write.heads)
         return report
@@ -216,15 +220,14 @@ class Datasets:
             with self._knowing:
                 self._known = {**self._read_once(), (dataset.project, dataset.name): grown}
 
-    def _made(self, name: str, project: str) -> Dataset:
+    def _or_new(self, name: str, project: str) -> Dataset:
+        """Returns a dataset, or one that the catalog does not know yet."""
         self._core.require_writable()
         try:
             return self.get(name, project)
         except UnknownDatasetError:
             now_ns = self._core.clock.now_ns()
-            self._catalog.create(self._core.ulids.make(now_ns), project, name, now_ns)
-            self.forget()
-            return self.get(name, project)
+            return Dataset(self._core.ulids.make(now_ns), project, name, now_ns, (), {})
 
 
 class _Write:
@@ -234,14 +237,24 @@ class _Write:
 
     Attributes:
         heads: of the dataset, as the write changes them.
+        is_new: whether the catalog learns of the dataset with this write.
         version: what was committed, None where nothing changed.
     """
 
-    def __init__(self, core: Core, catalog: DatasetCatalog, dataset: Dataset, heads: Heads) -> None:
+    def __init__(
+        self,
+        core: Core,
+        catalog: DatasetCatalog,
+        dataset: Dataset,
+        heads: Heads,
+        *,
+        is_new: bool,
+    ) -> None:
         self._core = core
         self._catalog = catalog
         self._dataset = dataset
         self.heads = heads
+        self.is_new = is_new
         self.version: DatasetVersion | None = None
         self._version = 0
         newest = dataset.versions[-1].created_ns if dataset.versions else dataset.created_ns
@@ -289,7 +302,8 @@ class _Write:
 
     def _reserved(self) -> int:
         if not self._version:
-            self._version = self._catalog.reserve(self._dataset.dataset_id)
+            reserve = self._catalog.reserve
+            self._version = 1 if self.is_new else reserve(self._dataset.dataset_id)
         return self._version
 
     def _time(self) -> int:
@@ -332,6 +346,8 @@ class _Write:
     ) -> DatasetReport:
         dataset = self._dataset
         if not self._version:
+            if self.is_new:
+                self._catalog.create(dataset, None)
             return DatasetReport(dataset.version, dataset.rows, unchanged=unchanged)
         wal = self._core.require_writable()
         # Also where durability is "async": the catalog must not name rows that a power cut can take.
@@ -340,6 +356,9 @@ class _Write:
         version = DatasetVersion(
             self._version, self._next_ns, rows, added, updated, deleted, wal.sequence
         )
-        self._catalog.commit(dataset.dataset_id, version)
+        if self.is_new:
+            self._catalog.create(dataset, version)
+        else:
+            self._catalog.commit(dataset.dataset_id, version)
         self.version = version
         return DatasetReport(self._version, rows, added, updated, deleted, unchanged)
