@@ -11,8 +11,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from kernels import reference_messages as messages
+from kernels import reference_payloads as payloads
 from kernels import reference_told as told
 from kernels.reference_otlp import any_value, attributes
+from tracestore.variant import convention_messages as names
 from tracestore.variant import conventions as table
 
 _NUMBER = re.compile("0|[1-9][0-9]{0,5}")
@@ -116,6 +119,9 @@ class Fields:
         self._messages: dict[str, list[Any]] = {"input": [], "output": []}
         self._exception: dict[str, Any] | None = None
         self._evaluations: list[tuple[str, Any]] = []
+        self._system: Any = None
+        # Some payload has another form than it came in. Whether it stays an attribute as well is no rule here.
+        self.has_messages = False
         self._start_ns = span.start_time_unix_nano
         self.attributes: dict[str, Any] = {}
         for pair in span.attributes:
@@ -132,14 +138,16 @@ class Fields:
         """Tells whether the attribute waits for `_settle`."""
         if key in table.OBJECTS:
             self._members(key, value)
-        for column, names in table.MOVED.items():
-            if key in names:
-                rank = names.index(key)
+        for column, keys in table.MOVED.items():
+            if key in keys:
+                rank = keys.index(key)
                 self._waiting[column].append(_Claim(rank, key, value, copied))
                 return not copied
         self._note_told(key, value)
-        for names in (*table.MOVED.values(), table.NESTED):
-            for name in names:
+        if key in names.SYSTEM and isinstance(value, str | list) and value:
+            self._system = value
+        for arrays in (*table.MOVED.values(), table.NESTED):
+            for name in arrays:
                 prefix = name.removesuffix("*")
                 if prefix != name and key.startswith(prefix) and key[len(prefix) :][:1].isdigit():
                     if not copied:
@@ -161,11 +169,11 @@ class Fields:
             ("error", {"type": table.ERROR_TYPE, "message": table.ERROR_MESSAGE}),
             ("evaluation", {name: (name,) for name in table.EVALUATION}),
         ):
-            for slot, names in slots.items():
-                if key in names:
+            for slot, keys in slots.items():
+                if key in keys:
                     usable = told.usable(group, slot, key, value)
                     if usable is not None:
-                        self._tell((group, slot), names.index(key), (key, usable[0]))
+                        self._tell((group, slot), keys.index(key), (key, usable[0]))
         if key in table.TYPES and isinstance(value, str):
             word = _type_in_json(value) if key in table.TYPE_IN_JSON else value
             meant = table.TYPES[key].get(word)
@@ -238,9 +246,9 @@ class Fields:
                 continue
             form = "wrapped" if prefix.startswith(table.WRAPPED_ROOTS) else "numbered"
             arrays.append((prefix, array))
-            for column, names in table.MOVED.items():
-                if prefix + "*" in names:
-                    rank = names.index(prefix + "*")
+            for column, keys in table.MOVED.items():
+                if prefix + "*" in keys:
+                    rank = keys.index(prefix + "*")
                     hollow = all(key.endswith(".role") for key, _ in pairs)
                     claim = _Claim(rank, prefix + "*", array, form=form, hollow=hollow)
                     self._waiting[column].append(claim)
@@ -259,8 +267,17 @@ class Fields:
         """Moves the winner; returns its name, None where messages of events are more than it."""
         # An attribute that comes again replaces itself.
         last = {(claim.copied, claim.rank): claim for claim in claims}.values()
-        best = min(last, key=lambda claim: (_is_empty(claim), claim.copied, claim.rank))
-        loses = _is_empty(best) and bool(self._messages.get(column))
+        normal: Any = None
+        while True:
+            best = min(last, key=lambda claim: (_is_empty(claim), claim.copied, claim.rank))
+            loses = _is_empty(best) and bool(self._messages.get(column))
+            if loses or _is_empty(best):
+                break
+            normal = self._normal(column, best, list(last))
+            if normal is None or normal[2]:
+                break
+            # Messages that say nothing: whoever comes after them is asked.
+            best.hollow, normal = True, None
         for claim in last:
             stays = (claim is not best or loses) and not claim.copied
             if stays and not claim.key.endswith(".*"):
@@ -268,7 +285,90 @@ class Fields:
         if loses:
             return None
         self._move(column, best)
+        if normal is not None:
+            self.has_messages = True
+            self.row[column] = normal[1]
         return best.key
+
+    # --- messages ---
+
+    def _mode(self, column: str) -> str:
+        kind = self._told.get(("type", ""), (0, ""))[1]
+        if kind == "llm":
+            return "call"
+        if kind == "tool" and column == "output":
+            return "result"
+        if kind in {"retriever", "reranker"}:
+            return "documents" if column == "output" else "question"
+        return "question" if kind == "embedding" and column == "input" else "any"
+
+    def _normal(
+        self, column: str, best: _Claim, claims: list[_Claim]
+    ) -> tuple[str, Any, bool] | None:
+        """Returns a payload's shape, its form as messages, and whether it says something."""
+        if best.key not in names.MESSAGES or column == "expected":
+            return None
+        mode = "call" if best.key in names.REQUESTS else self._mode(column)
+        role = "user" if column == "input" else "assistant"
+        value = best.value
+        try:
+            if mode == "call" and best.key in names.JOINED:
+                found = _joined(best, claims)
+            else:
+                found = self._normal_value(column, value, mode, role)
+        except messages.OtherError:
+            return None
+        if found is not None and column == "input" and found[0] == "list":
+            found = (*found[:1], self._with_system(found[1]), *found[2:])
+        return found
+
+    def _normal_value(
+        self, column: str, value: Any, mode: str, role: str
+    ) -> tuple[str, Any, bool] | None:
+        if not isinstance(value, str):
+            if not isinstance(value, list | dict):
+                return None
+            return payloads.normal(told.json_value(value), mode, role)
+        parsed, is_json = told.parsed(value)
+        is_open = is_json and isinstance(parsed, list | dict)
+        if is_open:
+            return payloads.normal(parsed, mode, role)
+        if mode == "call" and is_json and isinstance(parsed, str):
+            return payloads.normal(parsed, "call", role)
+        if mode == "call" or (column == "input" and self._system is not None):
+            return payloads.normal(value, "call", role)
+        return None
+
+    def _with_system(self, found: list[Any]) -> list[Any]:
+        first = found[0] if found else None
+        if self._system is None or (isinstance(first, dict) and first.get("role") == "system"):
+            return found
+        value = self._system
+        if isinstance(value, str):
+            parsed, is_json = told.parsed(value)
+            value = parsed if is_json and isinstance(parsed, list | dict) else value
+        else:
+            value = told.json_value(value)
+        writer = messages.Writer("user")
+        writer.body("system", value)
+        return [*writer.out, *found]
+
+    def _events(self, column: str) -> Any:
+        """Returns what came as events, in the one form; None for nothing."""
+        found = self._messages[column]
+        if not found:
+            return (self._with_system([]) or None) if column == "input" else None
+        if self._told.get(("type", ""), (0, ""))[1] == "tool":
+            try:
+                return payloads.event(told.json_value(found[0]))
+            except messages.OtherError:
+                return found
+        try:
+            role = "user" if column == "input" else "assistant"
+            made = payloads.normal(told.json_value(found), "call", role)[1]
+        except messages.OtherError:
+            return found
+        return self._with_system(made) if column == "input" else made
 
     def _move(self, column: str, best: _Claim) -> None:
         value, form = best.value, best.form
@@ -285,9 +385,11 @@ class Fields:
     # --- columns ---
 
     def _fill(self, span: Any) -> None:
-        for column, messages in self._messages.items():
-            if column not in self.row and messages:
-                self.row[column] = messages
+        for column in self._messages:
+            if column not in self.row:
+                found = self._events(column)
+                if found is not None:
+                    self.row[column] = found
         if ("type", "") in self._told:
             self.row["type"] = self._told["type", ""][1]
         for column in table.PARSED:
@@ -410,6 +512,36 @@ class Fields:
             error.setdefault("message", f"HTTP {http}")
         if error:
             self.row["error"] = error
+
+
+def _joined(best: _Claim, claims: list[_Claim]) -> tuple[str, Any, bool] | None:
+    """Returns one answer out of its text and its calls, which came in two attributes."""
+    own = names.JOINED[best.key]
+    other = next(
+        (
+            claim
+            for claim in claims
+            if names.JOINED.get(claim.key, own) != own and not _is_empty(claim)
+        ),
+        None,
+    )
+    text, calls = (best, other) if own == "text" else (other, best)
+    if text is not None and not isinstance(text.value, str):
+        return None
+    message: dict[str, Any] = {"role": "assistant"}
+    called: list[Any] | None = None
+    if calls is not None:
+        value = calls.value
+        value = told.parsed(value)[0] if isinstance(value, str) else told.json_value(value)
+        if not isinstance(value, list):
+            return None
+        called = value
+    if text is not None and (text.value or called is None):
+        message["content"] = text.value
+    if called:
+        message["tool_calls"] = [messages.call(each) for each in called]
+    says = bool(called) or bool(text is not None and text.value)
+    return "list", [message], says
 
 
 def _is_empty(claim: _Claim) -> bool:

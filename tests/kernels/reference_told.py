@@ -165,3 +165,16 @@ def parsed(text: str) -> tuple[Any, bool]:
         return reference.parse(text), True
     except reference.BadValueError:
         return None, False
+
+
+def json_value(value: Any) -> Any:
+    """Returns a value as JSON holds it: bytes and numbers that it lacks as text."""
+    if isinstance(value, dict):
+        return {key: json_value(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [json_value(item) for item in value]
+    if isinstance(value, bytes):
+        return reference.base64_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return reference.non_finite(value)
+    return value

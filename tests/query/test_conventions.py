@@ -128,7 +128,7 @@ def test_numbered_keys_are_found_both_ways(store: Store) -> None:
 
 def test_inputs_are_one_column(store: Store) -> None:
     inputs = column(store, "input")
-    assert inputs[:2] == [CHAT, "plain text"]
+    assert inputs[:2] == [CHAT, [{"role": "user", "content": "plain text"}]]
     assert inputs[2] == [{"content": "late parcel", "role": "user"}]
     assert inputs[3:5] == [{"question": {"id": 7}}, 5]
     assert (

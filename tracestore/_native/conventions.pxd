@@ -18,6 +18,8 @@ cdef enum:
     MAX_SLOTS = 64
     MAX_PREFIXES = 32
     NO_SLOT = 0xFF
+    # Places for names of messages: a power of two, at most half full.
+    NAME_PLACES = 1024
 
 cdef enum SlotKind:
     # The whole value moves into a variant column.
@@ -35,6 +37,8 @@ cdef enum SlotKind:
     SLOT_EVALUATION_SCORE
     SLOT_ERROR_TYPE
     SLOT_ERROR_MESSAGE
+    # Words of the system, which become the first message of the input.
+    SLOT_SYSTEM
     SLOT_KINDS
 
 cdef enum RuleFlag:
@@ -58,6 +62,12 @@ cdef enum RuleFlag:
     # Says something of spans that failed only; a status of HTTP is also the message.
     RULE_FAILED = 512
     RULE_HTTP_STATUS = 1024
+    # The payload may be messages; a request of messages whatever the span is.
+    RULE_MESSAGES = 2048
+    RULE_REQUEST = 4096
+    # The text, and the calls, of one answer.
+    RULE_TEXT = 8192
+    RULE_CALLS = 16384
 
 
 cdef enum ValueForm:
@@ -127,6 +137,15 @@ cdef struct Wrapper:
     uint32_t word_size
 
 
+cdef struct Name:
+    # A name in messages, and what it means; kind 0 is a free place.
+    uint64_t hash
+    uint32_t start
+    uint16_t size
+    uint8_t kind
+    uint8_t meaning
+
+
 cdef struct Table:
     Buffer text
     Rule* rules
@@ -144,6 +163,8 @@ cdef struct Table:
     Wrapper wrappers[MAX_PREFIXES]
     uint32_t wrapper_count
     uint64_t seed
+    Name names[NAME_PLACES]
+    uint32_t name_count
     # By first byte: whether an attribute, and whether a prefix, begins with it.
     uint8_t attribute_firsts[256]
     uint8_t prefix_firsts[256]
@@ -165,12 +186,27 @@ cdef struct Candidate:
     uint64_t word
     # From an event, which keeps it.
     bint copied
+    # Won, and stays an attribute as well: what its column holds is another form of it.
+    bint stays
     # Place among those noted; for an array, its keys and its JSON in `texts`.
     uint32_t order
     uint32_t first
     uint32_t count
     size_t text_start
     size_t text_end
+
+
+cdef struct Normal:
+    # A payload as messages in one form, of a MessageShape; its items are places in the text, two size_t each.
+    Buffer text
+    Buffer items
+    int shape
+    # How the original was spelled, where it can be told from the text: as parts, as JSON text, and with arguments (1)
+    # and results (2) that were text of JSON.
+    bint in_parts
+    bint from_text
+    int texts
+    bint exact
 
 
 cdef struct SpanFields:
@@ -194,6 +230,13 @@ cdef struct SpanFields:
     Buffer pairs
     Buffer scratch
     Buffer moved
+    # Of the input and of the output; and what is needed to write them.
+    Normal normal[2]
+    Buffer source
+    Buffer system
+    Buffer places
+    Buffer parts
+    Buffer decoded
     Wire error_type
     Wire error_message
     bint failed

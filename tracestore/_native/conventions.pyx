@@ -21,10 +21,12 @@ KINDS = {
     "evaluation score": SLOT_EVALUATION_SCORE,
     "error type": SLOT_ERROR_TYPE,
     "error message": SLOT_ERROR_MESSAGE,
+    "system": SLOT_SYSTEM,
 }
 
 FLAGS = {
     "milliseconds": RULE_MILLISECONDS,
+    "wrapped": RULE_WRAPPED,
     "json": RULE_JSON,
     "open json": RULE_OPEN_JSON,
     "commas": RULE_COMMAS,
@@ -32,6 +34,10 @@ FLAGS = {
     "time": RULE_TIME,
     "failed": RULE_FAILED,
     "http status": RULE_HTTP_STATUS,
+    "messages": RULE_MESSAGES,
+    "request": RULE_REQUEST,
+    "text": RULE_TEXT,
+    "calls": RULE_CALLS,
 }
 
 # Counts that depend on each other, in the order of UsagePart.
@@ -149,19 +155,35 @@ cdef class Conventions:
             flags = <int>RULE_AGGREGATING if meaning in self.aggregating else 0
             self.add_rule(f"{name}\0{word}", rank, flags, meaning)
 
-    def add_numbered(self, prefix, slot, rank, wrapped):
+    def add_numbered(self, prefix, slot, rank, flags=()):
         """Adds the beginning of numbered keys; with a true `slot` their array tells the slot added last."""
         self.new_prefix(prefix, 0)
         cdef Prefix* added = &self.table.prefixes[self.table.prefix_count - 1]
         added.numbered = 1
         added.slot = self.next_slot if slot else <uint8_t>NO_SLOT
         added.rank = rank
-        added.flags = RULE_WRAPPED if wrapped else 0
+        added.flags = sum(FLAGS[flag] for flag in flags)
 
     def add_prefix(self, prefix, node, flags=()):
         """Adds the beginning of attributes that are copied below a node under the rest of their names."""
         self.new_prefix(prefix, node)
         self.table.prefixes[self.table.prefix_count - 1].flags = sum(FLAGS[flag] for flag in flags)
+
+    def add_name(self, kind, name, meaning):
+        """Adds a name of a member, role or part of messages, by the numbers of message_names."""
+        cdef Table* t = &self.table
+        cdef bytes data = name.encode()
+        cdef uint64_t h = hash_bytes(<const uint8_t*><const char*>data, len(data), t.seed + <uint64_t>kind)
+        cdef uint32_t at = <uint32_t>h & (NAME_PLACES - 1)
+        if 2 * t.name_count >= NAME_PLACES:
+            raise ValueError(f"cannot add {name!r}: there are {t.name_count} names already")
+        while t.names[at].kind:
+            at = (at + 1) & (NAME_PLACES - 1)
+        t.names[at].start, t.names[at].size = self.keep(name)
+        t.names[at].hash = h
+        t.names[at].kind = kind
+        t.names[at].meaning = meaning
+        t.name_count += 1
 
     cdef object keep(self, text):
         cdef bytes data = text.encode()

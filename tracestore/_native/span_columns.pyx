@@ -5,7 +5,7 @@ values that are copied or moved.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset, strlen
+from libc.string cimport memcpy
 
 from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_u8
 from tracestore._native.builder cimport (
@@ -31,12 +31,10 @@ from tracestore._native.conventions cimport (
     PART_REASONING,
     PART_TOTAL,
     RULE_AGGREGATING,
-    RULE_COMMAS,
     RULE_FAILED,
     RULE_HTTP_STATUS,
     RULE_JSON,
     RULE_OPEN_JSON,
-    RULE_WRAPPED,
     SLOT_AGGREGATED,
     SLOT_ERROR_MESSAGE,
     SLOT_ERROR_TYPE,
@@ -46,12 +44,14 @@ from tracestore._native.conventions cimport (
     SLOT_NUMBER,
     SLOT_PARSED,
     SLOT_SCALAR,
+    SLOT_SYSTEM,
     SLOT_TYPE,
     SLOT_USAGE,
     VALUE_I64,
     VALUE_TEXT,
     VALUE_TIME,
     Candidate,
+    Normal,
     Prefix,
     Slot,
     SlotKind,
@@ -61,279 +61,34 @@ from tracestore._native.conventions cimport (
     only,
     ts_ctz64,
 )
-from tracestore._native.input_key cimport hash_json_value
-from tracestore._native.json_reader cimport JsonCursor, Text, json_space
-from tracestore._native.json_shredder cimport shred_value
+from tracestore._native.json_reader cimport Text
+from tracestore._native.messages cimport SHAPE_NONE
 from tracestore._native.number cimport write_i64
 from tracestore._native.otlp_request cimport Request, size_of
 from tracestore._native.otlp_value cimport (
     ANY_DOUBLE,
     ANY_EMPTY,
     ANY_INT,
-    ANY_KVLIST,
     ANY_STRING,
     AnyValue,
     read_any,
     read_text,
     shred_any,
-    write_any,
 )
 from tracestore._native.protobuf cimport Wire
+from tracestore._native.span_messages cimport normal_of_events
+from tracestore._native.span_payloads cimport first_of, push_normal, push_parsed, push_payload, shred_json
 from tracestore._native.status cimport TS_NO_MEMORY, TS_OK
 from tracestore._native.tables cimport (
-    SPAN_INPUT_KEY,
     SPAN_MOVED_ATTRIBUTES,
     SPAN_NODE_ERROR,
-    SPAN_NODE_EXPECTED,
     SPAN_NODE_INPUT,
     SPAN_NODE_METRICS,
     SPAN_NODE_OUTPUT,
     SPAN_NODE_SCORES,
-    SPAN_NODE_TAGS,
     SPAN_TYPE,
 )
-from tracestore._native.text cimport utf8_first_bad, write_json_escapes, write_json_string
-
-# --- what moved ------------------------------------------------------------------------------------
-
-
-cdef int note_moved(
-    SpanFields* f, const uint8_t* name, size_t size, bint numbered, uint32_t node, const char* form
-) noexcept nogil:
-    # `"attribute":["column","form"]` of `moved_attributes`; numbered keys are named with a star.
-    cdef Buffer* out = &f.moved
-    cdef const char* column = b"attributes"
-    if node == SPAN_NODE_INPUT:
-        column = b"input"
-    elif node == SPAN_NODE_OUTPUT:
-        column = b"output"
-    elif node == SPAN_NODE_EXPECTED:
-        column = b"expected"
-    if (
-        buffer_u8(out, c',' if out.size else c'{') != 0
-        or buffer_u8(out, c'"') != 0
-        or write_json_escapes(out, name, size) != 0
-        or (numbered and buffer_u8(out, c'*') != 0)
-        or buffer_bytes(out, b'":["', 4) != 0
-        or buffer_bytes(out, column, strlen(column)) != 0
-        or buffer_bytes(out, b'","', 3) != 0
-        or buffer_bytes(out, form, strlen(form)) != 0
-        or buffer_bytes(out, b'"]', 2) != 0
-    ):
-        return TS_NO_MEMORY
-    return TS_OK
-
-
-cdef const char* form_of_numbered(const Candidate* c) noexcept nogil:
-    return b"wrapped" if c.flags & RULE_WRAPPED else b"numbered"
-
-
-# --- payloads ---------------------------------------------------------------------------------------
-
-
-cdef int shred_json(Request* r, uint32_t node, const Text* text, bint* whole) noexcept nogil:
-    # One JSON value at a node; *whole is 0, and nothing set, where the text is anything else.
-    cdef State* s = r.v.s
-    cdef JsonCursor j
-    cdef int status
-    memset(&j, 0, sizeof(j))
-    j.p = text.p
-    j.end = text.p + text.size
-    whole[0] = 1
-    node_enter(s, node)
-    json_space(&j)
-    status = shred_value(s, &j, node)
-    if status == TS_OK:
-        json_space(&j)
-        if j.p < j.end:
-            j.reason = b"more than one value"
-    node_leave(s, node)
-    if j.reason != NULL:
-        # Entering once more takes back what was set.
-        node_enter(s, node)
-        node_leave(s, node)
-        whole[0] = 0
-        return TS_OK
-    if status == TS_OK:
-        r.v.repaired += j.repaired
-    return status
-
-
-cdef uint8_t first_of(const Text* text, uint8_t* second) noexcept nogil:
-    # The first byte of a JSON text and the next that is no space; 0 where there is none.
-    cdef JsonCursor j
-    cdef uint8_t first = 0
-    memset(&j, 0, sizeof(j))
-    j.p = text.p
-    j.end = text.p + text.size
-    second[0] = 0
-    json_space(&j)
-    if j.p < j.end:
-        first = j.p[0]
-        j.p += 1
-        json_space(&j)
-        if j.p < j.end:
-            second[0] = j.p[0]
-    return first
-
-
-cdef int push_key(Request* r, const Text* json) noexcept nogil:
-    # input_key of a JSON text; a text that is none has none.
-    cdef SpanFields* f = &r.fields
-    cdef JsonCursor j
-    cdef uint64_t key
-    cdef int status
-    memset(&j, 0, sizeof(j))
-    f.pairs.size = 0
-    f.scratch.size = 0
-    j.p = json.p
-    j.end = json.p + json.size
-    json_space(&j)
-    status = hash_json_value(&j, &f.pairs, &f.scratch, &key)
-    if status == TS_NO_MEMORY:
-        return status
-    return push_i64(r.v.s, SPAN_INPUT_KEY, <int64_t>key) if status == TS_OK else <int>TS_OK
-
-
-cdef int push_key_of(Request* r, const Wire* value) noexcept nogil:
-    cdef Text json
-    cdef int status
-    r.v.json.size = 0
-    r.v.depth = 0
-    status = write_any(&r.v, value[0], &r.v.json)
-    if status != TS_OK:
-        return status
-    json.p = r.v.json.data
-    json.size = r.v.json.size
-    return push_key(r, &json)
-
-
-cdef int push_json_text(Request* r, uint32_t node, const uint8_t* p, size_t size) noexcept nogil:
-    # JSON that was made here, as a payload.
-    cdef Text text
-    cdef bint whole
-    cdef int status
-    text.p = p
-    text.size = size
-    status = shred_json(r, node, &text, &whole)
-    if status == TS_OK and node == SPAN_NODE_INPUT:
-        status = push_key(r, &text)
-    return status
-
-
-cdef int push_payload(Request* r, const Slot* slot, const Candidate* c) noexcept nogil:
-    # What won `input`, `output` or `expected`.
-    cdef SpanFields* f = &r.fields
-    cdef State* s = r.v.s
-    cdef AnyValue any
-    cdef Text text
-    cdef uint8_t first, second
-    cdef bint whole = 0
-    cdef const char* form = b"value"
-    cdef const Prefix* prefix
-    cdef const uint8_t* name
-    cdef int status
-    if c.prefix:
-        status = push_json_text(r, slot.node, f.texts.data + c.text_start, c.text_end - c.text_start)
-        if status != TS_OK:
-            return status
-        prefix = &f.table.prefixes[c.prefix - 1]
-        name = f.table.text.data + prefix.start
-        return note_moved(f, name, prefix.size, True, slot.node, form_of_numbered(c))
-    status = read_any(&r.v, c.value, &any)
-    if status == TS_OK and any.kind == ANY_STRING:
-        status = read_text(&r.v, &any.bytes, &text)
-        if status != TS_OK:
-            return status
-        first = first_of(&text, &second)
-        if first == c'{' or first == c'[' or c.flags & RULE_JSON:
-            status = shred_json(r, slot.node, &text, &whole)
-        if status == TS_OK and whole:
-            form = b"json"
-            if slot.node == SPAN_NODE_INPUT:
-                status = push_key(r, &text)
-    if status == TS_OK and not whole:
-        node_enter(s, slot.node)
-        r.v.depth = 0
-        status = shred_any(&r.v, c.value, slot.node)
-        node_leave(s, slot.node)
-        if status == TS_OK and slot.node == SPAN_NODE_INPUT:
-            status = push_key_of(r, &c.value)
-    if status != TS_OK or c.copied:
-        return status
-    return note_moved(f, c.key.p, size_of(&c.key), False, slot.node, form)
-
-
-cdef int push_events(Request* r, uint32_t node, Buffer* messages) noexcept nogil:
-    # Messages that came as events, as the array that attributes would have held.
-    if messages.size == 0:
-        return TS_OK
-    messages.data[0] = c'['
-    if buffer_u8(messages, c']') != 0:
-        return TS_NO_MEMORY
-    return push_json_text(r, node, messages.data, messages.size)
-
-
-cdef int push_words(Request* r, uint32_t node, const Text* text) noexcept nogil:
-    # Words with commas between them, as a list.
-    cdef Buffer* out = &r.v.json
-    cdef const uint8_t* p = text.p
-    cdef const uint8_t* end = text.p + text.size
-    cdef const uint8_t* word_end
-    cdef const uint8_t* stop
-    out.size = 0
-    if buffer_u8(out, c'[') != 0:
-        return TS_NO_MEMORY
-    while p < end:
-        stop = p
-        while stop < end and stop[0] != c',':
-            stop += 1
-        while p < stop and p[0] == c' ':
-            p += 1
-        word_end = stop
-        while word_end > p and (word_end - 1)[0] == c' ':
-            word_end -= 1
-        if word_end > p:
-            if out.size > 1 and buffer_u8(out, c',') != 0:
-                return TS_NO_MEMORY
-            if write_json_string(out, p, word_end - p) != 0:
-                return TS_NO_MEMORY
-        p = stop + 1
-    if buffer_u8(out, c']') != 0:
-        return TS_NO_MEMORY
-    return push_json_text(r, node, out.data, out.size)
-
-
-cdef int push_parsed(Request* r, const Slot* slot, const Candidate* c) noexcept nogil:
-    # Columns whose parts are told one by one as well take objects only, and no empty one.
-    cdef State* s = r.v.s
-    cdef AnyValue any
-    cdef Text text
-    cdef uint8_t first = 0
-    cdef uint8_t second = 0
-    cdef bint whole = 0
-    cdef bint open = slot.node == SPAN_NODE_TAGS or slot.node == SPAN_NODE_ERROR
-    cdef int status = read_any(&r.v, c.value, &any)
-    if status != TS_OK or any.kind == ANY_EMPTY:
-        return status
-    if any.kind == ANY_STRING:
-        status = read_text(&r.v, &any.bytes, &text)
-        if status != TS_OK:
-            return status
-        if c.flags & RULE_COMMAS:
-            return push_words(r, slot.node, &text)
-        first = first_of(&text, &second)
-        if (first == c'{' and second != c'}') or (open and (first == c'[' or first == c'{' or c.flags & RULE_JSON)):
-            status = shred_json(r, slot.node, &text, &whole)
-        if status != TS_OK or whole or not open:
-            return status
-    elif not open and (any.kind != ANY_KVLIST or any.bytes.p == any.bytes.end):
-        return TS_OK
-    node_enter(s, slot.node)
-    r.v.depth = 0
-    status = shred_any(&r.v, c.value, slot.node)
-    node_leave(s, slot.node)
-    return status
+from tracestore._native.text cimport utf8_first_bad
 
 
 cdef int free_child(Request* r, uint32_t parent, const uint8_t* name, size_t size, uint32_t* child) noexcept nogil:
@@ -613,6 +368,13 @@ cdef int find_aggregated(Request* r, uint64_t wanted, uint32_t* node) noexcept n
     return status
 
 
+cdef int push_events(Request* r, uint32_t node, int which, Buffer* messages) noexcept nogil:
+    # Messages that came as events, or the system's words alone.
+    cdef Normal* normal = &r.fields.normal[which]
+    cdef int status = normal_of_events(r, which, messages)
+    return push_normal(r, node, normal) if status == TS_OK and normal.shape != SHAPE_NONE else status
+
+
 cdef int push_all_events(Request* r) noexcept nogil:
     # Messages of events where no attribute told the payload.
     cdef SpanFields* f = &r.fields
@@ -627,9 +389,9 @@ cdef int push_all_events(Request* r) noexcept nogil:
         has_input |= node == SPAN_NODE_INPUT
         has_output |= node == SPAN_NODE_OUTPUT
     if not has_input:
-        status = push_events(r, SPAN_NODE_INPUT, &f.inputs)
+        status = push_events(r, SPAN_NODE_INPUT, 0, &f.inputs)
     if status == TS_OK and not has_output:
-        status = push_events(r, SPAN_NODE_OUTPUT, &f.outputs)
+        status = push_events(r, SPAN_NODE_OUTPUT, 1, &f.outputs)
     return status
 
 
@@ -685,7 +447,7 @@ cdef int fields_push(Request* r, const SpanEnd* end) noexcept nogil:
     cdef bint has_error = end.failed or f.failed or type != NULL or message != NULL
     cdef int status = TS_OK
     f.start_ns = end.start_ns
-    if f.inputs.size | f.outputs.size:
+    if f.inputs.size | f.outputs.size | (f.told & f.table.of_kind[<int>SLOT_SYSTEM]):
         status = push_all_events(r)
     if status == TS_OK and f.told:
         status = push_told(r)

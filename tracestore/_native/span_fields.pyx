@@ -10,7 +10,7 @@ from libc.stdint cimport INT64_MAX, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset, strlen
 
 from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free, buffer_u8
-from tracestore._native.builder cimport NONE, State, child_existing
+from tracestore._native.builder cimport NONE, State, child_existing, child_find
 from tracestore._native.conventions cimport (
     NO_SLOT,
     RULE_TYPE_IN_JSON,
@@ -41,9 +41,18 @@ from tracestore._native.json_reader cimport (
     json_string,
 )
 from tracestore._native.json_shredder cimport shred_member
+from tracestore._native.messages cimport SHAPE_NONE
 from tracestore._native.numbered_keys cimport nest, sort_numbered
 from tracestore._native.otlp_request cimport Request, size_of
-from tracestore._native.otlp_value cimport ANY_STRING, AnyValue, read_any, read_key_value, shred_pair, write_attribute
+from tracestore._native.otlp_value cimport (
+    ANY_STRING,
+    AnyValue,
+    read_any,
+    read_key_value,
+    read_text,
+    shred_pair,
+    write_attribute,
+)
 from tracestore._native.protobuf cimport (
     WIRE_BYTES,
     WIRE_FIXED64,
@@ -53,7 +62,8 @@ from tracestore._native.protobuf cimport (
     wire_skip,
     wire_tag,
 )
-from tracestore._native.span_columns cimport form_of_numbered, note_moved
+from tracestore._native.span_messages cimport normal_of
+from tracestore._native.span_payloads cimport first_of, form_of_numbered, note_moved, shred_json
 from tracestore._native.span_told cimport is_empty_payload, note_members, note_told, tell
 from tracestore._native.status cimport TS_NO_MEMORY, TS_OK
 from tracestore._native.tables cimport NODE_ATTRIBUTES, SPAN_NODE_INPUT, SPAN_NODE_OUTPUT
@@ -86,6 +96,8 @@ cdef void fields_begin(SpanFields* f) noexcept nogil:
     f.inputs.size = 0
     f.outputs.size = 0
     f.moved.size = 0
+    f.normal[0].shape = SHAPE_NONE
+    f.normal[1].shape = SHAPE_NONE
     f.failed = 0
 
 
@@ -100,6 +112,15 @@ cdef void fields_free(SpanFields* f) noexcept nogil:
     buffer_free(&f.pairs)
     buffer_free(&f.scratch)
     buffer_free(&f.moved)
+    buffer_free(&f.normal[0].text)
+    buffer_free(&f.normal[0].items)
+    buffer_free(&f.normal[1].text)
+    buffer_free(&f.normal[1].items)
+    buffer_free(&f.source)
+    buffer_free(&f.system)
+    buffer_free(&f.places)
+    buffer_free(&f.parts)
+    buffer_free(&f.decoded)
 
 
 # --- taking note ------------------------------------------------------------------------------------
@@ -460,7 +481,7 @@ cdef int keep_array(Request* r, Candidate* c, uint32_t* before) noexcept nogil:
         j.end = f.texts.data + c.text_end
         status = shred_member(s, &j, NODE_ATTRIBUTES, name, prefix.size - 1, before)
         if status == TS_OK:
-            status = note_moved(f, name, prefix.size, True, NODE_ATTRIBUTES, form_of_numbered(c))
+            status = note_moved(f, name, prefix.size, True, NODE_ATTRIBUTES, form_of_numbered(c), b"")
         return status
     for i in range(c.first, c.first + c.count):
         status = shred_pair(&r.v, &keys[i].key, &keys[i].value, NODE_ATTRIBUTES, before)
@@ -495,8 +516,78 @@ cdef void choose(SpanFields* f, Candidate* waiting, uint32_t count) noexcept nog
             f.told &= ~(<uint64_t>1 << at)
 
 
+cdef int choose_messages(Request* r, Candidate* waiting, uint32_t count) noexcept nogil:
+    # Messages in one form. Where they say nothing, whoever comes after them is asked.
+    cdef SpanFields* f = &r.fields
+    cdef uint64_t payloads = f.table.of_kind[<int>SLOT_MOVED]
+    cdef uint64_t told
+    cdef Candidate* best
+    cdef uint32_t node
+    cdef bint hollow
+    cdef bint again = 1
+    cdef int at, status
+    while again:
+        again = 0
+        f.told &= ~payloads
+        choose(f, waiting, count)
+        told = f.told & payloads
+        while told:
+            at = ts_ctz64(told)
+            told &= told - 1
+            node = f.table.slots[at].node
+            best = &f.best[at]
+            if node != SPAN_NODE_INPUT and node != SPAN_NODE_OUTPUT:
+                continue
+            status = normal_of(r, node == SPAN_NODE_OUTPUT, best, waiting, count, &hollow)
+            if status != TS_OK:
+                return status
+            if hollow and not best.empty:
+                waiting[best.order].empty = 1
+                again = 1
+            best.stays = f.normal[node == SPAN_NODE_OUTPUT].shape != SHAPE_NONE and not (
+                f.normal[node == SPAN_NODE_OUTPUT].exact
+            )
+    return TS_OK
+
+
 cdef inline bint is_winner(const SpanFields* f, const Candidate* c) noexcept nogil:
     return c.slot != NO_SLOT and is_told(f, c.slot) and f.best[c.slot].order == c.order
+
+
+cdef inline bint is_gone(const SpanFields* f, const Candidate* c) noexcept nogil:
+    # Moved, and nowhere among the attributes.
+    return is_winner(f, c) and not f.best[c.slot].stays
+
+
+cdef int keep_value(Request* r, const Candidate* c, uint32_t* before) noexcept nogil:
+    # An attribute that stays. One that won is parsed, as it would be where it went: a conversation is stored by item.
+    cdef SpanFields* f = &r.fields
+    cdef AnyValue any
+    cdef Text text
+    cdef uint32_t child
+    cdef bint whole = 0
+    cdef int status
+    if is_winner(f, c):
+        status = read_any(&r.v, c.value, &any)
+        if status == TS_OK and any.kind == ANY_STRING:
+            status = read_text(&r.v, &any.bytes, &text)
+            if status == TS_OK and utf8_first_bad(c.key.p, c.key.end) == c.key.end:
+                status = child_find(r.v.s, NODE_ATTRIBUTES, before[0], c.key.p, size_of(&c.key), &child)
+                if status == TS_OK and child != NONE:
+                    before[0] = child
+                    if is_open_text(&text):
+                        status = shred_json(r, child, &text, &whole)
+        if status != TS_OK:
+            return status
+        if whole:
+            return note_moved(f, c.key.p, size_of(&c.key), False, NODE_ATTRIBUTES, b"json", b"")
+    return shred_pair(&r.v, &c.key, &c.value, NODE_ATTRIBUTES, before)
+
+
+cdef inline bint is_open_text(const Text* text) noexcept nogil:
+    cdef uint8_t second
+    cdef uint8_t first = first_of(text, &second)
+    return first == c'{' or first == c'['
 
 
 cdef int fields_settle(Request* r, uint32_t* before) noexcept nogil:
@@ -510,16 +601,18 @@ cdef int fields_settle(Request* r, uint32_t* before) noexcept nogil:
             return status
     waiting = <Candidate*>f.waiting.data
     count = <uint32_t>(f.waiting.size // sizeof(Candidate))
-    choose(f, waiting, count)
+    status = choose_messages(r, waiting, count)
+    if status != TS_OK:
+        return status
     # Attributes before arrays: an array makes way for an attribute of its name.
     for i in range(count):
-        if waiting[i].prefix or waiting[i].copied or is_winner(f, &waiting[i]):
+        if waiting[i].prefix or waiting[i].copied or is_gone(f, &waiting[i]):
             continue
-        status = shred_pair(&r.v, &waiting[i].key, &waiting[i].value, NODE_ATTRIBUTES, before)
+        status = keep_value(r, &waiting[i], before)
         if status != TS_OK:
             return status
     for i in range(count):
-        if not waiting[i].prefix or is_winner(f, &waiting[i]):
+        if not waiting[i].prefix or is_gone(f, &waiting[i]):
             continue
         status = keep_array(r, &waiting[i], before)
         if status != TS_OK:

@@ -23,6 +23,7 @@ from tracestore._native.conventions cimport (
     SLOT_NUMBER,
     SLOT_PARSED,
     SLOT_SCALAR,
+    SLOT_SYSTEM,
     SLOT_USAGE,
     VALUE_F64,
     VALUE_I64,
@@ -268,6 +269,9 @@ cdef int note_told(Request* r, Candidate* c) noexcept nogil:
         usable = any.kind == ANY_STRING and any.bytes.p < any.bytes.end
     elif kind == SLOT_PARSED:
         usable = is_parsable(c, slot, &any)
+    elif kind == SLOT_SYSTEM:
+        usable = any.kind == ANY_STRING or any.kind == ANY_ARRAY
+        usable = usable and any.bytes.p < any.bytes.end
     if usable:
         tell(f, c)
     return TS_OK

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tracestore import _native
+from tracestore.variant.convention_messages import MEMBERS_OF_MESSAGES, PARTS, ROLES, SYSTEM
 from tracestore.variant.conventions import (
     AGGREGATED,
     AGGREGATING,
@@ -41,7 +42,8 @@ def _compiled() -> _native.Conventions:
         table.add_slot("moved", _node(field), "")
         _add(table, attributes)
     for attribute in NESTED:
-        table.add_numbered(attribute.removesuffix("*"), None, 0, _is_wrapped(attribute))
+        table.add_numbered(attribute.removesuffix("*"), None, 0, _flags(attribute))
+    _add_names(table)
     for field, attributes in PARSED.items():
         table.add_slot("parsed", _node(field), "")
         _add(table, attributes)
@@ -65,25 +67,40 @@ def _compiled() -> _native.Conventions:
     table.add_slot("type", 0, "")
     for rank, (attribute, words) in enumerate(TYPES.items()):
         table.add_type(attribute, rank, words, in_json=attribute in TYPE_IN_JSON)
+    slots["message"] = _add_errors(table)
+    _add_members(table, slots)
+    return table
+
+
+def _add_names(table: _native.Conventions) -> None:
+    """Adds what the names in messages mean, by their place in the lists, and the slot of the system's words."""
+    table.add_slot("system", _node("input"), "")
+    _add(table, SYSTEM)
+    for kind, names in enumerate((MEMBERS_OF_MESSAGES, ROLES, PARTS), start=1):
+        for meaning, words in enumerate(names.values(), start=1):
+            for word in words:
+                table.add_name(kind, word, meaning)
+
+
+def _add_errors(table: _native.Conventions) -> int:
+    """Adds the slots of errors and evaluations; returns that of an error's message."""
     table.add_slot("error type", _node("error"), "")
     _add(table, ERROR_TYPE)
-    slots["message"] = table.add_slot("error message", _node("error"), "")
+    message = table.add_slot("error message", _node("error"), "")
     _add(table, ERROR_MESSAGE)
     for kind, attribute in zip(("evaluation name", "evaluation score"), EVALUATION, strict=True):
         table.add_slot(kind, _node("scores"), "")
         _add(table, (attribute,))
-    _add_members(table, slots)
-    return table
+    return message
 
 
 def _add(table: _native.Conventions, attributes: tuple[str, ...]) -> None:
     """Adds the attributes of the slot added last, in order of precedence."""
     for rank, attribute in enumerate(attributes):
         if attribute.endswith(".*"):
-            table.add_numbered(attribute.removesuffix("*"), True, rank, _is_wrapped(attribute))
+            table.add_numbered(attribute.removesuffix("*"), True, rank, _flags(attribute))
         else:
-            flags = [flag for flag, names in FLAGS.items() if attribute in names]
-            table.add_attribute(attribute, rank, flags)
+            table.add_attribute(attribute, rank, _flags(attribute))
 
 
 def _add_members(table: _native.Conventions, slots: dict[str, int]) -> None:
@@ -96,8 +113,11 @@ def _add_members(table: _native.Conventions, slots: dict[str, int]) -> None:
         table.add_members(attribute, numbers[kind], _FIRST_MEMBER_RANK + rank)
 
 
-def _is_wrapped(attribute: str) -> bool:
-    return attribute.startswith(WRAPPED_ROOTS)
+def _flags(attribute: str) -> list[str]:
+    """Returns the names of what holds for an attribute, or for its numbered keys."""
+    flags = [flag for flag, names in FLAGS.items() if attribute in names]
+    is_wrapped = attribute.endswith(".*") and attribute.startswith(WRAPPED_ROOTS)
+    return [*flags, "wrapped"] if is_wrapped else flags
 
 
 def _node(field: str) -> int:

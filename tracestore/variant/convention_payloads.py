@@ -36,6 +36,7 @@ MOVED: Final[dict[str, tuple[str, ...]]] = {
         "events",
         "raw_input",
         "input",
+        "request_data",
     ),
     "output": (
         "tracestore.output",
@@ -68,6 +69,7 @@ MOVED: Final[dict[str, tuple[str, ...]]] = {
         "final_result",
         "response",
         "output",
+        "response_data",
     ),
     "expected": ("tracestore.expected", "braintrust.expected_json", "braintrust.expected"),
 }

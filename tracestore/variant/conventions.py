@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tracestore.variant.convention_messages import JOINED, MESSAGES, REQUESTS
 from tracestore.variant.convention_payloads import MOVED, NESTED, WRAPPED, WRAPPED_ROOTS
 from tracestore.variant.convention_types import TYPE_IN_JSON, TYPES
 
@@ -349,5 +350,9 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "commas": COMMAS,
     "failed": FAILED,
     "http status": HTTP_STATUS,
+    "messages": MESSAGES,
+    "request": REQUESTS,
+    "text": tuple(name for name, half in JOINED.items() if half == "text"),
+    "calls": tuple(name for name, half in JOINED.items() if half == "calls"),
 }
 """The lists above, by the names that the kernels have for them."""

@@ -213,7 +213,12 @@ class PathValues:
             own = self._object(alias, scan, steps, found, columns, want)
         else:
             own = of_use(columns, want)
-        return exp.Coalesce(this=own, expressions=[exp.Case(ifs=[exp.If(this=mark, true=value)])])
+        there_only = exp.Case(ifs=[exp.If(this=mark, true=value)])
+        if want.use is Use.PRESENT:
+            # An object is there as its text, a leaf as itself: of both only that they are there is asked.
+            either = exp.or_(_is_there(own), _is_there(there_only))
+            return exp.Case(ifs=[exp.If(this=either, true=exp.true())])
+        return exp.Coalesce(this=own, expressions=[there_only])
 
     def _inside(self, columns: Mapping[str, exp.Expr], found: Resolved, want: Want) -> exp.Expr:
         """Returns what lies at steps inside a list."""
@@ -321,6 +326,10 @@ def of_use(columns: Mapping[str, exp.Expr], want: Want) -> exp.Expr:
         return leaf_values.listed(columns, want.item)
     value = _BY_USE.get(want.use, leaf_values.bare)(columns)
     return value if want.to is None else exp.TryCast(this=value, to=want.to.copy())
+
+
+def _is_there(value: exp.Expr) -> exp.Expr:
+    return exp.Not(this=exp.Is(this=exp.paren(value), expression=exp.null()))
 
 
 def _leaf_types(found: Resolved, data: TableData) -> list[str]:
