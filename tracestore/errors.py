@@ -131,6 +131,18 @@ class PatchError(TraceStoreError, ValueError):
     """A patch of a span that cannot be applied as it is written."""
 
 
+class DocumentError(TraceStoreError, ValueError):
+    """A saved document that cannot be kept as it is: its name, its size, or one too many."""
+
+
+class UnknownDocumentError(TraceStoreError, LookupError):
+    """An id or a version that no saved document has."""
+
+
+class DocumentConflictError(TraceStoreError, ValueError):
+    """A change of a document whose version is not the newest, or a name that another one has."""
+
+
 class CatalogError(TraceStoreError, RuntimeError):
     """An operation that the catalog's database refused; the database's own message follows."""
 

@@ -205,6 +205,7 @@ class Server:
                     allowed_hosts=settings.allowed_hosts,
                     cors_origins=settings.cors_origins,
                 ),
+                self.keys,
                 body_timeout_s=settings.body_timeout_s,
                 cors_origins=settings.cors_origins,
                 engine=door,

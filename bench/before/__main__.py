@@ -28,6 +28,9 @@ BENCHMARKS: Final = {
 PATIENCE_S: Final = 1800
 """Seconds that one run of one benchmark may take before it counts as hanging."""
 
+RESOLUTION: Final = 0.03
+"""A part of a number: what lies nearer than this is the same, since code that moves in memory changes that much."""
+
 OURS: Final = "tracestore"
 
 Key = tuple[str, str, str, str]
@@ -115,7 +118,7 @@ def show(name: str, numbers: tuple[Numbers, Numbers], units: dict[Key, str]) -> 
         new, new_spread = middle(after[key])
         if not old or not new:
             continue
-        ratio, spread = new / old, old_spread / old + new_spread / new
+        ratio, spread = new / old, max(RESOLUTION, old_spread / old + new_spread / new)
         print(
             f"{' / '.join(key)[:70]:<70} {old:>12,.2f} {new:>12,.2f} {units[key]:<9} {ratio:>6.2f} "
             f"{spread:>6.2f}  {verdict(ratio, spread, units[key])}"

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tracestore.client import Client
 from tracestore.demo.support import PROJECT, support_day
+from tracestore.demo.support_documents import save_documents
 from tracestore.demo.support_evals import run_support_evals
 from tracestore.server import Server, ServerSettings
 from tracestore.ui.pages import BUILT
@@ -117,6 +118,7 @@ def support(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(settings) as server, Client(server.url) as client:
         client.insert("spans", support_day(time.time_ns(), traces=120), project=PROJECT)
         run_support_evals(client, time.time_ns())
+        save_documents(client)
         yield server
 
 

@@ -26,6 +26,12 @@ PAGES = (
     "compare?e=short-answers%7Cname-the-dates",
     "datasets",
     "datasets/questions",
+    "boards",
+    "settings",
+    "settings/keys",
+    "settings/paths",
+    "settings/storage",
+    "settings/about",
 )
 
 
@@ -36,9 +42,11 @@ def test_every_page_can_be_used_by_everybody(
     with Client(support.url) as client:
         sql = "SELECT trace_id FROM spans WHERE status_code = 'ERROR' LIMIT 1"
         trace_id = client.sql(sql).rows()[0]["trace_id"]
+        [board] = client.documents.list("board", project="support")
     page = open_page(f"{support.url}/p/support/traces", theme=theme)
     findings = []
-    for name in (*PAGES, f"trace/{trace_id}", f"trace/{trace_id}?mode=conversation"):
+    opened = (f"trace/{trace_id}", f"trace/{trace_id}?mode=conversation")
+    for name in (*PAGES, *opened, f"boards/{board['document_id']}"):
         page.goto(f"{support.url}/p/support/{name}")
         expect(page.locator(".wait")).to_have_count(0)
         page.evaluate(axe)

@@ -23,6 +23,7 @@ COMMITTED: Final = {
     ("traces", "light", 1280): "traces-light.png",
     ("trace", "dark", 1280): "trace-dark.png",
     ("compare", "light", 1280): "compare-light.png",
+    ("board", "light", 1280): "board-light.png",
 }
 ADDRESSES: Final = {
     "traces": "traces",
@@ -33,6 +34,11 @@ ADDRESSES: Final = {
     "compare": "compare?e=short-answers%7Cname-the-dates&only=regressed",
     "datasets": "datasets",
     "dataset": "datasets/questions",
+    "boards": "boards",
+    "settings": "settings",
+    "keys": "settings/keys",
+    "paths": "settings/paths",
+    "storage": "settings/storage",
 }
 FAILED: Final = """
     SELECT t.trace_id, s.span_id FROM spans t JOIN spans s ON s.trace_id = t.trace_id
@@ -47,12 +53,17 @@ def test_every_page_fits_its_window(
 ) -> None:
     with Client(support.url) as client:
         span: Any = client.sql(FAILED).rows()[0]
-    addresses = {**ADDRESSES, "trace": f"trace/{span['trace_id']}?span={span['span_id']}"}
+        [board] = client.documents.list("board", project="support")
+    addresses = {
+        **ADDRESSES,
+        "board": f"boards/{board['document_id']}",
+        "trace": f"trace/{span['trace_id']}?span={span['span_id']}",
+    }
     page = open_page(f"{support.url}/p/support/traces", theme=theme, width=width, height=height)
     for name, address in addresses.items():
         page.goto(f"{support.url}/p/support/{address}")
         expect(page.locator(".wait")).to_have_count(0)
-        expect(page.locator(".foot")).to_be_visible()
+        expect(page.locator(".main > :last-child")).to_be_visible()
         sideways = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert sideways <= 0, name
         committed = COMMITTED.get((name, theme, width))

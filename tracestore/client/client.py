@@ -10,8 +10,10 @@ from typing import Any, Self
 
 import httpx
 
+from tracestore.client.documents import DocumentClient
 from tracestore.client.evals import DatasetClient, ExperimentClient
 from tracestore.client.explore import ExploreClient
+from tracestore.client.keys import KeyClient
 from tracestore.client.operations import Operations
 from tracestore.content_types import PROTOBUF
 from tracestore.errors import ClientError, ServerUnreachableError
@@ -66,6 +68,8 @@ class Client(FeedbackMethods, Operations):
         datasets: versioned rows.
         experiments: named runs.
         explore: facets, counts over time, differences, waterfalls.
+        documents: saved views, queries, boards and review queues.
+        keys: the API keys of the server.
     """
 
     def __init__(
@@ -83,6 +87,8 @@ class Client(FeedbackMethods, Operations):
         self.datasets = DatasetClient(self._send, self.sql)
         self.experiments = ExperimentClient(self._send)
         self.explore = ExploreClient(self._send, self._lines)
+        self.documents = DocumentClient(self._send)
+        self.keys = KeyClient(self._send)
 
     def __enter__(self) -> Self:
         return self

@@ -24,6 +24,7 @@ from rich.table import Table
 from tracestore.client import Client
 from tracestore.demo.evals import run_evals
 from tracestore.demo.support import PROJECT, support_day
+from tracestore.demo.support_documents import save_documents
 from tracestore.demo.support_evals import run_support_evals
 from tracestore.importing import requests_of
 from tracestore.server import Server, ServerSettings
@@ -120,7 +121,10 @@ def run_demo(
         run_evals(out, client, server.url, data)
         client.insert("spans", support_day(time.time_ns()), project=PROJECT)
         run_support_evals(client, time.time_ns())
-        out.print(f"project {PROJECT} has a day of a support agent: 420 traces, three experiments")
+        save_documents(client)
+        out.print(
+            f"project {PROJECT} has a day of a support agent: 420 traces, three experiments, a board"
+        )
         if keep:
             _keep(out, client, server.url)
     out.print(f"the store is {data}: open Parquet files below segments/, readable by any engine")
@@ -139,6 +143,7 @@ def _keep(out: Console, client: Client, url: str) -> None:
     out.print(
         f"  two prompts, case by case      {base}/compare?{runs}", highlight=False, soft_wrap=True
     )
+    out.print(f"  charts of its day              {base}/boards", highlight=False, soft_wrap=True)
     out.print("Ctrl+C ends it", highlight=False)
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()

@@ -30,11 +30,14 @@ from tracestore.serving.problems import RefusedError, invalid_answer, problem_an
 from tracestore.serving.request_frame import REQUEST_ID, App, RequestFrame
 from tracestore.serving.route_scopes import RouteScopes
 from tracestore.serving.routes_page import STYLE, STYLE_PATH, routes_page
+from tracestore.store import KeyRing
 from tracestore.ui.pages import pages_router
 from tracestore.ui.session_api import session_router
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_http import otlp_router, refused
 from tracestore_query.api.answers import Problem
+from tracestore_query.api.documents import documents_router
+from tracestore_query.api.keys import keys_router
 
 
 def make_app(
@@ -42,6 +45,7 @@ def make_app(
     admission: Admission,
     gate: Gate,
     browsers: BrowserRules,
+    keys: KeyRing,
     *,
     body_timeout_s: float,
     cors_origins: Collection[str] = (),
@@ -57,6 +61,7 @@ def make_app(
         admission: bounds the bytes under way.
         gate: asks for keys.
         browsers: the rules for requests of web pages.
+        keys: the keys that there are, asked for or not.
         body_timeout_s: seconds in which a request's body must come.
         cors_origins: origins whose pages may send requests and read answers.
         engine: answers what reads in a process of its own; None for this one.
@@ -122,6 +127,8 @@ def make_app(
     if engine is not None:
         app.include_router(dataset_query_router(engine, store.datasets))
     include_api(app, store, stopping or threading.Event())
+    app.include_router(documents_router(store.documents))
+    app.include_router(keys_router(store, keys))
     app.include_router(session_router(gate.sessions))
     app.include_router(pages_router())
     scopes = RouteScopes(app.routes)

@@ -28,6 +28,9 @@ ROWS_PATH: Final = "/api/datasets/query"
 
 ROWS_KIND: Final = "application/x-tracestore-dataset-rows"
 
+_OWN: Final = ("/api/documents", "/api/alerts", "/api/status")
+"""What this process answers though it only reads: no statement runs for it, and it is the writer's own."""
+
 
 class Split:
     """An application that has what reads answered by the engine process, and answers the rest itself."""
@@ -39,7 +42,8 @@ class Split:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Any) -> None:
         """Answers one request."""
-        if self._scopes.of(scope["method"], scope["path"]) != ("read",):
+        path = scope["path"]
+        if path.startswith(_OWN) or self._scopes.of(scope["method"], path) != ("read",):
             await self._app(scope, receive, send)
             return
         try:

@@ -46,6 +46,8 @@ class Gate:
         if not missing and key is not None:
             request.state.projects = key.projects
             request.state.key_id = key.key_id
+            request.state.key_name = key.name
+            request.state.key_is_admin = key.allows("admin")
             return None
         message = MISSING if key is None else f"this key has no scope {missing[0]!r}"
         if path.startswith("/v1/"):

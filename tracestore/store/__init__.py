@@ -2,6 +2,7 @@
 
 from tracestore.store.catalog.api_keys import ApiKey, KeyRing
 from tracestore.store.catalog.datasets import Dataset, DatasetVersion
+from tracestore.store.catalog.documents import Document, DocumentVersion
 from tracestore.store.catalog.path_ids import Leaf, PathRow
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.check import CheckReport
@@ -11,6 +12,7 @@ from tracestore.store.datasets.dataset_rows import FIELDS as DATASET_FIELDS
 from tracestore.store.datasets.dataset_rows import DatasetRow, checked_id, make_row, rows_of
 from tracestore.store.datasets.datasets import DatasetReport, Datasets
 from tracestore.store.datasets.experiments import Experiment, Experiments
+from tracestore.store.documents import Documents
 from tracestore.store.files.filesystem import FileSystem
 from tracestore.store.follow.change import Change
 from tracestore.store.follow.feed import ChangeFeed
@@ -54,6 +56,9 @@ __all__ = [
     "DatasetVersion",
     "Datasets",
     "DeleteReport",
+    "Document",
+    "DocumentVersion",
+    "Documents",
     "Experiment",
     "Experiments",
     "Fault",

@@ -16,6 +16,7 @@ from tracestore.store.check import CheckReport
 from tracestore.store.core import Core
 from tracestore.store.datasets.datasets import Datasets
 from tracestore.store.datasets.experiments import Experiments
+from tracestore.store.documents import Documents
 from tracestore.store.files import filenames
 from tracestore.store.files.writer_lock import WriterLock
 from tracestore.store.follow.change import Change
@@ -52,6 +53,7 @@ class Store(FeedbackMethods):
     Attributes:
         datasets: versioned rows.
         experiments: what is known of named runs beside their spans.
+        documents: what people saved.
     """
 
     def __init__(self, core: Core, lock: WriterLock | None) -> None:
@@ -61,6 +63,7 @@ class Store(FeedbackMethods):
         self._follower: Follower | None = None
         self.datasets: Datasets = Datasets(core)
         self.experiments: Experiments = Experiments(core)
+        self.documents = Documents(core)
         if core.writable and core.settings.background:
             self._maintenance = Maintenance(core)
             self._maintenance.start()

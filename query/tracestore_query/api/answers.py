@@ -13,6 +13,8 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from tracestore.errors import (
     DatasetError,
+    DocumentConflictError,
+    DocumentError,
     ExperimentError,
     LimitExceededError,
     PatchError,
@@ -20,6 +22,8 @@ from tracestore.errors import (
     QueryError,
     TraceStoreError,
     UnknownDatasetError,
+    UnknownDocumentError,
+    UnknownKeyError,
 )
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore_query.answer.result import Result
@@ -56,6 +60,10 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (LimitExceededError, 413),
     (QueryError, 400),
     (UnknownDatasetError, 404),
+    (UnknownDocumentError, 404),
+    (UnknownKeyError, 404),
+    (DocumentConflictError, 409),
+    (DocumentError, 400),
     (DatasetError, 400),
     (ExperimentError, 400),
     (PatchError, 400),

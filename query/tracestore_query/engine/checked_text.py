@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
 
@@ -17,6 +15,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
+from tracestore.bounded_cache import BoundedCache
 from tracestore_query.engine import parse_tree
 from tracestore_query.engine.parse_rules import Allowed, refused
 from tracestore_query.errors import QueryForbiddenError
@@ -25,7 +24,7 @@ from tracestore_query.language.dialect import generate
 from tracestore_query.plan.plan import Plan
 from tracestore_query.plan.scan_plan import ScanPlan
 
-MAX_KNOWN: Final = 4096
+MAX_RIGHT: Final = 4096
 """Texts that are known to be right, 16 bytes each: of what is asked again and again, no second parse is paid."""
 
 SERIALIZE: Final = "SELECT json_serialize_sql(?::VARCHAR, skip_null := true, skip_empty := true, skip_default := true)"
@@ -62,8 +61,7 @@ class TextChecker:
     ) -> None:
         self._cursor = cursor
         self._functions = functions
-        self._lock = threading.Lock()
-        self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._right: BoundedCache[bytes, bool] = BoundedCache(MAX_RIGHT)
 
     def text(self, plan: Plan, scans: Mapping[str, Source]) -> str:
         """Returns the text of a plan, with the text of each scan in the place of its token.
@@ -115,11 +113,9 @@ class TextChecker:
         return text
 
     def _check(self, text: str, allowed: Allowed, nonce: str) -> None:
-        known = _digest(text, allowed, nonce)
-        with self._lock:
-            if known in self._known:
-                self._known.move_to_end(known)
-                return
+        digest = _digest(text, allowed, nonce)
+        if self._right.get(digest):
+            return
         cursor = self._cursor()
         try:
             found = cursor.execute(SERIALIZE, [text]).fetchone()
@@ -132,10 +128,7 @@ class TextChecker:
         parse_tree.check(tree, allowed)
         if text.endswith(f'"{_END}"'):
             _check_end(tree["statements"][0]["node"])
-        with self._lock:
-            self._known[known] = None
-            if len(self._known) > MAX_KNOWN:
-                self._known.popitem(last=False)
+        self._right.put(digest, True)
 
 
 def _as_source(part: str) -> str:

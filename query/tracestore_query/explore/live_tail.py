@@ -7,9 +7,9 @@ came is no live arrival, and is left to queries.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from typing import Any, Final
 
+from tracestore.bounded_cache import BoundedCache
 from tracestore_query.explore.selection import RowQuery, Selection, check_expression
 from tracestore_query.tables.names import quoted
 
@@ -46,7 +46,7 @@ class LiveTail:
         self._run = run
         self._where = where
         self._columns = [f'{text} AS "{_plain(name)}"' for name, text in columns.items()]
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known: BoundedCache[str, bool] = BoundedCache(KNOWN_SPANS)
         self._begun = False
 
     def look(self) -> tuple[list[dict[str, Any]], int]:
@@ -66,12 +66,9 @@ class LiveTail:
         return (self._rows(sent) if sent else []), left_out
 
     def _is_new(self, name: str) -> bool:
-        if name in self._known:
-            self._known.move_to_end(name)
+        if self._known.get(name):
             return False
-        self._known[name] = None
-        while len(self._known) > KNOWN_SPANS:
-            self._known.popitem(last=False)
+        self._known.put(name, True)
         return True
 
     def _rows(self, spans: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracestore import limits
 from tracestore.errors import CatalogError
-from tracestore.store.catalog import database, packing, schema
+from tracestore.store.catalog import database, documents, packing, schema
 from tracestore.store.catalog.path_ids import Owner, PathRow, PathTable, leaf_of
 from tracestore.store.catalog.path_ledger import PathLedger
 from tracestore.store.catalog.schema import (
@@ -204,6 +204,7 @@ class Catalog:
                 connection.execute(table.delete().where(table.c.dataset_id.in_(owned)))
             connection.execute(DATASETS.delete().where(DATASETS.c.project == project))
             connection.execute(EXPERIMENTS.delete().where(EXPERIMENTS.c.project == project))
+            documents.forget_project(connection, project)
             connection.execute(PROJECTS.delete().where(PROJECTS.c.name == project))
 
     def projects(self) -> dict[str, int | None]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tracestore.errors import FormatVersionError
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 METADATA: Final = sa.MetaData()
 
@@ -143,6 +143,57 @@ PATCHES: Final = sa.Table(
     sa.Index("tracestore_patches_owner", "project", "trace_id"),
 )
 
+DOCUMENTS: Final = sa.Table(
+    "tracestore_documents",
+    METADATA,
+    sa.Column("document_id", sa.String(26), primary_key=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("project", "kind", "name", name="tracestore_documents_name"),
+)
+
+DOCUMENT_VERSIONS: Final = sa.Table(
+    "tracestore_document_versions",
+    METADATA,
+    sa.Column("document_id", sa.String(26), primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("author", sa.Text),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+)
+
+ALERT_STATES: Final = sa.Table(
+    "tracestore_alert_states",
+    METADATA,
+    sa.Column("document_id", sa.String(26), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("since_ns", sa.BigInteger, nullable=False),
+    sa.Column("checked_ns", sa.BigInteger, nullable=False),
+    sa.Column("value", sa.Text),
+    sa.Column("failure", sa.Text),
+)
+
+ALERT_EVENTS: Final = sa.Table(
+    "tracestore_alert_events",
+    METADATA,
+    sa.Column("event_id", sa.String(26), primary_key=True),
+    sa.Column("document_id", sa.String(26), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Column("value", sa.Text),
+    sa.Column("delivery", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_ns", sa.BigInteger, nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.Index("tracestore_alert_events_owner", "document_id"),
+    sa.Index("tracestore_alert_events_delivery", "delivery"),
+)
+
 
 def _add_evals(connection: sa.Connection) -> None:
     tables = [EXPERIMENTS, DATASETS, DATASET_VERSIONS, DATASET_SNAPSHOTS]
@@ -153,10 +204,16 @@ def _add_patches(connection: sa.Connection) -> None:
     METADATA.create_all(connection, tables=[PATCHES])
 
 
+def _add_documents(connection: sa.Connection) -> None:
+    tables = [DOCUMENTS, DOCUMENT_VERSIONS, ALERT_STATES, ALERT_EVENTS]
+    METADATA.create_all(connection, tables=tables)
+
+
 # Step n takes a catalog of version n to version n + 1, inside the transaction that opens it.
 MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _add_evals,
     2: _add_patches,
+    3: _add_documents,
 }
 
 

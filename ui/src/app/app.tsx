@@ -14,6 +14,8 @@ const LOADERS: Record<string, () => Promise<Page>> = {
   ask: () => import("../pages/ask/page").then((m) => m.AskPage),
   experiments: () => import("../pages/experiments/page").then((m) => m.ExperimentsPage),
   datasets: () => import("../pages/datasets/page").then((m) => m.DatasetsPage),
+  boards: () => import("../pages/boards/page").then((m) => m.BoardsPage),
+  settings: () => import("../pages/settings/page").then((m) => m.SettingsPage),
   compare: () => import("../pages/compare/page").then((m) => m.ComparePage),
 };
 

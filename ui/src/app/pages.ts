@@ -9,6 +9,8 @@ export interface PageInfo {
 export const PAGES: PageInfo[] = [
   { page: "traces", label: "Traces", key: "t", about: "what the applications reported" },
   { page: "ask", label: "Ask", key: "a", about: "SQL over everything" },
+  { page: "boards", label: "Boards", key: "b", about: "charts that everybody looks at" },
   { page: "experiments", label: "Experiments", key: "e", about: "runs of evals, compared" },
   { page: "datasets", label: "Datasets", key: "d", about: "versioned cases" },
+  { page: "settings", label: "Settings", key: ",", about: "retention, keys, paths, storage" },
 ];

@@ -1,6 +1,6 @@
 /** Ctrl+K: go to a page, a trace, another project; run what the page offers. */
 import { computed, signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { navigate, pageUrl, route } from "./location";
 import { PAGES } from "./pages";
 import { projects } from "./session";
@@ -55,7 +55,7 @@ export function Palette() {
   const [at, setAt] = useState(0);
   const box = useRef<HTMLDivElement>(null);
   const before = useRef<HTMLElement | null>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     before.current = document.activeElement as HTMLElement | null;
     box.current?.querySelector("input")?.focus();
     return () => before.current?.focus?.();

@@ -6,6 +6,7 @@ import type { Answer } from "../api/query";
 import { dark, token } from "../app/theme";
 import { number, utc, when } from "../format";
 import { chartData, type ChartData, type Kind } from "./chart_data";
+import { Heatmap } from "./heatmap";
 import "./chart.css";
 
 const COLOURS = ["llm", "tool", "retriever", "agent", "embedding", "guardrail", "chain", "other"];
@@ -14,6 +15,7 @@ const MOST_BARS = 200; // rows of a bar chart; the table has the others
 
 export function Chart({ answer, kind, onPick }: { answer: Answer; kind: Kind; onPick?: (x: number, label: string | null) => void }) {
   if (kind === "number") return <BigNumber answer={answer} />;
+  if (kind === "heatmap") return <Heatmap answer={answer} onPick={onPick} />;
   const data = chartData(answer);
   if (!data) return <p class="muted pad">A chart needs a column of numbers{answer.rows.length ? "" : "; there are no rows"}.</p>;
   if (data.labels) return <Bars data={data} stacked={kind === "stacked"} onPick={onPick} />;
@@ -129,16 +131,24 @@ function options(data: ChartData, kind: Kind, element: HTMLElement): uPlot.Optio
   return {
     width: element.clientWidth || 400,
     height: element.clientHeight || 200,
+    padding: [10, 8, 0, 0],
     legend: { show: false },
     cursor: { points: { size: 6 }, drag: { x: false, y: false }, y: false },
-    scales: { x: { time: data.time, ...(kind === "scatter" ? { range: (_: uPlot, low: number, high: number): [number, number] => [low - (high - low || 1) * 0.06, high + (high - low || 1) * 0.06] } : {}) }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 && low >= 0 ? 1 : high * 1.06] } },
+    scales: { x: { time: data.time, ...(kind === "scatter" || kind === "bar" || kind === "stacked" ? { range: (_: uPlot, low: number, high: number): [number, number] => padded(data, kind, low, high) } : {}) }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 && low >= 0 ? 1 : high * 1.06] } },
     axes: [
-      { ...axis, grid: { show: false }, space: data.time ? 80 : 60, values: (_, ticks) => ticks.map((tick) => (data.time ? tickText(tick, ticks) : number(tick))) },
+      { ...axis, size: 24, grid: { show: false }, space: data.time ? 80 : 60, values: (_, ticks) => ticks.map((tick) => (data.time ? tickText(tick, ticks) : number(tick))) },
       { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => number(tick)) },
     ],
     series: [{}, ...drawn],
     hooks: { setCursor: [(plot) => tell(plot, data)] },
   };
+}
+
+/** Returns the ends of the axis with room for the first and the last point. */
+function padded(data: ChartData, kind: Kind, low: number, high: number): [number, number] {
+  const steps = data.x.slice(1).map((x, i) => x - data.x[i]!);
+  const room = kind === "scatter" ? (high - low || 1) * 0.06 : (steps.length ? Math.min(...steps) : 3600) * 0.6;
+  return [low - room, high + room];
 }
 
 /** Returns a tick of time: the clock within a day, with the day where it changes. */

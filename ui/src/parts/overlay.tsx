@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useKeys } from "../app/keys";
 
 // --- notices
 
@@ -39,7 +40,10 @@ export const Toasts = () => (
 
 export function Dialog(props: { title: string; wide?: boolean; onClose: () => void; children: ComponentChildren; footer?: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // The focus is nowhere once the control that had it is gone.
+  useKeys([{ keys: "Escape", label: "Close", hidden: true, run: props.onClose }]);
+  // Before anything else is typed: what comes next belongs to the dialog.
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     const first = box.current?.querySelector<HTMLElement>("[autofocus],input,textarea,select") ?? box.current;
     first?.focus();

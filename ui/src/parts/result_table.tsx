@@ -6,11 +6,12 @@ import { Dialog } from "./overlay";
 import { Payload, VirtualText } from "./payload";
 import { useVirtual } from "./virtual";
 import { pageUrl } from "../app/location";
+import "./result_table.css";
 
 const ROW_PIXELS = 28;
 const MEASURED_ROWS = 60; // rows whose texts decide how wide a column is
 
-export function ResultTable({ answer, project }: { answer: Answer; project: string }) {
+export function ResultTable({ answer, project, widest = 420 }: { answer: Answer; project: string; widest?: number }) {
   const scroller = useRef<HTMLDivElement>(null);
   const [whole, setWhole] = useState<{ name: string; value: unknown } | null>(null);
   const [sort, setSort] = useState<{ at: number; down: boolean } | null>(null);
@@ -25,7 +26,7 @@ export function ResultTable({ answer, project }: { answer: Answer; project: stri
   }, [answer, sort]);
   const virtual = useVirtual({ count: rows.length, size: ROW_PIXELS, scroller: () => scroller.current });
   const right = answer.columns.map((_, i) => answer.rows.slice(0, MEASURED_ROWS).some((row) => typeof row[i] === "number"));
-  const template = useMemo(() => answer.columns.map((column, i) => `minmax(${Math.min(420, Math.max(70, 18 + 7.4 * Math.max(column.name.length + 1, ...answer.rows.slice(0, MEASURED_ROWS).map((row) => shown(row[i], column.type).length))))}px, 1fr)`).join(" "), [answer]);
+  const template = useMemo(() => answer.columns.map((column, i) => `minmax(${Math.min(widest, Math.max(70, 18 + 7.4 * Math.max(column.name.length + 1, ...answer.rows.slice(0, MEASURED_ROWS).map((row) => shown(row[i], column.type).length))))}px, 1fr)`).join(" "), [answer, widest]);
   const traceAt = answer.columns.findIndex((column) => column.name === "trace_id");
   return (
     <div class="result scroll" ref={scroller} tabIndex={0} role="grid" aria-label="Result" aria-rowcount={rows.length}>

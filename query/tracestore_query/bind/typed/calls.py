@@ -27,7 +27,7 @@ class Calls:
         if not any(each.source for each in held):
             return Bound(node, find_type=lambda: self.type_of(node, held, suffix=suffix))
         key = (suffix, _shape(node, {id(each.node) for each in held}), tuple(map(_form, held)))
-        choice = self._types.choices.get(
+        choice = self._types.choices.get_or_make(
             key, lambda: Chooser(self._types, node, held, suffix).choose()
         )
         return self._apply(node, held, choice)

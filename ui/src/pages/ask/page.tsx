@@ -13,8 +13,10 @@ import { Chart } from "../../parts/chart";
 import { fitting, type Kind } from "../../parts/chart_data";
 import { copy, Menu } from "../../parts/overlay";
 import { ResultTable } from "../../parts/result_table";
+import { SavedMenu } from "../../parts/saved";
 import { Failure, State, Waiting } from "../../parts/states";
 import type { ErrorPlace } from "../../parts/editor";
+import { AddToBoard } from "../boards/add";
 import "./ask.css";
 
 const SHOWN_ROWS = 10_000; // of the page; an export has all
@@ -47,7 +49,7 @@ export function AskPage({ project }: { project: string }) {
   const [plan, setPlan] = useState<Answer | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [running, setRunning] = useState<AbortController | null>(null);
-  const [dialog, setDialog] = useState<"export" | "dataset" | null>(null);
+  const [dialog, setDialog] = useState<"export" | "dataset" | "board" | null>(null);
   const current = useRef(text);
   current.current = text;
   useEffect(() => {
@@ -93,7 +95,7 @@ export function AskPage({ project }: { project: string }) {
     { keys: "c", label: "As chart", run: () => setParams({ show: "chart" }) },
     { keys: "p", label: "Plan", run: () => setParams({ show: "plan" }) },
     { keys: "e", label: "Export", run: () => answer && setDialog("export") },
-    ...(write ? [{ keys: "d", label: "Add to a dataset", run: () => answer && setDialog("dataset") }] : []),
+    ...(write ? [{ keys: "d", label: "Add to a dataset", run: () => answer && setDialog("dataset") }, { keys: "b", label: "Add to a board", run: () => answer && setDialog("board") }] : []),
   ]);
   useCommands(EXAMPLES.map(([label, example]) => ({ label: `Ask: ${label}`, run: () => setParams({ sql: example }) })));
   const place = error instanceof Problem ? placeOf(error.message) : null;
@@ -112,12 +114,13 @@ export function AskPage({ project }: { project: string }) {
           </button>
         )}
         <Menu label={<>History <span aria-hidden="true">▾</span></>} name="History" items={() => [...readHistory().map((each) => ({ label: <span class="mono">{each.replace(/\s+/g, " ").slice(0, 90)}</span>, run: () => setParams({ sql: each }) })), null, ...EXAMPLES.map(([label, example]) => ({ label, hint: "example", run: () => setParams({ sql: example }) }))]} />
+        <SavedMenu project={project} kind="query" plural="queries" />
         <button class="btn" onClick={() => void copy(window.location.href, "Link copied")}>
           Copy link
         </button>
         <span class="gap" />
         {view === "chart" && answer && (
-          <Menu align="right" label={<>{kind} <span aria-hidden="true">▾</span></>} name={`Chart: ${kind}`} items={(["line", "area", "bar", "stacked", "scatter", "number"] as Kind[]).map((each) => ({ label: each, on: each === kind, run: () => setParams({ kind: each }, { replace: true }) }))} />
+          <Menu align="right" label={<>{kind} <span aria-hidden="true">▾</span></>} name={`Chart: ${kind}`} items={(["line", "area", "bar", "stacked", "scatter", "heatmap", "number"] as Kind[]).map((each) => ({ label: each, on: each === kind, run: () => setParams({ kind: each }, { replace: true }) }))} />
         )}
         <div class="seg" role="group" aria-label="Show as">
           {(["table", "chart", "plan"] as const).map((each) => (
@@ -175,6 +178,11 @@ export function AskPage({ project }: { project: string }) {
             Add to dataset <kbd>d</kbd>
           </button>
         )}
+        {write && answer && (
+          <button class="link" onClick={() => setDialog("board")}>
+            Add to board <kbd>b</kbd>
+          </button>
+        )}
         {answer && (
           <button class="link" onClick={() => setDialog("export")}>
             Export <kbd>e</kbd>
@@ -182,6 +190,7 @@ export function AskPage({ project }: { project: string }) {
         )}
       </footer>
       {dialog === "export" && <ExportDialog project={project} sql={sql} name="answer" onClose={() => setDialog(null)} />}
+      {dialog === "board" && <AddToBoard project={project} sql={sql} kind={view === "chart" ? kind : "table"} onClose={() => setDialog(null)} />}
       {dialog === "dataset" && <AddToDataset project={project} sql={sql} what="the rows" onClose={() => setDialog(null)} />}
     </>
   );

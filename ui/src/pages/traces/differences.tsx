@@ -6,7 +6,8 @@ import { useLoad } from "../../parts/load";
 import { choose } from "../../parts/sql_text";
 import { Failure, State, Waiting } from "../../parts/states";
 import { stamp } from "./sql";
-import { readState, setRange, setWhere } from "./state";
+import { setRange } from "../../parts/range";
+import { readState, setWhere } from "./state";
 import type { Box } from "./timeline";
 
 interface Difference {

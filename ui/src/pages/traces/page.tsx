@@ -6,11 +6,13 @@ import { useKeys, type KeyAction } from "../../app/keys";
 import { navigate, pageUrl, params, setParams, withParams } from "../../app/location";
 import { useCommands } from "../../app/palette";
 import { mayWrite, projects } from "../../app/session";
-import { count, plural, when } from "../../format";
+import { count, plural } from "../../format";
 import { AddToDataset, caseSql, ExportDialog, isOneOf, ofKey, score, scoreName, type SpanRef } from "../../parts/actions";
 import { FilterBar } from "../../parts/filter_bar";
 import { useLoad } from "../../parts/load";
 import { Menu, toast } from "../../parts/overlay";
+import { ends, LASTS, RangeMenu, setRange } from "../../parts/range";
+import { SavedMenu } from "../../parts/saved";
 import { Failure, State, Waiting } from "../../parts/states";
 import { DEFAULTS, look, OFFERED } from "./columns";
 import { Differences } from "./differences";
@@ -18,7 +20,7 @@ import { Facets } from "./facets";
 import { useLive } from "./live";
 import { condition, loadPage, SORTABLE_TRACES, wholeSql, type TraceRow } from "./sql";
 import { Start } from "./start";
-import { ends, LASTS, readState, setRange, setWhere, VIEWS, type TracesState } from "./state";
+import { readState, setWhere, VIEWS, type TracesState } from "./state";
 import { Table } from "./table";
 import { Timeline, type Box } from "./timeline";
 import "./traces.css";
@@ -125,7 +127,7 @@ function Rows({ project }: { project: string }) {
       <h1 class="sr">Traces of {project}</h1>
       <div class="bar">
         <FilterBar project={project} value={state.where} onChange={setWhere} error={first.error instanceof Problem && first.error.status === 400 ? first.error.message : null} />
-        <RangeMenu state={state} />
+        <RangeMenu range={state.range} />
         {!grouped && (
           <button class={`btn ${state.live ? "live" : ""}`} aria-pressed={state.live} onClick={() => setParams({ live: state.live ? null : "1", sort: null })}>
             {state.live && live.paused ? "Paused" : "Live"}
@@ -143,6 +145,7 @@ function Rows({ project }: { project: string }) {
                 </a>
               ))}
             </div>
+            <SavedMenu project={project} kind="view" plural="views" />
             <span class="gap" />
             <div class="seg" role="group" aria-label="Chart">
               <button aria-pressed={state.chart === "counts"} onClick={() => setParams({ chart: null })}>
@@ -206,12 +209,6 @@ export const digits = (write: (value: number) => unknown): KeyAction[] => [1, 2,
 function dedupe(rows: TraceRow[]): TraceRow[] {
   const seen = new Set<string>();
   return rows.filter((row) => !seen.has(row.key) && seen.add(row.key));
-}
-
-function RangeMenu({ state }: { state: TracesState }) {
-  const { last, from, to } = state.range;
-  const label = last ? LASTS.find(([key]) => key === last)![1] : `${from ? when(from) : "…"} – ${to ? when(to) : "now"}`;
-  return <Menu align="right" name={`Time: ${label}`} label={<>{label} <span aria-hidden="true">▾</span></>} items={LASTS.map(([key, text]) => ({ label: text, on: key === last, run: () => setRange({ last: key }) }))} />;
 }
 
 function ColumnsMenu({ columns, state }: { columns: string[]; state: TracesState }) {

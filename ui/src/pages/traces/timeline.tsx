@@ -4,7 +4,7 @@ import { json } from "../../api/http";
 import { dark, token } from "../../app/theme";
 import { count, duration, when } from "../../format";
 import { useLoad } from "../../parts/load";
-import { setRange } from "./state";
+import { setRange } from "../../parts/range";
 
 export interface Counts {
   from_ns: number | null;
