@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tracestore.client import Client
 from tracestore.server import Server, ServerSettings
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide"
@@ -21,6 +22,9 @@ SAID = "http://127.0.0.1:4318"
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     with Server(ServerSettings(data=tmp_path / "store", port=0, grpc_port=-1)) as running:
+        # The first statement makes the query layer; a client of a page waits five seconds for it.
+        with Client(running.url) as client:
+            client.sql("SELECT 1")
         yield running
 
 
