@@ -116,8 +116,8 @@ def moment_of(draw: random.Random, size: int) -> tuple[str, int]:
 
 
 def run_again(store: Store, output: str, kind: str | None, *, resume: bool) -> None:
-    """Exports; asks three times where the server still closes the upload that the killed process left."""
-    for _ in range(2):
+    """Exports; asks again where the server still closes the upload that the killed process left."""
+    for _ in range(9):
         try:
             return run(store, output, kind, resume=resume)
         except OSError:

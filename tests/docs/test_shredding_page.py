@@ -49,8 +49,8 @@ def tagged(tag: int, word: int) -> int:
 def key_of(value: Any) -> int:
     if value is None or isinstance(value, bool):
         return tagged({None: 1, False: 2, True: 3}[value], 0)
-    if isinstance(value, int):
-        return tagged(4, value)
+    if isinstance(value, int | float) and value == int(value) and -(2**63) <= value < 2**63:
+        return tagged(4, int(value))
     if isinstance(value, float):
         return tagged(5, struct.unpack("<Q", struct.pack("<d", value))[0])
     if isinstance(value, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -282,3 +283,163 @@ def test_names_that_are_reserved_at_the_same_time_are_all_different(store: Store
     # Spans have the name itself, though there is no record of it.
     assert sorted(names) == [f"next-{number}" for number in range(2, 10)]
     assert store.experiments.create("next").name == "next"
+
+
+ODD_SCORES: list[Any] = [
+    {"plain": 1},
+    {"plain": 0.5},
+    {"plain": True},
+    {"plain": False},
+    {"plain": "good"},
+    {"plain": "0.5"},
+    {"plain": None},
+    {"plain": [1, 2]},
+    {"plain": {"nested": 0.25}},
+    {"plain.nested": 0.75},
+    {"plain": {"nested": 1}, "plain.nested": 0},
+    {"": 0.5},
+    {"a": {"": 1}},
+    {"a": {"b": {"c": 2**60}}},
+    {"PLAIN": 1, "plain": 0},
+    {"it's": 1, 'a"b': 0.5},
+    {"plain": 10**400},
+    {},
+    None,
+    5,
+    "text",
+]
+
+
+def told_by_rows(found: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Returns what rows of a comparison say of each score that both experiments have."""
+    told: dict[str, dict[str, Any]] = {}
+    for row in found:
+        if row["difference"] is None:
+            continue
+        each = told.setdefault(
+            row["score"], {"difference": [], "improvements": 0, "regressions": 0, "unchanged": 0}
+        )
+        each["difference"].append(row["difference"])
+        name = {"improved": "improvements", "regressed": "regressions", "same": "unchanged"}
+        each[name[row["status"]]] += 1
+    for each in told.values():
+        each["difference"] = pytest.approx(sum(each["difference"]) / len(each["difference"]))
+    return told
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_and_summary_agree_on_every_score(seed: int, flushed: bool, tmp_path: Path) -> None:
+    draw = random.Random(seed)
+    with tracestore.open(tmp_path / "store", background=False) as store:
+        for run in ("one", "two", "elsewhere"):
+            for question in range(12):
+                for _ in range(draw.choice((1, 1, 2, 3))):
+                    scores = draw.choice(ODD_SCORES)
+                    store.insert("spans", case(run, f"q{question}", scores))
+            if flushed:
+                store.flush()
+        rows = store.sql("SELECT * FROM compare('one', 'two')").rows()
+        told = store.experiments.compare("one", "two")
+    after = told["experiments"][1]
+    assert after["against_baseline"] == told_by_rows(rows)
+    assert after["scores"].keys() == {row["score"] for row in rows if row["after"] is not None}
+    for name, mean in after["scores"].items():
+        values = [row["after"] for row in rows if row["score"] == name and row["after"] is not None]
+        assert mean == pytest.approx(sum(values) / len(values))
+    listed = {
+        (each["key"], score): value
+        for each in told["cases"]
+        for score, value in each["experiments"].get("two", {}).get("difference", {}).items()
+    }
+    assert listed == {
+        (row["case_key"], row["score"]): row["difference"]
+        for row in rows
+        if row["difference"] is not None
+    }
+
+
+def test_numbers_under_one_name_are_one_score_and_nothing_else_is_a_score(tmp_path: Path) -> None:
+    with tracestore.open(tmp_path / "store", background=False) as store:
+        store.insert("spans", case("a", "q", {"x": {"y": 1}, "t": "0.5", "l": [1], "n": 10**400}))
+        store.insert("spans", case("b", "q", {"x": {"y": 1}, "x.y": 0, "": True, "t": 0.5}))
+        rows = store.sql(
+            "SELECT score, before, after, status FROM compare('a', 'b') ORDER BY 1"
+        ).rows()
+        trials = store.sql(
+            "SELECT run, score, value FROM trial_scores('a', 'b') ORDER BY ALL"
+        ).rows()
+    assert [tuple(row.values()) for row in rows] == [
+        ("", None, 1.0, "new"),
+        ("t", None, 0.5, "new"),
+        ("x.y", 1.0, 0.5, "regressed"),
+    ]
+    assert [tuple(row.values()) for row in trials] == [
+        *[("a", "x.y", 1.0), ("b", "", 1.0), ("b", "t", 0.5), ("b", "x.y", 0.0), ("b", "x.y", 1.0)]
+    ]
+
+
+@pytest.mark.parametrize("values", [[{"a": 1}, {"b": 2}], [[1], [2, 3]], [1, "x"], [{"a": 1}, [1]]])
+def test_a_key_may_be_any_value(values: list[Any], tmp_path: Path) -> None:
+    with tracestore.open(tmp_path / "store", background=False) as store:
+        for run in ("a", "b"):
+            for number, value in enumerate(values):
+                store.insert("spans", case(run, run, {"s": number}, metadata={"key": value}))
+        rows = store.sql("SELECT * FROM compare('a', 'b', key := 'metadata.key')").rows()
+        told = store.experiments.compare("a", "b", key="metadata.key")
+    assert [row["status"] for row in rows] == ["same", "same"]
+    assert {row["case_key"] for row in rows} == {each["key"] for each in told["cases"]}
+    assert (told["experiments"][1]["new_cases"], told["experiments"][1]["missing_cases"]) == (0, 0)
+
+
+def test_inputs_that_spell_a_number_otherwise_are_one_case(tmp_path: Path) -> None:
+    with tracestore.open(tmp_path / "store", background=False) as store:
+        store.insert("spans", case("a", "q", {"s": 1}, input={"n": 1}))
+        store.insert("spans", case("b", "q", {"s": 0}, input={"n": 1.0}))
+        (row,) = store.sql("SELECT status FROM compare('a', 'b')").rows()
+    assert row == {"status": "regressed"}
+
+
+def test_a_listed_case_shows_what_was_asked_and_answered(store: Store) -> None:
+    with_contents = [
+        case("x", "q1", {"s": 1}, expected="right", output={"said": "yes"}),
+        case("y", "q1", {"s": 0}, expected="right", output={"said": "no"}),
+        case("y", "q1", {"s": 0}, expected="right", output={"said": "again"}),
+    ]
+    for spans in with_contents:
+        store.insert("spans", spans)
+    (found,) = store.experiments.compare("x", "y")["cases"]
+    assert (found["input"], found["expected"]) == ({"q": "q1"}, "right")
+    runs = found["experiments"]
+    assert (runs["x"]["output"], runs["y"]["output"]["said"] in {"no", "again"}) == (
+        {"said": "yes"},
+        True,
+    )
+    assert sorted(runs["y"]["trace_ids"]) == sorted(
+        each[0]["trace_id"] for each in with_contents[1:]
+    )
+    rows = store.sql("SELECT trace_before, trace_after FROM compare('x', 'y')").rows()
+    assert rows == [{"trace_before": runs["x"]["trace_id"], "trace_after": runs["y"]["trace_id"]}]
+    (bare,) = store.experiments.compare("x", "y", contents=False)["cases"]
+    assert "input" not in bare
+
+
+def test_a_trace_has_the_fields_of_its_own_root(store: Store) -> None:
+    root = {"trace_id": "e" * 32, "span_id": "1" * 16, "name": "root", "start_ns": 2_000_000_000}
+    child = {
+        **root,
+        "span_id": "2" * 16,
+        "parent_span_id": "1" * 16,
+        "name": "child",
+        "start_ns": 1_000_000_000,
+        "experiment": "other",
+        "type": "llm",
+        "resource": {"service.name": "elsewhere"},
+    }
+    store.insert("spans", [child])
+    sql = f"SELECT name, experiment, type, service FROM traces WHERE trace_id = '{'e' * 32}'"
+    (before,) = store.sql(sql).rows()
+    store.insert("spans", [root])
+    (after,) = store.sql(sql).rows()
+    assert (before["name"], before["experiment"], before["type"]) == ("child", "other", "llm")
+    assert after == {"name": "root", "experiment": None, "type": None, "service": None}

@@ -1,7 +1,7 @@
 """input_key: equal for equal variants whatever the order of keys and the spelling of numbers and strings.
 
-A number counts by kind and value: 1 and 1.0 differ, 1e2 and 100.0 do not, and a number that no double
-holds exactly counts by its decimal digits. Of a key that comes twice the last value counts.
+A number counts by its value: 1, 1.0 and 1e0 are one. A fraction counts by its double; a whole number beyond 64 bits, and
+any that no double holds exactly, by its decimal digits. Of a key that comes twice the last value counts.
 docs/format/shredding.md, "input_key", is the specification. Linear in the text but for sorting an object's keys.
 """
 
@@ -27,6 +27,10 @@ from tracestore._native.number cimport NUMBER_BAD, NUMBER_F64, NUMBER_I64, Numbe
 from tracestore._native.status cimport TS_NO_MEMORY, TS_OK
 
 from tracestore.errors import PayloadError
+
+cdef double I64_BOUND = 9223372036854775808.0  # 2^63; a double at or beyond it is whole, and no i64
+cdef uint64_t I64_MAX = 0x7FFFFFFFFFFFFFFF
+cdef uint64_t U64_MAX = 0xFFFFFFFFFFFFFFFF
 
 cdef enum:
     TAG_NULL = 1
@@ -54,23 +58,33 @@ cdef int compare_members(const void* a, const void* b) noexcept nogil:
     return -1 if x[1] < y[1] else 1
 
 
+cdef inline bint append_digit(uint64_t* whole, uint64_t digit) noexcept nogil:
+    # Tells whether 64 bits do not hold the number with one more digit.
+    if whole[0] > (U64_MAX - digit) // 10:
+        return 1
+    whole[0] = whole[0] * 10 + digit
+    return 0
+
+
 cdef uint64_t hash_text_number(const uint8_t* p, const uint8_t* end) noexcept nogil:
-    # Sign, significant digits and exponent of a number kept as text: 10e399 equals 1e400.
+    # Sign, significant digits and exponent of a number: 10e399 equals 1e400.
     cdef uint64_t h = TAG_TEXT_NUMBER
     cdef int64_t exponent = 0
     cdef int64_t written = 0
     cdef int64_t zeros = 0
     cdef bint point = 0
     cdef bint started = 0
-    cdef bint integral = 1
+    cdef bint negative = p[0] == c'-'
+    # The digits as a whole number, while 64 bits hold it.
+    cdef uint64_t whole = 0
+    cdef bint beyond = 0
     cdef bint written_negative = 0
-    if p[0] == c'-':
+    if negative:
         h = tagged(h, 1)
         p += 1
     while p < end and (p[0] | 0x20) != c'e':
         if p[0] == c'.':
             point = 1
-            integral = 0
         else:
             exponent -= point
             # A zero counts only once a later digit follows it.
@@ -80,11 +94,12 @@ cdef uint64_t hash_text_number(const uint8_t* p, const uint8_t* end) noexcept no
                 started = 1
                 while zeros:
                     h = hash_fold(h ^ <uint64_t>0x9E3779B97F4A7C15, 0x30)
+                    beyond |= append_digit(&whole, 0)
                     zeros -= 1
                 h = hash_fold(h ^ <uint64_t>0x9E3779B97F4A7C15, <uint64_t>p[0])
+                beyond |= append_digit(&whole, p[0] - c'0')
         p += 1
     if p < end:
-        integral = 0
         p += 1
         if p[0] == c'-' or p[0] == c'+':
             written_negative = p[0] == c'-'
@@ -94,7 +109,13 @@ cdef uint64_t hash_text_number(const uint8_t* p, const uint8_t* end) noexcept no
                 written = written * 10 + (p[0] - c'0')
             p += 1
     exponent += zeros + (-written if written_negative else written)
-    return tagged(tagged(h, <uint64_t>exponent), integral)
+    written = exponent
+    while written > 0 and whole and not beyond:
+        beyond = append_digit(&whole, 0)
+        written -= 1
+    if not beyond and written == 0 and whole <= I64_MAX + negative:
+        return tagged(TAG_I64, 0 - whole if negative else whole)
+    return tagged(h, <uint64_t>exponent)
 
 
 cdef int hash_number(JsonCursor* j, uint64_t* out) noexcept nogil:
@@ -107,9 +128,13 @@ cdef int hash_number(JsonCursor* j, uint64_t* out) noexcept nogil:
         return json_bad_number(j)
     if kind == NUMBER_I64:
         out[0] = tagged(TAG_I64, <uint64_t>i64)
-    elif kind == NUMBER_F64:
-        memcpy(&bits, &f64, 8)
-        out[0] = tagged(TAG_F64, bits)
+    elif kind == NUMBER_F64 and -I64_BOUND <= f64 < I64_BOUND:
+        i64 = <int64_t>f64
+        if <double>i64 == f64:
+            out[0] = tagged(TAG_I64, <uint64_t>i64)
+        else:
+            memcpy(&bits, &f64, 8)
+            out[0] = tagged(TAG_F64, bits)
     else:
         out[0] = hash_text_number(j.p, next)
     j.p = next

@@ -62,6 +62,10 @@ class CompareBody(BaseModel):
     cases: int = Field(
         default=1000, ge=0, le=100_000, description="Cases listed, those that fell most first."
     )
+    contents: bool = Field(
+        default=True,
+        description="Whether listed cases have their input, what was expected, and each output.",
+    )
 
 
 class ScoreChange(BaseModel):
@@ -102,10 +106,12 @@ class GroupSummary(BaseModel):
 
 
 class CaseRun(BaseModel):
-    """A case in one experiment: the means of its trials."""
+    """A case in one experiment: the means of its trials; the ids and the output are of the first."""
 
     trace_id: str
     span_id: str
+    trace_ids: list[str]
+    output: Any = None
     trials: int
     errors: int
     scores: dict[str, float]
@@ -120,6 +126,8 @@ class ComparedCase(BaseModel):
     input_key: int | None
     name: str
     group: str | None
+    input: Any = None
+    expected: Any = None
     experiments: dict[str, CaseRun]
 
 
@@ -171,6 +179,7 @@ def experiments_router(experiments: SqlExperiments) -> APIRouter:
                 key=body.key,
                 group_by=body.group_by,
                 cases=body.cases,
+                contents=body.contents,
                 projects=projects_of(request),
             )
         )

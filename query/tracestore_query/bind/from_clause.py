@@ -324,13 +324,12 @@ def _rename(node: exp.Table, token: str, alias: str) -> None:
 
 def _scores(binding: Binding) -> list[list[str]]:
     """Returns the keys of every score that spans have, below `scores`."""
-    found: dict[str, list[str]] = {}
     data = binding.data("spans")
-    for path in data.below("scores"):
-        if {"i64", "f64", "bool"} & set(data.types(path)):
-            keys = [str(key) for key in parse_path(path)[1:]]
-            found.setdefault(".".join(keys), keys)
-    return list(found.values())
+    return [
+        [str(key) for key in parse_path(path)[1:]]
+        for path in data.below("scores")
+        if {"i64", "f64", "bool"} & set(data.types(path))
+    ]
 
 
 def _pivot_columns_first(node: exp.Table) -> None:

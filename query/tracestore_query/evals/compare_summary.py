@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
+import pyarrow as pa
+
 from tracestore.errors import ExperimentError
+from tracestore_query.evals.case_contents import add_contents
+from tracestore_query.evals.compared_cases import METRICS, ComparedCases
 from tracestore_query.query import Query
-from tracestore_query.tables.compare import SAME, Comparison, comparison, path_sql
+from tracestore_query.tables.compare import Comparison, comparison, path_sql
 
-METRICS: Final = ("duration", "tokens", "prompt_tokens", "completion_tokens", "cost")
-"""What is summed beside scores: seconds of the case, and tokens and cost of its trace without its scorers."""
-
-MAX_TRIALS: Final = 1_000_000
-"""Root spans of all experiments together; about 1 KiB each while they are summed."""
-
-_SAME: Final = float(SAME)
-
-
-@dataclass(slots=True)
-class _Case:
-    """The trials of one case in one experiment."""
-
-    name: str
-    group: str | None
-    input_key: int | None
-    span: tuple[str, str]
-    trials: int = 0
-    errors: int = 0
-    values: dict[str, list[float]] = field(default_factory=dict)
-    metrics: dict[str, list[float]] = field(default_factory=dict)
-
-    def scores(self) -> dict[str, float]:
-        """Returns the mean of each score over the trials."""
-        return {name: math.fsum(values) / len(values) for name, values in self.values.items()}
-
-
-_Cases = dict[str, _Case]
+MAX_ROWS: Final = 4_000_000
+"""Cases and scores of all experiments together, about 100 bytes each while they are summed."""
 
 
 def compare_experiments(
@@ -51,6 +26,7 @@ def compare_experiments(
     project: str | None = None,
     projects: Collection[str] | None = None,
     cases: int = 1000,
+    contents: bool = True,
     timeout_s: float | None = 120.0,
 ) -> dict[str, Any]:
     """Returns experiments compared with the first of them.
@@ -63,48 +39,72 @@ def compare_experiments(
         project: the project of all of them, None for every one that may be seen.
         projects: the projects that may be seen, None for all.
         cases: cases listed at most, those that fell most first.
+        contents: whether listed cases have their input, what was expected, and each output.
         timeout_s: seconds until it is stopped, None for no bound.
 
     Raises:
         QueryError: for a key or group that is no path, or names that are not two to eight.
-        ExperimentError: where one of them has no case.
+        ExperimentError: where one of them has no case, or there are too many.
     """
     wanted = comparison(names, key, project)
     group = None if group_by is None else path_sql(group_by)
-    with query.sql(
-        _trials_sql(wanted, group), projects=projects, timeout_s=timeout_s, max_rows=MAX_TRIALS
-    ) as result:
-        rows = result.rows()
-        found = _gathered(wanted, rows)
-        warnings = [text for text in result.warnings if "was cut" in text]
-    absent = [name for name in wanted.names if not found[name]]
+    found = ComparedCases(wanted.names, _rows(query, wanted, group, projects, timeout_s))
+    absent = [name for run, name in enumerate(wanted.names) if not found.has_cases(run)]
     if absent:
         raise ExperimentError(
             f"cannot compare experiment {absent[0]!r}: it has no root span"
             + ("" if key is None else f" with {key}")
             + "; see `SELECT * FROM experiments`"
         )
+    listed = found.listed(cases)
+    if contents:
+        add_contents(query, listed, projects, timeout_s)
     summary = {
         "baseline": wanted.names[0],
-        "experiments": _summaries(found, wanted.names),
-        "cases": _listed(found, wanted.names, cases),
-        "warnings": warnings,
+        "experiments": found.summaries(),
+        "cases": listed,
+        "warnings": [],
     }
     if group is not None:
         summary["groups"] = [
-            {"group": value, "experiments": _summaries(_gathered(wanted, members), wanted.names)}
-            for value, members in _groups(rows)
+            {"group": value, "experiments": found.summaries(number)}
+            for number, value in found.groups()
         ]
     return summary
 
 
-def _trials_sql(wanted: Comparison, group: str | None) -> str:
-    """Returns the query of every trial of every experiment, with what its trace's spans used.
+def _rows(
+    query: Query,
+    wanted: Comparison,
+    group: str | None,
+    projects: Collection[str] | None,
+    timeout_s: float | None,
+) -> pa.Table:
+    sql = _cases_sql(wanted, group)
+    with query.sql(sql, projects=projects, timeout_s=timeout_s, max_rows=MAX_ROWS) as result:
+        table = result.arrow()
+        if any("was cut" in text for text in result.warnings):
+            raise ExperimentError(
+                f"cannot compare experiments: they have more than {MAX_ROWS} cases and scores; compare fewer"
+            )
+    return table
 
-    Spans of scorers, told by their type or purpose, and all spans below them are no part of the task.
+
+def _cases_sql(wanted: Comparison, group: str | None) -> str:
+    """Returns the query of every case of every experiment, and of every score of a case, each a row.
+
+    Each comes once for the whole and, where there are groups, once for its group: a trial belongs to the group of
+    its own value. Spans of scorers, told by their type or purpose, and all spans below them are no part of the task.
     """
     grouped = "NULL" if group is None else f"{group}::VARCHAR"
     shown = "NULL" if group is None else f"coalesce(root.{group}::VARCHAR, used.grouped)"
+    sets = "(1, 2)" if group is None else "(1, 2), (1, 2, grouped)"
+    of_scores = "(1, 2, score)" if group is None else "(1, 2, score), (1, 2, score, grouped)"
+    sums = ",\n".join(
+        f"sum({name}) AS sum_{name}, count({name}) AS count_{name}" for name in METRICS
+    )
+    part = "grouped, grouping(grouped)" if group is not None else "NULL::VARCHAR, 1"
+    nothing = ", ".join(f"NULL::DOUBLE AS sum_{name}, 0 AS count_{name}" for name in METRICS)
     return f"""
         WITH RECURSIVE run_spans AS MATERIALIZED (
             SELECT
@@ -122,7 +122,7 @@ def _trials_sql(wanted: Comparison, group: str | None) -> str:
                 metrics.estimated_cost AS cost,
                 {grouped} AS grouped
             FROM spans
-            WHERE {wanted.cases.replace("is_root AND ", "")}
+            WHERE {wanted.spans}
         ),
         scorer_spans AS (
             SELECT project, trace_id, span_id FROM run_spans WHERE is_scorer
@@ -146,183 +146,58 @@ def _trials_sql(wanted: Comparison, group: str | None) -> str:
             FROM run_spans
             WHERE (project, trace_id, span_id) NOT IN (SELECT (project, trace_id, span_id) FROM scorer_spans)
             GROUP BY project, experiment, trace_id
+        ),
+        trials AS MATERIALIZED (
+            SELECT
+                root.experiment AS run,
+                root.{wanted.key}::VARCHAR AS case_key,
+                root.input_key AS input_key,
+                root.name AS name,
+                root.trace_id AS trace_id,
+                root.span_id AS span_id,
+                root.start_ns AS start_ns,
+                coalesce(root.status_code = 'ERROR', false) AS failed,
+                root.duration AS duration,
+                used.tokens AS tokens,
+                used.prompt_tokens AS prompt_tokens,
+                used.completion_tokens AS completion_tokens,
+                used.cost AS cost,
+                {shown} AS grouped
+            FROM (SELECT * FROM spans WHERE {wanted.cases}) AS root
+            LEFT JOIN used
+            ON used.project = root.project AND used.experiment = root.experiment AND used.trace_id = root.trace_id
         )
         SELECT
-            root.experiment AS run,
-            root.{wanted.key}::VARCHAR AS case_key,
-            root.input_key AS input_key,
-            root.name AS name,
-            root.trace_id AS trace_id,
-            root.span_id AS span_id,
-            root.status_code AS status_code,
-            root.scores AS scores,
-            root.duration AS duration,
-            used.tokens AS tokens,
-            used.prompt_tokens AS prompt_tokens,
-            used.completion_tokens AS completion_tokens,
-            used.cost AS cost,
-            {shown} AS grouped
-        FROM (SELECT * FROM spans WHERE {wanted.cases}) AS root
-        LEFT JOIN used
-        ON used.project = root.project AND used.experiment = root.experiment AND used.trace_id = root.trace_id
-        WHERE root.{wanted.key} IS NOT NULL
+            run,
+            case_key,
+            {part.replace(",", " AS grouped,")} AS is_whole,
+            NULL::VARCHAR AS score,
+            NULL::DOUBLE AS value,
+            min(input_key) AS input_key,
+            min(struct_pack(at := start_ns, trace := trace_id, span := span_id, name := name)) AS first,
+            list(trace_id ORDER BY start_ns, trace_id) AS trace_ids,
+            count(*) AS trials,
+            count(*) FILTER (WHERE failed) AS errors,
+            {sums}
+        FROM trials
+        GROUP BY GROUPING SETS ({sets})
+        UNION ALL
+        SELECT
+            run,
+            case_key,
+            {part},
+            score,
+            avg(value),
+            NULL::BIGINT,
+            NULL,
+            NULL,
+            0,
+            0,
+            {nothing}
+        FROM (
+            SELECT s.run AS run, s.case_key AS case_key, s.score AS score, s.value AS value, t.grouped AS grouped
+            FROM {wanted.call("trial_scores")} AS s JOIN trials AS t
+            ON s.run = t.run AND s.trace_id = t.trace_id AND s.span_id = t.span_id
+        ) AS scored
+        GROUP BY GROUPING SETS ({of_scores})
     """
-
-
-def _gathered(wanted: Comparison, rows: Iterable[Mapping[str, Any]]) -> dict[str, _Cases]:
-    found: dict[str, _Cases] = {name: {} for name in wanted.names}
-    for row in rows:
-        cases = found[row["run"]]
-        case = cases.get(row["case_key"])
-        if case is None:
-            span = (row["trace_id"], row["span_id"])
-            case = _Case(row["name"], row["grouped"], row["input_key"], span)
-            cases[row["case_key"]] = case
-        case.trials += 1
-        case.errors += row["status_code"] == "ERROR"
-        for name, value in numbers(row["scores"]):
-            case.values.setdefault(name, []).append(value)
-        for name in METRICS:
-            if row[name] is not None:
-                case.metrics.setdefault(name, []).append(float(row[name]))
-    return found
-
-
-def numbers(value: Any, prefix: str = "") -> Iterable[tuple[str, float]]:
-    """Yields the numbers of an object by their path; true and false are 1 and 0."""
-    if isinstance(value, str):
-        value = _parsed(value)
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from numbers(item, f"{prefix}.{name}" if prefix else str(name))
-    elif prefix and isinstance(value, bool | int | float) and math.isfinite(value):
-        yield prefix, float(value)
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _summaries(found: Mapping[str, _Cases], names: Sequence[str]) -> list[dict[str, Any]]:
-    baseline = found[names[0]]
-    return [_summary(name, found[name], None if name == names[0] else baseline) for name in names]
-
-
-def _summary(name: str, cases: _Cases, baseline: _Cases | None) -> dict[str, Any]:
-    summary: dict[str, Any] = {
-        "name": name,
-        "cases": len(cases),
-        "trials": sum(case.trials for case in cases.values()),
-        "errors": sum(case.errors for case in cases.values()),
-        "scores": _averages(cases.values(), lambda case: case.scores().items()),
-        "metrics": _metrics(cases.values()),
-    }
-    if baseline is not None:
-        summary["new_cases"] = len(cases.keys() - baseline.keys())
-        summary["missing_cases"] = len(baseline.keys() - cases.keys())
-        summary["against_baseline"] = _against(cases, baseline)
-    return summary
-
-
-def _averages(
-    cases: Iterable[_Case], values: Callable[[_Case], Iterable[tuple[str, float]]]
-) -> dict[str, float]:
-    gathered: dict[str, list[float]] = {}
-    for case in cases:
-        for name, value in values(case):
-            gathered.setdefault(name, []).append(value)
-    return {name: math.fsum(each) / len(each) for name, each in sorted(gathered.items())}
-
-
-def _metrics(cases: Iterable[_Case]) -> dict[str, dict[str, float]]:
-    """Returns the sum over all trials, and the mean of a trial."""
-    gathered: dict[str, list[float]] = {}
-    for case in cases:
-        for name, values in case.metrics.items():
-            gathered.setdefault(name, []).extend(values)
-    return {
-        name: {"sum": math.fsum(values), "mean": math.fsum(values) / len(values)}
-        for name, values in gathered.items()
-    }
-
-
-def _against(cases: _Cases, baseline: _Cases) -> dict[str, dict[str, Any]]:
-    """Returns, for each score, what became of the cases that both have scored."""
-    scores: dict[str, dict[str, Any]] = {}
-    for key in cases.keys() & baseline.keys():
-        before, after = baseline[key].scores(), cases[key].scores()
-        for name in before.keys() & after.keys():
-            each = scores.setdefault(
-                name, {"difference": [], "improvements": 0, "regressions": 0, "unchanged": 0}
-            )
-            difference = after[name] - before[name]
-            each["difference"].append(difference)
-            each["improvements"] += difference > _SAME
-            each["regressions"] += difference < -_SAME
-            each["unchanged"] += abs(difference) <= _SAME
-    for each in scores.values():
-        each["difference"] = math.fsum(each["difference"]) / len(each["difference"])
-    return dict(sorted(scores.items()))
-
-
-def _listed(found: Mapping[str, _Cases], names: Sequence[str], most: int) -> list[dict[str, Any]]:
-    keys = dict.fromkeys(key for name in names for key in found[name])
-    ranked = sorted(keys, key=lambda key: _worst(found, names, key))
-    return [_shown(found, names, key) for key in ranked[:most]]
-
-
-def _worst(found: Mapping[str, _Cases], names: Sequence[str], key: str) -> float:
-    """Returns the greatest fall of a score against the baseline, as a negative number."""
-    base = found[names[0]].get(key)
-    before = base.scores() if base is not None else {}
-    falls = [
-        value - before[score]
-        for name in names[1:]
-        if key in found[name]
-        for score, value in found[name][key].scores().items()
-        if score in before
-    ]
-    return min(falls, default=0.0)
-
-
-def _shown(found: Mapping[str, _Cases], names: Sequence[str], key: str) -> dict[str, Any]:
-    runs = {name: found[name][key] for name in names if key in found[name]}
-    first = next(iter(runs.values()))
-    base = runs[names[0]].scores() if names[0] in runs else {}
-    listed: dict[str, Any] = {}
-    for name, case in runs.items():
-        scores = case.scores()
-        listed[name] = {
-            "trace_id": case.span[0],
-            "span_id": case.span[1],
-            "trials": case.trials,
-            "errors": case.errors,
-            "scores": scores,
-            "metrics": {
-                metric: math.fsum(values) / len(values) for metric, values in case.metrics.items()
-            },
-        }
-        if name != names[0]:
-            listed[name]["difference"] = {
-                score: value - base[score] for score, value in scores.items() if score in base
-            }
-    return {
-        "key": key,
-        "input_key": first.input_key,
-        "name": first.name,
-        "group": first.group,
-        "experiments": listed,
-    }
-
-
-def _groups(
-    rows: Iterable[Mapping[str, Any]],
-) -> list[tuple[str | None, list[Mapping[str, Any]]]]:
-    """Returns the trials of each group, groups in order; a trial belongs to the group of its own value."""
-    groups: dict[str | None, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(row["grouped"], []).append(row)
-    return sorted(groups.items(), key=lambda item: (item[0] is None, item[0] or ""))

@@ -63,6 +63,7 @@ class SqlExperiments(Experiments):
         key: str | None = None,
         group_by: str | None = None,
         cases: int = 1000,
+        contents: bool = True,
         projects: Collection[str] | None = None,
         timeout_s: float | None = 120.0,
     ) -> dict[str, Any]:
@@ -74,6 +75,7 @@ class SqlExperiments(Experiments):
             key: the path whose value makes two cases the same; default their inputs.
             group_by: the path whose values part the summary, e.g. `metadata.category`.
             cases: cases listed at most, those that fell most first.
+            contents: whether listed cases have their input, what was expected, and each output.
             projects: the projects that may be seen, None for all.
             timeout_s: seconds until it is stopped, None for no bound.
 
@@ -89,5 +91,6 @@ class SqlExperiments(Experiments):
             project=project,
             projects=projects,
             cases=cases,
+            contents=contents,
             timeout_s=timeout_s,
         )

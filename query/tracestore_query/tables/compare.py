@@ -1,9 +1,14 @@
-"""`compare('a', 'b', ...)`: the scores of experiments side by side, case by case."""
+"""`compare('a', 'b', ...)`: scores of experiments side by side, case by case; `trial_scores`: what they are means of.
+
+A score is a number under `scores`, by its keys joined with dots; true and false are 1 and 0. Texts, lists and numbers
+that are not finite are no scores. `compare` and the summary of experiments are both computed from `trial_scores`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlglot import exp
 
@@ -13,20 +18,14 @@ from tracestore_query.language.path_syntax import steps_of
 from tracestore_query.tables.meaning import StoreFacts, View
 from tracestore_query.tables.names import quoted
 
-USAGE = "compare('baseline', 'experiment'[, ...][, key := 'path'][, project := 'name'])"
-MAX_EXPERIMENTS = 8
+_ARGUMENTS: Final = "('baseline', 'experiment'[, ...][, key := 'path'][, project := 'name'])"
+MAX_EXPERIMENTS: Final = 8
 """More than a person compares; each is one join."""
 
-SAME = "1e-9"
+SAME: Final = "1e-9"
 """A difference of scores below this is rounding: means of equal trials may differ in their last bit."""
 
-_NO_SCORES = """
-    SELECT NULL::BIGINT AS input_key, NULL::VARCHAR AS case_key, NULL::VARCHAR AS name, NULL::VARCHAR AS score,
-           NULL::VARCHAR AS experiment, NULL::DOUBLE AS before, NULL::DOUBLE AS after,
-           NULL::DOUBLE AS difference, NULL::VARCHAR AS status, NULL::BIGINT AS trials_before,
-           NULL::BIGINT AS trials_after
-    WHERE false
-"""
+_NO_SCORES: Final = "[]::STRUCT(score VARCHAR, value DOUBLE)[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,22 @@ class Comparison:
     project: str | None = None
 
     @property
-    def cases(self) -> str:
-        """Returns SQL that is true of a span that is a case."""
+    def spans(self) -> str:
+        """Returns SQL that is true of the experiments' spans."""
         wanted = ", ".join(quoted(name) for name in self.names)
         owner = "" if self.project is None else f" AND project = {quoted(self.project)}"
-        return f"is_root AND experiment IN ({wanted}){owner}"
+        return f"experiment IN ({wanted}){owner}"
+
+    @property
+    def cases(self) -> str:
+        """Returns SQL that is true of a span that is a case."""
+        return f"is_root AND {self.spans} AND {self.key} IS NOT NULL"
+
+    def call(self, function: str) -> str:
+        """Returns a call of a table function over the same experiments."""
+        names = ", ".join(quoted(name) for name in self.names)
+        owner = "" if self.project is None else f", project := {quoted(self.project)}"
+        return f"{function}({names}, key := {quoted(self.key)}{owner})"
 
 
 def comparison(names: Sequence[str], key: str | None, project: str | None) -> Comparison:
@@ -60,7 +70,7 @@ def comparison(names: Sequence[str], key: str | None, project: str | None) -> Co
     if not 2 <= len(names) <= MAX_EXPERIMENTS or len(set(names)) != len(names):
         raise UnknownNameError(
             f"cannot compare experiments: got {', '.join(names) or 'none'}; want 2 to {MAX_EXPERIMENTS} "
-            f"different names: {USAGE}"
+            f"different names: compare{_ARGUMENTS}"
         )
     return Comparison(tuple(names), "input_key" if key is None else path_sql(key), project)
 
@@ -82,11 +92,25 @@ def path_sql(path: str) -> str:
     return generate(listed[0])
 
 
+def trial_scores(arguments: Sequence[exp.Expr], facts: StoreFacts) -> View:
+    """Returns the query of each score of each trial.
+
+    Args:
+        arguments: of the call: the names of experiments, and options.
+        facts: the scores that spans have.
+
+    Raises:
+        UnknownNameError: where the arguments are not two or more names in quotes.
+    """
+    wanted = _called("trial_scores", arguments)
+    return View(_trial_scores(wanted, facts))
+
+
 def compare(arguments: Sequence[exp.Expr], facts: StoreFacts) -> View:
     """Returns the query that a `compare` call stands for.
 
     A case is a root span. Cases of two experiments are the same where their inputs (or what `key` names) are.
-    Several runs of one case count by their mean.
+    Several trials of one case count by their mean.
 
     Args:
         arguments: of the call: the baseline, the experiments compared with it, and options.
@@ -95,34 +119,56 @@ def compare(arguments: Sequence[exp.Expr], facts: StoreFacts) -> View:
     Raises:
         UnknownNameError: where the arguments are not two or more names in quotes.
     """
-    scores = facts.scores()
-    wanted = _called(arguments)
-    if not scores:
-        return View(_NO_SCORES)
-    columns = ", ".join(
-        f"avg(scores{''.join(f'[{quoted(key)}]' for key in keys)}::DOUBLE) AS s{i}"
-        for i, keys in enumerate(scores)
-    )
-    listed = ", ".join(
-        f"{{'score': {quoted('.'.join(keys))}, 'value': s{i}}}" for i, keys in enumerate(scores)
-    )
+    wanted = _called("compare", arguments)
+    first = "min(struct_pack(at := start_ns, trace := trace_id, span := span_id, name := name))"
+    cases = f"""
+        SELECT experiment AS run, {wanted.key}::VARCHAR AS case_key, min(input_key) AS input_key,
+            count(*) AS trials, {first} AS first
+        FROM spans WHERE {wanted.cases} GROUP BY 1, 2
+    """
+    means = "SELECT run, case_key, score, avg(value) AS value FROM trials GROUP BY 1, 2, 3"
+    scored = f"""
+        SELECT s.run AS run, s.case_key AS case_key, s.score AS score, s.value AS value, c.input_key AS input_key,
+            c.trials AS trials, c.first['name'] AS name, c.first['trace'] AS trace_id
+        FROM ({means}) AS s JOIN ({cases}) AS c ON s.run = c.run AND s.case_key = c.case_key
+    """
     pairs = " UNION ALL ".join(_pair(wanted.names[0], other) for other in wanted.names[1:])
     return View(
-        f"WITH cases AS (SELECT experiment, {wanted.key}::VARCHAR AS case_key, any_value(input_key) AS input_key, "
-        f"any_value(name) AS name, count(*) AS trials, {columns} FROM spans "
-        f"WHERE {wanted.cases} AND {wanted.key} IS NOT NULL GROUP BY experiment, {wanted.key}::VARCHAR), "
-        f"each AS (SELECT experiment, case_key, input_key, name, trials, unnest([{listed}]) AS one FROM cases), "
-        "flat AS (SELECT experiment AS run, case_key AS key, input_key, name, trials, one['score'] AS score, "
-        "one['value'] AS value FROM each WHERE one['value'] IS NOT NULL) "
+        f"WITH trials AS ({_trial_scores(wanted, facts)}), scored AS MATERIALIZED ({scored}) "
         "SELECT input_key, case_key, name, score, experiment, before, after, difference, "
         "CASE WHEN before IS NULL THEN 'new' WHEN after IS NULL THEN 'missing' "
         f"WHEN difference > {SAME} THEN 'improved' WHEN difference < -{SAME} THEN 'regressed' "
-        "ELSE 'same' END AS status, trials_before, trials_after "
+        "ELSE 'same' END AS status, trials_before, trials_after, trace_before, trace_after "
         f"FROM ({pairs}) AS compared"
     )
 
 
-def _called(arguments: Sequence[exp.Expr]) -> Comparison:
+def _trial_scores(wanted: Comparison, facts: StoreFacts) -> str:
+    named = [
+        f"{{'score': {quoted('.'.join(keys))}, 'value': {_number(keys)}}}"
+        for keys in facts.scores()
+    ]
+    listed = f"[{', '.join(named)}]" if named else _NO_SCORES
+    return f"""
+        SELECT run, case_key, trace_id, span_id, one['score'] AS score, one['value'] AS value
+        FROM (
+            SELECT experiment AS run, {wanted.key}::VARCHAR AS case_key, trace_id, span_id, unnest({listed}) AS one
+            FROM spans WHERE {wanted.cases}
+        ) AS each
+        WHERE isfinite(one['value'])
+    """
+
+
+def _number(keys: Sequence[str]) -> str:
+    """Returns SQL of a score as a number: a sum takes numbers alone, a condition booleans alone."""
+    value = f"scores{''.join(f'[{quoted(key)}]' for key in keys)}"
+    return (
+        f"coalesce(({value} + 0)::DOUBLE, "
+        f"CASE WHEN {value} = true THEN 1.0::DOUBLE WHEN {value} = false THEN 0.0::DOUBLE END)"
+    )
+
+
+def _called(function: str, arguments: Sequence[exp.Expr]) -> Comparison:
     names: list[str] = []
     options: dict[str, str] = {}
     for each in arguments:
@@ -137,18 +183,19 @@ def _called(arguments: Sequence[exp.Expr]) -> Comparison:
             options[each.this.name.lower()] = str(each.expression.this)
         else:
             raise UnknownNameError(
-                f"cannot run query: compare() takes names in quotes; want {USAGE}"
+                f"cannot run query: {function}() takes names in quotes; want {function}{_ARGUMENTS}"
             )
     return comparison(names, options.get("key"), options.get("project"))
 
 
 def _pair(baseline: str, other: str) -> str:
     return (
-        "SELECT coalesce(b.input_key, a.input_key) AS input_key, coalesce(b.key, a.key) AS case_key, "
+        "SELECT coalesce(b.input_key, a.input_key) AS input_key, coalesce(b.case_key, a.case_key) AS case_key, "
         "coalesce(b.name, a.name) AS name, "
         f"coalesce(b.score, a.score) AS score, {quoted(other)} AS experiment, a.value AS before, "
-        "b.value AS after, b.value - a.value AS difference, a.trials AS trials_before, b.trials AS trials_after "
-        f"FROM (SELECT * FROM flat WHERE run = {quoted(baseline)}) AS a "
-        f"FULL JOIN (SELECT * FROM flat WHERE run = {quoted(other)}) AS b "
-        "ON a.key = b.key AND a.score = b.score"
+        "b.value AS after, b.value - a.value AS difference, a.trials AS trials_before, b.trials AS trials_after, "
+        "a.trace_id AS trace_before, b.trace_id AS trace_after "
+        f"FROM (SELECT * FROM scored WHERE run = {quoted(baseline)}) AS a "
+        f"FULL JOIN (SELECT * FROM scored WHERE run = {quoted(other)}) AS b "
+        "ON a.case_key = b.case_key AND a.score = b.score"
     )

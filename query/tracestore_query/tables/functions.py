@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tracestore_query.tables.compare import compare
+from tracestore_query.tables.compare import compare, trial_scores
 from tracestore_query.tables.dataset import dataset
 from tracestore_query.tables.meaning import Meaning
 from tracestore_query.tables.span_filters import experiment, project_logs
@@ -31,5 +31,6 @@ FUNCTIONS: Final = {
     "dataset": TableFunction("dataset_rows", gives_stored_rows=True, meaning=dataset),
     "experiment": TableFunction("spans", gives_stored_rows=True, meaning=experiment),
     "project_logs": TableFunction("spans", gives_stored_rows=True, meaning=project_logs),
+    "trial_scores": TableFunction("spans", gives_stored_rows=False, meaning=trial_scores),
 }
 """The functions by name."""

@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 
+def _of_root(column: str) -> str:
+    """Returns a trace's field: the root's own, be it NULL, where a root has come, else the earliest span's."""
+    return (
+        f"CASE WHEN bool_or(is_root) THEN arg_min_null({column}, start_ns) FILTER (WHERE is_root) "
+        f"ELSE arg_min({column}, start_ns) END AS {column}"
+    )
+
+
 def _once(metric: str) -> str:
     """Returns the sum of a metric over the calls of a trace, each counted once.
 
@@ -29,10 +37,10 @@ VIEWS: Final = {
         SELECT
             project,
             trace_id,
-            any_value(experiment) AS experiment,
-            coalesce(arg_min(name, start_ns) FILTER (WHERE is_root), arg_min(name, start_ns)) AS name,
-            coalesce(arg_min(service, start_ns) FILTER (WHERE is_root), arg_min(service, start_ns)) AS service,
-            coalesce(arg_min(type, start_ns) FILTER (WHERE is_root), arg_min(type, start_ns)) AS type,
+            {_of_root("experiment")},
+            {_of_root("name")},
+            {_of_root("service")},
+            {_of_root("type")},
             coalesce(arg_min(span_id, start_ns) FILTER (WHERE is_root), NULL) AS root_span_id,
             min(start_time) AS start_time,
             max(end_time) AS end_time,

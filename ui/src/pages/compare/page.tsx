@@ -63,7 +63,7 @@ export function ComparePage({ project }: { project: string }) {
   const given = params.value;
   const names = (given.get("e") ?? "").split("|").filter(Boolean);
   const groupBy = given.get("by") ?? "";
-  const compared = useLoad(names.length > 1 ? JSON.stringify([project, names, groupBy]) : null, (signal) => json<Compared>("/api/experiments/compare", { body: { experiments: names, project, cases: MOST_CASES, ...(groupBy ? { group_by: groupBy } : {}) }, signal }));
+  const compared = useLoad(names.length > 1 ? JSON.stringify([project, names, groupBy]) : null, (signal) => json<Compared>("/api/experiments/compare", { body: { experiments: names, project, cases: MOST_CASES, contents: false, ...(groupBy ? { group_by: groupBy } : {}) }, signal }));
   if (names.length < 2)
     return (
       <State title="Choose two experiments">
