@@ -12,6 +12,7 @@ from sqlglot import exp
 from tracestore.store import Dataset, Store
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.binder import Binder
+from tracestore_query.bind.text_search import depends_on_parameter
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.engine import Engine
 from tracestore_query.engine.query_sql import query_sql
@@ -121,6 +122,7 @@ class Planner:
     ) -> PlannedQuery:
         tree = statement.query.copy()
         values = note_values(tree, request.parameters)
+        is_of_words = depends_on_parameter(tree)
         paging = _paging(statement.kind, tree, request)
         constants = Constants(self._engine.time_us)
         ranges: dict[str, TimeRange] = {}
@@ -146,7 +148,7 @@ class Planner:
             paging,
             time_range,
             time_independent=not constants.of_moment,
-            parameter_independent=not constants.of_values,
+            parameter_independent=not (constants.of_values or is_of_words),
             names=names,
         )
 

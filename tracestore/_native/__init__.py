@@ -13,6 +13,7 @@ from tracestore._native.ndjson import append_json
 from tracestore._native.otlp import append_otlp, otlp_projects
 from tracestore._native.row_keys import row_keys
 from tracestore._native.unshred import unshred, unshred_values
+from tracestore._native.words import find_words, words
 
 __all__ = [
     "LEAF_TYPE_NAMES",
@@ -23,10 +24,12 @@ __all__ = [
     "append_json",
     "append_otlp",
     "export",
+    "find_words",
     "fixed_column",
     "input_key",
     "otlp_projects",
     "row_keys",
     "unshred",
     "unshred_values",
+    "words",
 ]

@@ -8,6 +8,7 @@ from tracestore.variant.report import Report
 from tracestore.variant.shredder import Shredder, json_projects, otlp_projects
 from tracestore.variant.tables import OVERFLOW, TABLES, TableSpec
 from tracestore.variant.unshredder import unshred, unshred_rows, unshred_values
+from tracestore.variant.words import find_words, words
 
 __all__ = [
     "LEAF_TYPES",
@@ -18,6 +19,7 @@ __all__ = [
     "Report",
     "Shredder",
     "TableSpec",
+    "find_words",
     "format_path",
     "input_key",
     "json_projects",
@@ -30,4 +32,5 @@ __all__ = [
     "unshred",
     "unshred_rows",
     "unshred_values",
+    "words",
 ]

@@ -27,10 +27,11 @@ from tracestore_query.bind.scopes import (
     is_open as may_come_from_elsewhere,
 )
 from tracestore_query.bind.star_expansion import expand_stars
-from tracestore_query.bind.text_search import match_expression
+from tracestore_query.bind.text_search import Search, search_of
 from tracestore_query.bind.typed import combined
 from tracestore_query.bind.typed.context import INDEXES_OF_QUERY, Context
 from tracestore_query.bind.typed.expressions import TypedExpressions
+from tracestore_query.bind.values import tagged_values
 from tracestore_query.bind.values.sources import Absent, Bound, Expression
 from tracestore_query.bind.values.types import NULL, is_open, is_wavering, item_type
 from tracestore_query.bind.values.uses import BARE, Use, Want
@@ -256,6 +257,7 @@ class Binder:
         bound = self._expressions.bind(node, Context(scope, {}))
         if isinstance(bound.source, Absent):
             bound.take(BARE)
+            bound.put(tagged_values.null("VARCHAR[]"))
             return NULL
         held = bound.source.lists if bound.source else self._expressions.type_of(bound)
         if bound.source is not None:
@@ -276,12 +278,12 @@ class Binder:
             branches[0] if len(branches) == 1 else _Branches(branches) for branches in found.bound
         ]
 
-    def searched(self, node: exp.Expr, context: Context) -> exp.Expr:
-        """Returns the condition of a text search, still to be bound."""
+    def searched(self, node: exp.Expr, context: Context) -> Search:
+        """Returns what a text search asks for, still to be bound."""
         sources = [each for each in context.scope.sources.values() if each.scan]
         if not isinstance(node, exp.Anonymous):
             raise AssertionError(f"BUG: want a call of match or search; got {node.key}")
-        return match_expression(node, sources)
+        return search_of(node, sources)
 
     def chain(self, node: exp.Expr, steps: list[Step], context: Context) -> Bound:
         """Returns what a chain of names means."""
@@ -313,7 +315,9 @@ class Binder:
     def _alias(self, node: exp.Expr, name: str, context: Context) -> Bound:
         """Binds an alias of the select list: as what it stands for, where its place matters."""
         item = context.scope.aliases[name]
-        if context.clause == "group":
+        is_order = context.clause == "order" and _is_alone(node, context)
+        if context.clause == "group" or (is_order and not item.taken_out):
+            # What ORDER BY and GROUP BY may mean has the form in which values compare.
             node.replace(exp.Literal.number(item.position))
             return Bound(node)
         if not item.open and not item.taken_out:

@@ -1,18 +1,22 @@
-"""`match` and `search`: rows whose text holds all the words. A scan for now, kept here so that an index can come."""
+"""`match` and `search`: which texts of a row they look at, and for which words."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from sqlglot import exp
 
 from tracestore.variant import TableSpec
 from tracestore_query.errors import UnknownNameError
+from tracestore_query.language.parameters import value_of
+from tracestore_query.language.search_words import words_of_needle
 
-MAX_WORDS = 32
-"""More words than a person types; each is one pass over the text."""
+NAMES: Final = frozenset({"match", "search"})
+
+MAX_WORDS: Final = 32
+"""More words than a person types; each costs a comparison for every word of a text."""
 
 
 class Searched(Protocol):
@@ -27,31 +31,67 @@ class Searched(Protocol):
         """Returns its columns."""
 
 
-def match_expression(call: exp.Anonymous, sources: Sequence[Searched]) -> exp.Expr:
-    """Returns the predicate of a `match` or `search` call, over paths that are still to be bound.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A call of `match` or `search`.
+
+    Attributes:
+        texts: what is looked at, still to be bound.
+        needle: the literal or parameter that holds the words.
+        count: how many distinct words these are.
+    """
+
+    texts: list[exp.Expr]
+    needle: exp.Expr
+    count: int
+
+
+def search_of(call: exp.Anonymous, sources: Sequence[Searched]) -> Search:
+    """Returns what a call of `match` or `search` asks for.
 
     Raises:
-        UnknownNameError: where the arguments are not a path or table and a text of words.
+        UnknownNameError: where the arguments are not a path or table and a text with words in it.
     """
     arguments = list(call.expressions)
     name = str(call.this).lower()
     usage = "match(path, 'words'), match(table, 'words') or search('words')"
     if not arguments or len(arguments) > 2 or (name == "match" and len(arguments) != 2):
         raise UnknownNameError(f"cannot run query: {name}() takes {usage}")
-    words = arguments[-1]
-    if not (isinstance(words, exp.Literal) and words.is_string):
-        raise UnknownNameError(f"cannot run query: the words of {name}() must be a text in quotes")
-    tokens = re.findall(r"\w+", str(words.this).lower())[:MAX_WORDS]
+    needle = arguments[-1]
+    count = len(_words_of(needle, name))
     if len(arguments) == 2 and not _is_table(arguments[0], sources):
-        texts: list[exp.Expr] = [exp.cast(arguments[0].copy(), "VARCHAR")]
-    else:
-        chosen = sources
-        if len(arguments) == 2:
-            chosen = [source for source in sources if source.alias == arguments[0].name.lower()]
-        texts = [column for source in chosen for column in _columns(source)]
-    if not tokens:
-        return exp.true()
-    return _all_words(texts, tokens)
+        return Search([arguments[0].copy()], needle, count)
+    chosen = sources
+    if len(arguments) == 2:
+        chosen = [source for source in sources if source.alias == arguments[0].name.lower()]
+    return Search([column for source in chosen for column in _columns(source)], needle, count)
+
+
+def depends_on_parameter(tree: exp.Expr) -> bool:
+    """Tells whether a parameter of a query holds words that are looked for."""
+    return any(
+        str(call.this).lower() in NAMES and isinstance(each, exp.Placeholder)
+        for call in tree.find_all(exp.Anonymous)
+        for each in call.expressions
+    )
+
+
+def _words_of(needle: exp.Expr, name: str) -> tuple[str, ...]:
+    text = needle.this if isinstance(needle, exp.Literal) and needle.is_string else value_of(needle)
+    if not isinstance(text, str):
+        raise UnknownNameError(
+            f"cannot run query: the words of {name}() must be a text in quotes or a parameter"
+        )
+    found = words_of_needle(text)
+    if not found:
+        raise UnknownNameError(
+            f"cannot run query: {name}() has no word to look for in {text!r:.60}; write a letter or a digit"
+        )
+    if len(found) > MAX_WORDS:
+        raise UnknownNameError(
+            f"cannot run query: {name}() looks for {MAX_WORDS} words at most; got {len(found)}"
+        )
+    return found
 
 
 def _is_table(node: exp.Expr, sources: Sequence[Searched]) -> bool:
@@ -63,7 +103,7 @@ def _is_table(node: exp.Expr, sources: Sequence[Searched]) -> bool:
 
 
 def _columns(source: Searched) -> list[exp.Expr]:
-    """Returns every text of a row: its name, its status message, and its variants as JSON."""
+    """Returns every text of a row: its name, its status message, and its variants."""
     spec = source.spec
     if spec is None:
         return []
@@ -72,27 +112,4 @@ def _columns(source: Searched) -> list[exp.Expr]:
         for name in ("name", "status_message", "severity_text", "event_name")
         if name in spec.columns
     ]
-    return [
-        exp.cast(exp.column(name, table=source.alias), "VARCHAR")
-        for name in (*named, *spec.variants)
-    ]
-
-
-def _all_words(texts: Sequence[exp.Expr], tokens: Sequence[str]) -> exp.Expr:
-    """Returns whether each token stands, as a whole word, somewhere in the texts."""
-    joined: exp.Expr = exp.Lower(
-        this=exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string(" "), *texts])
-    )
-    found: exp.Expr | None = None
-    for token in tokens:
-        # contains() is a plain scan; the pattern is only tried where it hits.
-        contains = exp.Anonymous(
-            this="contains", expressions=[joined.copy(), exp.Literal.string(token)]
-        )
-        pattern = exp.Literal.string(
-            rf"\b{re.escape(token)}\b" if token.isascii() else re.escape(token)
-        )
-        whole = exp.Anonymous(this="regexp_matches", expressions=[joined.copy(), pattern])
-        one = exp.And(this=contains, expression=whole)
-        found = one if found is None else exp.And(this=found, expression=one)
-    return found if found is not None else exp.true()
+    return [exp.column(name, table=source.alias) for name in (*named, *spec.variants)]

@@ -18,6 +18,7 @@ import pyarrow as pa
 from tracestore.errors import PayloadError
 from tracestore.variant import LEAVES, OVERFLOW, unshred_values
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
+from tracestore_query.engine import word_search
 from tracestore_query.engine.canonical_json import canonical_json
 from tracestore_query.engine.checked_text import TextChecker
 from tracestore_query.engine.moved_rows import with_moved
@@ -37,6 +38,7 @@ from tracestore_query.language.value_macros import (
 )
 from tracestore_query.plan.plan import ObjectCall, part_name
 
+OWN_FUNCTIONS: Final = VALUE_FUNCTIONS | frozenset(word_search.FUNCTIONS)
 _PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
 _CANCELLED = "cannot finish query: it was cancelled"
 _INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|row_id)[a-z0-9_]*"?\.?')
@@ -95,11 +97,15 @@ class Engine:
         self._duckdb.execute("SET lock_configuration = true")
         create: Any = self._duckdb.create_function
         create(CANONICAL_JSON, canonical_json, ["VARCHAR"], "VARCHAR", type="arrow")
+        for name, function in word_search.FUNCTIONS.items():
+            # A text that is not there holds no word.
+            options = {"type": "arrow", "null_handling": "special"}
+            create(name, function, ["VARCHAR", "VARCHAR"], "UBIGINT", **options)
         for statement in create_statements():
             self._duckdb.execute(statement)
         self._lock = threading.Lock()
         self.watchdog = Watchdog()
-        self.checker = TextChecker(self.cursor, lambda: self.functions | VALUE_FUNCTIONS)
+        self.checker = TextChecker(self.cursor, lambda: self.functions | OWN_FUNCTIONS)
 
     @functools.cached_property
     def functions(self) -> frozenset[str]:
@@ -157,11 +163,10 @@ class Engine:
         return frozenset(name for (name,) in rows.fetchall())
 
     def boolean_functions(self) -> frozenset[str]:
-        """Returns the names of functions that take a boolean, and nothing of any type: these bind to anything."""
+        """Returns the names of functions that take booleans alone: the engine binds these to anything."""
         rows = self._duckdb.cursor().execute(
             "SELECT function_name FROM duckdb_functions() GROUP BY function_name "
-            "HAVING bool_or(list_contains(parameter_types, 'BOOLEAN')) "
-            "AND NOT bool_or(list_has_any(parameter_types, ['ANY', 'T', 'T[]', 'ANY[]']))"
+            "HAVING bool_and(list_distinct(parameter_types) = ['BOOLEAN'])"
         )
         return frozenset(name for (name,) in rows.fetchall())
 

@@ -126,9 +126,10 @@ def parse(sql: str) -> exp.Expr:
         raise QuerySyntaxError(
             "cannot parse query: it holds half of a surrogate pair, which is no text"
         )
-    if sql.count("$") > 1:
-        # The tokenizer takes what stands between two dollars for a tag, unless a space is in it.
-        sql = _PARAMETERS.sub(lambda found: f"{found[0]} " if found[2] else found[0], sql)
+    if "$" in sql:
+        # The tokenizer takes what stands behind a dollar for a tag, unless a space ends it.
+        # It fails where the whole text ends with an empty string, too.
+        sql = _PARAMETERS.sub(lambda found: f"{found[0]} " if found[2] else found[0], sql) + " "
     try:
         trees = [tree for tree in TraceSQL().parse(sql) if tree is not None]
     except (ParseError, TokenError) as error:

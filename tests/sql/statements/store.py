@@ -115,7 +115,7 @@ def _key(row: list[Any]) -> str:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return f"{value:.9g}"
+        return f"number {value:.9g}"
     return [_rounded(item) for item in value] if isinstance(value, list) else value
 
 

@@ -96,6 +96,9 @@ class Chooser:
 
     def choose(self) -> Choice:
         """Returns the choice: as it is, with tagged values, or by kinds."""
+        if self._name() in self._types.of_booleans:
+            booleans = [None if each.source is None else "BOOLEAN" for each in self._held]
+            return Choice(tuple(booleans), self._gives(booleans))
         natural = [self._natural(i) for i in range(len(self._held))]
         if not any(sql_type is not None and VALUE in sql_type for sql_type in natural):
             gives = self._gives(natural) or self._gives(natural, literals=True)
@@ -113,7 +116,7 @@ class Chooser:
             gives = self._gives(chosen) or self._gives(chosen, literals=True)
             if gives is not None:
                 return Choice(tuple(chosen), gives)
-        tagged = None if self._name() in self._types.of_booleans else self._tagged()
+        tagged = self._tagged()
         if tagged is not None:
             return self._of_lambda(tagged)
         return self._by_kind() or Choice(tuple(natural), None)

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from sqlglot import exp
 
+from tracestore_query.bind.text_search import Search
 from tracestore_query.bind.typed.calls import Calls
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.bind.values.sources import Bound
@@ -77,8 +78,8 @@ class Names(Protocol):
     def query(self, node: exp.Expr, context: Context) -> list[Bound] | None:
         """Binds a query inside an expression; returns its columns, None where they are not known."""
 
-    def searched(self, node: exp.Expr, context: Context) -> exp.Expr:
-        """Returns the condition of a text search, still to be bound."""
+    def searched(self, node: exp.Expr, context: Context) -> Search:
+        """Returns what a text search asks for, still to be bound."""
 
 
 class Expressions(ABC):

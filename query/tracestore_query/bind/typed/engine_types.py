@@ -22,7 +22,7 @@ class Engine(Protocol):
         """Returns the names of functions and operators that take JSON."""
 
     def boolean_functions(self) -> frozenset[str]:
-        """Returns the names of functions that take a boolean, and nothing of any type."""
+        """Returns the names of functions that take booleans alone."""
 
 
 class EngineTypes:
@@ -44,5 +44,5 @@ class EngineTypes:
 
     @functools.cached_property
     def of_booleans(self) -> frozenset[str]:
-        """Returns the names of functions that take a boolean, and nothing of any type."""
+        """Returns the names of functions that take booleans alone."""
         return self._engine.boolean_functions()

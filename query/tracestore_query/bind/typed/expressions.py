@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from tracestore_query.bind.typed import choices, conditions, functions, names
+from tracestore_query.bind.text_search import NAMES as SEARCHES
+from tracestore_query.bind.typed import choices, conditions, functions, names, searching
 from tracestore_query.bind.typed.calls import Calls, constant_type, found_type
 from tracestore_query.bind.typed.context import Context, Expressions, Names
 from tracestore_query.bind.typed.engine_types import EngineTypes
@@ -62,10 +63,8 @@ class TypedExpressions(Expressions):
             isinstance(node, exp.Alias) or steps_of(node) is None
         ):
             return self.bind(node.this, context)
-        if isinstance(node, exp.Anonymous) and str(node.this).lower() in {"match", "search"}:
-            found = self.names.searched(node, context)
-            node.replace(found)
-            return self.bind(found, context)
+        if isinstance(node, exp.Anonymous) and str(node.this).lower() in SEARCHES:
+            return searching.search(self, node, context)
         constant = constant_type(node)
         return Bound(node, constant) if constant else _handler(node)(self, node, context)
 

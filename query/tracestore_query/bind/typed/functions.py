@@ -8,6 +8,7 @@ from tracestore_query.bind.typed.call_choice import arguments
 from tracestore_query.bind.typed.context import Context, Expressions, Local
 from tracestore_query.bind.typed.names import of_type
 from tracestore_query.bind.typed.reducing import one_item_type, reduces
+from tracestore_query.bind.values import tagged_values
 from tracestore_query.bind.values.sources import Absent, Bound, Expression
 from tracestore_query.bind.values.types import (
     NULL,
@@ -141,6 +142,7 @@ def explode(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
         return of_type(node, item_type(held) if held and held.endswith("]") else None)
     if isinstance(bound.source, Absent):
         bound.take(BARE)
+        bound.put(tagged_values.null("VARCHAR[]"))
         return Bound(node, NULL, Expression(node, NULL))
     lists = bound.source.lists
     bound.take(BARE if bound.source.type == lists else Want(Use.LIST, item=item_type(lists)))
