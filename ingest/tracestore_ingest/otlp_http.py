@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from google.rpc import code_pb2
-from starlette.concurrency import run_in_threadpool
 
 from tracestore.content_types import JSON, PROTOBUF
 from tracestore.errors import LimitExceededError, TraceStoreError
@@ -18,21 +19,23 @@ from tracestore_ingest import otlp_answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
 from tracestore_ingest.export import ExportRequest, store_export
 from tracestore_ingest.otlp_answers import METRICS_OUTCOME
+from tracestore_ingest.threads import IngestThreads
 
 
-def otlp_router(store: Store, admission: Admission) -> APIRouter:
+def otlp_router(store: Store, admission: Admission, threads: IngestThreads) -> APIRouter:
     """Returns the routes of OTLP over HTTP into a store."""
     router = APIRouter(tags=["otlp"])
+    sink = _Sink(store, admission, threads)
 
     @router.post("/v1/traces", include_in_schema=False)
     @needs("ingest")
     async def traces(request: Request) -> Response:
-        return await _export(request, store, admission, "traces")
+        return await _export(request, sink, "traces")
 
     @router.post("/v1/logs", include_in_schema=False)
     @needs("ingest")
     async def logs(request: Request) -> Response:
-        return await _export(request, store, admission, "logs")
+        return await _export(request, sink, "logs")
 
     @router.post("/v1/metrics", include_in_schema=False)
     @needs("ingest")
@@ -44,7 +47,16 @@ def otlp_router(store: Store, admission: Admission) -> APIRouter:
     return router
 
 
-async def _export(request: Request, store: Store, admission: Admission, signal: str) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Sink:
+    """Where requests go, and within which bounds."""
+
+    store: Store
+    admission: Admission
+    threads: IngestThreads
+
+
+async def _export(request: Request, sink: _Sink, signal: str) -> Response:
     """Answers one export request; the body is read only as far as it may be long."""
     content_type = _answer_type(request)
     encoding = request.headers.get("content-encoding")
@@ -60,8 +72,8 @@ async def _export(request: Request, store: Store, admission: Admission, signal: 
         )
         # The body itself was counted as it came.
         plain_bytes = largest_plain_bytes(len(body), encoding, MAX_PAYLOAD_BYTES)
-        with admission.hold(plain_bytes - len(body)):
-            outcome = await run_in_threadpool(store_export, store, export)
+        with sink.admission.hold(plain_bytes - len(body)):
+            outcome = await sink.threads.run(functools.partial(store_export, sink.store, export))
     except (TraceStoreError, Busy) as error:
         return _failed(error, content_type)
     return Response(otlp_answers.success(outcome, signal, content_type), media_type=content_type)

@@ -6,16 +6,19 @@ The first fence, which judges the tree of our parser, is tested in `test_free_te
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import duckdb
 import pytest
 
+import tracestore
 from tracestore import Store
 from tracestore.errors import QueryError
 from tracestore_query import QueryForbiddenError
 from tracestore_query.engine import parse_tree
 from tracestore_query.engine.duckdb import Engine
 from tracestore_query.engine.parse_rules import Allowed
+from tracestore_query.execute import row_lookup
 from tracestore_query.language import allow_list
 from tracestore_query.language.allowed_functions import TABLE_GENERATORS
 
@@ -166,6 +169,19 @@ def test_a_reader_may_read_its_own_files_and_no_others() -> None:
     ):
         with pytest.raises(QueryForbiddenError):
             judge(f"SELECT * FROM {call}", mine)
+
+
+def test_what_planning_looks_up_is_checked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leak = "SELECT content FROM read_blob('/etc/passwd')"
+    with tracestore.open(tmp_path / "store", background=False) as store:
+        store.datasets.add("gold", [{"id": "1", "input": 1}])
+        store.datasets.update("gold", [{"id": "1", "input": 2}])
+        assert store.sql("SELECT id FROM dataset('gold')").rows() == [{"id": "1"}]
+        monkeypatch.setattr(row_lookup, "newest_rows_sql", lambda _: leak)
+        with pytest.raises(QueryForbiddenError, match="the engine reads"):
+            store.sql("SELECT id, input FROM dataset('gold')")
 
 
 @pytest.mark.parametrize(

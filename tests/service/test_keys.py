@@ -198,6 +198,24 @@ def test_beyond_this_machine_a_server_wants_keys(folder: Path, ring: KeyRing) ->
         assert server.gate.closed
 
 
+def test_counts_of_the_whole_store_are_for_a_key_of_all_projects(
+    folder: Path, ring: KeyRing
+) -> None:
+    keys = {
+        200: ring.create("scraper", ["read"])[1],
+        403: ring.create("bound", ["read", "admin"], ["shop"])[1],
+        401: "no key",
+    }
+    settings = ServerSettings(data=folder, port=0, grpc_port=-1, require_keys=True)
+    with Server(settings) as server:
+        for status, key in keys.items():
+            headers = {"Authorization": f"Bearer {key}"}
+            answer = httpx.get(f"{server.url}/metrics", headers=headers, timeout=processes.HANG_S)
+            assert answer.status_code == status
+            assert ("tracestore_segments" in answer.text) is (status == 200)
+        assert httpx.get(f"{server.url}/readyz").json() == {"status": "ready"}
+
+
 def test_metrics_over_grpc_need_a_key_like_the_rest(guarded: Server) -> None:
     path = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
     with grpc.insecure_channel(f"127.0.0.1:{guarded.grpc_port}") as channel:

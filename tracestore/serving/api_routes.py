@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from tracestore.embedded import Store
+from tracestore_ingest.threads import IngestThreads
 from tracestore_query.api.datasets import datasets_router
 from tracestore_query.api.experiments import experiments_router
 from tracestore_query.api.explore import explore_router
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from tracestore_query import Query
 
 
-def include_api(app: FastAPI, store: Store, stopping: threading.Event) -> None:
+def include_api(
+    app: FastAPI, store: Store, stopping: threading.Event, threads: IngestThreads
+) -> None:
     """Adds every route of the API to an application; streams that do not end by themselves end with `stopping`."""
     query: Query = _LateQuery(store)  # type: ignore[assignment] # has its door, and makes it at the first use
-    app.include_router(api_router(store, query))
+    app.include_router(api_router(store, query, threads.run))
     app.include_router(get_query_router(query))
     app.include_router(schema_router(store, query))
     app.include_router(explore_router(store, query))

@@ -35,6 +35,7 @@ from tracestore.ui.pages import pages_router
 from tracestore.ui.session_api import session_router
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_http import otlp_router, refused
+from tracestore_ingest.threads import IngestThreads
 from tracestore_query.api.answers import Problem
 from tracestore_query.api.documents import documents_router
 from tracestore_query.api.keys import keys_router
@@ -88,15 +89,17 @@ def make_app(
 
     @app.get("/readyz", tags=["operations"])
     @needs()
-    def readyz() -> dict[str, Any]:
-        """Tells that the store is open, and how much it holds."""
-        stats = store.stats()
-        return {"status": "ready", "segments": stats.segments, "memory_rows": stats.memory_rows}
+    async def readyz() -> dict[str, str]:
+        """Tells that the store is open. How much it holds is for keys to ask."""
+        return {"status": "ready"}
 
     @app.get("/metrics", tags=["operations"], response_class=Response)
-    @needs()
-    def metrics() -> Response:
-        """Gives counters and gauges in Prometheus' text format."""
+    @needs("read")
+    def metrics(request: Request) -> Response:
+        """Gives counters and gauges in Prometheus' text format, to a key of all projects."""
+        if getattr(request.state, "projects", None) is not None:
+            detail = "counts of the whole store are for a key that is bound to no projects"
+            return problem_answer(403, "Not allowed", detail)
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     @app.get("/docs", include_in_schema=False)
@@ -123,10 +126,11 @@ def make_app(
         detail = f"the server failed; its log says more about request {request.state.request_id}"
         return problem_answer(500, "Failed", detail)
 
-    app.include_router(otlp_router(store, admission))
+    threads = IngestThreads()
+    app.include_router(otlp_router(store, admission, threads))
     if engine is not None:
         app.include_router(dataset_query_router(engine, store.datasets))
-    include_api(app, store, stopping or threading.Event())
+    include_api(app, store, stopping or threading.Event(), threads)
     app.include_router(documents_router(store.documents))
     app.include_router(keys_router(store, keys))
     app.include_router(session_router(gate.sessions))

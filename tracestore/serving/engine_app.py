@@ -21,6 +21,7 @@ from tracestore.errors import TraceStoreError
 from tracestore.serving.api_routes import include_api
 from tracestore.serving.engine_routes import ROWS_KIND, ROWS_PATH
 from tracestore.serving.problems import invalid_answer, problem_answer
+from tracestore_ingest.threads import IngestThreads
 from tracestore_query import Result
 from tracestore_query.api.answers import problem, projects_of, streamed
 from tracestore_query.api.datasets import QueryRows
@@ -68,7 +69,7 @@ def make_app(store: Store, stopping: threading.Event) -> App:
             return problem(error)
         return StreamingResponse(streamed(result, iter(lines)), media_type=ROWS_KIND)
 
-    include_api(app, store, stopping)
+    include_api(app, store, stopping, IngestThreads())
     return app
 
 

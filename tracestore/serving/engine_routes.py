@@ -43,7 +43,8 @@ class Split:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Any) -> None:
         """Answers one request."""
         path = scope["path"]
-        if path.startswith(_OWN) or self._scopes.of(scope["method"], path) != ("read",):
+        own = not path.startswith("/api/") or path.startswith(_OWN)
+        if own or self._scopes.of(scope["method"], path) != ("read",):
             await self._app(scope, receive, send)
             return
         try:

@@ -15,7 +15,13 @@ from tracestore.store.wal.reading import Damage, read_wal
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """The result of a check. `faults` are the new ones, and earlier ones that are still there."""
+    """The result of a check.
+
+    Attributes:
+        segments: those that are as they should be.
+        rows: theirs.
+        faults: the new ones, and earlier ones that are still there.
+    """
 
     segments: int
     rows: int
@@ -38,26 +44,31 @@ def quarantine(core: Core, segment_id: str, what: str) -> bool:
     return True
 
 
-def check(core: Core, *, deep: bool = False) -> CheckReport:
-    """Checks every segment; damaged ones are quarantined, so that the rest answers.
+def check(core: Core, *, deep: bool = False, quarantine: bool = False) -> CheckReport:
+    """Checks every segment and frame, and changes nothing unless it is told to.
 
-    Of a store that is open to read, nothing on disk is changed.
-    `deep` reads every byte and compares checksums; otherwise sizes and footers only.
+    Args:
+        core: the store.
+        deep: reads every byte and compares checksums; otherwise sizes and footers only.
+        quarantine: takes segments that are damaged out of every later snapshot, so that the rest answers.
     """
     core.require_open()
     with core.lock:
         rows = core.index.rows()
+        faults = list(core.faults)
+    sound: list[SegmentRow] = []
     for row in rows:
         problem = _problem(core, row, deep=deep)
-        if problem is not None:
+        if problem is None:
+            sound.append(row)
+            continue
+        if quarantine:
             core.quarantine(row, problem)
-    with core.lock:
-        faults = tuple(core.faults)
-        live = core.index.rows()
+        faults.append(Fault(row.file_key, f"quarantined: {problem}" if quarantine else problem))
     faults += _damaged_logs(core)
     if not core.writable:
         faults += _not_recovered(core)
-    return CheckReport(len(live), sum(row.rows for row in live), faults)
+    return CheckReport(len(sound), sum(row.rows for row in sound), tuple(faults))
 
 
 def _not_recovered(core: Core) -> tuple[Fault, ...]:

@@ -350,9 +350,9 @@ class Store(FeedbackMethods):
         """Removes rows past their project's retention now; returns how many."""
         return retention.expire(self._core)
 
-    def check(self, *, deep: bool = False) -> CheckReport:
-        """Looks for damaged and missing files; `deep` reads every page. Quarantines what it finds."""
-        return check.check(self._core, deep=deep)
+    def check(self, *, deep: bool = False, quarantine: bool = False) -> CheckReport:
+        """Looks for damaged and missing files; `deep` reads every page. Changes nothing unless it quarantines them."""
+        return check.check(self._core, deep=deep, quarantine=quarantine)
 
     def quarantine(self, segment_id: str, what: str) -> bool:
         """Takes a segment that a reader found damaged out of later snapshots; False if it is not live."""

@@ -29,7 +29,7 @@ class Operated(Protocol):
     def compact(self, *, full: bool = False) -> CompactionReport:
         """Merges segments."""
 
-    def check(self, *, deep: bool = False) -> CheckReport:
+    def check(self, *, deep: bool = False, quarantine: bool = False) -> CheckReport:
         """Looks for damaged and missing files."""
 
     def set_retention(self, project: str, days: int | None) -> None:
@@ -55,6 +55,9 @@ class CheckBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     deep: bool = Field(default=False, description="Whether every page is read.")
+    quarantine: bool = Field(
+        default=False, description="Whether damaged segments are left out of answers from then on."
+    )
 
 
 class CompactBody(BaseModel):
@@ -118,8 +121,10 @@ def operations_router(store: Operated) -> APIRouter:
     @router.post("/store/check", responses=ERRORS)
     @needs("admin")
     async def check(request: Request, body: CheckBody) -> Any:
-        """Verifies the files of the store; damaged ones are left out of answers from then on."""
-        return await answered(lambda: asdict(_whole(request, store).check(deep=body.deep)))
+        """Verifies the files of the store, and changes none."""
+        return await answered(
+            lambda: asdict(_whole(request, store).check(deep=body.deep, quarantine=body.quarantine))
+        )
 
     @router.post("/store/compact", responses=ERRORS)
     @needs("admin")

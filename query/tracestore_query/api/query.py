@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -54,8 +54,18 @@ _FORMATS = {
 }
 
 
-def api_router(store: Store, query: QueryLayer) -> APIRouter:
-    """Returns the routes of the query API over a store."""
+Run = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Runs work off the event loop."""
+
+
+def api_router(store: Store, query: QueryLayer, run_ingest: Run = run_in_threadpool) -> APIRouter:
+    """Returns the routes of the query API over a store.
+
+    Args:
+        store: takes rows.
+        query: answers statements.
+        run_ingest: stores rows, on threads that no statement takes.
+    """
     router = APIRouter(prefix="/api", tags=["query"])
 
     @router.post("/query", responses={200: _FORMATS, **ERRORS})
@@ -96,8 +106,9 @@ def api_router(store: Store, query: QueryLayer) -> APIRouter:
         """Stores NDJSON rows of a table; a bad row is refused alone."""
         try:
             body = await bounded_body(request)
-            report = await run_in_threadpool(
-                store.insert, table, body, project, experiment, allowed=projects_of(request)
+            allowed = projects_of(request)
+            report = await run_ingest(
+                lambda: store.insert(table, body, project, experiment, allowed=allowed)
             )
         except TraceStoreError as error:
             return problem(error)

@@ -81,9 +81,17 @@ class TextChecker:
             self._check(text, allowed, nonce)
         for token, scan in plan.scans.items():
             scanned = scans[token]
-            own = Allowed([*scanned.tables], functions, files=_files(scan))
-            self._check(_as_source(scanned.sql), own, nonce)
+            self._check_source(scanned.sql, scanned.tables, scan, nonce)
             text = text.replace(f'"{token}"', scanned.sql)
+        return text
+
+    def look_up(self, text: str, tables: Collection[str], scan: ScanPlan) -> str:
+        """Returns the text of a query that planning asks of the files of a scan, over tables by name.
+
+        Raises:
+            QueryForbiddenError: where the engine reads anything else in it.
+        """
+        self._check_source(f"({text})", tables, scan, _nonce((*tables, scan.scan.token.lower())))
         return text
 
     def expression(self, text: str) -> str:
@@ -111,6 +119,10 @@ class TextChecker:
         for part in (*on, *using, *by):
             self._check(_as_item(part), allowed, nonce)
         return text
+
+    def _check_source(self, text: str, tables: Collection[str], scan: ScanPlan, nonce: str) -> None:
+        allowed = Allowed([*tables], self._functions(), files=_files(scan))
+        self._check(_as_source(text), allowed, nonce)
 
     def _check(self, text: str, allowed: Allowed, nonce: str) -> None:
         digest = _digest(text, allowed, nonce)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from tracestore.store import Snapshot
 from tracestore_query.engine.duckdb import Deadline, Engine, add_object_function
 from tracestore_query.plan.plan import ObjectCall
+from tracestore_query.plan.scan_plan import ScanPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,12 @@ class Execution:
         for name, table in tables.items():
             self.cursor.register(name, table)
 
-    def fetch(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """Returns the rows of a query over the given tables, which planning needs."""
+    def fetch(self, sql: str, tables: Mapping[str, pa.Table], scan: ScanPlan) -> pa.Table:
+        """Returns the rows of a query over the given tables and the files of a scan, which planning needs."""
+        text = self._engine.checker.look_up(sql, tables.keys(), scan)
         self.register(tables, {})
         with self.deadline.running():
-            return self.cursor.sql(sql).to_arrow_table()
+            return self.cursor.sql(text).to_arrow_table()
 
     def columns(self, sql: str, values: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[str]]:
         """Returns the names and types of a text's columns; nothing is run."""

@@ -20,15 +20,16 @@ def with_tail_rows(plan: ScanPlan, execution: Execution) -> ScanPlan:
     """Returns a scan's plan with the rows of a path that every matching row has in its tail, where they are few."""
     if not any(group.non_null_paths for group in plan.tailed):
         return plan
-    groups = tuple(_looked_up(plan.scan, group, execution) for group in plan.tailed)
+    groups = tuple(_looked_up(plan, group, execution) for group in plan.tailed)
     return replace(plan, tailed=groups)
 
 
-def _looked_up(scan: Scan, group: TailGroup, execution: Execution) -> TailGroup:
+def _looked_up(plan: ScanPlan, group: TailGroup, execution: Execution) -> TailGroup:
     if not group.non_null_paths or len(group.segments) > MAX_TAIL_SEGMENTS:
         return group
     path = min(group.non_null_paths)
-    table = execution.fetch(tail_rows_sql(scan, group, path, MAX_TAIL_ROWS + 1), {})
+    sql = tail_rows_sql(plan.scan, group, path, MAX_TAIL_ROWS + 1)
+    table = execution.fetch(sql, {}, plan)
     if table.num_rows > MAX_TAIL_ROWS:
         return group
     return replace(group, rows=TailRows(path, table))
@@ -54,4 +55,4 @@ def with_newest_rows(plan: ScanPlan, ids: ScanPlan, execution: Execution) -> Sca
         execution: runs the look-up.
     """
     source = scan_sql(ids)
-    return replace(plan, newest=execution.fetch(newest_rows_sql(source.sql), source.tables))
+    return replace(plan, newest=execution.fetch(newest_rows_sql(source.sql), source.tables, ids))
