@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import grpc
 import pyarrow as pa
 import structlog
 import uvicorn
@@ -47,7 +46,7 @@ from tracestore.serving.logs import LogFormat, LogLevel, configure_logs
 from tracestore.serving.self_tracing import SelfTracing
 from tracestore.store import KeyRing
 from tracestore_ingest.admission import Admission
-from tracestore_ingest.otlp_grpc import grpc_server
+from tracestore_ingest.otlp_grpc import GrpcBounds, GrpcServer
 
 log = structlog.get_logger("tracestore.server")
 
@@ -172,7 +171,7 @@ class Server:
         self.engine: Supervisor | None = None
         self._spill = tempfile.TemporaryDirectory(prefix="tracestore-spill-")
         self.grpc_port: int | None = None
-        self._grpc: grpc.Server | None = None
+        self._grpc: GrpcServer | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._traces = SelfTracing(self.store) if settings.self_trace else None
@@ -183,9 +182,15 @@ class Server:
             self.store.announce(self.url)
             if settings.grpc_port >= 0:
                 address = f"{settings.host}:{settings.grpc_port}"
-                self._grpc, self.grpc_port = grpc_server(
-                    self.store, self.admission, address, self.gate.admit_grpc
+                bounds = GrpcBounds(
+                    settings.body_timeout_s,
+                    settings.header_timeout_s,
+                    file_bound(settings.max_connections) // 2,
                 )
+                self._grpc = GrpcServer(
+                    self.store, self.admission, address, self.gate.admit_grpc, bounds
+                )
+                self.grpc_port = self._grpc.port
         except BaseException:
             self._spill.cleanup()
             self.keys.close()
@@ -271,7 +276,7 @@ class Server:
         if self.engine is not None:
             self.engine.end_streams()
         if self._grpc is not None:
-            self._grpc.stop(GRACE_S).wait()
+            self._grpc.stop(GRACE_S)
         self._uvicorn.should_exit = True
         if self._thread is not None:
             self._thread.join(GRACE_S + 5)

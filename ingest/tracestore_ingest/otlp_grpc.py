@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final
 
 import grpc
@@ -14,6 +15,7 @@ from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.store import Store
 from tracestore_ingest import otlp_answers
 from tracestore_ingest.admission import Admission, Busy
+from tracestore_ingest.arrivals import Arrivals
 from tracestore_ingest.export import ExportRequest, store_export
 from tracestore_ingest.key_projects import Projects, Unauthenticated
 from tracestore_ingest.otlp_answers import METRICS_OUTCOME
@@ -24,53 +26,135 @@ SERVICES: Final = {
     "metrics": "opentelemetry.proto.collector.metrics.v1.MetricsService",
 }
 
-WORKERS: Final = 8
-"""Threads: each waits for a sync most of the time, and shredding lets the interpreter go."""
+THREADS: Final = 16
+"""Calls that are served at once: each waits for its message or for a sync most of the time. They bound memory, too:
+of a call that waits for a thread nothing is read beyond a window of some kilobytes."""
+
+MAX_CALLS: Final = 1024
+"""Calls under way or waiting; beyond it one is refused at once."""
+
+MAX_STREAMS: Final = 100
+"""Calls at once of one connection; an exporter has a few."""
+
+IDLE_S: Final = 300
+"""Seconds without a call after which a connection is closed: exporters send every five, and connect again."""
+
+MAX_METADATA_BYTES: Final = 16 * 1024
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 Authenticate = Callable[[Mapping[str, str]], Projects]
 """Returns the projects that a request's metadata allow; raises Unauthenticated or ProjectForbiddenError."""
 
-Handler = Callable[[bytes, grpc.ServicerContext], bytes]
+Handler = Callable[[Iterator[bytes], grpc.ServicerContext], bytes]
 
 
-def grpc_server(
-    store: Store, admission: Admission, address: str, authenticate: Authenticate
-) -> tuple[grpc.Server, int]:
-    """Returns a server bound to `host:port` that is not started yet, and its port.
+@dataclass(frozen=True, slots=True)
+class GrpcBounds:
+    """What connections and calls may take.
+
+    Attributes:
+        message_timeout_s: seconds in which a call's message must come whole.
+        handshake_timeout_s: seconds in which a connection must begin.
+        max_connections: at once; beyond it a new one is closed.
+    """
+
+    message_timeout_s: float
+    handshake_timeout_s: float
+    max_connections: int
+
+
+class GrpcServer:
+    """OTLP over gRPC at one port.
+
+    Args:
+        store: takes the rows.
+        admission: counts bytes of messages under way.
+        address: `host:port`; port 0 picks one.
+        authenticate: tells which projects a call may write to.
+        bounds: of connections and calls.
 
     Raises:
         OSError: where the address cannot be bound.
+
+    Attributes:
+        port: it listens on.
     """
-    server = grpc.server(
-        ThreadPoolExecutor(WORKERS, thread_name_prefix="otlp-grpc"),
+
+    def __init__(
+        self,
+        store: Store,
+        admission: Admission,
+        address: str,
+        authenticate: Authenticate,
+        bounds: GrpcBounds,
+    ) -> None:
+        self._server = _server(bounds)
+        # One sender holds half of the threads at most with what it has not sent.
+        self._arrivals = Arrivals(bounds.message_timeout_s, THREADS // 2)
+        try:
+            self.port = _bound(self._server, address)
+            for signal, service in SERVICES.items():
+                export = _export(store, admission, signal, authenticate, self._arrivals)
+                # A handler of a stream is called before the message has come: a call without a key is refused
+                # unread. To a client it is the same.
+                handlers = {"Export": grpc.stream_unary_rpc_method_handler(export)}
+                self._server.add_generic_rpc_handlers(
+                    (grpc.method_handlers_generic_handler(service, handlers),)
+                )
+        except BaseException:
+            self._arrivals.close()
+            raise
+
+    def start(self) -> None:
+        """Takes calls from now on."""
+        self._server.start()
+
+    def stop(self, grace_s: float) -> None:
+        """Takes no more calls; returns when those under way have ended, at most so much later."""
+        self._server.stop(grace_s).wait()
+        self._arrivals.close()
+
+
+def _server(bounds: GrpcBounds) -> grpc.Server:
+    return grpc.server(
+        ThreadPoolExecutor(THREADS, thread_name_prefix="otlp-grpc"),
+        maximum_concurrent_rpcs=MAX_CALLS,
         options=[
             ("grpc.max_receive_message_length", MAX_PAYLOAD_BYTES),
+            ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+            ("grpc.max_concurrent_streams", MAX_STREAMS),
+            ("grpc.max_allowed_incoming_connections", bounds.max_connections),
+            ("grpc.max_connection_idle_ms", IDLE_S * 1000),
+            ("grpc.server_handshake_timeout_ms", int(bounds.handshake_timeout_s * 1000)),
             ("grpc.so_reuseport", 0),
         ],
     )
-    for signal, service in SERVICES.items():
-        handler = grpc.unary_unary_rpc_method_handler(
-            _export(store, admission, signal, authenticate)
-        )
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
-        )
+
+
+def _bound(server: grpc.Server, address: str) -> int:
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise OSError(f"cannot listen on {address}: {error}") from None
     if port == 0:
         raise OSError(f"cannot listen on {address}: the port is taken; choose another --grpc-port")
-    return server, port
+    return int(port)
 
 
-def _export(store: Store, admission: Admission, signal: str, authenticate: Authenticate) -> Handler:
-    def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+def _export(
+    store: Store,
+    admission: Admission,
+    signal: str,
+    authenticate: Authenticate,
+    arrivals: Arrivals,
+) -> Handler:
+    def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         headers = {str(key): str(value) for key, value in context.invocation_metadata()}
         try:
             allowed = authenticate(headers)
+            with arrivals.awaited(_sender(headers, context), context.cancel):
+                body = next(messages, b"")
             if signal == "metrics":
                 return otlp_answers.success(METRICS_OUTCOME, signal, PROTOBUF)
             with admission.hold(len(body)):
@@ -86,6 +170,12 @@ def _export(store: Store, admission: Admission, signal: str, authenticate: Authe
         return otlp_answers.success(outcome, signal, PROTOBUF)
 
     return export
+
+
+def _sender(headers: Mapping[str, str], context: grpc.ServicerContext) -> str:
+    """Returns who sends: the key where there is one, else the address."""
+    key = headers.get("authorization") or headers.get("x-api-key")
+    return key or str(context.peer()).rpartition(":")[0]
 
 
 def _refused(error: TraceStoreError | Busy, context: grpc.ServicerContext) -> bytes:
