@@ -13,7 +13,7 @@ from tracestore_ingest.admission import Busy
 
 
 class Arrivals:
-    """Calls whose message is awaited, and a thread that ends those that take too long. Thread-safe; to be closed.
+    """The calls whose message is awaited; a thread ends those that take too long. Thread-safe; to be closed.
 
     Args:
         timeout_s: seconds in which a message must come whole.
