@@ -9,6 +9,7 @@ from tracestore._native.conventions import Conventions
 from tracestore._native.export import export, fixed_column
 from tracestore._native.input_key import input_key
 from tracestore._native.merge import append_batch
+from tracestore._native.messages import normal_messages
 from tracestore._native.ndjson import append_json
 from tracestore._native.otlp import append_otlp, otlp_projects
 from tracestore._native.row_keys import row_keys
@@ -27,6 +28,7 @@ __all__ = [
     "find_words",
     "fixed_column",
     "input_key",
+    "normal_messages",
     "otlp_projects",
     "row_keys",
     "unshred",

@@ -1,1 +1,3 @@
-# Kernels for other kernels only: nothing here is called from Python.
+from tracestore._native.conventions import Conventions
+
+def normal_messages(conventions: Conventions, text: bytes, asked: bool) -> bytes | None: ...

@@ -8,7 +8,8 @@ a payload: what does not read as messages is left to others as it came.
 from libc.stdint cimport uint32_t, uint8_t
 from libc.string cimport memcmp, memset
 
-from tracestore._native.buffer cimport buffer_bytes, buffer_u8
+from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free, buffer_u8
+from tracestore._native.conventions cimport Conventions
 from tracestore._native.json_reader cimport JsonCursor, json_copy_value, json_skip_value, json_space
 from tracestore._native.message_names cimport (
     FIELD_ARGUMENTS,
@@ -503,3 +504,46 @@ cdef int write_messages(
         m.out.size = start
         shape[0] = SHAPE_NONE
     return status
+
+
+def normal_messages(Conventions conventions not None, const uint8_t[::1] text not None, bint asked):
+    """Returns messages of any spelling in the one form, as the text of a list.
+
+    Args:
+        conventions: the table.
+        text: one JSON value: a list of messages, a request, an answer, or one text.
+        asked: whether a message that names no role is a user's, not an assistant's.
+
+    Returns None where the text is no messages.
+    """
+    cdef Messages m
+    cdef Buffer out, items, parts, scratch, decoded
+    cdef MessageShape shape = SHAPE_NONE
+    cdef size_t size = text.shape[0]
+    cdef const uint8_t* p
+    cdef int status
+    memset(&m, 0, sizeof(m))
+    memset(&out, 0, sizeof(out))
+    items = parts = scratch = decoded = out
+    if text.shape[0] == 0:
+        return None
+    m.table = &conventions.table
+    m.out = &out
+    m.items = &items
+    m.parts = &parts
+    m.scratch = &scratch
+    m.decoded = &decoded
+    m.role = ROLE_USER if asked else ROLE_ASSISTANT
+    p = &text[0]
+    try:
+        with nogil:
+            status = write_messages(&m, p, size, MODE_CALL, &shape)
+        if status == TS_NO_MEMORY:
+            raise MemoryError
+        return <bytes>out.data[: out.size] if shape == SHAPE_LIST else None
+    finally:
+        buffer_free(&out)
+        buffer_free(&items)
+        buffer_free(&parts)
+        buffer_free(&scratch)
+        buffer_free(&decoded)

@@ -33,7 +33,7 @@ from tracestore.store.segments.index import TimeRange
 from tracestore.store.settings import Durability, Mode, Settings
 from tracestore.store.stats import StoreStats
 from tracestore.store.wal.frames import Frame
-from tracestore.store.write import flush, ingest, payloads
+from tracestore.store.write import flush, ingest, log_messages, payloads
 from tracestore.store.write import patch as patching
 from tracestore.store.write import row_input as row_payloads
 from tracestore.store.write.allowed_projects import (
@@ -176,7 +176,10 @@ class Store(FeedbackMethods):
             received_ns=self._core.clock.now_ns(),
             payload=bytes(body),
         )
-        return ingest.write(self._core, frame, self._project_parts(frame, allowed))
+        parts = self._project_parts(frame, allowed)
+        if frame.table == "logs":
+            patching.note_said(self._core, log_messages.changes(parts))
+        return ingest.write(self._core, frame, parts)
 
     def insert(
         self,

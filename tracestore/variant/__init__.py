@@ -2,6 +2,7 @@
 
 from tracestore._native import input_key, row_keys
 from tracestore.variant.leaf_types import LEAF_TYPES, LEAVES, LeafType
+from tracestore.variant.message_form import one_form
 from tracestore.variant.moved import restore_attributes
 from tracestore.variant.paths import format_path, leaf_name, parse_leaf_name, parse_path
 from tracestore.variant.report import Report
@@ -24,6 +25,7 @@ __all__ = [
     "input_key",
     "json_projects",
     "leaf_name",
+    "one_form",
     "otlp_projects",
     "parse_leaf_name",
     "parse_path",

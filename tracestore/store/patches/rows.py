@@ -17,10 +17,19 @@ import pyarrow.compute as pc
 
 from tracestore.store.patches.log import Patch
 from tracestore.store.patches.rules import MISSING, patched
-from tracestore.variant import OVERFLOW, TABLES, Shredder, parse_leaf_name, unshred_values
+from tracestore.variant import (
+    OVERFLOW,
+    TABLES,
+    Shredder,
+    input_key,
+    parse_leaf_name,
+    unshred_values,
+)
 
 RowNumbers = npt.NDArray[np.int64]
 Changes = Sequence[Sequence[Patch]]
+
+_KEY = "input_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +126,19 @@ def with_changes(
     new = new_rows(old_rows(taken, fields), changes, fields)
     gone = {OVERFLOW, *leaf_columns(taken.column_names, fields)}
     names = [name for name in taken.column_names if name not in gone]
+    if "input" in fields and _KEY in names:
+        taken = _with_keys(taken, new)
     arrays = [taken.column(name) for name in names]
     return pa.Table.from_arrays([*arrays, *new.columns], names=[*names, *new.column_names])
+
+
+def _with_keys(table: pa.Table, new: pa.Table) -> pa.Table:
+    """Returns rows with the key of their new input where they had none."""
+    texts = unshred_values(new, ("input",)).to_pylist()
+    keys = [None if text is None else input_key(text.encode()) for text in texts]
+    own = table.column(_KEY)
+    made = pc.coalesce(own, pa.chunked_array([pa.array(keys, own.type)]))
+    return table.set_column(table.column_names.index(_KEY), _KEY, made)
 
 
 def put_back(table: pa.Table, rows: RowNumbers, new: pa.Table, fields: frozenset[str]) -> pa.Table:

@@ -19,6 +19,9 @@ OBJECTS: Final = ("scores", "metadata", "metrics")
 FIELDS: Final = (*OBJECTS, "tags", "expected")
 """Fields that a patch may change."""
 
+SAID: Final = ("input", "output")
+"""Fields that log records fill where the span has none itself: key `said` of a change that no user makes."""
+
 MISSING: Final[Any] = object()
 """Stands for a value that is not there; JSON's null is a value."""
 
@@ -57,6 +60,7 @@ def checked(change: Mapping[str, Any], where: str = "patch") -> str:
 def fields_of(change: Mapping[str, Any]) -> frozenset[str]:
     """Returns the fields of a span that a checked change touches."""
     fields = {name for name in FIELDS if name in change}
+    fields.update(change.get("said") or ())
     if change.get("comment") is not None:
         fields.add("metadata")
     fields |= {str(path[0]) for path in change.get("_object_delete") or ()}
@@ -66,6 +70,8 @@ def fields_of(change: Mapping[str, Any]) -> frozenset[str]:
 
 def patched(field: str, value: Any, changes: Iterable[tuple[int, Mapping[str, Any]]]) -> Any:
     """Returns a field's value after changes, given with their times in order; MISSING for none."""
+    if field in SAID:
+        return _filled(field, value, [change for _, change in changes])
     for created_ns, change in changes:
         if field in change:
             value = _changed(field, value, change)
@@ -78,6 +84,16 @@ def patched(field: str, value: Any, changes: Iterable[tuple[int, Mapping[str, An
         if field == "metadata" and change.get("comment") is not None:
             value = _commented(value, change, created_ns)
     return value
+
+
+def _filled(field: str, value: Any, changes: Iterable[Mapping[str, Any]]) -> Any:
+    """Returns the messages of log records in the order of their times, where a span has no value itself."""
+    said = [entry for change in changes for entry in (change.get("said") or {}).get(field, ())]
+    if not said or value not in (MISSING, None):
+        return value
+    # A client that was not answered sends the same again.
+    texts = {(time_ns, json.dumps(message, sort_keys=True)): message for time_ns, message in said}
+    return [message for _, message in sorted(texts.items(), key=lambda entry: entry[0][0])]
 
 
 def _changed(field: str, value: Any, change: Mapping[str, Any]) -> Any:

@@ -27,10 +27,16 @@ from tracestore.variant import Report, Shredder
 
 @dataclass(frozen=True, slots=True)
 class ProjectPart:
-    """The part of a request that goes to one project."""
+    """The part of a request that goes to one project.
+
+    Attributes:
+        append: shreds it.
+        payload: the whole request, decompressed.
+    """
 
     project: str
     append: Callable[[Shredder], Report]
+    payload: bytes = b""
 
 
 def write(core: Core, frame: Frame, parts: Sequence[ProjectPart]) -> IngestReport:

@@ -8,7 +8,8 @@ A patch stays in the catalog until a rewrite merges it into its row (`patch_fold
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tracestore import limits
@@ -32,7 +33,28 @@ def patch(
     """
     core.require_writable()
     given = [patches] if isinstance(patches, Mapping) else list(patches)
-    values = [_values(patch, number, project) for number, patch in enumerate(given)]
+    return _store(core, [_values(patch, number, project) for number, patch in enumerate(given)])
+
+
+def note_said(core: Core, changes: Iterable[Mapping[str, Any]]) -> int:
+    """Stores what log records said of spans, as `patch` stores what a user says.
+
+    Each change has the ids of a span, and `said`: times and messages by column.
+    """
+    return _store(
+        core,
+        [
+            {
+                **{name: change[name] for name in _IDS},
+                "change": json.dumps({"said": change["said"]}, ensure_ascii=False),
+            }
+            for change in changes
+        ],
+    )
+
+
+def _store(core: Core, values: Sequence[Mapping[str, str]]) -> int:
+    """Stores patches as the catalog keeps them; returns their number."""
     if not values:
         return 0
     with core.patching, core.gate.shared():

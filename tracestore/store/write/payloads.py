@@ -79,7 +79,8 @@ def project_parts(
     check_projects(projects, allowed)
     only = len(projects) > 1
     return [
-        ProjectPart(name, functools.partial(append, name if only else None)) for name in projects
+        ProjectPart(name, functools.partial(append, name if only else None), payload)
+        for name in projects
     ]
 
 
