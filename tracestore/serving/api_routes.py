@@ -13,6 +13,7 @@ from tracestore_query.api.datasets import datasets_router
 from tracestore_query.api.experiments import experiments_router
 from tracestore_query.api.explore import explore_router
 from tracestore_query.api.export import export_router
+from tracestore_query.api.langfuse import langfuse_router
 from tracestore_query.api.operations import operations_router
 from tracestore_query.api.patches import patches_router
 from tracestore_query.api.query import api_router
@@ -40,6 +41,7 @@ def include_api(
     app.include_router(datasets_router(store.datasets))
     app.include_router(experiments_router(store.experiments))
     app.include_router(patches_router(store.patch))
+    app.include_router(langfuse_router(query, store.patch))
     app.include_router(operations_router(store))
 
 

@@ -55,6 +55,7 @@ _RULES: Final = (
     # A million ids.
     BodyRule("/api/datasets/delete", _JSON, MAX_PAYLOAD_BYTES),
     BodyRule("/api/patch", _JSON, MAX_PAYLOAD_BYTES),
+    BodyRule("/api/public/", _JSON, MAX_PAYLOAD_BYTES),
     BodyRule("/api/", _JSON, MAX_JSON_BYTES),
     # Nothing else takes a body: what comes is refused by its route.
     BodyRule("/", None, 64 * 1024),

@@ -20,6 +20,9 @@ PATHS: Final = {
 }
 """Braintrust's address and Langfuse's, and our own."""
 
+_PAIRS: Final = "/api/public/"
+"""Addresses of Langfuse's that we answer under the same name: their keys come in pairs, too."""
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -40,6 +43,8 @@ class OtherDoors:
             if path is not None:
                 headers = with_bearer(scope["headers"])
                 scope = {**scope, "path": path, "raw_path": path.encode(), "headers": headers}
+            elif scope["path"].startswith(_PAIRS):
+                scope = {**scope, "headers": with_bearer(scope["headers"])}
         await self._app(scope, receive, send)
 
 
