@@ -11,6 +11,7 @@ import pytest
 
 from data import payloads
 from tracestore.server import Server
+from tracestore.serving.other_doors import with_bearer
 
 TRACE, ROOT, CALL = "ab" * 16, "cd" * 8, "ef" * 8
 
@@ -62,6 +63,18 @@ def test_scores_of_an_observation_and_of_a_trace(http: httpx.Client) -> None:
     assert (found[ROOT]["helpful"], found[ROOT]["v"]) == (1, "good")
 
 
+def test_a_list_of_scores_is_answered_as_a_whole(http: httpx.Client) -> None:
+    send_spans(http)
+    good = {"traceId": TRACE, "observationId": CALL, "name": "exact", "value": 1, "id": "s1"}
+    answer = http.post("/api/public/scores", json=[good])
+    assert (answer.status_code, answer.json()) == (202, {"message": "Accepted"})
+    answer = http.post("/api/public/scores", json=[good, {"id": "s2", "name": "x"}])
+    assert answer.status_code == 207
+    [error] = answer.json()["errors"]
+    assert (error["index"], error["id"]) == (1, "s2")
+    assert "traceId" in error["message"]
+
+
 def test_a_batch_answers_event_by_event(http: httpx.Client) -> None:
     send_spans(http)
     batch = [
@@ -95,7 +108,6 @@ def test_the_sdk_itself(server: Server, http: httpx.Client, monkeypatch: Any) ->
                 output="In Bonn.", usage_details={"input": 10, "output": 5, "total": 15}
             )
             generation.score(name="exact", value=1.0)
-            generation.score_trace(name="helpful", value=0.5)
         client.flush()
     finally:
         client.shutdown()
@@ -110,8 +122,6 @@ def test_the_sdk_itself(server: Server, http: httpx.Client, monkeypatch: Any) ->
 
 def test_a_pair_of_keys_counts_by_its_secret() -> None:
     token = base64.b64encode(b"pk:sk").decode()
-    from tracestore.serving.other_doors import with_bearer
-
     assert with_bearer([(b"authorization", f"Basic {token}".encode())]) == [
         (b"authorization", b"Bearer sk")
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -66,6 +66,28 @@ class ScoreAnswer(BaseModel):
     id: str | None
 
 
+class ScoreError(BaseModel):
+    """Why one score of a list is not stored, by its place in the list."""
+
+    index: int
+    id: str | None
+    message: str
+
+
+class Accepted(BaseModel):
+    """Every score of a list is stored."""
+
+    message: Literal["Accepted"]
+
+
+class ScoresAnswer(BaseModel):
+    """The number of scores of a list that are stored."""
+
+    accepted: int
+    rejected: int
+    errors: list[ScoreError]
+
+
 class EventAnswer(BaseModel):
     """What became of one event."""
 
@@ -95,15 +117,37 @@ def langfuse_router(query: Query, patch: Callable[[Sequence[Mapping[str, Any]]],
         span_id = score.observationId or _root_of(query, project, score.traceId)
         patch([_patch(score, project, span_id)])
 
-    @router.post("/scores", responses=ERRORS, response_model=ScoreAnswer)
+    @router.post(
+        "/scores",
+        responses={**ERRORS, 202: {"model": Accepted}, 207: {"model": ScoresAnswer}},
+        response_model=ScoreAnswer,
+    )
     @needs("ingest")
-    async def score(request: Request, body: Score) -> Any:
-        """Scores an observation, or the root span of a trace; every later query sees it."""
+    async def score(
+        request: Request,
+        body: Score | Annotated[list[dict[str, Any]], Field(max_length=MAX_EVENTS)],
+    ) -> Any:
+        """Scores an observation, or the root span of a trace; every later query sees it.
 
-        def stored() -> dict[str, str | None]:
-            store(request, body)
-            return {"id": body.id}
+        A list is answered with 202, and with 207 where some of its scores were not stored.
+        """
 
+        def stored() -> Any:
+            if isinstance(body, Score):
+                store(request, body)
+                return {"id": body.id}
+            faults = [_fault(each, lambda score: store(request, score)) for each in body]
+            errors = [
+                {"index": index, "id": _id_of(body[index]), "message": fault}
+                for index, fault in enumerate(faults)
+                if fault is not None
+            ]
+            if not errors:
+                return JSONResponse({"message": "Accepted"}, status_code=202)
+            answer = {"accepted": len(body) - len(errors), "rejected": len(errors)}
+            return JSONResponse({**answer, "errors": errors}, status_code=207)
+
+        project_of(request, None)
         return await answered(stored)
 
     @router.post("/ingestion", status_code=207, responses=ERRORS, response_model=BatchAnswer)
@@ -168,12 +212,24 @@ def _taken(event: Event, store: Callable[[Score], None]) -> dict[str, Any]:
             "use an SDK of Langfuse of version 3 or later"
         )
         return {"id": event.id, "status": 400, "message": message}
+    fault = _fault(event.body or {}, store)
+    if fault is not None:
+        return {"id": event.id, "status": 400, "message": fault}
+    return {"id": event.id, "status": 201}
+
+
+def _fault(body: Mapping[str, Any], store: Callable[[Score], None]) -> str | None:
+    """Stores one score; returns why it cannot be, None where it is."""
     try:
-        store(Score.model_validate(event.body or {}))
+        store(Score.model_validate(body))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        return {"id": event.id, "status": 400, "message": f"cannot score: {where}: {first['msg']}"}
+        return f"cannot score: {'.'.join(str(step) for step in first['loc'])}: {first['msg']}"
     except TraceStoreError as error:
-        return {"id": event.id, "status": 400, "message": str(error)}
-    return {"id": event.id, "status": 201}
+        return str(error)
+    return None
+
+
+def _id_of(body: Mapping[str, Any]) -> str | None:
+    value = body.get("id")
+    return value if isinstance(value, str) else None
