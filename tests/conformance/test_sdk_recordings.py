@@ -7,6 +7,7 @@ columns there fails: look at what the failure shows, and add it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -28,19 +29,40 @@ EMBEDDING: Final = {"prompt": 8, "tokens": 8}
 # Numbers that an application said itself, not the stub.
 SAID: Final = {("langfuse", "manual")}
 
+MOST_CHARACTERS: Final = 100
+MOST_ITEMS: Final = 12
+
+# A call by OpenAI's client that LangChain's and OpenAI's instrumentations saw, each in a trace of its own.
+TWICE: Final = "otlp/sdks/dup-langchain-openai.traces.pb"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "guide" / "conventions.md"
+
 COLUMNS: Final = f"""
     SELECT name, type, metadata.model AS model, metadata.provider AS provider, metadata.user_id AS "user",
            metrics.prompt_tokens AS prompt, metrics.completion_tokens AS completion, metrics.tokens AS tokens,
            metrics.prompt_cached_tokens AS cached, metrics.completion_reasoning_tokens AS reasoning,
            metrics.estimated_cost AS cost, tags, status_code AS status, error.type AS error,
-           input IS NOT NULL AS has_input, output IS NOT NULL AS has_output
+           input, output
     FROM spans WHERE type IN {TYPES} ORDER BY start_ns, name, span_id"""
 
 
 def columns(store: Store) -> list[dict[str, Any]]:
     """Returns the columns of a recording's spans, without those that a span has not."""
     rows = json.loads(json.dumps(store.sql(COLUMNS).rows(), default=float))
-    return [{name: value for name, value in row.items() if value is not None} for row in rows]
+    return [
+        {name: shortened(value) for name, value in row.items() if value is not None} for row in rows
+    ]
+
+
+def shortened(value: Any) -> Any:
+    """Returns a value with long texts and lists cut, as the columns that were looked through have them."""
+    if isinstance(value, dict):
+        return {key: shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        rest = [f"… {len(value) - MOST_ITEMS} more"] if len(value) > MOST_ITEMS else []
+        return [shortened(item) for item in value[:MOST_ITEMS]] + rest
+    if isinstance(value, str) and len(value) > MOST_CHARACTERS:
+        return value[:MOST_CHARACTERS] + "…"
+    return value
 
 
 def replay(store: Store, recording: str) -> str:
@@ -82,3 +104,15 @@ def test_every_call_has_the_models_own_counts(recorded: tuple[str, Store]) -> No
         # Some SDKs leave parts out; none that came may be another.
         assert counts == {key: truth[key] for key in counts}, row["name"]
         assert counts["tokens"] == truth["tokens"]
+
+
+def test_a_call_in_two_traces_counts_once_by_the_pages_query(tmp_path: Path) -> None:
+    [sql] = [
+        sql
+        for sql in re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
+        if "elsewhere" in sql
+    ]
+    with tracestore.open(tmp_path / "store", background=False) as store:
+        replay(store, TWICE)
+        rows = store.sql(sql).rows()
+        assert [(row["model"], int(row["tokens"])) for row in rows] == [("gpt-4o", 60)]
