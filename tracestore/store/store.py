@@ -176,10 +176,7 @@ class Store(FeedbackMethods):
             received_ns=self._core.clock.now_ns(),
             payload=bytes(body),
         )
-        parts = self._project_parts(frame, allowed)
-        if frame.table == "logs":
-            patching.note_said(self._core, log_messages.changes(parts))
-        return ingest.write(self._core, frame, parts)
+        return log_messages.write(self._core, frame, self._project_parts(frame, allowed))
 
     def insert(
         self,

@@ -8,14 +8,19 @@ a crash between both leaves a patch that the client, who was not answered, sends
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracestore.store.core import Core
 from tracestore.store.patches.rules import MAX_PATCH_BYTES
+from tracestore.store.wal.frames import Frame
+from tracestore.store.write import ingest
+from tracestore.store.write import patch as patching
 from tracestore.store.write.ingest import ProjectPart
+from tracestore.store.write.ingest_report import IngestReport
 from tracestore.variant import Shredder, leaf_name, one_form, unshred_values
 
 _MARK: Final = b"gen_ai."
@@ -35,6 +40,13 @@ _DETAILS: Final = "gen_ai.client.inference.operation.details"
 
 _NAMES: Final = pa.array([*_ROLES, _DETAILS])
 _SAYS: Final = ("content", "tool_calls", "reasoning")
+
+
+def write(core: Core, frame: Frame, parts: Sequence[ProjectPart]) -> IngestReport:
+    """Stores a request as `ingest.write` does, after what its log records say of spans."""
+    if frame.table == "logs":
+        patching.note_said(core, changes(parts))
+    return ingest.write(core, frame, parts)
 
 
 def changes(parts: Iterable[ProjectPart]) -> list[dict[str, Any]]:
