@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import threading
 from collections.abc import Iterator
@@ -240,6 +241,29 @@ def test_doctor_sends_a_span_and_finds_it(folder: Path) -> None:
         assert [line[:5].strip() for line in told] == ["ok", "ok", "ok"]
     down = run("doctor", "--url", "http://127.0.0.1:1", ok=False)
     assert "FAIL  server" in down.stdout
+
+
+def test_doctor_says_what_is_missing_of_calls_and_why(folder: Path) -> None:
+    assert "none in the last 15 minutes" in run("doctor", "--sdk", "--data", str(folder)).stdout
+    now = datetime.datetime.now(datetime.UTC).isoformat()
+    call = {"type": "llm", "start_time": now, "duration_ns": 5_000_000, "trace_id": "ab" * 16}
+    outer = {**call, "span_id": "01" * 8, "scope_name": "openinference.instrumentation.litellm"}
+    outer |= {"input": "q", "output": "a", "metrics": {"tokens": 30}, "metadata": {"model": "m"}}
+    inner = {
+        **outer,
+        "span_id": "02" * 8,
+        "parent_span_id": "01" * 8,
+        "scope_name": "semantic_kernel",
+    }
+    bare = {**call, "span_id": "03" * 8, "scope_name": "opentelemetry.instrumentation.openai_v2"}
+    with tracestore.open(folder) as store:
+        store.insert("spans", [outer, inner, bare])
+    told = run("doctor", "--sdk", "--data", str(folder)).stdout
+    assert "litellm: 1 calls with input, output, model and tokens" in told
+    assert "openai_v2: 1 of 1 calls have no input" in told
+    assert "CAPTURE_MESSAGE_CONTENT=true and send logs" in told
+    assert "include_usage" in told
+    assert "one inside the other" in told
 
 
 def test_tail_prints_spans_as_they_arrive(folder: Path) -> None:

@@ -12,15 +12,16 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import typer
 from pydantic import ValidationError
 
 import tracestore
-from tracestore.cli.connection import folder_of, server_of
+from tracestore.cli.connection import folder_of, reading, server_of
 from tracestore.cli.options import DataOption, KeyOption, UrlOption
 from tracestore.cli.printing import say
+from tracestore.cli.sdk_checks import sdk_findings
 from tracestore.content_types import JSON
 from tracestore.errors import ClientError, ServerUnreachableError, TraceStoreError
 from tracestore.server import Server, ServerSettings
@@ -45,20 +46,46 @@ class Finding(NamedTuple):
     text: str
 
 
-def doctor(data: DataOption = None, url: UrlOption = None, key: KeyOption = None) -> None:
+SdkOption = Annotated[
+    bool, typer.Option("--sdk", help="Look at what arrived instead: what is missing, and why.")
+]
+MinutesOption = Annotated[
+    int, typer.Option("--minutes", min=1, max=1_000_000, help="With --sdk: how far back.")
+]
+
+
+def doctor(
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    sdk: SdkOption = False,
+    minutes: MinutesOption = 15,
+) -> None:
     """Looks at settings, ports, disk and clock, sends a span to itself and finds it again.
 
     With --url it sends the span to that server, into the project `doctor`; else to a server of its own on a
-    temporary folder. Status 1 where something does not work.
+    temporary folder. Status 1 where something does not work. With --sdk it looks at the spans of the last
+    minutes instead: which model calls lack content, tokens or a model, and which came twice.
     """
     server = server_of(data, url)
     failed = False
-    findings = _of_server(server, key) if server is not None else _of_machine(folder_of(data))
+    if sdk:
+        findings = _of_sdks(data, url, key, minutes)
+    else:
+        findings = _of_server(server, key) if server is not None else _of_machine(folder_of(data))
     for finding in findings:
         failed |= finding.mark == "FAIL"
         say(f"{finding.mark:<5} {finding.what:<9} {finding.text}")
     if failed:
         raise typer.Exit(1)
+
+
+def _of_sdks(
+    data: Path | None, url: str | None, key: str | None, minutes: int
+) -> Iterator[Finding]:
+    with reading(data, url, key) as source:
+        for mark, what, text in sdk_findings(source, minutes):
+            yield Finding(mark, what, text)
 
 
 def _of_machine(folder: Path) -> Iterator[Finding]:
