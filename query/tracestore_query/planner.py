@@ -22,7 +22,7 @@ from tracestore_query.execute.plan_cache import PlanCache, PlanKey
 from tracestore_query.execute.planned_query import PlannedQuery
 from tracestore_query.execute.row_lookup import ids_scan, with_newest_rows, with_tail_rows
 from tracestore_query.language.constant_folding import Constants
-from tracestore_query.language.parameters import Parameters, note_values
+from tracestore_query.language.parameters import Parameters, note_values, used_values
 from tracestore_query.language.statement import Kind, Statement, read_statement
 from tracestore_query.pages.paging import Paging, paged
 from tracestore_query.plan import pruning, top_n
@@ -138,6 +138,8 @@ class Planner:
         sql = query.sql
         names: tuple[str, ...] = ()
         if paging is not None:
+            # LIMIT and OFFSET may have been parameters.
+            values = {name: values[name] for name in values if name in used_values(plan.query.tree)}
             sql, names = paging.text(sql, *execution.columns(sql, values))
         return PlannedQuery(
             statement.kind,

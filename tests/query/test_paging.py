@@ -12,6 +12,8 @@ import pytest
 import tracestore
 from tracestore import Store
 from tracestore_query import QueryCursorError
+from tracestore_query.pages.choices import FREE, ORDERED, UNORDERED
+from tracestore_query.pages.moments import CHANCE
 
 QUERIES = [
     "SELECT span_id FROM spans ORDER BY start_ns LIMIT 50",
@@ -33,6 +35,23 @@ QUERIES = [
     "SELECT time_ns FROM logs ORDER BY time_ns DESC LIMIT 37",
     "SELECT trace_id, span_count FROM traces ORDER BY start_time, trace_id LIMIT 37",
     "SELECT span_id FROM experiment('base') ORDER BY start_ns LIMIT 37",
+    "SELECT span_id, count(*) OVER (PARTITION BY name) AS c FROM spans ORDER BY name LIMIT 37",
+    "SELECT span_id, (SELECT max(start_time) FROM spans) AS m FROM spans ORDER BY name LIMIT 37",
+    "SELECT attributes.model AS m, count(*) AS n FROM spans GROUP BY ALL ORDER BY n LIMIT 2",
+    "SELECT name, kind, count(*) AS n FROM spans GROUP BY ROLLUP (name, kind) ORDER BY n LIMIT 5",
+    "SELECT trace_id FROM traces ORDER BY duration LIMIT 11",
+    "SELECT body FROM logs ORDER BY body LIMIT 37",
+    "SELECT * FROM logs ORDER BY time LIMIT 37",
+    "SELECT DISTINCT name, attributes.model AS m FROM spans ORDER BY name LIMIT 3",
+    "SELECT span_id, unnest([1, 1, 2]) AS u FROM spans ORDER BY name LIMIT 100",
+    "SELECT span_id FROM (SELECT * FROM spans) ORDER BY name LIMIT 37",
+    "SELECT kind, name FROM spans UNION ALL SELECT kind, name FROM spans ORDER BY name LIMIT 100",
+    "SELECT a.name FROM spans AS a JOIN spans AS b ON a.span_id = b.parent_span_id ORDER BY 1 LIMIT 37",
+    "WITH c AS (SELECT name, kind FROM spans) SELECT * FROM c ORDER BY name, kind IS DISTINCT FROM 'x' LIMIT 70",
+    "SELECT span_id FROM spans ORDER BY is_root, attributes LIMIT 37",
+    "SELECT span_id FROM spans WHERE start_time < now() ORDER BY attributes.none, name LIMIT 37",
+    "SELECT name FROM spans QUALIFY row_number() OVER (PARTITION BY name ORDER BY kind) < 4 ORDER BY kind LIMIT 4",
+    "SELECT DISTINCT ON (trace_id) trace_id, span_id FROM spans ORDER BY trace_id, name DESC LIMIT 17",
 ]
 
 
@@ -158,3 +177,45 @@ def test_a_literal_in_a_cursor_stays_a_literal(many: Store) -> None:
     held["k"] = base64.b64encode(b"op-9' OR '1'='1").decode()
     token = base64.urlsafe_b64encode(json.dumps(held).encode()).decode()
     assert many.sql(sql, cursor=token).rows() == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT span_id FROM spans ORDER BY random()", "random"),
+        ("SELECT span_id FROM spans WHERE uuid()::VARCHAR > 'a' ORDER BY name", "uuid"),
+        ("SELECT span_id FROM spans USING SAMPLE 5 ROWS ORDER BY name", "sample"),
+        ("SELECT span_id, age(start_time) AS a FROM spans ORDER BY a", "now"),
+        ("SELECT last_value(name) OVER (ORDER BY kind) AS l FROM spans ORDER BY l", "ROWS BETWEEN"),
+        ("SELECT json_group_array(name) AS j FROM spans GROUP BY kind ORDER BY j", "the order in which"),
+        ("SELECT s.name FROM spans s ASOF JOIN logs l ON s.start_time >= l.time ORDER BY 1", "ASOF"),
+        ("SELECT name FROM spans ORDER BY name LIMIT 10 PERCENT", "number of rows"),
+        ("SELECT row_number() OVER (ORDER BY 1) AS r FROM spans, (SELECT 1 + 1) ORDER BY r", "columns known"),
+    ],
+)  # fmt: skip
+def test_what_would_be_another_answer_each_time_is_refused_first(
+    sql: str, reason: str, many: Store
+) -> None:
+    with pytest.raises(QueryCursorError, match=reason):
+        many.sql(sql, cursor="")
+
+
+def test_a_limit_may_be_a_parameter(many: Store) -> None:
+    found = pages(many, "SELECT span_id FROM spans ORDER BY name LIMIT ?", params=[100])
+    assert [len(page) for page in found] == [100, 100, 100, 100, 80]
+
+
+def test_rows_alike_in_everything_are_counted(many: Store) -> None:
+    sql = "SELECT 1 AS one FROM spans AS a, range(3) AS r ORDER BY one LIMIT 500"
+    assert [len(page) for page in pages(many, sql)] == [500, 500, 440]
+
+
+def test_every_aggregate_of_the_engine_is_known_to_keep_or_lose_its_value_in_another_order(
+    many: Store,
+) -> None:
+    """A new version of the engine may bring aggregates of which nobody has said so yet."""
+    listed = many.query._engine._duckdb.cursor().execute(
+        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'"
+    )
+    names = {name for (name,) in listed.fetchall()} & many.query._engine.functions
+    assert names <= FREE | ORDERED | UNORDERED | CHANCE

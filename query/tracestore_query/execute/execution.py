@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tracestore.store import Snapshot
 from tracestore_query.engine.duckdb import Deadline, Engine, add_object_function
+from tracestore_query.execute.arrow_forms import with_arrow_forms
 from tracestore_query.plan.plan import ObjectCall
 from tracestore_query.plan.scan_plan import ScanPlan
 
@@ -83,9 +84,13 @@ class Execution:
             return relation.columns, [str(sql_type) for sql_type in relation.types]
 
     def bind(self, sql: str, values: Mapping[str, Any]) -> Statement:
-        """Has the engine bind a text."""
+        """Has the engine bind a text. Values that Arrow has no form for come as text."""
         relation = self.cursor.sql(sql, params=values or None)
         types = tuple(str(sql_type) for sql_type in relation.types)
+        formed = with_arrow_forms(sql, relation.columns, types)
+        if formed is not None:
+            relation = self.cursor.sql(formed, params=values or None)
+            types = tuple(str(sql_type) for sql_type in relation.types)
         self.statement = Statement(self.cursor, relation, types, values)
         return self.statement
 

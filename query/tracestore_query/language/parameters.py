@@ -52,6 +52,11 @@ def note_values(tree: exp.Expr, parameters: Parameters) -> dict[str, Any]:
     return values
 
 
+def used_values(tree: exp.Expr) -> frozenset[str]:
+    """Returns the names of the values that a tree still asks for."""
+    return frozenset(str(node.this) for node in tree.find_all(exp.Placeholder))
+
+
 def values_again(names: Iterable[str], parameters: Parameters) -> dict[str, Any]:
     """Returns the values by the names that `note_values` gave, for other values of the same parameters."""
     return {

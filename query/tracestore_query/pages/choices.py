@@ -32,7 +32,8 @@ ORDERED: Final = frozenset(
 """Aggregates that may give another value of rows in another order, be it in the last digit of a sum."""
 
 UNORDERED: Final = frozenset(
-    "json_group_array json_group_object json_group_structure geomean geometric_mean wavg weighted_avg".split()  # noqa: SIM905
+    """json_group_array json_group_object json_group_structure variant_group_object geomean geometric_mean wavg
+    weighted_avg""".split()  # noqa: SIM905 - read as a list
 )
 """Aggregates of that kind that take no ORDER BY: the engine writes them out."""
 

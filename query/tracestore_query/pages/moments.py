@@ -10,9 +10,10 @@ from sqlglot import exp
 from tracestore_query.errors import QueryCursorError
 
 _NOW: Final = frozenset({"now", "transaction_timestamp", "get_current_timestamp"})
-_CHANCE: Final = frozenset(
+CHANCE: Final = frozenset(
     "random uuid gen_random_uuid uuidv4 uuidv7 reservoir_quantile".split()  # noqa: SIM905 - read as a list
 )
+"""Functions whose values are drawn."""
 _CLOCK: Final = frozenset(
     "ago current_time get_current_time current_localtime localtime".split()  # noqa: SIM905 - read as a list
 )
@@ -32,7 +33,7 @@ def refuse_chance(tree: exp.Expr) -> None:
             raise _never_the_same(f"{method} JOIN may take other rows where several fit")
     for node in tree.find_all(exp.Func):
         name = function_name(node)
-        if name in _CHANCE:
+        if name in CHANCE:
             raise _never_the_same(f"{name}() is another value each time")
         if name in _CLOCK or (name == "age" and len(list(node.iter_expressions())) == 1):
             raise _never_the_same(f"{name}() is another value each time; write now()")
