@@ -74,6 +74,11 @@ COMMANDS: Final[dict[str, Listed]] = {
         "Runs files of evals; status 1 where a bound is not kept, 130 where Ctrl-C ended it.",
         _TEST,
     ),
+    "score-online": Listed(
+        _HOME + "score_online:score_online",
+        "Scores a share of the spans that a query gives, as they come, until Ctrl-C or a bound.",
+        _TEST,
+    ),
     "dataset": Listed(
         _HOME + "datasets:app", "Manages datasets: versioned rows to test with.", _TEST
     ),

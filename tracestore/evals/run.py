@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
 import inspect
 import json
 import threading
@@ -19,6 +17,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, Tracer
 
 from tracestore.evals import spans as eval_spans
+from tracestore.evals.calling import called, said
 from tracestore.evals.cases import Case, CaseResult, scores_of
 from tracestore.evals.spans import Collector, attributes, scoring
 from tracestore.scorers import Scorer, arguments_of, name_of
@@ -176,14 +175,14 @@ class _Runner:
                 with attempt:
                     result.output = await self._call_task(case)
         except Exception as error:  # noqa: BLE001 - whatever the task raises is its case's result
-            result.error = _said(error)
+            result.error = said(error)
         result.duration_s = time.perf_counter() - started
 
     async def _call_task(self, case: Case) -> Any:
         values = {"expected": case.expected, "metadata": case.metadata}
         given = {name: values[name] for name in self._task_arguments}
         with self._span(name_of(self._plan.task), {"type": "task", "input": case.input}) as span:
-            output = await self._called(self._plan.task, case.input, **given)
+            output = await called(self._plan.task, self._plan.timeout_s, case.input, **given)
             # Now, since the case's own attributes want it as JSON as well.
             output = json.loads(json.dumps(output, default=str))
             span.set_attributes(attributes({"output": output}))
@@ -200,27 +199,16 @@ class _Runner:
             try:
                 with scoring(), self._span(name, {"type": "score"}) as span:
                     given = {argument: values[argument] for argument in arguments}
-                    returned = await self._called(scorer, **given)
+                    returned = await called(scorer, self._plan.timeout_s, **given)
                     for score_name, score, metadata in scores_of(returned, name):
                         result.scores[score_name] = score
                         told = {"output": {"score": score}, "metadata": metadata}
                         span.set_attributes(attributes(told))
             except Exception as error:  # noqa: BLE001 - a scorer that fails gives no score
-                result.scorer_errors[name] = _said(error)
+                result.scorer_errors[name] = said(error)
 
     def _span(self, name: str, fields: dict[str, Any]) -> _Spanned:
         return _Spanned(self._tracer.start_span(name, attributes=attributes(fields)))
-
-    async def _called(self, function: Callable[..., Any], *values: Any, **named: Any) -> Any:
-        timeout_s = self._plan.timeout_s
-        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-            getattr(function, "__call__", None)  # noqa: B004 - whether calling it makes a coroutine
-        ):
-            return await asyncio.wait_for(function(*values, **named), timeout_s)
-        returned = await asyncio.wait_for(_in_thread(lambda: function(*values, **named)), timeout_s)
-        if inspect.isawaitable(returned):
-            return await asyncio.wait_for(returned, timeout_s)
-        return returned
 
 
 class _Spanned:
@@ -238,8 +226,8 @@ class _Spanned:
         self._current.__exit__(kind, error, traceback)
         if isinstance(error, Exception):
             self._span.record_exception(error)
-            self._span.set_attributes(attributes({"error": {"message": _said(error)}}))
-            self._span.set_status(Status(StatusCode.ERROR, _said(error)))
+            self._span.set_attributes(attributes({"error": {"message": said(error)}}))
+            self._span.set_status(Status(StatusCode.ERROR, said(error)))
         self._span.end()
 
 
@@ -247,42 +235,6 @@ def _current(span: Span) -> Any:
     return trace.use_span(
         span, end_on_exit=False, record_exception=False, set_status_on_exception=False
     )
-
-
-async def _in_thread(call: Callable[[], Any]) -> Any:
-    """Returns what a blocking call returns. Its thread keeps nobody waiting: one that hangs is left behind."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def finish(value: Any, error: BaseException | None) -> None:
-        if future.done():  # nobody waits any more
-            return
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
-
-    def run() -> None:
-        try:
-            value, error = context.run(call), None
-        except Exception as caught:  # noqa: BLE001 - handed on to who waits
-            value, error = None, caught
-        except BaseException as caught:  # noqa: BLE001 - a task that calls exit() is a task that failed
-            value, error = None, RuntimeError(f"{type(caught).__name__}: {caught}")
-        # The loop is closed where the eval was stopped meanwhile.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(finish, value, error)
-
-    threading.Thread(target=run, name="eval call", daemon=True).start()
-    return await future
-
-
-def _said(error: Exception) -> str:
-    name = type(error).__name__
-    if isinstance(error, TimeoutError) and not str(error):
-        return f"{name}: it took longer than timeout_s allows"
-    return f"{name}: {error}" if str(error) else name
 
 
 def _task_arguments(task: Callable[..., Any]) -> list[str]:
