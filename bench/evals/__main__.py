@@ -1,4 +1,4 @@
-"""How fast do spans become rows of a dataset, and leave as files?
+"""How fast are experiments compared, and how fast do spans become rows of a dataset, and leave as files?
 
     python -m bench.evals [--rows 1000000] [--quick]
 
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import tracestore
 from bench.datagen.spans import WORDS
+from bench.evals.comparison import comparison
 from bench.query.data import BATCH_ROWS, batches
 from bench.report import Result, middle, show
 from tracestore.client import Client
@@ -168,7 +169,11 @@ def main() -> None:
     options = parser.parse_args()
     rows, rounds = (100_000, 1) if options.quick else (options.rows, options.rounds)
     with tempfile.TemporaryDirectory() as folder:
-        results = [*dataset(Path(folder), rounds), *exports(Path(folder), rows, rounds)]
+        results = [
+            *comparison(Path(folder), rounds),
+            *dataset(Path(folder), rounds),
+            *exports(Path(folder), rows, rounds),
+        ]
     show(results)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from tracestore.scopes import needs
 from tracestore_query.api.answers import ERRORS, projects_of
@@ -172,8 +173,9 @@ def experiments_router(experiments: SqlExperiments) -> APIRouter:
     @needs("read")
     async def compare(request: Request, body: CompareBody) -> Any:
         """Compares experiments with the first of them, case by case and in sum."""
-        return await answered(
-            lambda: experiments.compare(
+
+        def compared() -> Response:
+            told = experiments.compare(
                 *body.experiments,
                 project=body.project,
                 key=body.key,
@@ -182,6 +184,9 @@ def experiments_router(experiments: SqlExperiments) -> APIRouter:
                 contents=body.contents,
                 projects=projects_of(request),
             )
-        )
+            # As it is: to validate 20,000 cases takes longer than to compare them.
+            return Response(to_json(told, inf_nan_mode="null"), media_type="application/json")
+
+        return await answered(compared)
 
     return router
