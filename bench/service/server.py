@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[tuple[str, int]]:
-    """Gives the URL and the process id of a server over a folder; it is ended and waited for."""
+def served(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
+    """Gives the URL and the process id of a server over a folder; it is ended and waited for.
+
+    Args:
+        folder: the store's.
+        environment: its further variables: settings of the server.
+    """
     command = [sys.executable, "-c", "from tracestore.cli import main; main()", "serve"]
     server = subprocess.Popen(
         [*command, "--data", str(folder), "--port", "0", "--grpc-port", "-1"],
         stderr=subprocess.PIPE,
+        env={**os.environ, **(environment or {})},
         text=True,
     )
     drain = threading.Thread()

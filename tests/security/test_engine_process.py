@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -24,7 +25,7 @@ NDJSON = {"content-type": "application/x-ndjson"}
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    chosen = ServerSettings(data=tmp_path / "store", port=0, grpc_port=-1, engine_process=True)
+    chosen = ServerSettings(data=tmp_path / "store", port=0, grpc_port=-1)
     with Server(chosen) as running:
         yield running
 
@@ -64,8 +65,12 @@ def insert(http: httpx.Client, name: str, count: int = 1) -> None:
     assert answer.json()["rows"] == count
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
-def test_ends_under_load_lose_nothing_and_stop_no_ingest(server: Server, number: int) -> None:
+@contextlib.contextmanager
+def load(server: Server) -> Iterator[httpx.Client]:
+    """Sends rows and asks for their count while the block runs, and gives another client.
+
+    Afterwards every acknowledged row is there once, and answers are right at once.
+    """
     stop = threading.Event()
 
     def send(sender: int) -> int:
@@ -87,7 +92,7 @@ def test_ends_under_load_lose_nothing_and_stop_no_ingest(server: Server, number:
                     assert now >= rows
                     rows, answers = now, answers + 1
                 else:
-                    # It was the only one under way when the process ended, twice.
+                    # The process ended over it alone, twice; or another statement had all of the memory.
                     assert answer.status_code == 422
         return answers
 
@@ -98,17 +103,43 @@ def test_ends_under_load_lose_nothing_and_stop_no_ingest(server: Server, number:
         senders = [pool.submit(send, sender) for sender in range(2)]
         askers = [pool.submit(ask) for _ in range(2)]
         try:
-            for _ in range(4):
-                os.kill(engine_of(server, client), number)
-                insert(client, "between", 10)
-            engine_of(server, client)
+            yield client
         finally:
             stop.set()
-        sent = sum(each.result() for each in senders) + 40
+        sent = sum(each.result() for each in senders)
         assert all(each.result() > 0 for each in askers)
-        answer = asked(client, {"sql": "SELECT sum(attributes.a)::BIGINT, count(*) FROM spans"})
-        assert answer.json()["rows"] == [[sent, sent]]
+        sql = "SELECT sum(attributes.a)::BIGINT, count(*) FROM spans WHERE name LIKE 'of %'"
+        assert asked(client, {"sql": sql}).json()["rows"] == [[sent, sent]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
+def test_ends_under_load_lose_nothing_and_stop_no_ingest(server: Server, number: int) -> None:
+    with load(server) as client:
+        for _ in range(4):
+            os.kill(engine_of(server, client), number)
+            insert(client, "between", 10)
+        engine_of(server, client)
         assert gauge(client, "tracestore_engine_restarts") >= 4
+        sql = "SELECT count(*) FROM spans WHERE name = 'between'"
+        assert asked(client, {"sql": sql}).json()["rows"] == [[40]]
+
+
+HUNGRY = [
+    "SELECT length(string_agg(md5(range::VARCHAR), '')) FROM range(20000000)",
+    "SELECT len(list(range)) FROM range(300000000)",
+    "SELECT md5(string_agg(range::VARCHAR, '')) FROM range(5000000) GROUP BY range % 4",
+]
+
+
+def test_statements_that_want_all_memory_lose_nothing_and_stop_no_ingest(tmp_path: Path) -> None:
+    chosen = ServerSettings(
+        data=tmp_path / "store", port=0, grpc_port=-1, query_memory_mb=256, query_spill_bytes=0
+    )
+    with Server(chosen) as server, load(server) as client:
+        for sql in HUNGRY:
+            assert asked(client, {"sql": sql}).status_code in {200, 408, 422}
+            insert(client, "between", 10)
+            assert asked(client, {"sql": "SELECT 1"}).status_code == 200
 
 
 def test_a_process_that_does_not_answer_is_replaced(server: Server, http: httpx.Client) -> None:
