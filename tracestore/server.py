@@ -24,6 +24,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tracestore.alerts.asking import ask_engine
+from tracestore.alerts.watching import AlertWatch
 from tracestore.embedded import Store
 from tracestore.engine_process.bounds import data_bound
 from tracestore.engine_process.door import EngineDoor
@@ -42,6 +44,7 @@ from tracestore.serving.connections import (
     raise_file_limit,
 )
 from tracestore.serving.gate import Gate
+from tracestore.serving.http_server import HttpServer
 from tracestore.serving.logs import LogFormat, LogLevel, configure_logs
 from tracestore.serving.self_tracing import SelfTracing
 from tracestore.store import KeyRing
@@ -199,6 +202,7 @@ class Server:
         if settings.engine_process and ENGINE_PROCESS_RUNS:
             self.engine = engine_supervisor(settings, self.store, self._spill.name)
         door = self._door()
+        self.alerts = AlertWatch(self.store.documents, self._asked, self.url)
         config = uvicorn.Config(
             make_app(
                 self.store,
@@ -211,6 +215,7 @@ class Server:
                     cors_origins=settings.cors_origins,
                 ),
                 self.keys,
+                self.alerts,
                 body_timeout_s=settings.body_timeout_s,
                 cors_origins=settings.cors_origins,
                 engine=door,
@@ -228,7 +233,16 @@ class Server:
             timeout_graceful_shutdown=int(GRACE_S),
             lifespan="off",
         )
-        self._uvicorn = _HttpServer(config, door)
+        self._uvicorn = HttpServer(config, door)
+
+    def _asked(self, sql: str, project: str, timeout_s: float) -> Any:
+        """Returns the first value of a statement's first row, for an alert; None where it has none."""
+        door = self._uvicorn.door
+        if door is not None:
+            return ask_engine(door, self._uvicorn.loop, sql, project, timeout_s)
+        projects = frozenset({project})
+        rows = self.store.sql(sql, projects=projects, timeout_s=timeout_s, max_rows=1).rows()
+        return next(iter(rows[0].values()), None) if rows else None
 
     def _door(self) -> EngineDoor | None:
         settings = self.settings
@@ -265,6 +279,7 @@ class Server:
             self._grpc.start()
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
         self._thread.start()
+        self.alerts.start()
         log.info("serving", url=self.url, grpc_port=self.grpc_port, data=str(self.settings.data))
 
     def _serve(self) -> None:
@@ -273,6 +288,7 @@ class Server:
     def stop(self) -> None:
         """Stops taking requests, lets those under way finish, flushes and closes the store."""
         self._stopping.set()
+        self.alerts.stop()
         if self.engine is not None:
             self.engine.end_streams()
         if self._grpc is not None:
@@ -295,21 +311,6 @@ class Server:
 
     def __exit__(self, *error: object) -> None:
         self.stop()
-
-
-class _HttpServer(uvicorn.Server):
-    """Uvicorn, with the engine's door closed on the event loop that it was used on."""
-
-    def __init__(self, config: uvicorn.Config, door: EngineDoor | None) -> None:
-        super().__init__(config)
-        self._door = door
-
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            await super().serve(sockets)
-        finally:
-            if self._door is not None:
-                self._door.close()
 
 
 def run(settings: ServerSettings, ready: Any = None) -> None:

@@ -27,6 +27,8 @@ PAGES = (
     "datasets",
     "datasets/questions",
     "boards",
+    "review",
+    "alerts",
     "settings",
     "settings/keys",
     "settings/paths",
@@ -43,10 +45,13 @@ def test_every_page_can_be_used_by_everybody(
         sql = "SELECT trace_id FROM spans WHERE status_code = 'ERROR' LIMIT 1"
         trace_id = client.sql(sql).rows()[0]["trace_id"]
         [board] = client.documents.list("board", project="support")
+        [queue] = client.documents.list("queue", project="support")
+        [alert] = client.alerts.list(project="support")
     page = open_page(f"{support.url}/p/support/traces", theme=theme)
     findings = []
     opened = (f"trace/{trace_id}", f"trace/{trace_id}?mode=conversation")
-    for name in (*PAGES, *opened, f"boards/{board['document_id']}"):
+    opened += (f"boards/{board['document_id']}", f"review/{queue['document_id']}")
+    for name in (*PAGES, *opened, f"alerts/{alert['document_id']}"):
         page.goto(f"{support.url}/p/support/{name}")
         expect(page.locator(".wait")).to_have_count(0)
         page.evaluate(axe)

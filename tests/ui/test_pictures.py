@@ -21,9 +21,16 @@ OpenPage = Callable[..., Page]
 ROOT: Final = Path(__file__).parents[2]
 COMMITTED: Final = {
     ("traces", "light", 1280): "traces-light.png",
+    ("durations", "dark", 1280): "durations-dark.png",
     ("trace", "dark", 1280): "trace-dark.png",
-    ("compare", "light", 1280): "compare-light.png",
+    ("ask", "light", 1280): "ask-light.png",
     ("board", "light", 1280): "board-light.png",
+    ("experiments", "dark", 1280): "experiments-dark.png",
+    ("compare", "light", 1280): "compare-light.png",
+    ("dataset", "light", 1280): "dataset-light.png",
+    ("review", "light", 1280): "review-light.png",
+    ("alert", "dark", 1280): "alert-dark.png",
+    ("storage", "light", 1280): "storage-light.png",
 }
 ADDRESSES: Final = {
     "traces": "traces",
@@ -35,6 +42,8 @@ ADDRESSES: Final = {
     "datasets": "datasets",
     "dataset": "datasets/questions",
     "boards": "boards",
+    "reviews": "review",
+    "alerts": "alerts",
     "settings": "settings",
     "keys": "settings/keys",
     "paths": "settings/paths",
@@ -54,9 +63,13 @@ def test_every_page_fits_its_window(
     with Client(support.url) as client:
         span: Any = client.sql(FAILED).rows()[0]
         [board] = client.documents.list("board", project="support")
+        [queue] = client.documents.list("queue", project="support")
+        [alert] = client.alerts.list(project="support")
     addresses = {
         **ADDRESSES,
         "board": f"boards/{board['document_id']}",
+        "review": f"review/{queue['document_id']}",
+        "alert": f"alerts/{alert['document_id']}",
         "trace": f"trace/{span['trace_id']}?span={span['span_id']}",
     }
     page = open_page(f"{support.url}/p/support/traces", theme=theme, width=width, height=height)

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import httpx
 
+from tracestore.client.alerts import AlertClient
 from tracestore.client.documents import DocumentClient
 from tracestore.client.evals import DatasetClient, ExperimentClient
 from tracestore.client.explore import ExploreClient
@@ -70,6 +71,7 @@ class Client(FeedbackMethods, Operations):
         explore: facets, counts over time, differences, waterfalls.
         documents: saved views, queries, boards and review queues.
         keys: the API keys of the server.
+        alerts: what the server watches.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Client(FeedbackMethods, Operations):
         self.explore = ExploreClient(self._send, self._lines)
         self.documents = DocumentClient(self._send)
         self.keys = KeyClient(self._send)
+        self.alerts = AlertClient(self._send)
 
     def __enter__(self) -> Self:
         return self

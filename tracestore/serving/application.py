@@ -36,6 +36,7 @@ from tracestore.ui.session_api import session_router
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_http import otlp_router, refused
 from tracestore_ingest.threads import IngestThreads
+from tracestore_query.api.alerts import Watch, alerts_router
 from tracestore_query.api.answers import Problem
 from tracestore_query.api.documents import documents_router
 from tracestore_query.api.keys import keys_router
@@ -47,6 +48,7 @@ def make_app(
     gate: Gate,
     browsers: BrowserRules,
     keys: KeyRing,
+    alerts: Watch,
     *,
     body_timeout_s: float,
     cors_origins: Collection[str] = (),
@@ -63,6 +65,7 @@ def make_app(
         gate: asks for keys.
         browsers: the rules for requests of web pages.
         keys: the keys that there are, asked for or not.
+        alerts: looks at alerts and sends what they tell.
         body_timeout_s: seconds in which a request's body must come.
         cors_origins: origins whose pages may send requests and read answers.
         engine: answers what reads in a process of its own; None for this one.
@@ -133,6 +136,7 @@ def make_app(
     include_api(app, store, stopping or threading.Event(), threads)
     app.include_router(documents_router(store.documents))
     app.include_router(keys_router(store, keys))
+    app.include_router(alerts_router(store.documents, alerts))
     app.include_router(session_router(gate.sessions))
     app.include_router(pages_router())
     scopes = RouteScopes(app.routes)

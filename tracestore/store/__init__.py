@@ -1,5 +1,6 @@
 """The durable store: log, memtables, segments, catalog. Knows no HTTP and no SQL."""
 
+from tracestore.store.alerts import AlertEvent, Alerts, AlertState, State
 from tracestore.store.catalog.api_keys import ApiKey, KeyRing
 from tracestore.store.catalog.datasets import Dataset, DatasetVersion
 from tracestore.store.catalog.documents import Document, DocumentVersion
@@ -41,6 +42,9 @@ from tracestore.store.write.ingest_report import IngestReport
 __all__ = [
     "DATASET_FIELDS",
     "NO_PATCHES",
+    "AlertEvent",
+    "AlertState",
+    "Alerts",
     "AllowedProjects",
     "ApiKey",
     "Change",
@@ -76,6 +80,7 @@ __all__ = [
     "SegmentRef",
     "SegmentRow",
     "Snapshot",
+    "State",
     "Store",
     "StoreStats",
     "TableSnapshot",

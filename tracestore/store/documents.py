@@ -13,6 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tracestore.errors import DocumentConflictError, DocumentError, UnknownDocumentError
+from tracestore.store.alerts import Alerts
 from tracestore.store.catalog import documents as tables
 from tracestore.store.catalog.documents import Document, DocumentVersion
 from tracestore.store.catalog.schema import DOCUMENTS
@@ -36,10 +37,15 @@ MAX_NAME_CHARACTERS: Final = 200
 
 
 class Documents:
-    """The documents of a store. Thread-safe."""
+    """The documents of a store. Thread-safe.
+
+    Attributes:
+        alerts: what is known of the documents that are alerts.
+    """
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.alerts = Alerts(core)
 
     def list(
         self,
@@ -77,6 +83,13 @@ class Documents:
         with self._core.catalog.transaction() as connection:
             document = tables.found(connection, document_id, version)
         return _owned(document, document_id, kind, project, version)
+
+    def find(self, document_id: str, *, kind: str) -> Document:
+        """Returns the newest version of a document of any project; raises UnknownDocumentError."""
+        self._core.require_open()
+        with self._core.catalog.transaction() as connection:
+            document = tables.found(connection, document_id, None)
+        return _owned(document, document_id, kind, document.project if document else None, None)
 
     def versions(
         self, document_id: str, *, kind: str, project: str | None = None

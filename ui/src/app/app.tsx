@@ -15,6 +15,8 @@ const LOADERS: Record<string, () => Promise<Page>> = {
   experiments: () => import("../pages/experiments/page").then((m) => m.ExperimentsPage),
   datasets: () => import("../pages/datasets/page").then((m) => m.DatasetsPage),
   boards: () => import("../pages/boards/page").then((m) => m.BoardsPage),
+  review: () => import("../pages/review/page").then((m) => m.ReviewPage),
+  alerts: () => import("../pages/alerts/page").then((m) => m.AlertsPage),
   settings: () => import("../pages/settings/page").then((m) => m.SettingsPage),
   compare: () => import("../pages/compare/page").then((m) => m.ComparePage),
 };

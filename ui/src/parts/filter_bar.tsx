@@ -4,6 +4,7 @@ import { aborted } from "../api/http";
 import { knownPaths, knownValues, typeWords, type PathInfo } from "./completion";
 import { count } from "../format";
 import { caretAt, tokens, type Caret } from "./sql_text";
+import "./filter_bar.css";
 
 interface Option {
   text: string;
@@ -19,7 +20,7 @@ export const Colored = ({ sql }: { sql: string }) => (
   </>
 );
 
-export function FilterBar(props: { project: string; value: string; onChange: (where: string) => void; error?: string | null; table?: string }) {
+export function FilterBar(props: { project: string; value: string; onChange: (where: string) => void; onInput?: (where: string) => void; error?: string | null; table?: string }) {
   const [text, setText] = useState(props.value);
   const [open, setOpen] = useState(false);
   const [options, setOptions] = useState<Option[]>([]);
@@ -59,6 +60,7 @@ export function FilterBar(props: { project: string; value: string; onChange: (wh
     const next = field.value.slice(0, caret.current.from) + option.insert + field.value.slice(end);
     const place = caret.current.from + option.insert.length;
     setText(next);
+    props.onInput?.(next);
     setOpen(false);
     requestAnimationFrame(() => {
       field.setSelectionRange(place, place);
@@ -106,6 +108,7 @@ export function FilterBar(props: { project: string; value: string; onChange: (wh
           value={text}
           onInput={(event) => {
             setText(event.currentTarget.value);
+            props.onInput?.(event.currentTarget.value);
             void complete();
           }}
           onKeyDown={keys}

@@ -26,11 +26,12 @@ export function ResultTable({ answer, project, widest = 420 }: { answer: Answer;
   }, [answer, sort]);
   const virtual = useVirtual({ count: rows.length, size: ROW_PIXELS, scroller: () => scroller.current });
   const right = answer.columns.map((_, i) => answer.rows.slice(0, MEASURED_ROWS).some((row) => typeof row[i] === "number"));
-  const template = useMemo(() => answer.columns.map((column, i) => `minmax(${Math.min(widest, Math.max(70, 18 + 7.4 * Math.max(column.name.length + 1, ...answer.rows.slice(0, MEASURED_ROWS).map((row) => shown(row[i], column.type).length))))}px, 1fr)`).join(" "), [answer, widest]);
+  const widths = useMemo(() => answer.columns.map((column, i) => Math.ceil(Math.min(widest, Math.max(70, 18 + 7.4 * Math.max(column.name.length + 1, ...answer.rows.slice(0, MEASURED_ROWS).map((row) => shown(row[i], column.type).length)))))), [answer, widest]);
+  const template = widths.map((width) => `minmax(${width}px, ${width}fr)`).join(" ");
   const traceAt = answer.columns.findIndex((column) => column.name === "trace_id");
   return (
     <div class="result scroll" ref={scroller} tabIndex={0} role="grid" aria-label="Result" aria-rowcount={rows.length}>
-      <div class="result-inner">
+      <div class="result-inner" style={{ minWidth: `${widths.reduce((sum, width) => sum + width, 0)}px` }}>
         <div class="rrow rhead" role="row" style={{ gridTemplateColumns: template }}>
           {answer.columns.map((column, i) => (
             <span key={i} role="columnheader" class={right[i] ? "num" : ""} title={`${column.name} ${column.type}`} aria-sort={sort?.at === i ? (sort.down ? "descending" : "ascending") : undefined}>

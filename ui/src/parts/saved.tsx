@@ -144,7 +144,7 @@ export function NameDialog(props: { title: string; label: string; value?: string
       >
         <label class="field">
           {props.label}
-          <input class="text" name="name" required maxLength={200} autocomplete="off" value={props.value ?? ""} autofocus />
+          <input class="text" name="name" required maxLength={200} autocomplete="off" defaultValue={props.value ?? ""} autofocus />
         </label>
         <FailureNote error={error} />
         <div>

@@ -7,7 +7,6 @@ import { Keys } from "./keys";
 import { Paths } from "./paths";
 import { ProjectSettings } from "./project";
 import { Storage } from "./storage";
-import "./settings.css";
 
 const TABS = [
   { tab: "project", label: "Project" },

@@ -47,7 +47,7 @@ function Retention({ project }: { project: string }) {
         >
           <label class="row-flex">
             Keep rows for
-            <input class="text short" name="days" type="number" min={1} max={36500} required value={days ?? ""} placeholder="30" />
+            <input class="text short" name="days" type="number" min={1} max={36500} required defaultValue={days ?? ""} placeholder="30" />
             days
           </label>
           <button class="btn go">Set</button>

@@ -10,7 +10,8 @@ import { count, plural } from "../../format";
 import { AddToDataset, caseSql, ExportDialog, isOneOf, ofKey, score, scoreName, type SpanRef } from "../../parts/actions";
 import { FilterBar } from "../../parts/filter_bar";
 import { useLoad } from "../../parts/load";
-import { Menu, toast } from "../../parts/overlay";
+import { knownPaths, typeWords } from "../../parts/completion";
+import { Dialog, Menu, toast } from "../../parts/overlay";
 import { ends, LASTS, RangeMenu, setRange } from "../../parts/range";
 import { SavedMenu } from "../../parts/saved";
 import { Failure, State, Waiting } from "../../parts/states";
@@ -155,7 +156,7 @@ function Rows({ project }: { project: string }) {
                 Durations
               </button>
             </div>
-            {!grouped && <ColumnsMenu columns={columns} state={state} />}
+            {!grouped && <ColumnsMenu project={project} columns={columns} state={state} />}
           </div>
           <Timeline project={project} condition={where} from={window.from} to={window.to} tick={tick} heat={state.chart === "heat"} noun={noun} onTotal={setTotal} onBox={setBox} />
           {box ? (
@@ -211,13 +212,11 @@ function dedupe(rows: TraceRow[]): TraceRow[] {
   return rows.filter((row) => !seen.has(row.key) && seen.add(row.key));
 }
 
-function ColumnsMenu({ columns, state }: { columns: string[]; state: TracesState }) {
+function ColumnsMenu({ project, columns, state }: { project: string; columns: string[]; state: TracesState }) {
   const put = (next: string[]) => setParams({ cols: next.join("|") === DEFAULTS[state.view].join("|") ? null : next.join("|") });
-  const add = () => {
-    const path = globalThis.prompt("A path or an expression, as in SQL", "attributes.");
-    if (path?.trim()) put([...columns, path.trim()]);
-  };
+  const [adding, setAdding] = useState(false);
   return (
+    <>
     <Menu
       align="right"
       name="Columns"
@@ -225,10 +224,38 @@ function ColumnsMenu({ columns, state }: { columns: string[]; state: TracesState
       items={[
         ...[...new Set([...OFFERED, ...columns])].filter((id) => state.view === "traces" || !["spans", "errors"].includes(id)).map((id) => ({ label: `${columns.includes(id) ? "✓ " : " "}${id}`, run: () => put(columns.includes(id) ? columns.filter((each) => each !== id) : [...columns, id]) })),
         null,
-        { label: "Any path…", run: add },
+        { label: "Any path…", run: () => setAdding(true) },
         { label: "Back to the usual ones", run: () => put(DEFAULTS[state.view]) },
       ]}
     />
+    {adding && <AddColumn project={project} onClose={() => setAdding(false)} onAdd={(path) => (setAdding(false), put([...columns.filter((each) => each !== path), path]))} />}
+    </>
+  );
+}
+
+/** Asks for a path or an expression, with the paths that are there to choose from. */
+function AddColumn({ project, onAdd, onClose }: { project: string; onAdd: (path: string) => void; onClose: () => void }) {
+  const paths = useLoad(`paths ${project}`, () => knownPaths(project));
+  return (
+    <Dialog title="Add a column" onClose={onClose}>
+      <form
+        class="col form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const path = String(new FormData(event.currentTarget).get("path")).trim();
+          if (path) onAdd(path);
+        }}
+      >
+        <label class="field">
+          A path, or an expression as in SQL
+          <input class="text mono" name="path" required list="column-paths" autocomplete="off" placeholder="attributes.retries" autofocus />
+        </label>
+        <datalist id="column-paths">{(paths.data ?? []).slice(0, 1000).map((each) => <option key={each.path} value={each.path}>{typeWords(Object.keys(each.types))}</option>)}</datalist>
+        <div>
+          <button class="btn go">Add</button>
+        </div>
+      </form>
+    </Dialog>
   );
 }
 

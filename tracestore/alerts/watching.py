@@ -1,0 +1,39 @@
+"""The watch of a store's alerts: the thread that looks and the one that sends, started and ended together."""
+
+from __future__ import annotations
+
+from tracestore.alerts.courier import Courier
+from tracestore.alerts.evaluator import Ask, Evaluator
+from tracestore.store import Documents
+
+
+class AlertWatch:
+    """The evaluator and the courier of a store.
+
+    Args:
+        documents: has the alerts.
+        ask: runs a statement.
+        address: of the server, for links.
+    """
+
+    def __init__(self, documents: Documents, ask: Ask, address: str) -> None:
+        self._courier = Courier(documents, address)
+        self._evaluator = Evaluator(documents, ask, self._courier.wake)
+
+    def start(self) -> None:
+        """Starts both threads; what was not sent before the last end is sent."""
+        self._courier.start()
+        self._evaluator.start()
+
+    def stop(self) -> None:
+        """Ends both threads."""
+        self._evaluator.stop()
+        self._courier.stop()
+
+    def changed(self) -> None:
+        """Has a changed list of alerts seen at once."""
+        self._evaluator.wake()
+
+    def told(self) -> None:
+        """Has an event sent at once."""
+        self._courier.wake()
