@@ -119,6 +119,7 @@ def support(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         client.insert("spans", support_day(time.time_ns(), traces=120), project=PROJECT)
         run_support_evals(client, time.time_ns())
         save_documents(client)
+        server.store.flush()
         yield server
 
 

@@ -49,9 +49,14 @@ def test_every_page_can_be_used_by_everybody(
         [alert] = client.alerts.list(project="support")
     page = open_page(f"{support.url}/p/support/traces", theme=theme)
     findings = []
-    opened = (f"trace/{trace_id}", f"trace/{trace_id}?mode=conversation")
-    opened += (f"boards/{board['document_id']}", f"review/{queue['document_id']}")
-    for name in (*PAGES, *opened, f"alerts/{alert['document_id']}"):
+    opened = [
+        f"trace/{trace_id}",
+        f"trace/{trace_id}?mode=conversation",
+        f"boards/{board['document_id']}",
+        f"review/{queue['document_id']}",
+        f"alerts/{alert['document_id']}",
+    ]
+    for name in (*PAGES, *opened):
         page.goto(f"{support.url}/p/support/{name}")
         expect(page.locator(".wait")).to_have_count(0)
         page.evaluate(axe)

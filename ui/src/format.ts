@@ -90,4 +90,7 @@ export function oneLine(value: unknown, most = 400): string {
   return cut.replace(/\s+/g, " ").trim().slice(0, most);
 }
 
+/** Returns how many segments a statement opened of those that there are. */
+export const segmentsRead = (read: number, pruned: number): string => (read + pruned ? `${count(read)} of ${plural(read + pruned, "segment")}` : "all in memory");
+
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;

@@ -4,6 +4,8 @@ import { useLayoutEffect, useReducer, useRef } from "preact/hooks";
 
 export interface Virtual {
   items: VirtualItem[];
+  /** Names one of as many places as rows are there at once: a row that comes takes the elements of one that went. */
+  slot: (index: number) => number;
   total: number;
   scrollTo: (index: number) => void;
   measure: (element: Element | null) => void;
@@ -35,10 +37,14 @@ export function useVirtual(options: VirtualOptions): Virtual {
   kept.current ??= new Virtualizer<HTMLElement, Element>(settings);
   const virtual = kept.current;
   virtual.setOptions(settings);
+  const places = useRef(1);
   useLayoutEffect(() => virtual._didMount(), []);
   useLayoutEffect(() => virtual._willUpdate());
+  const items = virtual.getVirtualItems();
+  places.current = Math.max(places.current, items.length);
   return {
-    items: virtual.getVirtualItems(),
+    items,
+    slot: (index) => index % places.current,
     total: virtual.getTotalSize(),
     scrollTo: (index) => virtual.scrollToIndex(index, { align: "auto" }),
     measure: options.measured ? virtual.measureElement : () => {},

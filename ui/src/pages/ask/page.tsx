@@ -7,7 +7,7 @@ import { useKeys } from "../../app/keys";
 import { params, setParams } from "../../app/location";
 import { useCommands } from "../../app/palette";
 import { mayWrite } from "../../app/session";
-import { count, plural } from "../../format";
+import { plural, segmentsRead } from "../../format";
 import { AddToDataset, ExportDialog } from "../../parts/actions";
 import { Chart } from "../../parts/chart";
 import { fitting, type Kind } from "../../parts/chart_data";
@@ -164,8 +164,8 @@ export function AskPage({ project }: { project: string }) {
       </div>
       <footer class="foot">
         {answer && <span>{plural(answer.rows.length, "row")}{answer.rows.length === SHOWN_ROWS ? " shown" : ""}</span>}
-        {answer && <span>{count(answer.stats.segments_read)} of {count(answer.stats.segments_read + answer.stats.segments_pruned)} segments</span>}
-        {answer && <span>{count(answer.stats.leaf_columns)} path columns</span>}
+        {answer && <span>{segmentsRead(answer.stats.segments_read, answer.stats.segments_pruned)}</span>}
+        {answer && <span>{plural(answer.stats.leaf_columns, "path column")}</span>}
         {answer && <span title={`planning ${answer.stats.planning_ms.toFixed(1)} ms`}>{Math.round(answer.ms)} ms</span>}
         {answer?.warnings.map((each) => (
           <span class="warn cut" key={each} title={each}>

@@ -265,7 +265,7 @@ function ScoreCard({ name, data, others, on }: { name: string; data: Compared; o
             {against && <Difference by={against.difference} />}
             {others.length > 1 && <span class="muted cut"> {other}</span>}
             {against && (
-              <div class="muted">
+              <div class="muted tally cut">
                 <span class="good">▲ {count(against.improvements)}</span>
                 {others.length === 1 && <span class="good"> improved</span>} · <span class="err">▼ {count(against.regressions)}</span>
                 {others.length === 1 && <span class="err"> regressed</span>} · {count(against.unchanged)} same

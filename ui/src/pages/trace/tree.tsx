@@ -23,7 +23,7 @@ export function Tree(props: {
 }) {
   const { data, rows } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const virtual = useVirtual({ count: rows.length, size: ROW_PIXELS, scroller: () => scroller.current, overscan: 16 });
+  const virtual = useVirtual({ count: rows.length, size: ROW_PIXELS, scroller: () => scroller.current, overscan: 8 });
   useEffect(() => {
     if (props.current >= 0) virtual.scrollTo(props.current);
   }, [props.current]);
@@ -57,7 +57,7 @@ export function Tree(props: {
             const dim = props.hits && !props.hits[row];
             return (
               <div
-                key={row}
+                key={virtual.slot(item.index)}
                 id={`span-${row}`}
                 role="treeitem"
                 aria-level={data.depth[row]! + 1}

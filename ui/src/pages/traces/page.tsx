@@ -6,7 +6,7 @@ import { useKeys, type KeyAction } from "../../app/keys";
 import { navigate, pageUrl, params, setParams, withParams } from "../../app/location";
 import { useCommands } from "../../app/palette";
 import { mayWrite, projects } from "../../app/session";
-import { count, plural } from "../../format";
+import { count, plural, segmentsRead } from "../../format";
 import { AddToDataset, caseSql, ExportDialog, isOneOf, ofKey, score, scoreName, type SpanRef } from "../../parts/actions";
 import { FilterBar } from "../../parts/filter_bar";
 import { useLoad } from "../../parts/load";
@@ -176,7 +176,7 @@ function Rows({ project }: { project: string }) {
         {selected.size ? <b>{count(selected.size)} selected</b> : <span>{total === null || state.chart === "heat" ? `${count(rows.length)} rows` : plural(total, noun.slice(0, -1), noun)}</span>}
         {first.data && (
           <span title={`${first.data.pruned} segments needed no look`}>
-            {count(first.data.segments)} of {count(first.data.segments + first.data.pruned)} segments
+            {segmentsRead(first.data.segments, first.data.pruned)}
           </span>
         )}
         {first.data && <span>{Math.round(first.data.ms)} ms</span>}
