@@ -7,3 +7,4 @@ from typing import Final
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
+ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"

@@ -8,12 +8,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from tracestore.answer import Answer
 from tracestore.errors import QueryError
 from tracestore.store import Condition, DeleteReport
 from tracestore.store import Store as PlainStore
 from tracestore.store.core import Core
 from tracestore.store.files.writer_lock import WriterLock
-from tracestore_query import Query, Result, SqlDatasets, SqlExperiments
+from tracestore_query import Query, SqlDatasets, SqlExperiments
 from tracestore_query.explore.row_numbers import FoundRows, find_rows
 from tracestore_query.explore.selection import Selection
 
@@ -52,8 +53,8 @@ class Store(PlainStore):
         max_bytes: int | None = None,
         cursor: str | None = None,
         is_whole: bool = False,
-    ) -> Result:
-        """Returns the answer of one SQL statement; docs/guide/sql.md is the language.
+    ) -> Answer:
+        """Returns the answer of one SQL statement; docs/guide/sql.md is the language. Rows come as they are read.
 
         Args:
             sql: a SELECT, or EXPLAIN or DESCRIBE of one; `?` and `$name` are parameters.
@@ -62,22 +63,24 @@ class Store(PlainStore):
             timeout_s: seconds until it is stopped, None for no bound.
             max_rows: rows after which the answer is cut, with a warning.
             max_bytes: bytes of Arrow data after which the answer is cut, with a warning.
-            cursor: asks for a page of an ordered query: empty for the first, then `Result.cursor`.
+            cursor: asks for a page of an ordered query: empty for the first, then `Answer.cursor`.
             is_whole: whether LIMIT and OFFSET are of the whole answer, which cursors take up where it stopped,
                 and not of each page.
 
         Raises:
             QueryError: saying what is wrong and what to do about it.
         """
-        return self.query.sql(
-            sql,
-            params,
-            projects=projects,
-            timeout_s=timeout_s,
-            max_rows=max_rows,
-            max_bytes=max_bytes,
-            cursor=cursor,
-            is_whole=is_whole,
+        return Answer(
+            self.query.sql(
+                sql,
+                params,
+                projects=projects,
+                timeout_s=timeout_s,
+                max_rows=max_rows,
+                max_bytes=max_bytes,
+                cursor=cursor,
+                is_whole=is_whole,
+            )
         )
 
     def delete(

@@ -147,6 +147,22 @@ class CatalogError(TraceStoreError, RuntimeError):
     """An operation that the catalog's database refused; the database's own message follows."""
 
 
+class AnswerReadError(TraceStoreError, ValueError):
+    """An answer whose rows were passed on and not kept, asked for them again."""
+
+
+class NothingStoredError(TraceStoreError, ValueError):
+    """Rows of which every one was refused.
+
+    Attributes:
+        report: the counts, and the first reasons.
+    """
+
+    def __init__(self, message: str, report: Any) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 class ClientError(TraceStoreError):
     """An answer of a server that is an error.
 

@@ -123,7 +123,7 @@ def test_a_folder_that_a_server_has_open_is_asked_through_the_server(
 
 
 def test_a_folder_that_another_process_writes_to_is_read(folder: Path) -> None:
-    with tracestore.open(folder) as store:
+    with tracestore.open(folder, background=False) as store:
         store.flush()
         store.insert("spans", [span(9)])
         result = run("query", COUNT, "--format", "json", "--data", str(folder))

@@ -94,7 +94,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.mark.parametrize("value", _values())
 def test_a_value_leaves_in_every_format(value: str, wrapped: str, store: Store) -> None:
     sql = f"SELECT {wrapped.format(value)} AS v, 7 AS n"
-    given = {kind: b"".join(formats.started(store.sql(sql), kind)) for kind in formats.FORMATS}
+    given = {
+        kind: b"".join(formats.started(store.query.sql(sql), kind)) for kind in formats.FORMATS
+    }
     (row,) = json.loads(given[formats.JSON])["rows"]
     assert row[1] == 7
     assert json.loads(given[formats.NDJSON]) == {"v": row[0], "n": 7}
@@ -113,12 +115,14 @@ def test_what_may_not_leave_is_refused_before_the_first_byte(name: str, store: S
 
 @pytest.mark.parametrize("kind", formats.FORMATS)
 def test_two_columns_of_one_name_leave_in_every_format(kind: str, store: Store) -> None:
-    assert b"".join(formats.started(store.sql("SELECT 1 AS a, 2 AS a"), kind))
+    assert b"".join(formats.started(store.query.sql("SELECT 1 AS a, 2 AS a"), kind))
 
 
 def test_what_parquet_has_no_form_for_is_text_that_says_so(store: Store) -> None:
     sql = "SELECT INTERVAL 1 DAY AS i, union_value(a := 1) AS u, [struct_pack()] AS s, 1 AS n"
-    table = pq.read_table(io.BytesIO(b"".join(formats.started(store.sql(sql), formats.PARQUET))))
+    table = pq.read_table(
+        io.BytesIO(b"".join(formats.started(store.query.sql(sql), formats.PARQUET)))
+    )
     assert table.to_pylist() == [{"i": "P0M1DT0S", "u": "1", "s": "[{}]", "n": 1}]
     kinds = [(table.schema.field(name).metadata or {}).get(TYPE_KEY.encode()) for name in "iun"]
     assert kinds == [b"INTERVAL", b"UNION(a INTEGER)", None]
@@ -155,7 +159,7 @@ def test_long_keys_give_the_same_in_memory_and_in_segments(size: int, store: Sto
     ["""'{"a":\n1}'::JSON""", """['{"a":\r\n1}'::JSON]""", """json_pretty('{"a": [1]}')::JSON"""],
 )
 def test_a_row_is_one_line_whatever_white_space_its_json_has(store: Store, value: str) -> None:
-    lines = b"".join(formats.written(store.sql(f"SELECT {value} AS x"), formats.NDJSON))
+    lines = b"".join(formats.written(store.query.sql(f"SELECT {value} AS x"), formats.NDJSON))
     [line] = lines.splitlines()
-    objects = b"".join(formats.written(store.sql(f"SELECT {value} AS x"), formats.OBJECTS))
+    objects = b"".join(formats.written(store.query.sql(f"SELECT {value} AS x"), formats.OBJECTS))
     assert json.loads(objects) == [json.loads(line)]

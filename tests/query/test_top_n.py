@@ -57,7 +57,7 @@ def is_cut(store: Store, sql: str) -> bool:
 def segments_read(store: Store, sql: str) -> int:
     answer = store.sql(sql)
     answer.rows()
-    return answer.stats.segments_read
+    return int(answer.stats.segments_read)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 50, 299, 300, 301, 1_000, 5_000])

@@ -81,7 +81,7 @@ class Rows:
         return self._own(result)
 
     def _own(self, result: Any) -> Iterator[Batch]:
-        for batch in result:
+        for batch in result.batches():
             yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema), result.position
 
 

@@ -196,8 +196,8 @@ class Store(FeedbackMethods):
             experiment: of rows that name none.
             allowed: the projects that the sender may write to, None for all.
 
-        Raises ProjectForbiddenError: nothing was stored. Rows are stored a few megabytes at a time: where
-        another error is raised, earlier ones are stored already.
+        Raises ProjectForbiddenError, and NothingStoredError where every row is refused: nothing was stored. Rows
+        are stored a few megabytes at a time: where another error is raised, earlier ones are stored already.
         """
         now_ns = self._core.clock.now_ns()
         frame = Frame(
@@ -223,6 +223,7 @@ class Store(FeedbackMethods):
         for piece, parts, count in writes:
             total.add_payload(ingest.write(self._core, piece, parts), first_row)
             first_row += count
+        total.require_some_stored()
         return total
 
     def patch(

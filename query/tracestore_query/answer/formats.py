@@ -32,6 +32,9 @@ CSV: Final = "text/csv"
 ARROW: Final = "application/vnd.apache.arrow.stream"
 PARQUET: Final = "application/vnd.apache.parquet"
 
+ARROW_END: Final = "tracestore.end"
+"""The key in the metadata of an Arrow stream's last batch, which has no row: JSON of what is known at the end."""
+
 FORMATS: Final = (JSON, OBJECTS, NDJSON, CSV, ARROW, PARQUET)
 
 
@@ -76,14 +79,14 @@ def _json(result: Result) -> Iterator[bytes]:
         if rows:
             yield (rows if first else "," + rows).encode()
             first = False
-    stats = {name: getattr(result.stats, name) for name in result.stats.__slots__}
+    end = _end_of(result)
     yield (
         b'],"warnings":'
-        + _dump(result.warnings)
+        + _dump(end["warnings"])
         + b',"cursor":'
-        + _dump(result.cursor)
+        + _dump(end["cursor"])
         + b',"stats":'
-        + _dump(stats)
+        + _dump(end["stats"])
         + b"}"
     )
 
@@ -143,7 +146,20 @@ def _arrow(result: Result) -> Iterator[bytes]:
         for batch in result:
             writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
             yield taken(sink)
+        nothing = [pa.nulls(0, field.type) for field in schema]
+        end = pa.RecordBatch.from_arrays(nothing, schema=schema)
+        writer.write_batch(end, custom_metadata={ARROW_END: _dump(_end_of(result))})
     yield taken(sink)
+
+
+def _end_of(result: Result) -> dict[str, Any]:
+    """Returns what is known of an answer once it was read."""
+    return {
+        "types": result.types,
+        "warnings": result.warnings,
+        "cursor": result.cursor,
+        "stats": {name: getattr(result.stats, name) for name in result.stats.__slots__},
+    }
 
 
 def _parquet(result: Result) -> Iterator[bytes]:

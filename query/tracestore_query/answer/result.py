@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-_PARSERS: dict[str, Callable[[Any], Any]] = {
-    "JSON": json.loads,
-    "JSON[]": lambda items: [None if item is None else json.loads(item) for item in items],
-}
+from tracestore.answer import Answer
 
 
 @dataclass(slots=True)
@@ -54,7 +46,7 @@ class Notes:
 
 @dataclass(slots=True)
 class Result:
-    """A query's answer; iterating gives its batches once. A context manager.
+    """A running query; iterating gives its batches once. A context manager. `Answer` is what users read.
 
     Attributes:
         schema: names and Arrow types of the columns.
@@ -73,11 +65,6 @@ class Result:
     on_cancel: Callable[[], None] = field(repr=False)
     state: Callable[[], str | None] = field(default=lambda: None, repr=False)
     _closed: bool = False
-
-    @property
-    def names(self) -> list[str]:
-        """Returns the names of the columns."""
-        return list(self.schema.names)
 
     @property
     def warnings(self) -> list[str]:
@@ -117,23 +104,9 @@ class Result:
         """Returns all rows as a table."""
         return pa.Table.from_batches(list(self), schema=self.schema)
 
-    def df(self) -> pd.DataFrame:
-        """Returns all rows as a pandas DataFrame; pandas must be installed."""
-        return self.arrow().to_pandas()
-
     def rows(self) -> list[dict[str, Any]]:
         """Returns all rows as dicts; a value of type JSON comes as the Python value it spells."""
-        rows: list[dict[str, Any]] = self.arrow().to_pylist()
-        parsers = {
-            name: _PARSERS[sql_type]
-            for name, sql_type in zip(self.schema.names, self.types, strict=True)
-            if sql_type in _PARSERS
-        }
-        for row in rows:
-            for name, parse in parsers.items():
-                if row[name] is not None:
-                    row[name] = parse(row[name])
-        return rows
+        return Answer(self).rows()
 
     def cancel(self) -> None:
         """Stops the query; a thread that reads batches gets QueryFailedError."""

@@ -17,6 +17,7 @@ from tracestore.errors import (
     DocumentError,
     ExperimentError,
     LimitExceededError,
+    NothingStoredError,
     PatchError,
     ProjectForbiddenError,
     QueryError,
@@ -67,6 +68,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (DatasetError, 400),
     (ExperimentError, 400),
     (PatchError, 400),
+    (NothingStoredError, 400),
     (TraceStoreError, 503),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,7 +13,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from tracestore.cli.connection import writing
 from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOption
 from tracestore.cli.printing import err, show, tell
-from tracestore.errors import ClientError, PayloadError, UnsupportedPayloadError
+from tracestore.errors import (
+    ClientError,
+    NothingStoredError,
+    PayloadError,
+    UnsupportedPayloadError,
+)
 from tracestore.importing import (
     STDIN,
     Imported,
@@ -23,6 +28,15 @@ from tracestore.importing import (
     requests_of,
     requests_of_stream,
 )
+
+_REFUSED: Final = (
+    PayloadError,
+    UnsupportedPayloadError,
+    NothingStoredError,
+    ClientError,
+    ImportFileError,
+)
+"""What one file may end with while the others are imported all the same."""
 
 
 def import_files(
@@ -64,7 +78,7 @@ def import_files(
                 )
                 for payload in requests:
                     total.add(_imported(source, payload, table, project))
-            except (PayloadError, UnsupportedPayloadError, ClientError, ImportFileError) as error:
+            except _REFUSED as error:
                 total.failed += 1
                 tell(f"error: {path}: {error}")
             progress.advance(task, sizes[path])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tracestore import limits
+from tracestore.errors import NothingStoredError
 
 
 @dataclass(slots=True)
@@ -26,6 +27,13 @@ class IngestReport:
     rejected_rows: int = 0
     repaired_strings: int = 0
     spilled_values: int = 0
+
+    def require_some_stored(self) -> None:
+        """Raises NothingStoredError where there were rows and every one was refused."""
+        if self.rejected_rows and not self.rows and not self.duplicates:
+            row, _, reason = self.rejected[0]
+            refused = f"all {self.rejected_rows} were refused; row {row}"
+            raise NothingStoredError(f"cannot store rows: {refused}: {reason}", self)
 
     def add_project(self, other: IngestReport) -> None:
         """Adds the share of another project in the same payload, which refuses the same rows."""
