@@ -17,7 +17,7 @@ SANITIZE_TESTS ?= tests/kernels
 UI := $(wildcard ui/*.json ui/*.ts ui/*.html ui/*.sh ui/public/* ui/src/*.ts ui/src/*.tsx ui/src/*/*.ts ui/src/*/*.tsx ui/src/*/*.css ui/src/*/*/*)
 
 .PHONY: setup build ui demo serve test check bench bench-full sanitize debug-kernels dist-check \
-        lint types imports stubs strict-kernels clean
+        lint types imports stubs strict-kernels docs clean
 
 setup: build/.installed
 build: build/.kernels build/.ui
@@ -83,6 +83,13 @@ build/.strict: build/.installed $(KERNELS)
 dist-check: build/.dist
 build/.dist: build/.installed build/.ui $(KERNELS) MANIFEST.in README.md
 	PY="$(abspath $(PY))" bash tests/house/dist_check.sh
+	@touch $@
+
+# The guide as a site, in build/site: search included, links between its pages checked.
+docs: build/.site
+build/.site: build/.installed mkdocs.yml $(wildcard docs/*/*.md docs/*/*/*)
+	TRACESTORE_SKIP_KERNELS=1 $(PY) -m pip install --quiet --no-build-isolation -e ".[docs]"
+	$(BIN)/mkdocs build --strict --quiet
 	@touch $@
 
 # --- measurements and hardening -----------------------------------------------------------------

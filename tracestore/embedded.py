@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections.abc import Collection, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tracestore.answer import Answer
-from tracestore.errors import QueryError
+from tracestore.errors import QueryError, TraceStoreError
 from tracestore.store import Condition, DeleteReport
 from tracestore.store import Store as PlainStore
 from tracestore.store.core import Core
@@ -148,10 +149,16 @@ class Store(PlainStore):
         return Query(self, memory_limit=self.query_memory, spill_bytes=self.query_spill_bytes)
 
     def close(self) -> None:
-        """Ends the query layer, flushes and closes the store."""
+        """Ends the query layer, writes what is in memory to segments and closes the store; a second call does nothing.
+
+        Where it cannot be written, it is in the log and replayed when the store is opened again.
+        """
         if self._query is not None:
             self._query.close()
             self._query = None
+        if self._core.writable and not self._core.closed:
+            with contextlib.suppress(OSError, TraceStoreError):
+                self.flush()
         super().close()
 
 

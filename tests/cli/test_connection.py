@@ -114,7 +114,7 @@ def test_a_folder_that_a_server_has_open_is_asked_through_the_server(
     source.write_text(json.dumps(span(10)))
     run("import", str(source), *data)
     assert count(*data) == 5
-    assert json.loads(run("stats", *data, "--format", "json").stdout)[0]["memory_rows"] == 5
+    assert json.loads(run("stats", *data, "--format", "json").stdout)[0]["memory_rows"] == 2
     run("compact", *data)
     assert json.loads(run("stats", *data, "--format", "json").stdout)[0]["memory_rows"] == 0
     assert json.loads(run("check", *data, "--format", "json").stdout)[0]["faults"] == []

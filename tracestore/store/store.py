@@ -196,8 +196,8 @@ class Store(FeedbackMethods):
             experiment: of rows that name none.
             allowed: the projects that the sender may write to, None for all.
 
-        Raises ProjectForbiddenError, and NothingStoredError where every row is refused: nothing was stored. Rows
-        are stored a few megabytes at a time: where another error is raised, earlier ones are stored already.
+        Raises ProjectForbiddenError, NothingStoredError (every row is refused): nothing was stored. Rows are stored
+        a few megabytes at a time: where another error is raised, earlier ones are stored already.
         """
         now_ns = self._core.clock.now_ns()
         frame = Frame(
@@ -339,9 +339,7 @@ class Store(FeedbackMethods):
             find: returns row numbers, sorted and each once, by segment id. It is called once everything in
                 memory is in segments, and none of them is merged until the rows are gone.
         """
-        report = deletes.delete_rows(self._core, lambda: RowSet(find()))
-        self.datasets.forget()
-        return report
+        return deletes.delete_rows(self._core, lambda: RowSet(find()))
 
     def set_retention(self, project: str, days: int | None) -> None:
         """Sets after how many days the rows of a project expire; None keeps them."""

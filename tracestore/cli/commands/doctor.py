@@ -25,6 +25,7 @@ from tracestore.cli.sdk_checks import sdk_findings
 from tracestore.content_types import JSON
 from tracestore.errors import ClientError, ServerUnreachableError, TraceStoreError
 from tracestore.server import Server, ServerSettings
+from tracestore.serving.logs import configure_logs
 
 LEAST_FREE_BYTES: Final = 2 * 1024**3
 """Free space below which a day of traces may fill the disk: a flush, a merge and the log need some hundred MB."""
@@ -183,6 +184,7 @@ def _clock(there: datetime.datetime) -> Finding:
 
 def _round_trip_of_its_own() -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="tracestore-doctor-") as folder:
+        configure_logs("warning")
         settings = ServerSettings(data=Path(folder), host="127.0.0.1", port=0, grpc_port=0)
         try:
             with Server(settings) as server, tracestore.Client(server.url) as client:
