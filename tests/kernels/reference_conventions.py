@@ -45,6 +45,24 @@ class _Node:
     children: dict[str, _Node] = field(default_factory=dict)
 
 
+def fits_alone(prefix: str, key: str) -> bool:
+    """Tells whether a key alone can be one of an array: numbers and names take turns."""
+    parts = key[len(prefix) :].split(".")
+    name = prefix[:-1].rpartition(".")[2]
+    wrapped = prefix.startswith(table.WRAPPED_ROOTS)
+    while parts and _NUMBER.fullmatch(parts[0]):
+        parts.pop(0)
+        if wrapped and (not parts or parts.pop(0) != table.WRAPPED.get(name)):
+            return False
+        if not parts or _NUMBER.fullmatch(parts[0]):
+            return False
+        while parts and not _NUMBER.fullmatch(parts[0]):
+            name = parts.pop(0)
+        if not parts:
+            return True
+    return False
+
+
 def nest(prefix: str, pairs: list[tuple[str, Any]]) -> Any:
     """Returns the array that numbered keys make; raises RefusedError where they make none."""
     root = _Node()
@@ -238,7 +256,13 @@ class Fields:
 
     def _settle(self) -> None:
         arrays: list[tuple[str, Any]] = []
-        for prefix, pairs in self._numbered.items():
+        for prefix, given in self._numbered.items():
+            # Keys that no array has stay attributes.
+            pairs = [pair for pair in given if fits_alone(prefix, pair[0])]
+            self.attributes.update(pair for pair in given if pair not in pairs)
+            self._numbered[prefix] = pairs
+            if not pairs:
+                continue
             try:
                 array = nest(prefix, pairs)
             except RefusedError:

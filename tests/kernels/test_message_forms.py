@@ -208,6 +208,24 @@ def test_numbered_keys_are_the_same_form() -> None:
     hold_against_twin(request_of(list(keys.items())))
 
 
+def test_an_odd_key_leaves_the_others_their_array() -> None:
+    odd = {
+        "llm.input_messages.0.function.0": "x",
+        "llm.input_messages.1.message.contents.0.tool_call.function.name": "search",
+        "llm.input_messages.first": 1,
+    }
+    keys = {
+        "openinference.span.kind": "LLM",
+        "llm.input_messages.0.message.role": "user",
+        "llm.input_messages.0.message.content": "Where is it?",
+        **odd,
+    }
+    found = row(keys)
+    assert found["input"] == [{"role": "user", "content": "Where is it?"}]
+    assert odd.items() <= found["attributes"].items()
+    hold_against_twin(request_of(list(keys.items())))
+
+
 def test_complex_values_are_the_same_form() -> None:
     assert row({**LLM, "gen_ai.input.messages": PARTS})["input"] == WANTED
     hold_against_twin(request_of([*LLM.items(), ("gen_ai.input.messages", PARTS)]))

@@ -223,6 +223,50 @@ cdef int write_value(
     return buffer_u8(n.out, c']' if is_array else c'}')
 
 
+cdef bint fits_alone(const Table* table, const Candidate* c) noexcept nogil:
+    cdef size_t at = table.prefixes[c.prefix - 1].size
+    cdef bint wrapped = (c.flags & RULE_WRAPPED) != 0
+    cdef Part list = last_part_of_prefix(c, at)
+    cdef Part part = next_part(c, at)
+    cdef const Wrapper* wrapper
+    while part.is_number:
+        at += (part.end - part.p) + 1
+        if is_used_up(c, at):
+            return 0
+        part = next_part(c, at)
+        if wrapped:
+            wrapper = wrapper_of(table, &list)
+            if wrapper == NULL or <size_t>(part.end - part.p) != wrapper.word_size:
+                return 0
+            if not same_bytes(table.text.data + wrapper.word_start, part.p, wrapper.word_size):
+                return 0
+            at += wrapper.word_size + 1
+            if is_used_up(c, at):
+                return 0
+            part = next_part(c, at)
+        if part.is_number:
+            return 0
+        while not part.is_number:
+            list = part
+            at += (part.end - part.p) + 1
+            if is_used_up(c, at):
+                return 1
+            part = next_part(c, at)
+    return 0
+
+
+cdef inline Part last_part_of_prefix(const Candidate* c, size_t at) noexcept nogil:
+    # The name of the list itself: the last part of the prefix, whose final byte is a dot.
+    cdef Part list
+    list.end = c.key.p + at - 1
+    list.p = list.end
+    list.is_number = 0
+    list.number = 0
+    while list.p > c.key.p and (list.p - 1)[0] != c'.':
+        list.p -= 1
+    return list
+
+
 cdef int nest(
     ValueReader* v, const Table* table, Candidate* found, uint32_t count, Buffer* out, bint* fits
 ) noexcept nogil:
@@ -236,11 +280,7 @@ cdef int nest(
     n.out = out
     n.wrapped = (found[0].flags & RULE_WRAPPED) != 0
     n.fits = 1
-    # The name of the list itself: the last part of the prefix, whose final byte is a dot.
-    list.end = found[0].key.p + at - 1
-    list.p = list.end
-    while list.p > found[0].key.p and (list.p - 1)[0] != c'.':
-        list.p -= 1
+    list = last_part_of_prefix(found, at)
     status = write_value(&n, found, count, at, &list, 0)
     fits[0] = n.fits
     if status == TS_OK and not n.fits:

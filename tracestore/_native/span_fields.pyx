@@ -42,7 +42,7 @@ from tracestore._native.json_reader cimport (
 )
 from tracestore._native.json_shredder cimport shred_member
 from tracestore._native.messages cimport SHAPE_NONE
-from tracestore._native.numbered_keys cimport nest, sort_numbered
+from tracestore._native.numbered_keys cimport fits_alone, nest, sort_numbered
 from tracestore._native.otlp_request cimport Request, size_of
 from tracestore._native.otlp_value cimport (
     ANY_STRING,
@@ -425,12 +425,36 @@ cdef bint are_roles(const Candidate* found, uint32_t count) noexcept nogil:
     return 1
 
 
-cdef int nest_group(Request* r, Candidate* found, uint32_t first, uint32_t count) noexcept nogil:
+cdef int take_odd_keys(
+    Request* r, Candidate* found, uint32_t first, uint32_t* count, uint32_t* before
+) noexcept nogil:
+    # Keys that no array has stay attributes, so that the others make one.
+    cdef uint32_t kept = first
+    cdef uint32_t i
+    cdef int status
+    for i in range(first, first + count[0]):
+        if fits_alone(r.fields.table, &found[i]):
+            found[kept] = found[i]
+            kept += 1
+            continue
+        status = shred_pair(&r.v, &found[i].key, &found[i].value, NODE_ATTRIBUTES, before)
+        if status != TS_OK:
+            return status
+    count[0] = kept - first
+    return TS_OK
+
+
+cdef int nest_group(
+    Request* r, Candidate* found, uint32_t first, uint32_t count, uint32_t* before
+) noexcept nogil:
     # The array that numbered keys of one prefix make waits like an attribute; without `text_end` it makes none.
     cdef SpanFields* f = &r.fields
-    cdef Candidate c = found[first]
+    cdef Candidate c
     cdef bint fits
-    cdef int status
+    cdef int status = take_odd_keys(r, found, first, &count, before)
+    if status != TS_OK or count == 0:
+        return status
+    c = found[first]
     c.first = first
     c.count = count
     c.text_start = f.texts.size
@@ -445,7 +469,7 @@ cdef int nest_group(Request* r, Candidate* found, uint32_t first, uint32_t count
     return TS_NO_MEMORY if buffer_bytes(&f.waiting, &c, sizeof(c)) != 0 else <int>TS_OK
 
 
-cdef int nest_all(Request* r) noexcept nogil:
+cdef int nest_all(Request* r, uint32_t* before) noexcept nogil:
     cdef SpanFields* f = &r.fields
     cdef Candidate* found = <Candidate*>f.numbered.data
     cdef uint32_t count = <uint32_t>(f.numbered.size // sizeof(Candidate))
@@ -457,7 +481,7 @@ cdef int nest_all(Request* r) noexcept nogil:
         next = first + 1
         while next < count and found[next].prefix == found[first].prefix:
             next += 1
-        status = nest_group(r, found, first, next - first)
+        status = nest_group(r, found, first, next - first, before)
         if status != TS_OK:
             return status
         first = next
@@ -596,7 +620,7 @@ cdef int fields_settle(Request* r, uint32_t* before) noexcept nogil:
     cdef uint32_t count, i
     cdef int status
     if f.numbered.size:
-        status = nest_all(r)
+        status = nest_all(r, before)
         if status != TS_OK:
             return status
     waiting = <Candidate*>f.waiting.data
