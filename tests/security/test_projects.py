@@ -258,7 +258,10 @@ def _request(
             request["params"][name] = value
     content = operation.get("requestBody", {}).get("content", {})
     if "application/json" in content:
-        name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        told = content["application/json"]["schema"]
+        # Of a body that may be one of several, the one that has fields.
+        reference = next(each["$ref"] for each in (told, *told.get("anyOf", ())) if "$ref" in each)
+        name = reference.rpartition("/")[2]
         schema = document["components"]["schemas"][name]
         wanted = schema.get("required", ())
         request["json"] = {

@@ -25,6 +25,7 @@ def test_an_engineer_finds_why_an_agent_failed_and_keeps_it(
     page.get_by_role("link", name="Spans", exact=True).click()
     page.get_by_role("button", name="ERROR", exact=True).click()
     expect(page).to_have_url(re.compile("where=status_code"))
+    expect(page.get_by_role("row").nth(1)).to_contain_text("error")
     page.get_by_role("row").nth(1).get_by_role("link").click()
     expect(page.get_by_role("complementary")).to_contain_text("did not answer")
     page.get_by_role("tab", name=re.compile("Fields")).click()

@@ -53,7 +53,9 @@ def test_answers_are_scored_one_after_the_other_with_the_keyboard_alone(
         assert span["helpful"] == 1
         assert span["metadata"]["labels"] == {"problem": "wrong"}
         assert span["metadata"]["comments"][0]["author"] == "me"
-        cases = client.sql("SELECT expected FROM dataset('reviewed', 2, 'support')")
+        [reviewed] = client.datasets.list("reviewed")
+        version = reviewed["version"]
+        cases = client.sql(f"SELECT expected FROM dataset('reviewed', {version}, 'support')")
         assert "Tell them when it arrives." in [row["expected"] for row in cases.rows()]
 
 
