@@ -51,6 +51,24 @@ def test_only_the_last_hour_of_segments_is_remembered_over_a_reopen(tmp_path: Pa
         assert span_ids(store) == expected_ids([1])
 
 
+def test_a_client_and_a_server_span_that_share_their_ids_are_two(tmp_path: Path) -> None:
+    sides = [{**span(1), "kind": kind, "name": kind} for kind in ("CLIENT", "SERVER", None)]
+    with open_store(tmp_path) as store:
+        assert store.insert("spans", sides).rows == 3
+        assert store.insert("spans", sides).duplicates == 3
+        store.flush()
+        assert store.insert("spans", sides).duplicates == 3
+        assert store.insert("spans", [{**span(1), "kind": "PRODUCER"}]).rows == 1
+    with open_store(tmp_path) as store:
+        assert store.insert("spans", sides).duplicates == 3
+        store.flush()
+        store.compact(full=True)
+        assert span_ids(store) == expected_ids([1, 1, 1, 1])
+        store.delete(where=[("kind", "=", "CLIENT")])
+        assert store.insert("spans", sides).rows == 1
+        assert span_ids(store) == expected_ids([1, 1, 1, 1])
+
+
 def test_a_span_belongs_to_its_project(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         assert store.ingest_otlp(otlp_many({"a": [span(1)], "b": [span(1)]}), "traces").rows == 2

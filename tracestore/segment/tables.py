@@ -18,6 +18,7 @@ class SegmentTable:
     Attributes:
         spec: its columns; `derived` ones follow from the others and are not stored.
         time_column, time_ns_column: the column that rows are sorted and pruned by, and the same in nanoseconds.
+        id_columns: those that are drawn at random where a row given as JSON has none.
         key_columns: identify a row within its project; none where a table's rows have no identity.
         bloom_columns: those with a bloom filter.
         tie_column: orders rows of one time.
@@ -27,6 +28,7 @@ class SegmentTable:
     spec: TableSpec
     time_column: str
     time_ns_column: str
+    id_columns: tuple[str, ...]
     key_columns: tuple[str, ...]
     bloom_columns: tuple[str, ...]
     tie_column: str
@@ -56,6 +58,7 @@ class SegmentTable:
 def _table(
     name: str,
     *,
+    id_columns: tuple[str, ...] = (),
     key_columns: tuple[str, ...] = (),
     bloom_columns: tuple[str, ...] = ("trace_id", "span_id"),
     tie_column: str = "trace_id",
@@ -68,6 +71,7 @@ def _table(
         spec,
         spec.time_column,
         spec.time_ns_column,
+        id_columns,
         key_columns,
         bloom_columns,
         tie_column,
@@ -78,7 +82,12 @@ def _table(
 SEGMENT_TABLES: Final = {
     table.name: table
     for table in (
-        _table("spans", key_columns=("trace_id", "span_id")),
+        # A client's span and the server's that answers it may share their ids: they are two rows.
+        _table(
+            "spans",
+            id_columns=("trace_id", "span_id"),
+            key_columns=("trace_id", "span_id", "kind"),
+        ),
         _table("logs"),
         # Revisions of rows: a row keeps its identity across versions, so that none is a repetition of another.
         _table("dataset_rows", bloom_columns=("id",), tie_column="id", expires=False),

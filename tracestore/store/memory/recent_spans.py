@@ -14,7 +14,7 @@ from tracestore.errors import CorruptionError, StoreFailedError, StoreMissingErr
 from tracestore.segment.read import SegmentFile
 from tracestore.store.clock import Clock
 from tracestore.store.memory.recent_keys import Keys, Mask, RecentKeys
-from tracestore.store.memory.span_keys import project_seed, span_keys
+from tracestore.store.memory.span_keys import project_seed, span_keys, with_kinds
 
 # (project, path, rows) of segments whose spans may be sent again, newest first.
 RecentSegments = Callable[[], Iterable[tuple[str, Path, int]]]
@@ -46,16 +46,16 @@ class RecentSpans:
                 room -= rows
                 try:
                     with SegmentFile(path) as file:
-                        ids = file.columns(["trace_id", "span_id"])
+                        ids = file.columns(["trace_id", "span_id", "kind"])
                 except (CorruptionError, StoreMissingError, StoreFailedError):
                     continue  # whoever reads its rows reports it
                 self._keys.add(self._hash(project, ids), self._clock.elapsed_s())
             self._loaded = True
 
-    def add(self, project: str, trace_id: pa.Array, span_id: pa.Array) -> Mask:
+    def add(self, project: str, trace_id: pa.Array, span_id: pa.Array, kind: pa.Array) -> Mask:
         """Remembers spans and returns which of them are new."""
         self.load()
-        keys = span_keys(trace_id, span_id, project_seed(project, self._secret))
+        keys = self._keys_of(project, trace_id, span_id, kind)
         with self._lock:
             return self._keys.add(keys, self._clock.elapsed_s())
 
@@ -70,11 +70,13 @@ class RecentSpans:
         return self._keys.nbytes
 
     def _hash(self, project: str, ids: pa.Table) -> Keys:
-        seed = project_seed(project, self._secret)
-        columns = (ids.column("trace_id"), ids.column("span_id"))
-        trace_id, span_id = (column.combine_chunks() for column in columns)
-        if isinstance(trace_id, pa.ChunkedArray) or isinstance(span_id, pa.ChunkedArray):
+        columns = [ids.column(name).combine_chunks() for name in ("trace_id", "span_id", "kind")]
+        if any(isinstance(column, pa.ChunkedArray) for column in columns):
             raise AssertionError("BUG: ids of one segment exceed one Arrow array")
-        if len(trace_id) == 0:
+        if len(ids) == 0:
             return np.empty(0, np.uint64)
-        return span_keys(trace_id, span_id, seed)
+        return self._keys_of(project, *columns)
+
+    def _keys_of(self, project: str, trace_id: pa.Array, span_id: pa.Array, kind: pa.Array) -> Keys:
+        keys = span_keys(trace_id, span_id, project_seed(project, self._secret))
+        return with_kinds(keys, kind)

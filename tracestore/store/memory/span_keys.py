@@ -1,4 +1,4 @@
-"""64-bit keys of (project, trace_id, span_id), computed from Arrow columns without a Python object a row."""
+"""64-bit keys of (project, trace_id, span_id), with or without a kind, without a Python object a row."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ _TRACE_CHARACTERS: Final = 32
 _SPAN_CHARACTERS: Final = 16
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT: Final = np.uint64(32)
+
+KINDS: Final = pa.array(["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"])
+"""The kinds of OpenTelemetry; a span that names none is of the first."""
 
 Words = npt.NDArray[np.uint64]
 
@@ -47,6 +50,19 @@ def span_keys(trace_id: pa.Array, span_id: pa.Array, seed: int) -> Keys:
     unusual = pc.invert(usual)
     keys[~is_usual] = _digests(trace_id.filter(unusual), span_id.filter(unusual), seed)
     return keys
+
+
+def with_kinds(keys: Keys, kind: pa.Array) -> Keys:
+    """Returns keys that tell spans of one id apart by their kind.
+
+    Kinds that OpenTelemetry does not know count as one.
+    """
+    texts = kind.cast(pa.string()) if pa.types.is_dictionary(kind.type) else kind
+    known = pc.index_in(texts, value_set=KINDS).cast(pa.int64())
+    numbers = pc.fill_null(known, len(KINDS)).to_numpy(zero_copy_only=False).astype(np.uint64)
+    numbers[texts.is_null().to_numpy(zero_copy_only=False)] = 0
+    with np.errstate(over="ignore"):
+        return _mix(keys ^ (numbers * _MULTIPLIER))
 
 
 def _mix(values: Keys) -> Keys:

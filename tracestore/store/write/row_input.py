@@ -73,7 +73,7 @@ def _line_count(piece: bytes) -> int:
 def _are_complete(table: str, piece: bytes) -> bool:
     """Returns whether every line is a row that has ids and a time: nothing is to be filled in."""
     times = tuple(name.encode() for name in _TIME_KEYS[table])
-    ids = ((name.encode(),) for name in SEGMENT_TABLES[table].key_columns)
+    ids = ((name.encode(),) for name in SEGMENT_TABLES[table].id_columns)
     key_counts = row_keys(piece, (times, *ids))
     if key_counts is None:
         return False
@@ -152,7 +152,7 @@ def _fill(table: str, line: bytes, now_ns: int) -> bytes:
     if not isinstance(row, dict):
         return line
     missing: dict[str, object] = {}
-    if SEGMENT_TABLES[table].key_columns:
+    if SEGMENT_TABLES[table].id_columns:
         if not row.get("trace_id"):
             missing["trace_id"] = secrets.token_hex(16)
         if not row.get("span_id"):
