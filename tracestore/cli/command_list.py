@@ -85,6 +85,11 @@ COMMANDS: Final[dict[str, Listed]] = {
     "projects": Listed(
         _HOME + "projects:app", "Lists projects; sets their retention; deletes them.", _KEEP
     ),
+    "mcp": Listed(
+        _HOME + "mcp:mcp",
+        "Gives coding agents a store's tools, over standard input and output.",
+        _ASK,
+    ),
     "keys": Listed(_HOME + "keys:app", "Manages API keys.", _KEEP),
     "stats": Listed(_HOME + "folders:stats", "Counts what a store holds.", _KEEP),
     "check": Listed(

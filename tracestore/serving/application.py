@@ -25,6 +25,7 @@ from tracestore.serving.api_routes import include_api
 from tracestore.serving.browsers import BrowserRules
 from tracestore.serving.engine_routes import Split, dataset_query_router
 from tracestore.serving.gate import Gate
+from tracestore.serving.mcp_route import McpRoute
 from tracestore.serving.other_doors import OtherDoors
 from tracestore.serving.problems import RefusedError, invalid_answer, problem_answer
 from tracestore.serving.request_frame import REQUEST_ID, App, RequestFrame
@@ -137,6 +138,8 @@ def make_app(
     app.include_router(documents_router(store.documents))
     app.include_router(keys_router(store, keys))
     app.include_router(alerts_router(store.documents, alerts))
+    mcp = McpRoute()
+    app.include_router(mcp.router)
     app.include_router(session_router(gate.sessions))
     app.include_router(pages_router())
     scopes = RouteScopes(app.routes)
@@ -153,6 +156,7 @@ def make_app(
         tracer=tracer,
     )
     framed = OtherDoors(framed)
+    mcp.app = framed
     if not cors_origins:
         return framed
     return CORSMiddleware(

@@ -16,6 +16,7 @@ from tracestore.errors import DatasetError, TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.scopes import needs
 from tracestore.serving.bodies import Receive
+from tracestore.serving.mcp_route import MCP_PATH
 from tracestore.serving.problems import RefusedError
 from tracestore.serving.route_scopes import RouteScopes
 from tracestore.store import DATASET_FIELDS, DatasetRow, make_row
@@ -28,8 +29,10 @@ ROWS_PATH: Final = "/api/datasets/query"
 
 ROWS_KIND: Final = "application/x-tracestore-dataset-rows"
 
-_OWN: Final = ("/api/documents", "/api/alerts", "/api/status")
-"""What this process answers though it only reads: no statement runs for it, and it is the writer's own."""
+_OWN: Final = ("/api/documents", "/api/alerts", "/api/status", MCP_PATH)
+"""What this process answers though it only reads: no statement runs for it, and it is the writer's own.
+
+What MCP asks comes back to the application, request by request."""
 
 
 class Split:
