@@ -28,7 +28,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-@pytest.mark.parametrize(("page", "package"), [("dashboards.md", "httpx"), ("agents.md", "mcp")])
+@pytest.mark.parametrize(
+    ("page", "package"), [("dashboards.md", "httpx"), ("agents.md", "mcp"), ("jaeger.md", "httpx")]
+)
 def test_the_program_prints_what_the_page_says(page: str, package: str, server: Server) -> None:
     pytest.importorskip(package, reason="the page's package is not installed")
     blocks = BLOCK.findall((GUIDE / page).read_text())

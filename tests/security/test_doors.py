@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,12 @@ def get(server: Server, path: str, key: str | None, **more: object) -> httpx.Res
     )
 
 
-DOORS = [("/api/query", {"sql": "SELECT * FROM spans"})]
+DOORS = [
+    ("/api/query", {"sql": "SELECT * FROM spans"}),
+    ("/jaeger/api/traces", {"operation": "A span 1"}),
+    (f"/jaeger/api/traces/{1:031x}a", {}),
+    (f"/jaeger/api/v3/traces/{1:031x}a", {}),
+]
 
 
 @pytest.mark.parametrize(("path", "params"), DOORS)
@@ -68,6 +74,18 @@ def test_hostile_text_in_an_address_is_refused_or_is_a_value(
     answer = get(server, "/api/query", reader, params={**params, "step": "1", name: text})
     assert answer.status_code in {200, 400, 403, 422}, answer.text
     assert "secret-of-B" not in answer.text
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("name", ["service", "operation", "tags", "minDuration", "start", "limit"])
+def test_hostile_text_in_a_search_of_jaegers_is_refused_or_is_a_value(
+    keyed: tuple[Server, str, str], name: str, text: str
+) -> None:
+    server, reader, _ = keyed
+    given = json.dumps({text: text, "both": text}) if name == "tags" else text
+    answer = get(server, "/jaeger/api/traces", reader, params={"service": "shop", name: given})
+    assert answer.status_code in {200, 400, 403, 422}, answer.text
+    assert "secret-of" not in answer.text
 
 
 def test_tags_tell_nothing_of_other_projects(keyed: tuple[Server, str, str]) -> None:
