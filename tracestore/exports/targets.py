@@ -107,7 +107,9 @@ class File(Target):
         if stopped is not None and self._holds(stopped):
             return stopped
         self.state.remove()
-        remove(self.files, self._partial)
+        if self.local:
+            # An object is replaced once the new one is whole; until then the old one stays.
+            remove(self.files, self._partial)
         return Progress(digest)
 
     def write(self, rows: Rows, progress: Progress, on_progress: OnProgress) -> None:
