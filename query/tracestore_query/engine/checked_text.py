@@ -28,7 +28,7 @@ MAX_RIGHT: Final = 4096
 """Texts that are known to be right, 16 bytes each: of what is asked again and again, no second parse is paid."""
 
 SERIALIZE: Final = "SELECT json_serialize_sql(?::VARCHAR, skip_null := true, skip_empty := true, skip_default := true)"
-_PIVOT: Final = frozenset({"this", "expressions", "using", "group"})
+_PIVOT: Final = frozenset({"this", "expressions", "using", "group", "order", "limit"})
 
 _END: Final = "__end"
 """The alias that must follow a part: a part that reaches beyond its end has another."""
@@ -115,10 +115,18 @@ class TextChecker:
         for word, parts in (("ON", on), ("USING", using), ("GROUP BY", by)):
             if parts:
                 text += f" {word} {', '.join(parts)}"
+        order, limit = pivot.args.get("order"), pivot.args.get("limit")
+        keys = order.expressions if order is not None else []
         self._check(_as_source(source), allowed, nonce)
-        for part in (*on, *using, *by):
+        for part in (*on, *using, *by, *(generate(key.this) for key in keys)):
             self._check(_as_item(part), allowed, nonce)
-        return text
+        if keys:
+            text += f" ORDER BY {', '.join(generate(key) for key in keys)}"
+        if limit is not None and not (
+            isinstance(limit.expression, exp.Literal) and limit.expression.is_int
+        ):
+            raise QueryForbiddenError("cannot run query: LIMIT behind PIVOT takes a whole number")
+        return text if limit is None else f"{text} LIMIT {limit.expression.this}"
 
     def _check_source(self, text: str, tables: Collection[str], scan: ScanPlan, nonce: str) -> None:
         allowed = Allowed([*tables], self._functions(), files=_files(scan))

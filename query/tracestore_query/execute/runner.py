@@ -21,7 +21,7 @@ from tracestore_query.execute.explain import explain, shown_sql
 from tracestore_query.execute.file_rows import FileRows
 from tracestore_query.execute.object_rebuild import Rebuilder
 from tracestore_query.execute.planned_query import PlannedQuery
-from tracestore_query.execute.streaming import Caps, Stream, plain_schema
+from tracestore_query.execute.streaming import Caps, Stream, plain_schema, told_apart
 from tracestore_query.language.statement import Kind
 from tracestore_query.pages.paging import PLACE_COLUMNS
 from tracestore_query.plan.plan import Plan
@@ -78,7 +78,7 @@ def _rows(planned: PlannedQuery, execution: Execution, stats: QueryStats, caps: 
         # Their doubles are all there is to them, unless an integer is among them that no double holds.
         tagged |= dict.fromkeys(plain_numbers(first, plan.query.numbers & tagged.keys()), NUMBERS)
     types = [plain_name(tagged.get(i, sql_type)) for i, sql_type in enumerate(types)]
-    schema = plain_schema(pa.schema(fields), rebuilt, tagged)
+    schema = told_apart(plain_schema(pa.schema(fields), rebuilt, tagged))
     notes = Notes(list(plan.query.warnings))
     rebuilder = Rebuilder(plan, FileRows(execution.deadline.cursor)) if rebuilt else None
     stream = Stream(

@@ -154,6 +154,20 @@ def _rows_within(table: pa.Table, max_bytes: int) -> int:
     return low
 
 
+def told_apart(schema: pa.Schema) -> pa.Schema:
+    """Returns a schema in which no two columns have one name: the second `a` is `a_1`, as the engine calls it."""
+    taken = set(schema.names)
+    fields, used = [], set()
+    for field in schema:
+        name, number = field.name, 0
+        while name in used or (number and name in taken):
+            number += 1
+            name = f"{field.name}_{number}"
+        used.add(name)
+        fields.append(field.with_name(name))
+    return pa.schema(fields)
+
+
 def _plain(table: pa.Table, schema: pa.Schema) -> pa.Table:
     arrays = [
         column.cast(field.type) if column.type != field.type else column

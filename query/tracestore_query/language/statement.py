@@ -8,7 +8,7 @@ from enum import Enum
 
 from sqlglot import exp
 
-from tracestore_query.language import allow_list, dialect
+from tracestore_query.language import allow_list, dialect, looking_around
 
 
 class Kind(Enum):
@@ -40,7 +40,7 @@ def read_statement(sql: str, functions: Collection[str]) -> Statement:
         QueryForbiddenError: naming what is not allowed.
         UnknownNameError: naming the nearest function.
     """
-    kind, query = _parts(dialect.parse(sql))
+    kind, query = _parts(looking_around.as_query(dialect.parse(sql)))
     allow_list.check(query, functions)
     for node in query.walk():
         # Positions in the text: of no use from here on, and most of what a copy costs.

@@ -7,9 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
+from sqlglot import exp
 
 from tracestore.store import Store
-from tracestore_query.tables.names import STORED
+from tracestore_query.language.dialect import parse
+from tracestore_query.language.looking_around import CATALOG_NAMES
+from tracestore_query.tables.names import HIDDEN, NAMED, STORED
+from tracestore_query.tables.views import VIEWS
 
 _UTC = pa.timestamp("us", tz="UTC")
 
@@ -154,6 +158,67 @@ def _times(nanoseconds: Sequence[int | None]) -> pa.Array:
     return pa.array(microseconds, pa.int64()).cast(_UTC)
 
 
+def _tables(_store: Store, _projects: Projects) -> pa.Table:
+    names = sorted({*NAMED, *VIEWS, *(name for name in CATALOG if name not in _UNLISTED)})
+    return pa.table(
+        {
+            "table_name": pa.array(names, pa.string()),
+            "table_type": pa.array(
+                ["VIEW" if name in VIEWS else "BASE TABLE" for name in names], pa.string()
+            ),
+        }
+    )
+
+
+def _columns(store: Store, projects: Projects) -> pa.Table:
+    """Returns the columns of the tables; those of a view have types that depend on the data, NULL here."""
+    rows: list[tuple[str, str, int, str | None]] = []
+    for table in _tables(store, projects)["table_name"].to_pylist():
+        for place, (name, sql_type) in enumerate(_columns_of(table, store, projects), 1):
+            rows.append((table, name, place, sql_type))
+    names, columns, places, types = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "table_name": pa.array(names, pa.string()),
+            "column_name": pa.array(columns, pa.string()),
+            "ordinal_position": pa.array(places, pa.int64()),
+            "data_type": pa.array(types, pa.string()),
+        }
+    )
+
+
+def _columns_of(table: str, store: Store, projects: Projects) -> list[tuple[str, str | None]]:
+    if table in VIEWS:
+        view = parse(VIEWS[table])
+        assert isinstance(view, exp.Query)
+        return [(name, None) for name in view.named_selects]
+    if table in STORED:
+        spec, hidden = STORED[table], HIDDEN.get(table, ())
+        fixed = [(name, sql_type_of(spec.columns[name])) for name in spec.columns]
+        return [
+            each
+            for each in (*fixed, *((v, "JSON") for v in spec.variants))
+            if each[0] not in hidden
+        ]
+    schema = CATALOG[table](store, projects).schema
+    return [(field.name, sql_type_of(field.type)) for field in schema]
+
+
+def sql_type_of(arrow_type: pa.DataType) -> str:
+    """Returns the engine's type of a column of a table of ours."""
+    return _SQL_TYPES.get(str(arrow_type), "TIMESTAMP WITH TIME ZONE")
+
+
+_SQL_TYPES: Final = {
+    "string": "VARCHAR",
+    "int64": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "list<item: string>": "VARCHAR[]",
+}
+_UNLISTED: Final = frozenset({"experiment_records", *CATALOG_NAMES.values()})
+"""Tables that have no name for users, or one in a schema."""
+
 CATALOG: Final[Mapping[str, Callable[[Store, Projects], pa.Table]]] = {
     "dataset_versions": _dataset_versions,
     "datasets": _datasets,
@@ -161,5 +226,7 @@ CATALOG: Final[Mapping[str, Callable[[Store, Projects], pa.Table]]] = {
     "paths": _paths,
     "projects": _projects,
     "segments": _segments,
+    CATALOG_NAMES["tables"]: _tables,
+    CATALOG_NAMES["columns"]: _columns,
 }
 """The tables by name."""
