@@ -184,7 +184,7 @@ class Tools:
                 f"{each['name']}: {each['cases']} cases, {each['errors']} errors, scores {shown(each['scores'])}"
                 + (
                     f", against the first {shown(each['against_baseline'])}"
-                    if each["against_baseline"]
+                    if each.get("against_baseline")
                     else ""
                 )
                 for each in found["experiments"]
