@@ -66,9 +66,11 @@ def test_columns_of_one_name_are_told_apart(store: Store) -> None:
     row = {"a": "op-0", "a_1": 1, "a_2": "s0", "b": value, "b_1": value}
     assert store.sql(sql).rows() == [row]
     assert [
-        json.loads(line) for line in b"".join(written(store.sql(sql), NDJSON)).splitlines()
+        json.loads(line) for line in b"".join(written(store.query.sql(sql), NDJSON)).splitlines()
     ] == [row]
-    assert b"".join(written(store.sql(sql), CSV)).splitlines()[0] == b'"a","a_1","a_2","b","b_1"'
+    assert (
+        b"".join(written(store.query.sql(sql), CSV)).splitlines()[0] == b'"a","a_1","a_2","b","b_1"'
+    )
     joined = "SELECT * FROM (SELECT name FROM spans) a, (SELECT name FROM spans) b LIMIT 1"
     assert list(store.sql(joined).rows()[0]) == ["name", "name_1"]
 
