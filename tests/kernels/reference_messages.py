@@ -367,6 +367,9 @@ def _kind(value: Any) -> str:
         text = part.of("text")
         text = text if isinstance(text, str) else part.of("content")
         return "text" if isinstance(text, str) else "other"
+    if kind == "call" and len(part) == 1:
+        # Its type alone: what it calls stands elsewhere.
+        return "nothing"
     if kind:
         return kind
     if isinstance(part.of("call"), dict):

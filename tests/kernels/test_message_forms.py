@@ -226,6 +226,17 @@ def test_an_odd_key_leaves_the_others_their_array() -> None:
     hold_against_twin(request_of(list(keys.items())))
 
 
+def test_a_call_of_which_only_its_type_is_told_is_none() -> None:
+    parts = [{"type": "text", "text": "Let me look."}, {"type": "tool_use"}]
+    message = {"role": "assistant", "content": parts, "tool_calls": [CALL]}
+    text = json.dumps([message])
+    found = row({**LLM, "output.value": text})
+    assert found["output"] == [
+        {"role": "assistant", "content": "Let me look.", "tool_calls": [CALL]}
+    ]
+    hold_against_twin(request_of([*LLM.items(), ("output.value", text)]))
+
+
 def test_complex_values_are_the_same_form() -> None:
     assert row({**LLM, "gen_ai.input.messages": PARTS})["input"] == WANTED
     hold_against_twin(request_of([*LLM.items(), ("gen_ai.input.messages", PARTS)]))

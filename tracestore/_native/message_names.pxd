@@ -65,7 +65,7 @@ cdef enum PartKind:
     PART_REASONED
     PART_IMAGE
     PART_MESSAGE
-    # A text without a word beside other parts.
+    # A text without a word beside other parts, or a call of which its type alone is told.
     PART_NOTHING
 
 

@@ -30,6 +30,7 @@ from tracestore._native.message_names cimport (
     NameKind,
     PART_CALL,
     PART_IMAGE,
+    PART_NOTHING,
     PART_OTHER,
     PART_RESULT,
     PART_TEXT,
@@ -121,6 +122,9 @@ cdef uint8_t part_kind(const Table* table, const Object* o) noexcept nogil:
         if not is_text(&value):
             value = member(o, FIELD_CONTENT)
         return PART_TEXT if is_text(&value) else <int>PART_OTHER
+    if kind == PART_CALL and o.count == 1:
+        # Its type alone: what it calls stands elsewhere.
+        return PART_NOTHING
     if kind:
         return kind
     value = member(o, FIELD_CALL)

@@ -407,6 +407,8 @@ cdef uint32_t count_said(Messages* m, Part* parts, uint32_t count, bint has_call
     cdef uint32_t found = 0
     cdef bint plain
     for i in range(count):
+        if parts[i].kind == PART_NOTHING:
+            m.exact = 0
         if parts[i].kind == PART_TEXT and (count > 1 or has_calls):
             said = text_of_part(m, &parts[i], &plain)
             if is_blank(&said):
