@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -45,7 +47,13 @@ def test_requests_without_rows_and_with_such_text_are_taken(http: httpx.Client) 
         "value": {"stringValue": '"resource_spans" "instrumentationLibrarySpans"'},
     }
     named = {"resourceSpans": [{"scopeSpans": [{"spans": [{**SPAN, "attributes": [text]}]}]}]}
-    for body in ({}, {"resourceSpans": []}, {"resourceSpans": [{"scopeSpans": []}]}, named):
+    bodies: list[dict[str, Any]] = [
+        {},
+        {"resourceSpans": []},
+        {"resourceSpans": [{"scopeSpans": []}]},
+        named,
+    ]
+    for body in bodies:
         assert http.post("/v1/traces", json=body).status_code == 200
     count = http.post("/api/query", json={"sql": "SELECT count(*) FROM spans"}).json()["rows"]
     assert count == [[1]]
