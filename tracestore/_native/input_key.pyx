@@ -1,7 +1,7 @@
 """input_key: equal for equal variants whatever the order of keys and the spelling of numbers and strings.
 
-A number counts by its value: 1, 1.0 and 1e0 are one. A fraction counts by its double; a whole number beyond 64 bits, and
-any that no double holds exactly, by its decimal digits. Of a key that comes twice the last value counts.
+A number counts by its value: 1, 1.0 and 1e0 are one. A fraction counts by its double; a whole number beyond 64 bits,
+and any that no double holds exactly, by its decimal digits. Of a key that comes twice the last value counts.
 docs/format/shredding.md, "input_key", is the specification. Linear in the text but for sorting an object's keys.
 """
 

@@ -77,7 +77,6 @@ cdef void fill_tables() noexcept nogil:
             FOLDS[ts_word_folds[i][0]] = ts_word_folds[i][1]
 
 
-
 cdef struct Words:
     # What is looked for: words in one case, and a bit of `found` for each.
     const uint8_t* words[MAX_WORDS]
