@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import Final, Literal
+from typing import Final, Literal, TextIO, cast
 
 import structlog
 
@@ -17,6 +18,20 @@ _LEVELS: Final = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+
+
+class StandardError:
+    """What standard error is at the time of each line. A line that cannot be written is lost, and ends no thread."""
+
+    def write(self, text: str) -> None:
+        """Writes a text."""
+        with contextlib.suppress(OSError, ValueError):  # its reader is gone, or it is closed
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Hands on what was written."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure_logs(level: LogLevel = "info", form: LogFormat = "text") -> None:
@@ -36,5 +51,5 @@ def configure_logs(level: LogLevel = "info", form: LogFormat = "text") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", StandardError())),
     )
