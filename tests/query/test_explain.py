@@ -37,7 +37,8 @@ def test_the_parser_tells_what_a_statement_asks_for(text: str, kind: Kind) -> No
 @pytest.mark.parametrize(
     "text",
     [
-        *("EXPLAIN", "DESCRIBE", "EXPLAIN ANALYZE", "EXPLAIN EXPLAIN SELECT 1", "DESCRIBE spans"),
+        *("EXPLAIN", "DESCRIBE", "EXPLAIN ANALYZE", "EXPLAIN EXPLAIN SELECT 1"),
+        *("DESCRIBE main.spans", "EXPLAIN spans"),
         *("EXPLAIN INSERT INTO spans VALUES (1)", "EXPLAIN SELECT 1; SELECT 2", "EXPLAIN x"),
         *("DESCRIBE EXPLAIN SELECT 1", "EXPLAIN SUMMARIZE spans", "EXPLAIN (ANALYZE) SELECT 1"),
         "SELECT * FROM (EXPLAIN SELECT 1)",

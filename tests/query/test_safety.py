@@ -60,8 +60,9 @@ SELECT * FROM pragma_version()
 SELECT * FROM pragma_table_info('spans')
 SELECT * FROM pragma_database_size()
 SELECT * FROM pragma_user_agent()
-SELECT * FROM information_schema.tables
-SELECT * FROM information_schema.columns
+SELECT * FROM information_schema.schemata
+SELECT * FROM information_schema.key_column_usage
+SELECT * FROM memory.information_schema.tables
 SELECT * FROM pg_catalog.pg_tables
 SELECT * FROM main.spans
 SELECT * FROM memory.main.spans
@@ -128,8 +129,7 @@ EXPLAIN ANALYZE SELECT * FROM read_text('{secret}')
 EXPLAIN COPY spans TO '{folder}/x'
 EXPLAIN ANALYZE COPY (SELECT 1) TO '{folder}/x'
 SUMMARIZE '{secret}'
-SHOW TABLES
-SHOW ALL TABLES
+SHOW DATABASES
 DESCRIBE
 COPY spans TO '{folder}/x.csv'
 COPY (SELECT 1) TO '{folder}/x.csv'

@@ -20,7 +20,7 @@ SQL = (
     "SELECT name, start_time, duration_ns, duration, attributes, attributes.n AS n, tags, "
     "CAST(7 AS DECIMAL(9, 2)) AS d, "
     "DATE '2026-01-02' AS day, INTERVAL 1 DAY AS i, 'x'::BLOB AS b, [1, 2] AS l, struct_pack(a := 1) AS s, "
-    "attributes.mixed AS mixed, 'NaN'::DOUBLE AS nan FROM spans ORDER BY start_ns"
+    "attributes.mixed AS mixed, 'NaN'::DOUBLE AS nan FROM spans WHERE project = 'answers' ORDER BY start_ns"
 )
 
 
@@ -35,7 +35,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
             span(n, attributes={"n": n, "mixed": n if n % 2 else f"t<b>{n}"}, tags=["a"])
             for n in range(9000)
         ]
-        client.insert("spans", rows)
+        client.insert("spans", rows, project="answers")
         yield {"store": server.store, "server": client, "url": server.url}
 
 
@@ -88,7 +88,7 @@ def test_batches_keep_nothing_and_say_so(source: Any) -> None:
 
 def test_a_notebook_shows_text_as_text(source: Any) -> None:
     shown = source.sql(
-        'SELECT attributes.mixed AS "<i>" FROM spans ORDER BY start_ns'
+        "SELECT attributes.mixed AS \"<i>\" FROM spans WHERE project = 'answers' ORDER BY start_ns"
     )._repr_html_()
     assert "t&lt;b&gt;0" in shown
     assert "&lt;i&gt;" in shown
@@ -97,7 +97,7 @@ def test_a_notebook_shows_text_as_text(source: Any) -> None:
 
 def test_polars_where_it_is_installed(source: Any) -> None:
     polars = pytest.importorskip("polars")
-    frame = source.sql("SELECT name, duration FROM spans").pl()
+    frame = source.sql("SELECT name, duration FROM spans WHERE project = 'answers'").pl()
     assert isinstance(frame, polars.DataFrame)
     assert frame.height == 9000
 

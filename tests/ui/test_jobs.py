@@ -51,7 +51,7 @@ def test_a_team_sees_which_cases_a_prompt_made_worse(support: Server, open_page:
     page.get_by_role("button", name=re.compile("Regressed")).click()
     row = page.get_by_role("row").nth(1)
     expect(row).to_contain_text("regressed")
-    assert row.locator("ins").count() > 0
+    expect(row.locator("ins").first).to_be_visible()
     row.click(position={"x": 40, "y": 20})
     expect(page.get_by_role("complementary")).to_contain_text("Open trace")
 

@@ -106,7 +106,7 @@ def test_two_prompts_are_compared_with_the_keyboard_alone(
     page.keyboard.press("n")
     page.keyboard.press("Enter")
     expect(page.get_by_role("complementary")).to_contain_text("Open trace")
-    assert page.locator("ins").count() > 0
+    expect(page.locator("ins").first).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("f")
     expect(page).to_have_url(re.compile("only=regressed"))
