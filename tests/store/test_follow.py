@@ -135,3 +135,28 @@ def test_an_idle_follower_holds_no_files(writer: Store) -> None:
         writer.flush()
         writer.compact(full=True)
         assert not any(file.exists() for file in files)
+
+
+def test_what_goes_between_a_followers_opening_and_its_first_look_is_not_shown(
+    writer: Store,
+) -> None:
+    insert(writer, 1, 20)
+    insert(writer, 100, 20, project="q")
+    writer.flush()
+    writer.patch(
+        {
+            "trace_id": f"{3:032x}",
+            "span_id": f"{3:016x}",
+            "project": "p",
+            "scores": {"good": 0.5},
+        }
+    )
+    with tracestore.open(writer.folder, "r") as store:
+        writer.delete(project="q")
+        writer.compact(full=True)
+        feed = writer.changes()
+        store.follow(feed.next, lambda: feed.version)
+        assert answers(store) == answers(writer)
+        kept = [store.sql("SELECT segment_id FROM segments").rows() for store in (store, writer)]
+        assert kept[0] == kept[1]
+        assert store.sql("SELECT count(scores.good) AS n FROM spans").rows() == [{"n": 1}]

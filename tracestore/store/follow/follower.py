@@ -43,6 +43,7 @@ class Follower:
         self._chunks: dict[int, pa.Table] = {}
         self._held: Counter[int] = Counter()
         self._oldest = 0
+        self._begun = False
 
     def follow(self) -> Hold:
         """Brings the store up to date; keeps every file of it until the hold is closed."""
@@ -85,6 +86,9 @@ class Follower:
             paths.note(owner, new)
         retired = False
         with core.lock:
+            if not self._begun:
+                self._forget_what_was_opened()
+                self._begun = True
             if change.added or change.removed:
                 core.index.apply(change.added, change.removed)
             core.patches.remove(change.gone_patches)
@@ -96,6 +100,18 @@ class Follower:
         core.forget_segments(change.removed)
         if retired:
             core.forget_memory()
+
+    def _forget_what_was_opened(self) -> None:
+        """Drops what the reader read by itself: the first change has all, and tells nothing of what went before it."""
+        core = self._core
+        core.index.apply((), [row.segment_id for row in core.index.rows()])
+        core.patches.remove(
+            [
+                patch.created_ns
+                for project in core.patches.view(None).by_project.values()
+                for patch in project.owner.patches[: project.count]
+            ]
+        )
 
     def _replace_memory(self, change: Change) -> bool:
         """Shows other memtables; returns whether one of those before is gone."""
