@@ -9,18 +9,20 @@ trap 'rm -rf "$work"' EXIT
     { cat "$work/log"; exit 1; }
 tar -xzf "$work"/sdist/tracestore-*.tar.gz -C "$work"
 source_dir="$(echo "$work"/tracestore-*/)"
-if find "$source_dir" -name '*.c' -o -name '*.so' | grep -q .; then
+if [ -n "$(find "$source_dir" -name '*.c' -o -name '*.so')" ]; then
     echo "the sdist holds generated C or built modules" >&2
     exit 1
 fi
 
 "$PY" -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir "$work/wheel" "$source_dir"
-if "$PY" -m zipfile --list "$work"/wheel/*.whl | grep -E '^(tests|bench|docs)/|\.c |\.pyx '; then
+# A file, not a pipe: grep -q ends a program that still writes to it.
+"$PY" -m zipfile --list "$work"/wheel/*.whl >"$work/files"
+if grep -E '^(tests|bench|docs)/|\.c |\.pyx ' "$work/files"; then
     echo "the wheel holds files that are not for users" >&2
     exit 1
 fi
 if [ -e tracestore/ui/dist/index.html ] &&
-    ! "$PY" -m zipfile --list "$work"/wheel/*.whl | grep -q '^tracestore/ui/dist/index.html '; then
+    ! grep -q '^tracestore/ui/dist/index.html ' "$work/files"; then
     echo "the wheel lacks the pages of the UI" >&2
     exit 1
 fi
