@@ -3,186 +3,189 @@
 from __future__ import annotations
 
 import argparse
-import random
+import contextlib
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tracestore.client import Client
-from tracestore.server import Server, ServerSettings
+from bench.service.server import served
+from bench.ui.data import BIG_TRACE, DAY_NS, PROJECT, RUNS, made
+from bench.ui.live import watched
+from bench.ui.page_clock import clicked, opened
+from bench.ui.scrolling import EMPTY, Frames, by_leaps, by_wheel
 from tracestore.ui.pages import BUILT
 
-BIG_TRACE: Final = "e" * 32
-BATCH_ROWS: Final = 20_000
-DAY_NS: Final = 24 * 3600 * 1_000_000_000
+ROUNDS: Final = 3
+"""Times that each page is opened, each in a new profile; the middle one counts."""
+
+ROWS: Final = "document.querySelector('.tbody .tr')"
+COUNTS: Final = "document.querySelector('.hist[aria-busy=false] rect')"
+FACETS: Final = "document.querySelector('.facets[aria-busy=false] .facet')"
+TREE: Final = "document.querySelectorAll('[role=treeitem]').length > 3"
+CASES: Final = "document.querySelector('.crow:not(.chead)')"
+TEXTS: Final = "/answer/.test(document.querySelector('.crow:not(.chead)').textContent)"
 
 
-def spans(count: int, end_ns: int) -> Iterator[dict[str, Any]]:
-    """Yields spans of five-step traces over a day."""
-    chance = random.Random(1)
-    for number in range(count // 5):
-        trace_id = f"{number + 1:032x}"
-        start = end_ns - DAY_NS + number * 5 * DAY_NS // count
-        for step in range(5):
-            row: dict[str, Any] = {
-                "trace_id": trace_id,
-                "span_id": f"{number * 5 + step + 1:016x}",
-                "name": ("invoke_agent", "chat", "lookup", "chat", "guardrail")[step],
-                "type": ("agent", "llm", "tool", "llm", "guardrail")[step],
-                "start_ns": start + step * 1_000_000,
-                "duration_ns": int(chance.lognormvariate(18, 1)),
-                "status_code": "ERROR" if chance.random() < 0.02 else "OK",
-                "metadata": {
-                    "model": ("gpt-4o", "claude")[number % 2],
-                    "tier": ("free", "pro")[number % 3 == 0],
-                },
-                "metrics": {"tokens": chance.randint(100, 4000)},
-            }
-            if step:
-                row["parent_span_id"] = f"{number * 5 + 1:016x}"
-            yield row
+def say(what: str, budget: float | None, measured: float, unit: str) -> None:
+    """Prints one line; what has no budget stands beside what has one."""
+    told = "" if budget is None else "held" if measured <= budget else "NOT HELD"
+    limit = "" if budget is None else f"{budget:g}"
+    print(f"{what:<68} {limit:>6} {measured:>9.3g} {unit:<4} {told}", flush=True)
 
 
-def big_trace(count: int, start_ns: int) -> Iterator[dict[str, Any]]:
-    """Yields one trace with many spans, ten below each."""
-    for number in range(count):
-        row: dict[str, Any] = {
-            "trace_id": BIG_TRACE,
-            "span_id": f"{number + 1:016x}",
-            "name": f"step {number % 40}",
-            "type": ("agent", "llm", "tool")[number % 3],
-            "start_ns": start_ns + number * 1000,
-            "duration_ns": 2_000_000,
-        }
-        if number:
-            row["parent_span_id"] = f"{(number - 1) // 10 + 1:016x}"
-        yield row
+class Budgets:
+    """The pages of one server in one browser, measured one after the other.
+
+    Args:
+        browser: where pages are opened; each in a profile of its own.
+        url: the server's.
+        end_ns: the end of the day that the data are about.
+    """
+
+    def __init__(self, browser: Browser, url: str, end_ns: int) -> None:
+        self._browser = browser
+        self._url = f"{url}/p/{PROJECT}"
+        end_ms = end_ns // 1_000_000
+        self._day = f"from={end_ms - DAY_NS // 1_000_000}&to={end_ms + 1}"
+
+    @contextlib.contextmanager
+    def page(self) -> Iterator[Page]:
+        """Gives a page of a new profile."""
+        context = self._browser.new_context(viewport={"width": 1280, "height": 800})
+        try:
+            yield context.new_page()
+        finally:
+            context.close()
+
+    def sizes(self) -> None:
+        """Measures the JavaScript that is loaded before first use."""
+        loaded: set[str] = set()
+        with self.page() as page:
+            page.on("request", lambda request: loaded.add(request.url.rsplit("/", 1)[-1]))
+            opened(page, f"{self._url}/traces?{self._day}", {"rows": ROWS})
+            opened(page, f"{self._url}/trace/{BIG_TRACE}", {"tree": TREE})
+            plain = _gzip_kb(loaded)
+            page.goto(f"{self._url}/ask")
+            page.locator(".cm-editor").wait_for()
+        say("JavaScript of TRACES and TRACE, gzip", 110, plain, "kB")
+        say("JavaScript of TRACES, TRACE and the editor, gzip", 240, _gzip_kb(loaded), "kB")
+
+    def traces(self) -> None:
+        """Measures the first page, its facets and its counts."""
+        wanted = {"rows": ROWS, "counts": COUNTS, "facets": FACETS}
+        times = []
+        for _ in range(ROUNDS):
+            with self.page() as page:
+                seen = opened(page, f"{self._url}/traces?{self._day}", wanted)
+                paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"
+                times.append({**seen, "paint": page.evaluate(paint)})
+        say("TRACES, first paint", 0.3, _middle(times, "paint"), "s")
+        say("TRACES, first rows", 0.8, _middle(times, "rows"), "s")
+        say("TRACES, counts over time of the day", 1, _middle(times, "counts"), "s")
+        say("TRACES, facets of the day", 1, _middle(times, "facets"), "s")
+
+    def trace(self) -> None:
+        """Measures a trace of 100,000 spans: from the click, and while it scrolls."""
+        times = []
+        for _ in range(ROUNDS):
+            with self.page() as page:
+                listed = (
+                    f"{self._url}/traces?view=spans&where=trace_id%3D%27{BIG_TRACE}%27&{self._day}"
+                )
+                opened(page, listed, {"rows": ROWS})
+                times.append(clicked(page, f".tbody a[href*='{BIG_TRACE}']", {"tree": TREE}))
+        say("TRACE of 100,000 spans, click to interactive", 1, _middle(times, "tree"), "s")
+        with self.page() as page:
+            opened(page, f"{self._url}/trace/{BIG_TRACE}", {"tree": TREE})
+            wheel, leaps = by_wheel(page, ".tree-body"), by_leaps(page, ".tree-body")
+            page.set_content(EMPTY)
+            empty = by_wheel(page, "#box")
+        _say_frames("TRACE of 100,000 spans, by wheel", 16.8, wheel)
+        _say_frames("the same, a new screen each frame", None, leaps)
+        _say_frames("a page that is empty, by wheel", None, empty)
+
+    def compare(self) -> None:
+        """Measures the comparison of two runs."""
+        times = []
+        for _ in range(ROUNDS):
+            with self.page() as page:
+                url = f"{self._url}/compare?e={'%7C'.join(RUNS)}"
+                times.append(opened(page, url, {"cases": CASES, "texts": TEXTS}))
+        say(
+            "COMPARE of two runs of 10,000 cases, cases and sums", 1.5, _middle(times, "cases"), "s"
+        )
+        say("the same, with the texts of the cases seen", None, _middle(times, "texts"), "s")
+
+    def live(self, seconds: float) -> None:
+        """Measures live arrival of 1,000 spans a second, and the page's memory meanwhile."""
+        with self.page() as page:
+            told = watched(page, self._url.partition("/p/")[0], seconds)
+        say(
+            f"live tail, acknowledgement to screen, {told.spans_s:,.0f} spans a second, p95",
+            1,
+            told.p95_s,
+            "s",
+        )
+        say("the same, the middle", None, told.p50_s, "s")
+        say(
+            f"memory of the page over {seconds:,.0f} s of live tail, growth",
+            5,
+            100 * told.growth,
+            "%",
+        )
+        print(
+            "  heap MB:", *(f"{each / 1e6:.2f}" for each in told.heap_bytes), " nodes:", *told.nodes
+        )
 
 
-def cases(count: int, run: int, start_ns: int) -> Iterator[dict[str, Any]]:
-    """Yields the cases of one run."""
-    chance = random.Random(run)
-    for number in range(count):
-        yield {
-            "name": "case",
-            "type": "eval",
-            "start_ns": start_ns + number * 1000,
-            "duration_ns": 1_000_000,
-            "input": {"question": f"question {number}"},
-            "output": f"the answer {chance.randint(0, 9)} to question {number}",
-            "scores": {"correct": float(chance.random() < 0.7)},
-        }
+def _say_frames(what: str, budget_ms: float | None, frames: Frames) -> None:
+    say(f"{what}: p95 of a frame", budget_ms, frames.p95_ms, "ms")
+    say(f"{what}: the page's own work a frame", None, frames.work_ms, "ms")
 
 
-def insert(client: Client, rows: Iterator[dict[str, Any]], **where: str) -> None:
-    """Stores rows in batches."""
-    batch: list[dict[str, Any]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH_ROWS:
-            client.insert("spans", batch, **where)
-            batch = []
-    if batch:
-        client.insert("spans", batch, **where)
+def _middle(times: list[dict[str, float]], name: str) -> float:
+    return sorted(each[name] for each in times)[len(times) // 2]
 
 
-def timed(act: Callable[[], object], ready: Locator) -> float:
-    """Returns seconds from an act until something is there."""
-    started = time.perf_counter()
-    act()
-    ready.wait_for()
-    return time.perf_counter() - started
-
-
-def say(what: str, budget: float, measured: float, unit: str) -> None:
-    """Prints one line."""
-    held = "held" if measured <= budget else "not held"
-    print(f"{what:<62} {budget:>8g} {unit:<3} {measured:>9.3g} {unit:<3} {held}", flush=True)
-
-
-FRAMES: Final = """async () => {
-  const box = document.querySelector(".tree-body"), times = []; let last = performance.now();
-  for (let i = 0; i < 120; i++) {
-    box.scrollTop += 2400;
-    await new Promise(requestAnimationFrame);
-    const now = performance.now(); times.push(now - last); last = now;
-  }
-  times.sort((a, b) => a - b); return times[Math.floor(times.length * 0.95)];
-}"""
-
-
-def measure(page: Page, url: str) -> None:
-    """Measures each budget and prints it."""
-    loaded: set[str] = set()
-    page.on("request", lambda request: loaded.add(request.url.rsplit("/", 1)[-1]))
-    row = page.get_by_role("row").nth(1)
-    seconds = timed(lambda: page.goto(f"{url}/p/load/traces"), row)
-    paint = page.evaluate(
-        "performance.getEntriesByName('first-contentful-paint')[0]?.startTime / 1000"
-    )
-    say("TRACES, first paint", 0.3, paint or 0, "s")
-    say("TRACES, first rows", 0.8, seconds, "s")
-    facets = page.locator(".facets[aria-busy=false] .facet").first
-    seconds = timed(lambda: page.keyboard.press("r", delay=20), facets)
-    say("facets and counts of the last day", 1, seconds, "s")
-    tree = page.get_by_role("treeitem").nth(3)
-    seconds = timed(lambda: page.goto(f"{url}/p/load/trace/{BIG_TRACE}"), tree)
-    say("TRACE of 100,000 spans, to interactive", 1, seconds, "s")
-    say("TRACE of 100,000 spans, scrolling p95 a frame", 16.8, page.evaluate(FRAMES), "ms")
-    sizes = [
-        (BUILT / "assets" / f"{name}.gz").stat().st_size for name in loaded if name.endswith(".js")
-    ]
-    say("JavaScript of TRACES and TRACE, gzip", 110, sum(sizes) / 1000, "kB")
-    regressed = page.get_by_role("group", name="Which cases")
-    seconds = timed(lambda: page.goto(f"{url}/p/load/compare?e=one%7Ctwo"), regressed)
-    say("COMPARE of two runs of 10,000 cases", 1.5, seconds, "s")
-    editor = next((BUILT / "assets").glob("editor-*.js.gz")).stat().st_size
-    say("the same with the editor, gzip", 240, (sum(sizes) + editor) / 1000, "kB")
-
-
-def live(page: Page, client: Client, url: str) -> None:
-    """Measures the time from an acknowledgement to the screen."""
-    page.goto(f"{url}/p/load/traces?live=1")
-    page.get_by_role("row").nth(1).wait_for()
-    page.wait_for_timeout(1500)
-    client.insert("spans", [{"name": "the newest of all", "type": "agent"}], project="load")
-    seconds = timed(lambda: None, page.get_by_text("the newest of all").first)
-    say("live tail, acknowledgement to screen", 1, seconds, "s")
+def _gzip_kb(names: set[str]) -> float:
+    scripts = [BUILT / "assets" / f"{name}.gz" for name in names if name.endswith(".js")]
+    return sum(path.stat().st_size for path in scripts) / 1000
 
 
 def main() -> None:
     """Makes the data, opens the pages, prints the budgets."""
     parser = argparse.ArgumentParser(prog="bench.ui")
-    parser.add_argument("--spans", type=int, default=200_000)
+    parser.add_argument("--spans", type=int, default=200_000, help="of the day")
+    parser.add_argument(
+        "--data", type=Path, help="a folder where the data are kept, and taken from"
+    )
+    parser.add_argument("--live-seconds", type=float, default=30, help="of live arrival")
+    parser.add_argument("--only", choices=["sizes", "traces", "trace", "compare", "live"])
     chosen = parser.parse_args()
     chromium = shutil.which("chromium")
     if chromium is None or not (BUILT / "index.html").exists():
         sys.exit("needs chromium, and the pages: make ui")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        settings = ServerSettings(
-            data=Path(folder) / "store", port=0, grpc_port=-1, durability="async"
-        )
-        with Server(settings) as server, Client(server.url) as client:
-            now = time.time_ns()
-            insert(client, spans(chosen.spans, now), project="load")
-            insert(client, big_trace(100_000, now - 1_000_000_000), project="load")
-            for number, name in enumerate(("one", "two")):
-                insert(client, cases(10_000, number, now - DAY_NS), project="load", experiment=name)
-            server.store.flush()
-            print(f"{chosen.spans:,} spans".ljust(62), "  budget    measured")
-            browser = driver.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            measure(page, server.url)
-            live(page, client, server.url)
-            browser.close()
+    with contextlib.ExitStack() as stack:
+        folder = chosen.data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        end_ns = made(folder, chosen.spans)
+        url, _ = stack.enter_context(served(folder / "store", {"TRACESTORE_DURABILITY": "async"}))
+        driver = stack.enter_context(sync_playwright())
+        quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = driver.chromium.launch(executable_path=chromium, args=quiet)
+        stack.callback(browser.close)
+        print(f"{chosen.spans:,} spans".ljust(68), "budget  measured")
+        budgets = Budgets(browser, url, end_ns)
+        for name in ("sizes", "traces", "trace", "compare"):
+            if chosen.only in (None, name):
+                getattr(budgets, name)()
+        if chosen.only in (None, "live"):
+            budgets.live(chosen.live_seconds)
 
 
 if __name__ == "__main__":

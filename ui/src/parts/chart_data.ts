@@ -16,6 +16,11 @@ export interface ChartData {
   left: number; // series beyond those that are drawn
 }
 
+const COLOURS = ["llm", "tool", "retriever", "agent", "embedding", "guardrail", "chain", "other"];
+
+/** Returns the token of a series' colour. */
+export const colour = (i: number): string => COLOURS[i % COLOURS.length]!;
+
 const MOST_SERIES = 12; // colours that people tell apart, and lines they can follow
 const isTime = (type: string): boolean => /^(TIMESTAMP|DATE)/.test(type);
 const isNumber = (type: string): boolean => /^(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|U\w*INT|FLOAT|DOUBLE|DECIMAL)/.test(type);

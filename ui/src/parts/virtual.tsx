@@ -6,6 +6,7 @@ export interface Virtual {
   items: VirtualItem[];
   /** Names one of as many places as rows are there at once: a row that comes takes the elements of one that went. */
   slot: (index: number) => number;
+  slots: number;
   total: number;
   scrollTo: (index: number) => void;
   measure: (element: Element | null) => void;
@@ -45,6 +46,7 @@ export function useVirtual(options: VirtualOptions): Virtual {
   return {
     items,
     slot: (index) => index % places.current,
+    slots: places.current,
     total: virtual.getTotalSize(),
     scrollTo: (index) => virtual.scrollToIndex(index, { align: "auto" }),
     measure: options.measured ? virtual.measureElement : () => {},

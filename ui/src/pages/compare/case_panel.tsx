@@ -3,7 +3,7 @@ import { objects, query, type Row } from "../../api/query";
 import { pageUrl, setParams } from "../../app/location";
 import { number } from "../../format";
 import { isOneOf } from "../../parts/actions";
-import { colour } from "../../parts/chart";
+import { colour } from "../../parts/chart_data";
 import { Conversation } from "../../parts/conversation";
 import { useLoad } from "../../parts/load";
 import { messagesOf } from "../../parts/messages";

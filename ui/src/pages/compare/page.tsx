@@ -7,7 +7,7 @@ import { navigate, pageUrl, params, setParams } from "../../app/location";
 import { mayWrite } from "../../app/session";
 import { cost, count, duration, number, oneLine, plural } from "../../format";
 import { AddToDataset, caseSql, isOneOf } from "../../parts/actions";
-import { colour } from "../../parts/chart";
+import { colour } from "../../parts/chart_data";
 import { useLoad } from "../../parts/load";
 import { Menu } from "../../parts/overlay";
 import { Failure, State, Waiting } from "../../parts/states";

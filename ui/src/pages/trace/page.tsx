@@ -17,7 +17,9 @@ import { Calls } from "./calls";
 import { Minimap } from "./minimap";
 import { SpanPanel } from "./span_panel";
 import { Tree } from "./tree";
-import { byName, criticalPath, loadWaterfall, shownRows, type Waterfall } from "./waterfall";
+import { byName } from "./by_name";
+import { criticalPath, shownRows } from "./lines";
+import { loadWaterfall, type Waterfall } from "./waterfall";
 import "./trace.css";
 
 const MODES = ["tree", "names", "conversation"] as const;
@@ -53,9 +55,8 @@ function Opened({ project, id, data, reload }: { project: string; id: string; da
   const [search, setSearch] = useState(given.get("find") ?? "");
   const [dialog, setDialog] = useState<"dataset" | "export" | null>(null);
   const wantedSpan = given.get("span");
-  const rowOf = useMemo(() => new Map(data.ids.map((each, i) => [each, i])), [data]);
-  const row = (wantedSpan && rowOf.get(wantedSpan)) || 0;
-  const spanId = data.ids[row]!;
+  const row = useMemo(() => rowNamed(data, wantedSpan), [data, wantedSpan]);
+  const spanId = data.id(row);
   const hits = useHits(project, id, data, given.get("find") ?? "");
   const onlyErrors = given.get("errors") === "1";
   const only = useMemo(() => (onlyErrors ? withAncestors(data, data.failed) : null), [data, onlyErrors]);
@@ -81,10 +82,10 @@ function Opened({ project, id, data, reload }: { project: string; id: string; da
   const span = useLoad(`${project} ${id} ${spanId}`, (signal) => json<Row>(`/api/traces/${id}/spans/${spanId}?project=${encodeURIComponent(project)}`, { signal }));
   const root = useLoad(`root ${project} ${id}`, (signal) => meanScores(project, id, signal)).data;
   /** Moves by spans from the one the URL names now, which may be newer than what is drawn. */
-  const step = (by: number) => pick(placeOf(rowOf.get(params.peek().get("span") ?? "") ?? 0) + by);
+  const step = (by: number) => pick(placeOf(rowNamed(data, params.peek().get("span"))) + by);
   const pick = (at: number) => {
     const next = rows[Math.max(0, Math.min(at, rows.length - 1))];
-    if (next) setParams({ span: data.ids[next.row]! }, { replace: true });
+    if (next) setParams({ span: data.id(next.row) }, { replace: true });
   };
   useEffect(() => {
     // A span that a link names is shown, whatever is closed above it.
@@ -104,7 +105,7 @@ function Opened({ project, id, data, reload }: { project: string; id: string; da
   const nextHit = (step: number, marks: Uint8Array) => {
     for (let i = 1; i <= data.count; i++) {
       const at = (row + step * i + data.count * 2) % data.count;
-      if (marks[at]) return setParams({ span: data.ids[at]! }, { replace: true });
+      if (marks[at]) return setParams({ span: data.id(at) }, { replace: true });
     }
   };
   const ref = { trace_id: id, span_id: spanId };
@@ -116,7 +117,7 @@ function Opened({ project, id, data, reload }: { project: string; id: string; da
     { keys: "k", label: "Span before", run: () => step(-1) },
     { keys: "ArrowDown", label: "Next span", hidden: true, run: () => step(1) },
     { keys: "ArrowUp", label: "Span before", hidden: true, run: () => step(-1) },
-    { keys: "ArrowLeft", label: "Close, or go to the parent", run: () => (data.end[row]! > row + 1 && !closed.has(row) ? toggle(row) : data.parent[row]! >= 0 && setParams({ span: data.ids[data.parent[row]!]! }, { replace: true })) },
+    { keys: "ArrowLeft", label: "Close, or go to the parent", run: () => (data.end[row]! > row + 1 && !closed.has(row) ? toggle(row) : data.parent[row]! >= 0 && setParams({ span: data.id(data.parent[row]!) }, { replace: true })) },
     { keys: "ArrowRight", label: "Open", run: () => (rows[place]!.many > 1 ? setOpenRuns(new Set([...openRuns, rows[place]!.row])) : closed.has(row) ? toggle(row) : pick(place + 1)) },
     { keys: "n", label: "Next hit, or next failed span", run: () => nextHit(1, hits.marks ?? data.failed) },
     { keys: "N", label: "Hit before", run: () => nextHit(-1, hits.marks ?? data.failed) },
@@ -261,6 +262,9 @@ function Opened({ project, id, data, reload }: { project: string; id: string; da
   );
 }
 
+/** Returns the row of the span that the URL names, the first where it names none. */
+const rowNamed = (data: Waterfall, span: string | null): number => Math.max(0, span ? data.rowOf(span) : 0);
+
 /** Returns the mean of each score over a trace's spans. */
 async function meanScores(project: string, id: string, signal: AbortSignal): Promise<{ name: string; mean: number }[]> {
   const answer = await query(`SELECT scores FROM spans WHERE trace_id = ${quoted(id)} AND scores IS NOT NULL LIMIT 1000`, { project, signal });
@@ -290,9 +294,10 @@ function useHits(project: string, id: string, data: Waterfall, wanted: string): 
     if (!wanted) return { marks: null, found: 0, loading: false };
     const marks = new Uint8Array(data.count);
     const lower = wanted.toLowerCase();
+    const named = data.names.map((name) => name.toLowerCase().includes(lower));
     let found = 0;
     for (let i = 0; i < data.count; i++) {
-      if (texts.data?.has(data.ids[i]!) || data.name(i).toLowerCase().includes(lower)) {
+      if (named[data.nameCode[i]!] || texts.data?.has(data.id(i))) {
         marks[i] = 1;
         found++;
       }
@@ -323,7 +328,7 @@ function Names({ data }: { data: Waterfall }) {
           {groups.slice(0, 500).map((group) => (
             <tr key={group.name}>
               <td>
-                <a class="row-flex-tight" href={withParams({ span: data.ids[group.first]!, mode: null })}>
+                <a class="row-flex-tight" href={withParams({ span: data.id(group.first), mode: null })}>
                   <TypeDot type={group.type} />
                   <span class="cut names-cell" title={group.name}>{group.name}</span>
                 </a>

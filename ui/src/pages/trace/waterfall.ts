@@ -1,5 +1,5 @@
-/** A trace as the server ordered it: typed columns, one row a span, and which rows are shown. */
-import { tableFromIPC, type Vector } from "apache-arrow";
+/** A trace as the server ordered it: typed columns, one row a span, read from the bytes as they came. */
+import { tableFromIPC, type Data, type Table } from "apache-arrow";
 import { request } from "../../api/http";
 
 export interface Waterfall {
@@ -11,12 +11,15 @@ export interface Waterfall {
   start: Float64Array; // nanoseconds from the trace's start
   duration: Float64Array;
   failed: Uint8Array;
-  tokens: Float64Array;
+  tokens: Float64Array; // NaN where a span has none
   cost: Float64Array;
-  ids: string[];
+  nameCode: Int32Array; // the place of a row's name among `names`
+  names: string[];
+  id: (row: number) => string;
+  /** Returns the row of a span, -1 where it is not there. */
+  rowOf: (id: string) => number;
   name: (row: number) => string;
   type: (row: number) => string;
-  service: (row: number) => string;
   end: Int32Array; // the first row after a row's descendants
   errors: number;
   tokenSum: number;
@@ -31,69 +34,82 @@ export async function loadWaterfall(project: string, traceId: string, signal: Ab
 export function decode(bytes: Uint8Array): Waterfall {
   const table = tableFromIPC(bytes);
   const count = table.numRows;
-  const numbers = (name: string): Float64Array => floats(table.getChild(name)!, count);
-  const depth = Int32Array.from(table.getChild("depth")!.toArray() as Int32Array);
-  const start = numbers("start");
-  const duration = numbers("duration");
-  const tokens = numbers("tokens");
-  const cost = numbers("cost");
-  const failedColumn = table.getChild("failed")!;
-  const failed = new Uint8Array(count);
-  let errors = 0;
-  let totalNs = 0;
-  for (let i = 0; i < count; i++) {
-    if (failedColumn.get(i)) {
-      failed[i] = 1;
-      errors++;
-    }
-    totalNs = Math.max(totalNs, start[i]! + duration[i]!);
-  }
+  const [depth, parent] = ["depth", "parent"].map((name) => (column(table, name).values as Int32Array).subarray(0, count)) as [Int32Array, Int32Array];
+  const [start, duration, tokens, cost] = ["start", "duration", "tokens", "cost"].map((name) => numbers(column(table, name), count)) as [Float64Array, Float64Array, Float64Array, Float64Array];
+  const failed = flags(column(table, "failed"), count);
+  const ids = column(table, "id").values as Uint8Array;
+  const names = coded(table, "name");
+  const types = coded(table, "type");
+  let totalNs = 1;
+  for (let row = 0; row < count; row++) totalNs = Math.max(totalNs, start[row]! + duration[row]!);
   return {
     count,
     startNs: Number(table.schema.metadata.get("start_ns") ?? 0),
-    totalNs: Math.max(1, totalNs),
+    totalNs,
     depth,
-    parent: Int32Array.from(table.getChild("parent")!.toArray() as Int32Array),
+    parent,
     start,
     duration,
     failed,
     tokens,
     cost,
-    ids: hexes(table.getChild("id")!, count),
-    name: coded(table.getChild("name")!),
-    type: coded(table.getChild("type")!),
-    service: coded(table.getChild("service")!),
+    nameCode: names.codes,
+    names: names.texts,
+    id: (row) => hex(ids, row),
+    rowOf: (id) => placeOf(ids, count, id),
+    name: (row) => names.texts[names.codes[row]!]!,
+    type: (row) => types.texts[types.codes[row]!]!,
     end: subtreeEnds(depth),
-    errors,
-    tokenSum: tokens.reduce((sum, each) => (Number.isNaN(each) ? sum : sum + each), 0),
-    costSum: cost.reduce((sum, each) => (Number.isNaN(each) ? sum : sum + each), 0),
+    errors: failed.reduce((sum, each) => sum + each, 0),
+    tokenSum: total(tokens),
+    costSum: total(cost),
   };
 }
 
-function floats(vector: Vector, count: number): Float64Array {
-  const found = new Float64Array(count);
-  for (let i = 0; i < count; i++) {
-    const value = vector.get(i) as number | null;
-    found[i] = value === null ? NaN : value;
-  }
+/** Returns the one piece of a column: the server sends a trace as one batch. */
+function column(table: Table, name: string): Data {
+  const pieces = table.getChild(name)?.data ?? [];
+  if (pieces.length !== 1) throw new Error(`the trace cannot be drawn: column ${name} came in ${pieces.length} pieces`);
+  return pieces[0]!;
+}
+
+const isThere = (data: Data, row: number): boolean => !data.nullCount || ((data.nullBitmap[row >> 3]! >> (row & 7)) & 1) === 1;
+
+function numbers(data: Data, count: number): Float64Array {
+  const found = (data.values as Float64Array).slice(0, count);
+  if (data.nullCount) for (let row = 0; row < count; row++) if (!isThere(data, row)) found[row] = NaN;
   return found;
 }
 
-const coded =
-  (vector: Vector) =>
-  (row: number): string =>
-    vector.get(row) as string;
+function flags(data: Data, count: number): Uint8Array {
+  const bits = data.values as Uint8Array;
+  const found = new Uint8Array(count);
+  for (let row = 0; row < count; row++) found[row] = isThere(data, row) ? (bits[row >> 3]! >> (row & 7)) & 1 : 0;
+  return found;
+}
 
+/** Returns a dictionary-coded column: each text once, and the place of each row's text. */
+function coded(table: Table, name: string): { codes: Int32Array; texts: string[] } {
+  const data = column(table, name);
+  return { codes: Int32Array.from(data.values as Int32Array), texts: [...data.dictionary!].map(String) };
+}
+
+const total = (values: Float64Array): number => values.reduce((sum, each) => (Number.isNaN(each) ? sum : sum + each), 0);
+
+const ID_BYTES = 8;
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
 
-function hexes(vector: Vector, count: number): string[] {
-  const found = new Array<string>(count);
-  for (let i = 0; i < count; i++) {
-    let text = "";
-    for (const byte of vector.get(i) as Uint8Array) text += HEX[byte];
-    found[i] = text;
-  }
-  return found;
+function hex(ids: Uint8Array, row: number): string {
+  let text = "";
+  for (let at = row * ID_BYTES; at < (row + 1) * ID_BYTES; at++) text += HEX[ids[at]!];
+  return text;
+}
+
+function placeOf(ids: Uint8Array, count: number, id: string): number {
+  if (!/^[0-9a-f]{16}$/.test(id)) return -1;
+  const wanted = Array.from({ length: ID_BYTES }, (_, i) => parseInt(id.slice(2 * i, 2 * i + 2), 16));
+  for (let row = 0; row < count; row++) if (wanted.every((byte, i) => ids[row * ID_BYTES + i] === byte)) return row;
+  return -1;
 }
 
 /** Returns for each row the first row that is no descendant of it. */
@@ -106,96 +122,4 @@ export function subtreeEnds(depth: Int32Array): Int32Array {
   }
   for (const row of open) ends[row] = depth.length;
   return ends;
-}
-
-export interface Shown {
-  row: number;
-  many: number; // spans that this line stands for: 1, or a run of like siblings
-}
-
-const RUN = 6; // as many siblings alike without children in a row become one line
-
-/** Returns the lines of the tree: without what lies below closed rows, runs of like siblings as one. */
-export function shownRows(data: Waterfall, closed: ReadonlySet<number>, openRuns: ReadonlySet<number>, only: Uint8Array | null): Shown[] {
-  const found: Shown[] = [];
-  let row = 0;
-  while (row < data.count) {
-    if (only && !only[row]) {
-      row++;
-      continue;
-    }
-    if (!only && data.end[row] === row + 1) {
-      let last = row + 1;
-      while (last < data.count && data.end[last] === last + 1 && data.parent[last] === data.parent[row] && data.name(last) === data.name(row) && data.failed[last] === data.failed[row]) last++;
-      if (last - row >= RUN && !openRuns.has(row)) {
-        found.push({ row, many: last - row });
-        row = last;
-        continue;
-      }
-      if (last - row >= RUN) {
-        for (; row < last; row++) found.push({ row, many: 1 });
-        continue;
-      }
-    }
-    found.push({ row, many: 1 });
-    row = closed.has(row) && !only ? data.end[row]! : row + 1;
-  }
-  return found;
-}
-
-/** Returns the rows on the critical path: going back from the end, what the trace waited for. */
-export function criticalPath(data: Waterfall): Uint8Array {
-  const on = new Uint8Array(data.count);
-  const children: number[][] = Array.from({ length: data.count }, () => []);
-  for (let i = 0; i < data.count; i++) if (data.parent[i]! >= 0) children[data.parent[i]!]!.push(i);
-  const work: [number, number][] = [[0, data.start[0]! + data.duration[0]!]];
-  while (work.length) {
-    const [row, until] = work.pop()!;
-    on[row] = 1;
-    let left = until;
-    const ordered = children[row]!.sort((a, b) => data.start[b]! + data.duration[b]! - (data.start[a]! + data.duration[a]!));
-    for (const child of ordered) {
-      const end = data.start[child]! + data.duration[child]!;
-      if (end > left + 1 || data.start[child]! >= left) continue;
-      work.push([child, end]);
-      left = data.start[child]!;
-    }
-  }
-  return on;
-}
-
-export interface ByName {
-  name: string;
-  type: string;
-  count: number;
-  total: number;
-  own: number; // time in which no child ran
-  longest: number;
-  errors: number;
-  tokens: number;
-  cost: number;
-  first: number;
-}
-
-/** Returns time by name: of all spans of a name, together and without their children. */
-export function byName(data: Waterfall): ByName[] {
-  const own = Float64Array.from(data.duration);
-  for (let i = 0; i < data.count; i++) {
-    const parent = data.parent[i]!;
-    if (parent >= 0) own[parent] = Math.max(0, own[parent]! - data.duration[i]!);
-  }
-  const groups = new Map<string, ByName>();
-  for (let i = 0; i < data.count; i++) {
-    const name = data.name(i);
-    let group = groups.get(name);
-    if (!group) groups.set(name, (group = { name, type: data.type(i), count: 0, total: 0, own: 0, longest: 0, errors: 0, tokens: 0, cost: 0, first: i }));
-    group.count++;
-    group.total += data.duration[i]!;
-    group.own += own[i]!;
-    group.longest = Math.max(group.longest, data.duration[i]!);
-    group.errors += data.failed[i]!;
-    group.tokens += data.tokens[i] || 0;
-    group.cost += data.cost[i] || 0;
-  }
-  return [...groups.values()].sort((a, b) => b.own - a.own);
 }
