@@ -29,7 +29,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(
-    ("page", "package"), [("dashboards.md", "httpx"), ("agents.md", "mcp"), ("jaeger.md", "httpx")]
+    ("page", "package"),
+    [
+        ("dashboards.md", "httpx"),
+        ("agents.md", "mcp"),
+        ("jaeger.md", "httpx"),
+        ("tempo.md", "httpx"),
+    ],
 )
 def test_the_program_prints_what_the_page_says(page: str, package: str, server: Server) -> None:
     pytest.importorskip(package, reason="the page's package is not installed")

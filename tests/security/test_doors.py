@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -47,6 +48,10 @@ DOORS = [
     ("/jaeger/api/traces", {"operation": "A span 1"}),
     (f"/jaeger/api/traces/{1:031x}a", {}),
     (f"/jaeger/api/v3/traces/{1:031x}a", {}),
+    ("/tempo/api/search", {"q": '{name = "A span 1"} | select(span.only_A)'}),
+    (f"/tempo/api/traces/{1:031x}a", {}),
+    (f"/tempo/api/v2/traces/{1:031x}a", {}),
+    ("/tempo/api/v2/search/tag/span.only_A/values", {}),
 ]
 
 
@@ -86,6 +91,64 @@ def test_hostile_text_in_a_search_of_jaegers_is_refused_or_is_a_value(
     answer = get(server, "/jaeger/api/traces", reader, params={"service": "shop", name: given})
     assert answer.status_code in {200, 400, 403, 422}, answer.text
     assert "secret-of" not in answer.text
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("name", ["q", "tags", "minDuration", "start", "limit", "spss"])
+def test_hostile_text_in_a_search_of_tempos_is_refused_or_is_a_value(
+    keyed: tuple[Server, str, str], name: str, text: str
+) -> None:
+    server, reader, _ = keyed
+    quoted = json.dumps(text)
+    texts = [text]
+    if name == "q":
+        texts += [f"{{span.{quoted} = {quoted}}}", f"{{name =~ {quoted}}}", f"{{.{text} = 1}}"]
+        texts += [f"{{event.{quoted} = `{text}`}} >> {{resource.{quoted} != 1}}"]
+    for each in texts:
+        answer = get(server, "/tempo/api/search", reader, params={name: each})
+        assert answer.status_code in {200, 400, 403, 422}, answer.text
+        assert "secret-of-B" not in answer.text
+        query = {"q": f"{each} | rate() by(span.{quoted})"}
+        answer = get(server, "/tempo/api/metrics/query_range", reader, params=query)
+        assert answer.status_code in {200, 400, 403, 422}, answer.text
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_hostile_names_of_tags_are_refused_or_are_names(
+    keyed: tuple[Server, str, str], text: str
+) -> None:
+    server, reader, _ = keyed
+    for tag in (text, f"span.{text}", f"event.{text}", f'resource."{text}"'):
+        path = f"/tempo/api/v2/search/tag/{quote(tag, safe='')}/values"
+        answer = get(server, path, reader)
+        assert answer.status_code in {200, 400, 403, 404, 422}, answer.text
+        assert "secret-of-B" not in answer.text
+
+
+def test_traceql_beyond_its_bounds_is_refused(keyed: tuple[Server, str, str]) -> None:
+    server, reader, _ = keyed
+    for text in (
+        "{" + "!" * 9000 + "true}",
+        "{} " + ">> {} " * 1500,
+        "{1" + " + 1" * 2400 + " = 1}",
+        "{span.x = `" + "x" * 10_000 + "`}",
+    ):
+        answer = get(server, "/tempo/api/search", reader, params={"q": text})
+        assert answer.status_code in {400, 422}, answer.text
+
+
+def test_names_and_values_of_other_projects_are_not_told(keyed: tuple[Server, str, str]) -> None:
+    server, reader, _ = keyed
+    tags = get(server, "/tempo/api/v2/search/tags", reader).text
+    assert "only_A" in tags and "only_B" not in tags
+    path = "/tempo/api/v2/search/tag/span.only_B/values"
+    assert get(server, path, reader).json() == {"tagValues": []}
+
+
+def test_more_points_than_a_screen_has_are_refused(keyed: tuple[Server, str, str]) -> None:
+    server, reader, _ = keyed
+    params = {"q": "{} | rate()", "start": "1", "end": "1790000000", "step": "1ms"}
+    assert get(server, "/tempo/api/metrics/query_range", reader, params=params).status_code == 400
 
 
 def test_tags_tell_nothing_of_other_projects(keyed: tuple[Server, str, str]) -> None:

@@ -22,6 +22,7 @@ from tracestore_query.api.tail import tail_router
 from tracestore_query.api.traces import traces_router
 from tracestore_query.doors.get_query import get_query_router
 from tracestore_query.doors.jaeger import jaeger_router
+from tracestore_query.doors.tempo.routes import tempo_router
 
 if TYPE_CHECKING:
     from tracestore_query import Query
@@ -35,6 +36,7 @@ def include_api(
     app.include_router(api_router(store, query, threads.run))
     app.include_router(get_query_router(query))
     app.include_router(jaeger_router(query))
+    app.include_router(tempo_router(query))
     app.include_router(schema_router(store, query))
     app.include_router(explore_router(store, query))
     app.include_router(tail_router(query, stopping))

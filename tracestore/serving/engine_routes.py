@@ -29,6 +29,9 @@ ROWS_PATH: Final = "/api/datasets/query"
 
 ROWS_KIND: Final = "application/x-tracestore-dataset-rows"
 
+_ROOMS: Final = ("/api/", "/jaeger/", "/tempo/")
+"""Where statements are asked for, in our words and in those of other tools."""
+
 _OWN: Final = ("/api/documents", "/api/alerts", "/api/status", MCP_PATH)
 """What this process answers though it only reads: no statement runs for it, and it is the writer's own.
 
@@ -46,7 +49,7 @@ class Split:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Any) -> None:
         """Answers one request."""
         path = scope["path"]
-        own = not path.startswith("/api/") or path.startswith(_OWN)
+        own = not path.startswith(_ROOMS) or path.startswith(_OWN)
         if own or self._scopes.of(scope["method"], path) != ("read",):
             await self._app(scope, receive, send)
             return

@@ -18,18 +18,12 @@ from tracestore_query.api.answers import ERRORS, not_found, problem, projects_of
 from tracestore_query.doors.jaeger_json import jaeger_trace, otlp_document, summary
 from tracestore_query.doors.jaeger_search import MAX_TRACES, Search, search_sql
 from tracestore_query.doors.moments import length_of, moment_of
+from tracestore_query.doors.span_rows import MAX_SPANS, SPAN_COLUMNS
 from tracestore_query.query import Query
 
 MAX_NAMES: Final = 10_000
 """Services and operations of one answer: more than a list to choose from can show."""
 
-MAX_SPANS: Final = 100_000
-"""Spans of one trace, and of all traces of one answer."""
-
-COLUMNS: Final = (
-    "trace_id, span_id, parent_span_id, name, kind, start_ns, coalesce(duration_ns, 0) AS duration_ns, "
-    "status_code, status_message, service, scope_name, scope_version, attributes, resource, events, links"
-)
 SERVICES: Final = (
     "SELECT DISTINCT service FROM spans WHERE service IS NOT NULL ORDER BY 1 LIMIT $most"
 )
@@ -193,7 +187,7 @@ class _Asked:
         """Answers with the spans of the traces that a search finds."""
 
         def ask() -> Any:
-            sql, values = search_sql(search(), COLUMNS, MAX_SPANS)
+            sql, values = search_sql(search(), SPAN_COLUMNS, MAX_SPANS)
             return shape(self._rows(request, sql, values))
 
         try:
@@ -205,7 +199,7 @@ class _Asked:
         self, request: Request, trace_id: str, shape: Callable[[Rows], Any]
     ) -> Response:
         """Answers with one trace; ids of half the length are those of old clients."""
-        sql = f"SELECT {COLUMNS} FROM spans WHERE trace_id = $id ORDER BY start_ns LIMIT $most"
+        sql = f"SELECT {SPAN_COLUMNS} FROM spans WHERE trace_id = $id ORDER BY start_ns LIMIT $most"
         values = {"id": trace_id.lower().rjust(32, "0"), "most": MAX_SPANS}
         try:
             rows = await run_in_threadpool(self._rows, request, sql, values)

@@ -77,12 +77,13 @@ def _fields(span: Row) -> Iterator[tuple[str, Any]]:
 
 def _log(event: Row, start_ns: int) -> dict[str, Any]:
     named = [_tag("event", event["name"])] if event.get("name") else []
-    at_ns = _time_ns(event, start_ns)
+    at_ns = time_ns(event, start_ns)
     fields = [_tag(name, value) for name, value in flat(event.get("attributes"))]
     return {"timestamp": at_ns // 1000, "fields": [*named, *fields]}
 
 
-def _time_ns(event: Row, start_ns: int) -> int:
+def time_ns(event: Row, start_ns: int) -> int:
+    """Returns the time of an event, its span's start where it says none."""
     try:
         # Rows that were inserted may spell it as OTLP's JSON does.
         return int(event.get("time_ns") or event.get("time_unix_nano") or start_ns)
@@ -143,7 +144,7 @@ def _otlp_span(span: Row) -> dict[str, Any]:
     code = CODES.get(span["status_code"], 0)
     events = [
         {
-            "timeUnixNano": str(_time_ns(event, span["start_ns"])),
+            "timeUnixNano": str(time_ns(event, span["start_ns"])),
             "name": str(event.get("name") or ""),
             "attributes": _key_values(event.get("attributes")),
         }

@@ -8,15 +8,14 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tracestore_query.doors.attribute_keys import attribute_path
 from tracestore_query.errors import QueryParameterError
-from tracestore_query.tables.names import quoted
 
 MAX_TRACES: Final = 1500
 """Traces of one answer: the most that Jaeger's own pages ask for."""
 
 MAX_TAGS: Final = 50
 
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _WORD: Final = re.compile(r'([^\s=]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
@@ -85,8 +84,8 @@ _FIELDS: Final = {
 def _condition(key: str, number: int) -> str:
     if key in _FIELDS:
         return f"{_FIELDS[key]} = $tag{number}"
-    chain = f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{quoted(key)}]"
-    return f"(attributes{chain}::VARCHAR = $tag{number} OR resource{chain}::VARCHAR = $tag{number})"
+    own, inherited = (attribute_path(column, key) for column in ("attributes", "resource"))
+    return f"({own}::VARCHAR = $tag{number} OR {inherited}::VARCHAR = $tag{number})"
 
 
 def _tags(text: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Tempo's API under `/tempo`, for Grafana's data source and its pages."""

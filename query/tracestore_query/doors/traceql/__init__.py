@@ -1,0 +1,1 @@
+"""TraceQL, Tempo's language of questions: its text, its tree, and the SQL that answers it."""
