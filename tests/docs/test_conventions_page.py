@@ -30,7 +30,7 @@ def test_every_column_and_type_is_named() -> None:
 
 def test_the_queries_run(tmp_path: Path) -> None:
     queries = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
-    assert len(queries) == 4
+    assert len(queries) == 3
     with tracestore.open(tmp_path / "store") as store:
         store.insert("spans", [{"name": "x", "type": "llm", "input": [{"role": "system"}]}])
         for sql in queries:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from data import shared
-from kernels import reference_otlp
+from data import recordings
 from kernels.convention_check import hold_against_twin
 from kernels.span_rows import request_of, row
 
@@ -409,11 +406,6 @@ def test_any_payload_has_the_twins_form(
     hold_against_twin(request_of(pairs))
 
 
-@pytest.mark.parametrize("recording", shared.names("otlp/sdks/*.traces.*"))
+@pytest.mark.parametrize("recording", recordings.NAMES)
 def test_recorded_spans_have_the_twins_form(recording: str) -> None:
-    path = shared.require(recording)
-    if path.suffix == ".json":
-        request = reference_otlp.decode_json(path.read_bytes(), "traces")
-    else:
-        request = ExportTraceServiceRequest.FromString(Path(path).read_bytes())
-    hold_against_twin(request)
+    hold_against_twin(recordings.traces(recording))

@@ -204,37 +204,3 @@ def test_names_and_places(names: tuple[Any, ...], name: str | None, wanted: list
         return
     assert found.name == name
     assert [each.text if each.index is None else each.index for each in found.steps] == wanted
-
-
-def test_a_call_that_two_instrumentations_see_counts_once(tmp_path: Path) -> None:
-    def span(number: int, parent: int | None, metrics: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "trace_id": f"{1:032x}",
-            "span_id": f"{number:016x}",
-            "parent_span_id": None if parent is None else f"{parent:016x}",
-            "name": "call",
-            "type": "llm",
-            "metrics": metrics,
-        }
-
-    usage = {"prompt_tokens": 100, "completion_tokens": 10, "tokens": 110}
-    rows = [
-        span(1, None, {"aggregated": usage}),
-        span(2, 1, {**usage, "estimated_cost": 0.5}),
-        # The same call below, which knows no cost; and another one beside it.
-        span(3, 2, usage),
-        span(4, 1, {"tokens": 7}),
-    ]
-    with tracestore.open(tmp_path / "store", background=False) as store:
-        store.insert("spans", rows)
-        names = "prompt_tokens, completion_tokens, tokens, estimated_cost"
-        [found] = store.sql(f"SELECT {names} FROM traces").rows()
-        assert {name: float(value) for name, value in found.items()} == {
-            "prompt_tokens": 100,
-            "completion_tokens": 10,
-            "tokens": 117,
-            "estimated_cost": 0.5,
-        }
-        page = Path(__file__).parents[2] / "docs" / "guide" / "conventions.md"
-        query = page.read_text().split("```sql\n")[3].split("```")[0]
-        assert [int(row["tokens"]) for row in store.sql(query).rows()] == [117]

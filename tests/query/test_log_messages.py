@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import tracestore
-from data import payloads, shared
+from data import payloads, recordings
 from data.stores import STATES, in_state
 from tracestore import Store
 
@@ -151,11 +151,8 @@ def test_one_event_may_have_all_messages(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["otel-openai-v2", "semantic-kernel", "agent-framework"])
 def test_recorded_calls_have_what_their_logs_say(tmp_path: Path, name: str) -> None:
-    traces = shared.require(f"otlp/sdks/{name}.traces.pb").read_bytes()
-    records = shared.require(f"otlp/sdks/{name}.logs.pb").read_bytes()
     with tracestore.open(tmp_path / "store", background=False) as store:
-        store.ingest_otlp(records, "logs")
-        store.ingest_otlp(traces, "traces")
+        recordings.replay(store, name)
         rows = store.sql(
             "SELECT input, output FROM spans WHERE type = 'llm' AND status_code != 'ERROR'"
         ).rows()

@@ -101,7 +101,7 @@ def sdk_findings(source: Any, minutes: int) -> Iterator[tuple[Mark, str, str]]:
     for row in source.sql(_APART, when).rows():
         text = (
             f"{row['inner_scope']} and {row['outer_scope']} both report {row['calls']} calls, in traces of their own; "
-            "their tokens count twice: switch one off"
+            "traces count them once, switch one off to store them once"
         )
         yield "note", "twice", text
 

@@ -25,7 +25,7 @@ from tracestore_query.tables.meaning import StoreFacts, View
 from tracestore_query.tables.names import NAMED
 from tracestore_query.tables.predicate import Predicate
 from tracestore_query.tables.table_nodes import called
-from tracestore_query.tables.views import JSON_COLUMNS, VIEWS
+from tracestore_query.tables.views import JSON_COLUMNS, VIEWS, view_text
 
 
 class Queries(Protocol):
@@ -197,7 +197,8 @@ class Sources:
         elif name in NAMED:
             self._scan(node, alias, name, (), scope)
         elif name in VIEWS:
-            self._view(node, VIEWS[name], node.alias_or_name, scope, JSON_COLUMNS.get(name))
+            text = view_text(name, node.root())
+            self._view(node, text, node.alias_or_name, scope, JSON_COLUMNS.get(name))
         elif name in CATALOG:
             token = self._binding.name("scan")
             table = self._binding.tables[token] = self._binding.catalog(name)
