@@ -1,17 +1,19 @@
 """Scorers: what an output is worth, as a number from 0 to 1. All but the judge need no model.
 
-A scorer is any function that declares some of `input`, `output`, `expected` and `metadata` and returns a number,
-`{"name", "score", "metadata"}`, or None where it has nothing to say. Its name is the function's.
+A scorer is any function, sync or async, that declares some of `input`, `output`, `expected` and `metadata`. It returns
+a number, `{"name", "score", "metadata"}`, an object with these attributes, a list of such, or None where it has nothing
+to say. Its name is the function's. Classes whose objects are such functions, as those of autoevals, serve as well.
 """
 
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import httpx
@@ -60,8 +62,30 @@ def arguments_of(function: Callable[..., Any], known: tuple[str, ...] = ARGUMENT
 
 def name_of(function: Callable[..., Any]) -> str:
     """Returns a scorer's name: its function's, or its class's."""
-    inner = getattr(function, "func", function)  # a functools.partial
-    return str(getattr(inner, "__name__", None) or type(inner).__name__)
+    inner: Any = getattr(function, "func", function)  # a functools.partial
+    own = getattr(inner, "__name__", None)
+    if own is None and hasattr(type(inner), "_name"):
+        own = inner._name()  # noqa: SLF001 - what an autoevals scorer calls itself
+    return str(own or type(inner).__name__)
+
+
+def named(scorers: Iterable[Scorer]) -> list[tuple[str, Scorer]]:
+    """Returns scorers by names of their own: lambdas are numbered by place, repeated names after the first."""
+    result: list[tuple[str, Scorer]] = []
+    taken: set[str] = set()
+    for place, given in enumerate(scorers, 1):
+        made: Any = given() if inspect.isclass(given) else given
+        scorer: Scorer = made
+        name = name_of(scorer)
+        if name == "<lambda>":
+            name = f"scorer_{place}"
+        numbers = itertools.count(2)
+        own = name
+        while own in taken:
+            own = f"{name}_{next(numbers)}"
+        taken.add(own)
+        result.append((own, scorer))
+    return result
 
 
 # --- texts and values -------------------------------------------------------------------------------

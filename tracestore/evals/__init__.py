@@ -19,17 +19,17 @@ from rich.console import Console
 
 from tracestore.client import Client, ClientError
 from tracestore.errors import ServerUnreachableError
+from tracestore.evals import bases, regressions
 from tracestore.evals import report as eval_report
 from tracestore.evals.cases import (
     CaseResult,
     Data,
     DatasetRef,
     EvalError,
-    averages,
     cases_of,
     dataset,
 )
-from tracestore.evals.report import ScoreSummary
+from tracestore.evals.report import EvalResult, ScoreSummary
 from tracestore.evals.run import Plan, run_cases
 from tracestore.evals.spans import Collector
 from tracestore.scorers import Scorer
@@ -40,33 +40,6 @@ SEND_TRIES: Final = 6
 """Times that spans are sent to a server that is busy or out of reach, over about half a minute."""
 
 _BUSY: Final = frozenset({429, 502, 503, 504})
-
-
-@dataclass(slots=True)
-class EvalResult:
-    """The result of an eval.
-
-    Attributes:
-        project, experiment: where its spans are.
-        base: the experiment it was compared with, None where there was none.
-        scores: by name, against the base.
-        cases: one result a trial, in the order they ended.
-        compared: the whole comparison of (base, experiment), None where there was no base.
-        interrupted: whether somebody stopped it; what was done by then is here and stored.
-    """
-
-    project: str
-    experiment: str
-    base: str | None = None
-    scores: dict[str, ScoreSummary] = field(default_factory=dict)
-    cases: list[CaseResult] = field(default_factory=list)
-    compared: dict[str, Any] | None = None
-    interrupted: bool = False
-
-    @property
-    def failed(self) -> list[CaseResult]:
-        """Returns the trials whose task failed."""
-        return [case for case in self.cases if case.error is not None]
 
 
 @dataclass(slots=True)
@@ -123,7 +96,8 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
         scores: scorers, see `tracestore.scorers`.
         experiment: the experiment's name, by default the project and the time. Where the name is taken,
             a number is added.
-        base: the experiment to compare with; default the last one of the project before this.
+        base: the experiment to compare with; default the last whole run on the same dataset, else the last that
+            shares inputs with this one.
         url: a server; default the environment's `TRACESTORE_URL`.
         api_key: for the server; default the environment's `TRACESTORE_API_KEY`.
         store: an open store instead of a server.
@@ -150,13 +124,11 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
     around = _surroundings.get()
     with contextlib.ExitStack() as resources:
         target = _target(resources, url, api_key, store, around)
-        newest_first = _known_experiments(target, project)
-        base = base or next(iter(newest_first), None)
         rows, (dataset_name, version) = _rows(target, data, project)
         record = target.experiments.create(
             experiment or f"{project} {_now()}",
             project=project,
-            metadata=dict(metadata or {}),
+            metadata=bases.with_state(metadata, bases.RUNNING),
             dataset=dataset_name,
             dataset_version=version,
             base=base,
@@ -178,6 +150,8 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
             collector.close()
         result.cases = outcome.results
         result.interrupted = outcome.interrupted
+        state = bases.INTERRUPTED if outcome.interrupted else bases.DONE
+        target.experiments.create(name, project=project, metadata=bases.with_state(metadata, state))
         if around is not None:
             around.results.append(result)
         if collector.errors:
@@ -185,11 +159,18 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
                 f"cannot store all of experiment {name!r}: {len(collector.errors)} requests failed: "
                 f"{collector.errors[0]}"
             ) from collector.errors[0]
-        result.compared = _compared(target, project, base, name, result)
-        result.scores = eval_report.summarize(averages(result.cases), result.compared)
+        chosen = bases.chosen(target, project, name, base, dataset_name)
+        if chosen is not None:
+            result.base, result.base_reason = chosen
+            if base is None:
+                target.experiments.create(name, project=project, base=result.base)
+        result.compared = _compared(target, project, result.base, name, result)
+        result.scores = eval_report.summarize(result.cases, result.compared)
+        result.regressions = regressions.worst(target, project, result.compared)
+        if result.base is not None:
+            result.command = regressions.command(target, project, result.base, name)
     if summary:
-        console = Console()
-        eval_report.show(console, name, base, result.scores, result.cases, result.compared)
+        eval_report.show(Console(), result)
     return result
 
 
@@ -213,16 +194,6 @@ def _target(
             "or run the file by `tracestore eval`"
         )
     return resources.enter_context(Client(url, api_key or os.environ.get("TRACESTORE_API_KEY")))
-
-
-def _known_experiments(target: Any, project: str) -> list[str]:
-    """Returns the names of a project's experiments, newest first."""
-    rows = target.sql(
-        "SELECT name FROM experiments WHERE project = $project "
-        "ORDER BY coalesce(created, start_time) DESC, name",
-        {"project": project},
-    ).rows()
-    return [row["name"] for row in rows]
 
 
 def _rows(

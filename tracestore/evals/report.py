@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import (
@@ -17,19 +19,69 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
-from tracestore.evals.cases import CaseResult
+from tracestore.evals.cases import CaseResult, averages, spreads, unusual
+from tracestore.evals.regressions import Regression
+
+SHOWN_CHARACTERS: Final = 160
+"""Characters of an input or output in a summary; the trace has all of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSummary:
-    """The mean of one score, and its difference from the base where there is one."""
+    """The mean of one score, and its difference from the base where there is one.
+
+    Attributes:
+        spread: how far the trials of a case lie apart, in the mean; None where cases have one trial.
+        not_numbers, outside: how many values are NaN or infinite, and how many are outside of 0 to 1.
+    """
 
     mean: float
     base: float | None = None
     difference: float | None = None
     improvements: int | None = None
     regressions: int | None = None
+    spread: float | None = None
+    not_numbers: int = 0
+    outside: int = 0
+
+
+@dataclass(slots=True)
+class EvalResult:
+    """The result of an eval.
+
+    Attributes:
+        project, experiment: where its spans are.
+        base: the experiment it was compared with, None where there was none.
+        base_reason: why it is this one.
+        scores: by name, against the base.
+        cases: one result a trial, in the order they ended.
+        compared: the whole comparison of (base, experiment), None where there was no base.
+        regressions: the cases that fell most, the worst first.
+        command: lists every case that got worse.
+        interrupted: whether somebody stopped it; what was done by then is here and stored.
+    """
+
+    project: str
+    experiment: str
+    base: str | None = None
+    scores: dict[str, ScoreSummary] = field(default_factory=dict)
+    cases: list[CaseResult] = field(default_factory=list)
+    compared: dict[str, Any] | None = None
+    interrupted: bool = False
+    base_reason: str | None = None
+    regressions: list[Regression] = field(default_factory=list)
+    command: str | None = None
+
+    @property
+    def failed(self) -> list[CaseResult]:
+        """Returns the trials whose task failed."""
+        return [case for case in self.cases if case.error is not None]
+
+    def _repr_html_(self) -> str:
+        """Returns the summary as a notebook shows it."""
+        return html(self)
 
 
 class Bar:
@@ -65,65 +117,122 @@ def bar(name: str, total: int | None, *, shown: bool | None) -> Iterator[Bar]:
 
 
 def summarize(
-    scores: Mapping[str, float], compared: Mapping[str, Any] | None
+    results: Sequence[CaseResult], compared: Mapping[str, Any] | None
 ) -> dict[str, ScoreSummary]:
     """Returns each score of a run, with what a comparison of (base, run) says of it."""
-    if compared is None:
-        return {name: ScoreSummary(mean) for name, mean in scores.items()}
-    base, run = compared["experiments"]
-    against = run["against_baseline"]
+    apart, odd = spreads(results), unusual(results)
+    base, run = compared["experiments"] if compared is not None else ({}, {})
+    against = run.get("against_baseline") or {}
     return {
         name: ScoreSummary(
             mean,
-            base["scores"].get(name),
+            base.get("scores", {}).get(name),
             against.get(name, {}).get("difference"),
             against.get(name, {}).get("improvements"),
             against.get(name, {}).get("regressions"),
+            apart.get(name),
+            *odd.get(name, (0, 0)),
         )
-        for name, mean in scores.items()
+        for name, mean in averages(results).items()
     }
 
 
-def show(
-    console: Console,
-    experiment: str,
-    base: str | None,
-    scores: Mapping[str, ScoreSummary],
-    results: Sequence[CaseResult],
-    compared: Mapping[str, Any] | None,
-) -> None:
+def show(console: Console, result: EvalResult) -> None:
     """Prints a run's summary."""
-    failed = [result for result in results if result.error is not None]
-    against = f" against {base}" if compared is not None else ""
-    table = Table(title=f"{experiment}{against}", title_justify="left")
-    table.add_column("score")
-    table.add_column("mean", justify="right")
-    if compared is not None:
-        for name in ("base", "difference", "improved", "regressed"):
-            table.add_column(name, justify="right")
-    for name, score in scores.items():
+    for line in _head(result):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    headers, rows = _cells(result)
+    table = Table()
+    for name in headers:
+        table.add_column(Text(name), justify="left" if name == "score" else "right")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+    for line in _notes(result):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def html(result: EvalResult) -> str:
+    """Returns a run's summary for a notebook."""
+    headers, rows = _cells(result)
+    head = "".join(f"<th>{escape(name)}</th>" for name in headers)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    lines = [f"<div>{escape(line)}</div>" for line in _head(result)]
+    lines.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    lines += [f"<div>{escape(line)}</div>" for line in _notes(result)]
+    return "".join(lines)
+
+
+def _head(result: EvalResult) -> Iterator[str]:
+    yield f"{result.experiment}{' (interrupted)' if result.interrupted else ''}"
+    if result.interrupted:
+        yield "interrupted: what was done by then is stored, and no later run is compared with it"
+    if result.compared is not None:
+        yield f"against {result.base}: {result.base_reason}"
+
+
+def _cells(result: EvalResult) -> tuple[list[str], list[list[str]]]:
+    """Returns the headers and rows of the table of scores."""
+    headers = ["score", "mean"]
+    compared = result.compared is not None
+    has_spread = any(score.spread is not None for score in result.scores.values())
+    if has_spread:
+        headers.append("spread")
+    if compared:
+        headers += ["base", "difference", "improved", "regressed"]
+    rows = []
+    for name, score in result.scores.items():
         cells = [name, f"{score.mean:.3f}"]
-        if compared is not None:
+        if has_spread:
+            cells.append(_number(score.spread))
+        if compared:
             cells += [_number(score.base), _signed(score.difference)]
             cells += [_count(score.improvements), _count(score.regressions)]
-        table.add_row(*cells)
-    console.print(table)
-    cases = len({result.case.number for result in results})
-    console.print(f"{cases} cases, {len(results)} trials, {len(failed)} failed", highlight=False)
-    if compared is not None:
-        _, run = compared["experiments"]
-        console.print(
-            f"{run['new_cases']} new cases, {run['missing_cases']} missing", highlight=False
+        rows.append(cells)
+    return headers, rows
+
+
+def _notes(result: EvalResult) -> Iterator[str]:
+    cases = len({case.case.number for case in result.cases})
+    yield f"{cases} cases, {len(result.cases)} trials, {len(result.failed)} failed"
+    for name, score in result.scores.items():
+        if score.not_numbers:
+            yield f"score {name}: {score.not_numbers} values are no numbers and in no mean"
+        if score.outside:
+            yield f"score {name}: {score.outside} values are outside of 0 to 1"
+    if result.compared is not None:
+        _, run = result.compared["experiments"]
+        yield f"{run['new_cases']} new cases, {run['missing_cases']} missing"
+        yield from _metrics(result.compared)
+    for case in result.failed[:3]:
+        yield f"case {case.case.number} failed: {case.error}"
+    for name, (count, why) in _scorer_errors(result.cases).items():
+        yield f"scorer {name} failed {count} times, first: {why}"
+    yield from _regressions(result)
+
+
+def _regressions(result: EvalResult) -> Iterator[str]:
+    """Yields the cases that fell most, and the command that lists all of them."""
+    if not result.regressions:
+        return
+    yield "worst regressions:"
+    for case in result.regressions:
+        falls = ", ".join(
+            f"{name} {before:.2f} → {after:.2f}" for name, before, after in case.falls
         )
-        for line in _metrics(compared):
-            console.print(line, highlight=False)
-    for result in failed[:3]:
-        console.print(
-            f"case {result.case.number} failed: {result.error}", highlight=False, markup=False
-        )
-    for name, (count, why) in _scorer_errors(results).items():
-        text = f"scorer {name} failed {count} times, first: {why}"
-        console.print(text, highlight=False, markup=False)
+        yield f"  {falls}"
+        for label, value in (("input", case.input), ("before", case.before), ("after", case.after)):
+            yield f"    {label:<7} {_line(value)}"
+        yield f"    trace   {case.link}"
+    yield f"all of them: {result.command}"
+
+
+def _line(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 1] + "…"
 
 
 def _scorer_errors(results: Sequence[CaseResult]) -> dict[str, tuple[int, str]]:

@@ -6,9 +6,9 @@ import asyncio
 import inspect
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import tenacity
@@ -17,10 +17,10 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, Tracer
 
 from tracestore.evals import spans as eval_spans
-from tracestore.evals.calling import called, said
-from tracestore.evals.cases import Case, CaseResult, scores_of
+from tracestore.evals.calling import called, said, timed
+from tracestore.evals.cases import Case, CaseResult, scores_of, stored
 from tracestore.evals.spans import Collector, attributes, scoring
-from tracestore.scorers import Scorer, arguments_of, name_of
+from tracestore.scorers import Scorer, arguments_of, name_of, named
 
 RETRY_WAIT_S = 0.2
 """The first wait before a task is tried again; it doubles, at random, up to ten seconds."""
@@ -92,7 +92,9 @@ class _Runner:
         self._on_result = on_result
         self._tracer: Tracer = eval_spans.tracer()
         # Looked at once: a scorer that cannot be called is told of before any case runs.
-        self._scorers = [(scorer, name_of(scorer), arguments_of(scorer)) for scorer in plan.scorers]
+        self._scorers = [
+            (scorer, name, arguments_of(scorer)) for name, scorer in named(plan.scorers)
+        ]
         self._task_arguments = _task_arguments(plan.task)
         self.outcome = Outcome()
         self.failure: BaseException | None = None
@@ -149,7 +151,8 @@ class _Runner:
                 await self._try_task(case, result)
                 if result.error is None:
                     await self._score(case, result)
-            outcome = {"output": result.output, "scores": result.scores or None}
+            scores = {name: stored(score) for name, score in result.scores.items()}
+            outcome = {"output": result.output, "scores": scores or None}
             root.set_attributes(attributes(outcome))
             if result.error is not None:
                 root.set_attributes(attributes({"error": {"message": result.error}}))
@@ -164,7 +167,6 @@ class _Runner:
         return result
 
     async def _try_task(self, case: Case, result: CaseResult) -> None:
-        started = time.perf_counter()
         try:
             async for attempt in tenacity.AsyncRetrying(
                 stop=tenacity.stop_after_attempt(self._plan.retries + 1),
@@ -173,16 +175,16 @@ class _Runner:
                 reraise=True,
             ):
                 with attempt:
-                    result.output = await self._call_task(case)
+                    result.output = await self._call_task(case, result)
         except Exception as error:  # noqa: BLE001 - whatever the task raises is its case's result
             result.error = said(error)
-        result.duration_s = time.perf_counter() - started
 
-    async def _call_task(self, case: Case) -> Any:
+    async def _call_task(self, case: Case, result: CaseResult) -> Any:
         values = {"expected": case.expected, "metadata": case.metadata}
         given = {name: values[name] for name in self._task_arguments}
         with self._span(name_of(self._plan.task), {"type": "task", "input": case.input}) as span:
-            output = await called(self._plan.task, self._plan.timeout_s, case.input, **given)
+            call = timed(self._plan.task, partial(setattr, result, "duration_s"))
+            output = await called(call, self._plan.timeout_s, case.input, **given)
             # Now, since the case's own attributes want it as JSON as well.
             output = json.loads(json.dumps(output, default=str))
             span.set_attributes(attributes({"output": output}))
@@ -202,7 +204,7 @@ class _Runner:
                     returned = await called(scorer, self._plan.timeout_s, **given)
                     for score_name, score, metadata in scores_of(returned, name):
                         result.scores[score_name] = score
-                        told = {"output": {"score": score}, "metadata": metadata}
+                        told = {"output": {"score": stored(score)}, "metadata": metadata}
                         span.set_attributes(attributes(told))
             except Exception as error:  # noqa: BLE001 - a scorer that fails gives no score
                 result.scorer_errors[name] = said(error)
@@ -239,7 +241,10 @@ def _current(span: Span) -> Any:
 
 def _task_arguments(task: Callable[..., Any]) -> list[str]:
     """Returns what a task declares beside its first argument, which is the input."""
-    parameters = list(inspect.signature(task).parameters.values())
+    try:
+        parameters = list(inspect.signature(task).parameters.values())
+    except ValueError:  # a built-in type, such as str
+        return []
     named = [
         parameter.name
         for parameter in parameters[1:]

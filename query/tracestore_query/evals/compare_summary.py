@@ -94,7 +94,8 @@ def _cases_sql(wanted: Comparison, group: str | None) -> str:
     """Returns the query of every case of every experiment, and of every score of a case, each a row.
 
     Each comes once for the whole and, where there are groups, once for its group: a trial belongs to the group of
-    its own value. Spans of scorers, told by their type or purpose, and all spans below them are no part of the task.
+    its own value. A case that has a span of type `task` took as long as its last one: scorers and earlier tries are no
+    part of it. Spans of scorers, told by their type or purpose, and all spans below them are no part of the task.
     """
     grouped = "NULL" if group is None else f"{group}::VARCHAR"
     shown = "NULL" if group is None else f"coalesce(root.{group}::VARCHAR, used.grouped)"
@@ -120,6 +121,9 @@ def _cases_sql(wanted: Comparison, group: str | None) -> str:
                 metrics.prompt_tokens AS prompt_tokens,
                 metrics.completion_tokens AS completion_tokens,
                 metrics.estimated_cost AS cost,
+                coalesce(type, '') = 'task' AS is_task,
+                start_ns,
+                duration,
                 {grouped} AS grouped
             FROM spans
             WHERE {wanted.spans}
@@ -142,6 +146,8 @@ def _cases_sql(wanted: Comparison, group: str | None) -> str:
                 sum(prompt_tokens) AS prompt_tokens,
                 sum(completion_tokens) AS completion_tokens,
                 sum(cost) AS cost,
+                arg_max(struct_pack(parent := parent_span_id, seconds := duration), start_ns)
+                    FILTER (WHERE is_task) AS task,
                 max(grouped) AS grouped
             FROM run_spans
             WHERE (project, trace_id, span_id) NOT IN (SELECT (project, trace_id, span_id) FROM scorer_spans)
@@ -157,7 +163,10 @@ def _cases_sql(wanted: Comparison, group: str | None) -> str:
                 root.span_id AS span_id,
                 root.start_ns AS start_ns,
                 coalesce(root.status_code = 'ERROR', false) AS failed,
-                root.duration AS duration,
+                CASE
+                    WHEN used.task['parent'] = root.span_id THEN used.task['seconds']
+                    ELSE root.duration
+                END AS duration,
                 used.tokens AS tokens,
                 used.prompt_tokens AS prompt_tokens,
                 used.completion_tokens AS completion_tokens,
