@@ -15,6 +15,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -23,6 +24,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 KERNELS = Path("tracestore/_native")
+TRANSLATING = threading.Lock()
 
 
 def flag(name: str) -> bool:
@@ -97,12 +99,19 @@ def kernel_extensions() -> list[Extension]:
 class BuildKernels(build_ext):
     """Translates .pyx files when they are built, so that metadata commands stay quick.
 
-    The C files go below build/, never beside the sources and so never into an sdist.
+    The C files go below build/, never beside the sources and so never into an sdist. As many compilers run as there
+    are cores, while the next extension is translated: Cython and the capture of its log know one thread at a time.
     """
+
+    def finalize_options(self) -> None:
+        """Uses every core unless told otherwise."""
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def build_extension(self, ext: Extension) -> None:
         """Translates one extension to C and compiles it."""
-        ext.sources = self.translate(ext)
+        with TRANSLATING:
+            ext.sources = self.translate(ext)
         super().build_extension(ext)
 
     def translate(self, ext: Extension) -> list[str]:
