@@ -77,10 +77,12 @@ SNAPSHOT_CHUNK_FACTOR: Final = 4
 
 # --- recent span keys (dedup) --------------------------------------------------------------------
 
-# Keys of recently stored spans held in memory, 16 bytes each at the half-full table: 64 MiB a half.
-RECENT_KEYS: Final = 4 * 1024 * 1024
+# Recently stored spans whose keys are held in memory: two of 8 bytes each in tables at most half full, 64 MiB a half.
+# A span that was stored before these is sought in the segments of its time.
+RECENT_SPANS: Final = 2 * 1024 * 1024
 
-# Seconds for which a re-sent span is recognised against flushed segments; exporters give up within minutes.
+# Seconds for which these keys are held, and from how old segments they are read at opening; exporters give up within
+# minutes, and spans end within an hour.
 RECENT_SECONDS: Final = 3600.0
 
 # --- segments ------------------------------------------------------------------------------------

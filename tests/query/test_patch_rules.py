@@ -187,7 +187,7 @@ def test_an_older_snapshot_keeps_what_it_saw(tmp_path: Path) -> None:
 
 
 def test_a_span_that_is_there_twice_is_patched_once_in_each(tmp_path: Path) -> None:
-    with opened(tmp_path, recent_keys=8) as store:
+    with opened(tmp_path, recent_spans=8) as store:
         rows = [span(n) for n in range(40)]
         for _ in range(2):  # the second time the first ones are forgotten, and stored again
             store.insert("spans", rows)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -100,7 +101,9 @@ def tables_of(snapshot: Snapshot, table: str) -> list[pa.Table]:
     tables: list[pa.Table] = []
     for segment in view.segments:
         with SegmentFile(Path(segment.uri)) as file:
-            tables += list(file.slices())
+            rows = pa.concat_tables([file.schema.empty_table(), *file.slices()])
+        counts = np.isin(np.arange(len(rows)), segment.replaced, invert=True)
+        tables.append(rows.filter(pa.array(counts)))
     return tables + list(view.memtable)
 
 

@@ -6,7 +6,7 @@ This is the whole surface; `tracestore.variant` is its one caller.
 from tracestore._native.arrow import ArrowBatch
 from tracestore._native.builder import LEAF_TYPE_NAMES, Builder
 from tracestore._native.conventions import Conventions
-from tracestore._native.export import export, fixed_column
+from tracestore._native.export import export, fixed_column, row_digests
 from tracestore._native.input_key import input_key
 from tracestore._native.merge import append_batch
 from tracestore._native.messages import normal_messages
@@ -30,6 +30,7 @@ __all__ = [
     "input_key",
     "normal_messages",
     "otlp_projects",
+    "row_digests",
     "row_keys",
     "unshred",
     "unshred_values",

@@ -128,6 +128,8 @@ cdef struct State:
     uint32_t spill_mark
     uint64_t repaired_strings
     uint64_t spilled_values
+    # A hash of what each row was sent as: of spans that came as JSON or OTLP; empty otherwise.
+    Buffer digests
     # Held for reuse: two texts under construction.
     Buffer scratch
     Buffer scratch_key

@@ -353,6 +353,8 @@ cdef void rows_truncate(State* s, uint32_t rows) noexcept nogil:
         s.spilled_values -= (<uint32_t*>s.spill.rows.data)[at] != NONE
     spill_cut(&s.spill, count)
     s.log.size = 0
+    if s.digests.size > 8 * <size_t>rows:
+        s.digests.size = 8 * <size_t>rows
     s.rows = rows
 
 
@@ -380,6 +382,7 @@ cdef void state_free(State* s) noexcept nogil:
     free(s.slots)
     buffer_free(&s.keys)
     buffer_free(&s.log)
+    buffer_free(&s.digests)
     buffer_free(&s.scratch)
     buffer_free(&s.scratch_key)
     buffer_free(&s.spill.rows)
@@ -493,7 +496,7 @@ cdef class Builder:
         # An append moves what this would read; it cannot begin meanwhile, since the GIL is held here.
         if self.busy:
             return self.known_bytes
-        size += s.keys.capacity + s.log.capacity + s.scratch.capacity
+        size += s.keys.capacity + s.log.capacity + s.scratch.capacity + s.digests.capacity
         size += s.node_capacity * sizeof(Node) + 4 * (<size_t>s.slot_mask + 1)
         size += s.spill.names.capacity + s.spill.values.capacity + 3 * s.spill.rows.capacity
         for at in range(s.leaf_count):

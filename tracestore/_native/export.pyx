@@ -249,3 +249,13 @@ def fixed_column(Builder builder not None, uint32_t column, uint32_t start, uint
     if status != TS_OK:
         raise MemoryError
     return batch_of(table, fields)
+
+
+def row_digests(Builder builder not None, uint32_t start, uint32_t stop):
+    """Returns the digests of builder rows [start, stop), 8 bytes each, of spans that came as JSON or OTLP."""
+    cdef State* s = &builder.state
+    if start > stop or 8 * <size_t>stop > s.digests.size:
+        raise ValueError(f"cannot give digests of rows {start} to {stop}")
+    if start == stop:
+        return b""
+    return (<const char*>s.digests.data + 8 * <size_t>start)[:8 * <size_t>(stop - start)]

@@ -9,7 +9,7 @@ from libc.math cimport floor
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memset
 
-from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free
+from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free, buffer_u64
 from tracestore._native.builder cimport (
     NONE,
     Builder,
@@ -23,6 +23,7 @@ from tracestore._native.builder cimport (
     row_begin,
     rows_truncate,
 )
+from tracestore._native.hashing cimport hash_bytes
 from tracestore._native.input_key cimport hash_json_value
 from tracestore._native.json_reader cimport (
     JsonCursor,
@@ -490,6 +491,8 @@ cdef int append_rows(RowReader* r, const uint8_t* base, const uint8_t* end, Reje
     cdef uint64_t ordinal = 0
     cdef uint64_t retries = RETRY_BYTES + <uint64_t>(end - base)
     cdef uint64_t vain
+    cdef Text* experiment = &r.routing.experiment
+    cdef uint64_t seed = hash_bytes(experiment.p, experiment.size if experiment.p != NULL else 0, 0)
     cdef bint wanted
     cdef int status
     j.p = base
@@ -507,6 +510,8 @@ cdef int append_rows(RowReader* r, const uint8_t* base, const uint8_t* end, Reje
         row_begin(r.s)
         status = read_row(r, &wanted)
         if status == TS_OK and wanted:
+            if r.table == TABLE_SPANS and buffer_u64(&r.s.digests, hash_bytes(start, j.p - start, seed)) != 0:
+                return TS_NO_MEMORY
             r.s.rows += 1
         elif status == TS_OK:
             row_abort(r.s)

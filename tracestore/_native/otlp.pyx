@@ -8,6 +8,7 @@ leaves the builder as it was. Linear in the request, but for messages in several
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
+from tracestore._native.buffer cimport buffer_u64
 from tracestore._native.builder cimport (
     NONE,
     Builder,
@@ -19,6 +20,7 @@ from tracestore._native.builder cimport (
     rows_truncate,
 )
 from tracestore._native.conventions cimport Conventions
+from tracestore._native.hashing cimport hash_bytes
 from tracestore._native.json_reader cimport Text
 from tracestore._native.otlp_json cimport RowOrigin, Transcoder, transcode_request, transcoder_free
 from tracestore._native.otlp_log cimport read_log
@@ -215,6 +217,10 @@ cdef int read_rows(Request* r, Wire w) noexcept nogil:
         row_begin(s)
         status = read_log(r, message) if r.logs else read_span(r, message)
         if status == TS_OK:
+            if not r.logs and buffer_u64(
+                &s.digests, hash_bytes(message.p, size_of(&message), r.scope_digest)
+            ) != 0:
+                return TS_NO_MEMORY
             s.rows += 1
         elif status == TS_NO_MEMORY:
             return status
@@ -239,6 +245,7 @@ cdef int read_scope(Request* r, Wire w) noexcept nogil:
     cdef uint64_t rows
     cdef int status = read_frame(r, w, &scope, &schema_url, &rows)
     if status == TS_OK:
+        r.scope_digest = hash_bytes(scope.p, size_of(&scope), r.resource_digest)
         status = read_rows(r, w)
     if status == TS_OK and s.rows == first:
         return check_shared(r, scope, SCOPE_ATTRIBUTES)
@@ -353,6 +360,9 @@ cdef int read_resource(Request* r, Wire w) noexcept nogil:
         return status
     if r.routing.only.p != NULL and not same_text(&project, &r.routing.only):
         return skip_scopes(r, whole)
+    r.resource_digest = hash_bytes(
+        resource.p, size_of(&resource), hash_bytes(experiment.p, experiment.size if experiment.p != NULL else 0, 0)
+    )
     while w.p < w.end:
         status = wire_tag(&w, &field, &type, &r.v.error)
         if status == TS_OK and field == 2 and type == WIRE_BYTES:

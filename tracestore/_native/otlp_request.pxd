@@ -23,6 +23,9 @@ cdef struct Request:
     const uint8_t* end
     # Rows met so far, refused and skipped ones included.
     uint64_t ordinal
+    # A hash of what stands for every span of a scope, and of a resource: a span's own bytes are hashed into it.
+    uint64_t resource_digest
+    uint64_t scope_digest
     bint logs
     # Columns that stand for every row of a resource or scope, by table.
     int service

@@ -9,6 +9,7 @@ from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.check import CheckReport
 from tracestore.store.clock import Clock
 from tracestore.store.core import Core, Fault
+from tracestore.store.counts import StoreCounts
 from tracestore.store.datasets.dataset_rows import FIELDS as DATASET_FIELDS
 from tracestore.store.datasets.dataset_rows import DatasetRow, checked_id, make_row, rows_of
 from tracestore.store.datasets.datasets import DatasetReport, Datasets
@@ -82,6 +83,7 @@ __all__ = [
     "Snapshot",
     "State",
     "Store",
+    "StoreCounts",
     "StoreStats",
     "TableSnapshot",
     "check_projects",

@@ -115,7 +115,7 @@ def _copy_segments(folder: Path, target: Path, copier: _Copier) -> int:
     """Copies the segments that the copied catalog names, and their tails."""
     copy = opening.make_core(target, Settings(mode="r"))
     try:
-        _, rows = copy.catalog.load()
+        _, rows, _ = copy.catalog.load()
     finally:
         copy.catalog.close()
     for row in rows:

@@ -7,7 +7,7 @@ WAL's locks, `lock`. `lock` is held for moments only and never while a file is r
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,15 +15,18 @@ from tracestore.errors import ReadOnlyError, StoreClosedError
 from tracestore.store.catalog.catalog import Catalog
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.clock import Clock
+from tracestore.store.counts import Counting
 from tracestore.store.files.segment_ids import UlidMaker
 from tracestore.store.memory.generation import Generation
 from tracestore.store.memory.ingest_gate import IngestGate
+from tracestore.store.memory.memtable import Memtable, Replaced
 from tracestore.store.memory.recent_spans import RecentSpans
 from tracestore.store.patches.log import PatchLog
 from tracestore.store.patches.lookup import PatchLookup
 from tracestore.store.patches.merged import MergedRows
 from tracestore.store.segments.index import SegmentIndex
 from tracestore.store.segments.leaf_arrays import LeafArrays
+from tracestore.store.segments.replaced_rows import ReplacedRows, union
 from tracestore.store.segments.tail_cache import TailCache
 from tracestore.store.segments.writer import SegmentStore
 from tracestore.store.settings import Settings
@@ -58,6 +61,7 @@ class Core:
     Attributes:
         generation: the memtables that take rows.
         frozen: generations being flushed, oldest first.
+        replaced: rows of segments that a later version of their span took the place of.
         patches: changes of spans that are not folded in yet; `patching` is held while some are added.
         patch_lookup: which rows they change.
         merged: those rows with their patches.
@@ -87,12 +91,13 @@ class Core:
         self.flushing = threading.RLock()
         self.gate = IngestGate()
         self.index = SegmentIndex()
+        self.replaced = ReplacedRows()
         self.version = 0
         self.generation = Generation(self.clock.elapsed_s())
         self.frozen: list[Generation] = []
         self.wal: Wal | None = None
         self.recent = RecentSpans(
-            settings.recent_keys, settings.recent_seconds, settings.clock, self._recent_segments
+            settings.recent_spans, settings.recent_seconds, settings.clock, self._recent_segments
         )
         self.tails = TailCache(catalog)
         self.leaf_arrays = LeafArrays(self.tails)
@@ -104,6 +109,7 @@ class Core:
         self.faults: list[Fault] = []
         self.quarantined: dict[str, SegmentRow] = {}
         self.recovery = Recovery()
+        self.counts = Counting()
         self.flush_error: Exception | None = None
         self.last_read_s: float | None = None
         self.follows = False
@@ -132,8 +138,30 @@ class Core:
             self.catalog.quarantine(row.segment_id, what)
         with self.lock:
             self.index.apply((), [row.segment_id])
+            self.replaced.drop([row.segment_id])
             self.quarantined[row.segment_id] = row
             self.faults.append(Fault(row.file_key, f"quarantined: {what}"))
+
+    def load_recent(self) -> None:
+        """Reads which spans were stored lately, at the first call."""
+        with self.lock:
+            rows = [row for row in self.index.rows() if row.table == "spans"]
+        self.recent.load([row.segment_id for row in rows], sum(row.rows for row in rows))
+
+    def hide(self, replaced: Replaced, by: Memtable) -> None:
+        """Hides rows whose later versions, in a memtable, are visible from now on. The caller holds `lock`."""
+        for memtable, rows in replaced.in_memory:
+            memtable.replace(rows, by)
+        if replaced.in_segments:
+            by.replacing.update(union(by.replacing, replaced.in_segments))
+            self.replaced.add(replaced.in_segments)
+
+    def publish(self, memtables: Iterable[Memtable], frame: int) -> None:
+        """Makes the rows of frames up to `frame` visible to the next snapshot, in place of those that they replace."""
+        with self.lock:
+            for memtable in memtables:
+                for replaced in memtable.publish(frame):
+                    self.hide(replaced, memtable)
 
     def forget_segments(self, segment_ids: Collection[str]) -> None:
         """Drops what is cached of segments that are gone."""
@@ -145,10 +173,11 @@ class Core:
         self.patch_lookup.forget_memory()
         self.merged.forget_memory()
 
-    def _recent_segments(self) -> Iterator[tuple[str, Path, int]]:
+    def _recent_segments(self) -> Iterator[tuple[str, str, Path, int]]:
         since_ns = self.clock.now_ns() - int(self.settings.recent_seconds * 1e9)
         with self.lock:
             rows = [row for row in self.index.rows() if row.table == "spans"]
         recent = [row for row in rows if row.created_ns >= since_ns]
         for row in sorted(recent, key=lambda row: row.segment_id, reverse=True):
-            yield row.project, self.segments.files.local(row.file_key), row.rows
+            path = self.segments.files.local(row.file_key)
+            yield row.segment_id, row.project, path, row.rows

@@ -118,9 +118,9 @@ class Maintenance:
             now_s = core.clock.elapsed_s()
             if core.last_read_s is None or now_s - core.last_read_s > _READ_SOON_S:
                 return
-            marks = [(memtable, memtable.visible) for memtable in core.generation.memtables()]
-        for memtable, visible in marks:
-            memtable.read(visible)
+            marks = [memtable.mark() for memtable in core.generation.memtables()]
+        for mark in marks:
+            mark.read()
 
     def _may_merge(self) -> bool:
         return self._paused == 0 and not self._stopping.is_set()

@@ -28,7 +28,7 @@ from tracestore.store.rewrite import garbage
 from tracestore.store.wal.frames import Frame
 from tracestore.store.wal.log import Wal
 from tracestore.store.wal.reading import Damage, PlacedFrame, TornTail, read_wal
-from tracestore.store.write import flush, ingest, payloads
+from tracestore.store.write import flush, ingest, payloads, versions
 
 SET_ASIDE = (
     "complete segment that the catalog does not name, set aside: the catalog is older than the files or another "
@@ -43,20 +43,27 @@ def load_index(core: Core) -> None:
     A fold moves patches into segments in one transaction: what is read must be of one moment.
     """
     while True:
-        mark = patch_table.mark(core.catalog)
-        version, rows = core.catalog.load()
-        patches = [Patch.of(*row) for row in patch_table.read(core.catalog)]
-        if (version, mark) == (core.catalog.version(), patch_table.mark(core.catalog)):
+        mark = _patch_mark(core)
+        version, rows, replaced = core.catalog.load()
+        with core.catalog.transaction() as connection:
+            patches = [Patch.of(*row) for row in patch_table.read_in(connection)]
+        if (version, mark) == (core.catalog.version(), _patch_mark(core)):
             break
     with core.lock:
         core.version = version
         live = [row for row in rows if row.fault is None]
         core.index.apply(live, [row.segment_id for row in core.index.rows()])
+        core.replaced.load(replaced)
         core.patches.replace(patches)
         core.quarantined = {row.segment_id: row for row in rows if row.fault is not None}
         core.faults = [
             Fault(row.file_key, f"quarantined: {row.fault}") for row in core.quarantined.values()
         ]
+
+
+def _patch_mark(core: Core) -> tuple[int, int]:
+    with core.catalog.transaction() as connection:
+        return patch_table.mark_in(connection)
 
 
 def newest_id(core: Core) -> str | None:
@@ -68,7 +75,7 @@ def newest_id(core: Core) -> str | None:
 
 def refresh(core: Core) -> None:
     """Brings a reader up to the catalog's newest version."""
-    mark = patch_table.mark(core.catalog)
+    mark = _patch_mark(core)
     if core.catalog.version() != core.version or mark != (core.patches.last_ns, core.patches.count):
         core.catalog.paths.forget()
         load_index(core)
@@ -162,7 +169,7 @@ def replay(core: Core) -> Wal:
     named = [(filenames.wal_sequence(name), folder / name) for name in core.fs.names(folder)]
     files = [(sequence, path) for sequence, path in named if sequence is not None]
     if files:
-        core.recent.load()
+        core.load_recent()
     for sequence, path in files:
         _replay_file(core, path, newest=sequence == files[-1][0])
     newest = files[-1][0] if files else 0
@@ -199,10 +206,11 @@ def _append(core: Core, frame: Frame) -> int:
     for part in payloads.project_parts(frame, core.settings.max_payload_bytes):
         memtable = core.generation.memtable((frame.table, part.project))
         with memtable.lock:
-            report, hidden = ingest.shred(core, memtable, part)
-            memtable.note_appended(0, hidden)
+            report, arrived = ingest.shred(core, memtable, part)
+            ingest.note(memtable, 0, arrived)
+        versions.restore_patches(core, memtable, arrived)
         rows += report.rows
-        ingest.publish(core, [memtable], 0)
+        core.publish([memtable], 0)
     return rows
 
 

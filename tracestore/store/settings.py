@@ -35,7 +35,7 @@ class Settings:
     async_sync_seconds: float = limits.ASYNC_SYNC_SECONDS
     max_payload_bytes: int = limits.MAX_PAYLOAD_BYTES
     max_frozen: int = limits.MAX_FROZEN_MEMTABLES
-    recent_keys: int = limits.RECENT_KEYS
+    recent_spans: int = limits.RECENT_SPANS
     recent_seconds: float = limits.RECENT_SECONDS
     compaction_unit_rows: int = limits.COMPACTION_UNIT_ROWS
     compaction_unit_bytes: int = limits.COMPACTION_UNIT_BYTES

@@ -153,6 +153,11 @@ class Shredder:
         batch = _native.fixed_column(self._builder, names.index(name), start, stop)
         return pa.record_batch(batch).column(0)
 
+    def digests(self, start: int = 0, stop: int | None = None) -> NDArray[np.uint64]:
+        """Returns a hash of what each of the rows [start, stop) was sent as; for spans of payloads only."""
+        stop = self.rows if stop is None else stop
+        return np.frombuffer(_native.row_digests(self._builder, start, stop), np.uint64)
+
     def export(
         self, start: int = 0, stop: int | None = None, *, dictionary: bool = False
     ) -> pa.Table:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from tracestore.store import SegmentRef
@@ -90,4 +91,43 @@ def row_text(file: str, numbers: Sequence[int], columns: Sequence[str]) -> str:
     return (
         f"SELECT COLUMNS(lambda name: name IN ({listed})) "
         f"FROM read_parquet({quoted(file)}, file_row_number=true) WHERE file_row_number {wanted}"
+    )
+
+
+def parted(segments: Sequence[SegmentRef]) -> Iterator[tuple[list[SegmentRef], bool]]:
+    """Yields the segments that are read as they are, then those with replaced rows, each with whether it has some."""
+    for marked in (False, True):
+        members = [segment for segment in segments if (len(segment.replaced) > 0) == marked]
+        if members:
+            yield members, marked
+
+
+def counting_rows(
+    scan: Scan, segments: Sequence[SegmentRef], source: str, tables: dict[str, pa.Table]
+) -> str:
+    """Returns a source of the rows that count.
+
+    Args:
+        scan: the scan.
+        segments: those of the source.
+        source: with columns `filename` and `file_row_number`, where one of the segments has replaced rows.
+        tables: takes the table that the text names.
+    """
+    marked = [segment for segment in segments if len(segment.replaced)]
+    if not marked:
+        return source
+    name = f"{scan.token}_replaced{len(tables)}"
+    tables[name] = pa.table(
+        {
+            "__file": pa.concat_arrays(
+                [pa.repeat(segment.uri, len(segment.replaced)) for segment in marked]
+            ),
+            "__row": pa.array(np.concatenate([segment.replaced for segment in marked])),
+        }
+    )
+    # One file's rows are found by number alone, which is half the work.
+    same_file = ' AND gone."__file" = base.filename' if len(segments) > 1 else ""
+    return (
+        f'(SELECT base.* FROM {source} base LEFT JOIN "{name}" gone '
+        f'ON gone."__row" = base.file_row_number{same_file} WHERE gone."__row" IS NULL)'
     )

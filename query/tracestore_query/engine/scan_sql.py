@@ -15,9 +15,11 @@ from tracestore.store import SegmentRef
 from tracestore.variant import LEAVES, OVERFLOW
 from tracestore_query.engine.memory_table import memory_table
 from tracestore_query.engine.parquet_sql import (
+    counting_rows,
     entry,
     files_text,
     fixed_type,
+    parted,
     read_parquet,
     rows_between,
 )
@@ -98,6 +100,8 @@ def _is_plain(plan: ScanPlan) -> bool:
         return False
     if scan.predicate or plan.newest is not None:
         return False
+    if any(len(segment.replaced) for segment in plan.plain):
+        return False
     return not any(name in _DERIVED for name in scan.fixed_columns)
 
 
@@ -126,21 +130,25 @@ def _read_plain(plan: ScanPlan, stored: Sequence[str], tables: dict[str, pa.Tabl
     scan = plan.scan
     patched = [segment for segment in plan.plain if segment.uri in plan.patched]
     others = [segment for segment in plan.plain if segment.uri not in plan.patched]
-    whole = [segment for segment in others if segment.uri not in plan.row_ranges]
+    at_once = [segment for segment in others if segment.uri not in plan.row_ranges]
     sources = []
-    if whole:
-        sources.append(f"({read_parquet(scan, whole, stored, scan.needs_row_ids)})")
+    for whole, marked in parted(at_once):
+        row_ids = scan.needs_row_ids or marked
+        source = f"({read_parquet(scan, whole, stored, row_ids)})"
+        sources.append(counting_rows(scan, whole, source, tables))
     for segment in others:
         if segment.uri in plan.row_ranges:
             rows = rows_between(*plan.row_ranges[segment.uri])
-            sources.append(f"({read_parquet(scan, (segment,), stored, row_ids=True)} WHERE {rows})")
+            source = f"({read_parquet(scan, (segment,), stored, row_ids=True)} WHERE {rows})"
+            sources.append(counting_rows(scan, (segment,), source, tables))
     names = {leaf: leaf_column_name(leaf) for leaf in (*scan.leaves, *scan.object_parts)}
     for segment in patched[:MAX_BESIDE]:
         columns = beside(plan, segment, stored, names)
         if columns is None:
             sources.append(_read_joined(plan, (segment,), stored, tables))
         else:
-            sources.append(_read_beside(plan, segment, stored, columns, tables))
+            source = _read_beside(plan, segment, stored, columns, tables)
+            sources.append(counting_rows(scan, (segment,), source, tables))
     if patched[MAX_BESIDE:]:
         sources.append(_read_joined(plan, patched[MAX_BESIDE:], stored, tables))
     return [_outer(plan, source, _ROW_ID) for source in sources]
@@ -153,6 +161,7 @@ def _read_joined(
     tables: dict[str, pa.Table],
 ) -> str:
     base = f"({read_parquet(plan.scan, segments, stored, row_ids=True)})"
+    base = counting_rows(plan.scan, segments, base, tables)
     return joined(plan, segments, base, _patched_columns(plan, stored), tables)
 
 
@@ -166,13 +175,15 @@ def _read_beside(
     """Returns a source of one segment's rows: columns of its file, and patched ones beside them."""
     scan = plan.scan
     columns = {*scan.leaves.values(), *scan.object_parts.values()}
+    marked = len(segment.replaced) > 0
     if not patched.columns:
-        return f"({read_parquet(scan, (segment,), stored, scan.needs_row_ids)})"
+        return f"({read_parquet(scan, (segment,), stored, scan.needs_row_ids or marked)})"
     name = f"{scan.token}_patched{len(tables)}"
     tables[name] = pa.table(patched.columns)
-    if not stored and not scan.needs_row_ids and columns == patched.columns.keys():
+    row_ids = scan.needs_row_ids or marked
+    if not stored and not row_ids and columns == patched.columns.keys():
         return f'"{name}"'
-    row_ids = scan.needs_row_ids or patched.rows is not None
+    row_ids = row_ids or patched.rows is not None
     base = read_parquet(scan, (segment,), stored, row_ids, patched.columns.keys())
     if patched.rows is not None:
         # The same rows of the file, in their order: segments are sorted by time.
@@ -200,6 +211,7 @@ def _read_with_tail(
         source = with_tail(plan.scan, group, stored, tables)
         patched = _patched_columns(plan, stored)
         source = joined(plan, group.segments, source, patched, tables)
+    source = counting_rows(plan.scan, group.segments, source, tables)
     return _outer(plan, source, _ROW_ID)
 
 

@@ -60,7 +60,7 @@ def needed_segments(segments: Sequence[SegmentRef], top_n: TopN) -> set[str]:
         key=lambda segment: -segment.min_time_ns if top_n.last else segment.max_time_ns,
     )
     for segment in by_time:
-        rows += segment.rows
+        rows += segment.counting_rows
         if rows >= top_n.rows:
             bound = segment.min_time_ns if top_n.last else segment.max_time_ns
             break
@@ -83,10 +83,13 @@ def row_ranges(segments: Sequence[SegmentRef], top_n: TopN) -> dict[str, tuple[i
     larger = [segment for segment in segments if segment.rows > top_n.rows]
     if len(larger) > MAX_PARTIAL_SEGMENTS:
         return {}
-    return {
-        segment.uri: (segment.rows - top_n.rows, segment.rows) if top_n.last else (0, top_n.rows)
-        for segment in larger
-    }
+    return {segment.uri: _end_of(segment, top_n) for segment in larger}
+
+
+def _end_of(segment: SegmentRef, top_n: TopN) -> tuple[int, int]:
+    # Some of the rows at that end may be among those that do not count.
+    rows = min(top_n.rows + len(segment.replaced), segment.rows)
+    return (segment.rows - rows, segment.rows) if top_n.last else (0, rows)
 
 
 def _only_table(select: exp.Select) -> exp.Table | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracestore import limits
 from tracestore.errors import CatalogError
-from tracestore.store.catalog import database, documents, packing, schema
+from tracestore.store.catalog import (
+    database,
+    documents,
+    packing,
+    patch_table,
+    replaced_table,
+    schema,
+)
 from tracestore.store.catalog.path_ids import Owner, PathRow, PathTable, leaf_of
 from tracestore.store.catalog.path_ledger import PathLedger
+from tracestore.store.catalog.replaced_table import RowNumbers
 from tracestore.store.catalog.schema import (
     DATASET_SNAPSHOTS,
     DATASET_VERSIONS,
@@ -29,7 +37,6 @@ from tracestore.store.catalog.schema import (
     EXPERIMENTS,
     GARBAGE,
     META,
-    PATCHES,
     PATHS,
     PROJECTS,
     SEGMENTS,
@@ -42,7 +49,10 @@ from tracestore.store.files import filenames
 class Change:
     """The change of the list of segments that one transaction makes, whole or not at all.
 
-    `folded` are patches, by time, that the added segments hold or that have no span any more.
+    Attributes:
+        merged: patches, by time, that the added segments hold.
+        dropped: patches that have no span any more.
+        replaced: all rows of segments, the added ones among them, that do not count; of these segments alone.
     """
 
     added: Sequence[NewSegment] = ()
@@ -51,7 +61,9 @@ class Change:
     finished_delete: str | None = None
     deleted_rows: int = 0
     now_ns: int = 0
-    folded: Collection[int] = ()
+    merged: Collection[int] = ()
+    dropped: Collection[int] = ()
+    replaced: Mapping[str, RowNumbers] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +120,17 @@ class Catalog:
         """Returns the number of the newest transaction."""
         return int(self.meta("catalog_version"))
 
-    def load(self) -> tuple[int, list[SegmentRow]]:
-        """Returns (version, every segment), quarantined ones too, in one consistent read."""
+    def load(self) -> tuple[int, list[SegmentRow], dict[str, RowNumbers]]:
+        """Returns (version, every segment, rows that do not count by segment id), in one consistent read.
+
+        Quarantined segments are among them.
+        """
         columns = [column for column in SEGMENTS.c if column.name not in ("tail_ids", "tail_rows")]
         with self._begin() as connection:
             version = int(_meta(connection, "catalog_version"))
             rows = connection.execute(sa.select(*columns)).mappings().all()
-        return version, [_segment_row(dict(row)) for row in rows]
+            replaced = replaced_table.read_in(connection)
+        return version, [_segment_row(dict(row)) for row in rows], replaced
 
     def tails(self, segment_ids: Sequence[str]) -> dict[str, tuple[Ids, Ids]]:
         """Returns (path ids, rows) of the tails of segments."""
@@ -133,7 +149,9 @@ class Catalog:
                 self._remove(connection, change.removed, version, ledger)
                 ledger.write(connection, change.now_ns)
                 _note_projects(connection, change)
-                _delete_patches(connection, change.folded)
+                patch_table.move_in(connection, change.merged, change.now_ns)
+                patch_table.delete_in(connection, change.dropped)
+                replaced_table.write_in(connection, change.replaced)
                 if change.wal_mark is not None:
                     _set_meta(connection, "wal_mark", str(change.wal_mark))
                 if change.finished_delete is not None:
@@ -204,6 +222,7 @@ class Catalog:
                 connection.execute(table.delete().where(table.c.dataset_id.in_(owned)))
             connection.execute(DATASETS.delete().where(DATASETS.c.project == project))
             connection.execute(EXPERIMENTS.delete().where(EXPERIMENTS.c.project == project))
+            patch_table.forget_project_in(connection, project)
             documents.forget_project(connection, project)
             connection.execute(PROJECTS.delete().where(PROJECTS.c.name == project))
 
@@ -289,6 +308,7 @@ class Catalog:
         tails = _tails(
             connection, [row.segment_id for row in removed if row.tail_bytes is not None]
         )
+        replaced_table.remove_in(connection, [row.segment_id for row in removed])
         for row in removed:
             owner = (row.table, row.project)
             ledger.remove(owner, row.leaf_ids.tolist(), row.leaf_rows.tolist())
@@ -321,13 +341,6 @@ def _tails(connection: sa.Connection, segment_ids: Sequence[str]) -> dict[str, t
             ids = packing.unpack_compressed(row.tail_ids)
             result[row.segment_id] = (ids, packing.unpack_compressed(row.tail_rows))
     return result
-
-
-def _delete_patches(connection: sa.Connection, created_ns: Collection[int]) -> None:
-    times = sorted(created_ns)
-    for start in range(0, len(times), database.MAX_IN_LIST):
-        batch = times[start : start + database.MAX_IN_LIST]
-        connection.execute(PATCHES.delete().where(PATCHES.c.created_ns.in_(batch)))
 
 
 def _note_projects(connection: sa.Connection, change: Change) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tracestore.errors import FormatVersionError
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 METADATA: Final = sa.MetaData()
 
@@ -143,6 +143,24 @@ PATCHES: Final = sa.Table(
     sa.Index("tracestore_patches_owner", "project", "trace_id"),
 )
 
+FOLDED_PATCHES: Final = sa.Table(
+    "tracestore_folded_patches",
+    METADATA,
+    sa.Column("created_ns", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("trace_id", sa.Text, nullable=False),
+    sa.Column("span_id", sa.Text, nullable=False),
+    sa.Column("change", sa.Text, nullable=False),
+    sa.Index("tracestore_folded_patches_owner", "project", "trace_id"),
+)
+
+REPLACED_ROWS: Final = sa.Table(
+    "tracestore_replaced_rows",
+    METADATA,
+    sa.Column("segment_id", sa.String(26), primary_key=True),
+    sa.Column("rows", sa.LargeBinary, nullable=False),
+)
+
 DOCUMENTS: Final = sa.Table(
     "tracestore_documents",
     METADATA,
@@ -209,11 +227,16 @@ def _add_documents(connection: sa.Connection) -> None:
     METADATA.create_all(connection, tables=tables)
 
 
+def _add_versions(connection: sa.Connection) -> None:
+    METADATA.create_all(connection, tables=[FOLDED_PATCHES, REPLACED_ROWS])
+
+
 # Step n takes a catalog of version n to version n + 1, inside the transaction that opens it.
 MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _add_evals,
     2: _add_patches,
     3: _add_documents,
+    4: _add_versions,
 }
 
 

@@ -48,6 +48,7 @@ class Change:
         stale_paths: tables and projects whose path ids must be read from the catalog again.
         new_patches: patches that came.
         gone_patches: times of patches that are folded in.
+        replaced: rows of segments that do not count, of the segments that have others since.
         faults: segments that are left out.
         memory: the memtables; None where they are as before.
         chunks: Arrow tables that came, by number. They travel beside the change, not in it.
@@ -60,6 +61,7 @@ class Change:
     stale_paths: Sequence[Owner]
     new_patches: Sequence[Patch]
     gone_patches: Sequence[int]
+    replaced: Mapping[str, npt.NDArray[np.int64]]
     faults: tuple[Fault, ...]
     memory: Sequence[MemoryState] | None
     chunks: Mapping[int, pa.Table] = field(default_factory=dict)

@@ -12,10 +12,11 @@ from tracestore.store.catalog.path_ids import Leaf, Owner
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.follow.change import Change, MemoryState
-from tracestore.store.memory.memtable import Memtable
+from tracestore.store.memory.memtable import MemoryMark, Memtable
 from tracestore.store.patches.log import Patch, ProjectPatches
+from tracestore.store.segments.replaced_rows import RowNumbers
 
-Marks = list[tuple[Memtable, int]]
+Marks = list[MemoryMark]
 
 
 class ChangeFeed:
@@ -27,6 +28,7 @@ class ChangeFeed:
         self._segments: dict[str, SegmentRow] = {}
         self._last_path: dict[Owner, int] = {}
         self._patches: dict[str, tuple[ProjectPatches, int]] = {}
+        self._replaced: Mapping[str, RowNumbers] = {}
         self._marks: Marks = []
         self._numbers = itertools.count(1)
         # The tables and memtables themselves are kept, so that no other takes the id of one.
@@ -48,12 +50,13 @@ class ChangeFeed:
                 self._index_changes = core.index.changes
                 rows = core.index.rows()
             marks = [
-                (memtable, memtable.visible)
+                memtable.mark()
                 for generation in (*core.frozen, core.generation)
                 for memtable in generation.memtables()
                 if memtable.visible
             ]
             patches = core.patches.view(None).by_project
+            replaced = core.replaced.all
             version = core.version
             faults = tuple(core.faults)
             core.last_read_s = core.clock.elapsed_s()
@@ -63,7 +66,19 @@ class ChangeFeed:
             {project: (each.owner, each.count) for project, each in patches.items()}
         )
         memory, chunks = self._memory_changes(marks)
-        return Change(version, added, removed, paths, stale, new, gone, faults, memory, chunks)
+        return Change(
+            version,
+            added,
+            removed,
+            paths,
+            stale,
+            new,
+            gone,
+            self._replaced_changes(replaced),
+            faults,
+            memory,
+            chunks,
+        )
 
     def _segment_changes(
         self, rows: Sequence[SegmentRow] | None
@@ -110,6 +125,12 @@ class ChangeFeed:
         self._patches = dict(patches)
         return new, gone
 
+    def _replaced_changes(self, replaced: Mapping[str, RowNumbers]) -> dict[str, RowNumbers]:
+        before, self._replaced = self._replaced, replaced
+        if replaced is before:
+            return {}
+        return {name: rows for name, rows in replaced.items() if before.get(name) is not rows}
+
     def _memory_changes(self, marks: Marks) -> tuple[list[MemoryState] | None, dict[int, pa.Table]]:
         if marks == self._marks:
             return None, {}
@@ -118,9 +139,10 @@ class ChangeFeed:
         memtables, self._memtables = self._memtables, {}
         new: dict[int, pa.Table] = {}
         states = []
-        for memtable, visible in marks:
+        for mark in marks:
+            memtable, visible = mark.memtable, mark.visible
             numbers = []
-            for chunk in memtable.read(visible):
+            for chunk in mark.read():
                 known = before.get(id(chunk)) or (next(self._numbers), chunk)
                 if id(chunk) not in before:
                     new[known[0]] = chunk

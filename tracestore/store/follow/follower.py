@@ -91,6 +91,7 @@ class Follower:
                 self._begun = True
             if change.added or change.removed:
                 core.index.apply(change.added, change.removed)
+            core.replaced.show(change.replaced, change.removed)
             core.patches.remove(change.gone_patches)
             core.patches.add(change.new_patches)
             core.version = change.version
@@ -105,6 +106,7 @@ class Follower:
         """Drops what the reader read by itself: the first change has all, and tells nothing of what went before it."""
         core = self._core
         core.index.apply((), [row.segment_id for row in core.index.rows()])
+        core.replaced.load({})
         core.patches.remove(
             [
                 patch.created_ns

@@ -9,7 +9,7 @@ import pyarrow as pa
 from tracestore.store.catalog.path_ids import Leaf
 from tracestore.store.follow.change import MemoryState
 from tracestore.store.memory.generation import Generation
-from tracestore.store.memory.memtable import Memtable
+from tracestore.store.memory.memtable import MemoryMark, Memtable
 
 
 class MirroredMemtable(Memtable):
@@ -24,9 +24,13 @@ class MirroredMemtable(Memtable):
         self._tables = list(chunks)
         self._leaves = state
 
-    def read(self, stop: int) -> list[pa.Table]:
+    def mark(self) -> MemoryMark:
+        """Returns what a snapshot shows: all rows."""
+        return MemoryMark(self, self.visible, 0)
+
+    def read(self, stop: int, replaced: int = 0) -> list[pa.Table]:
         """Returns the rows; a snapshot asks for all that are visible."""
-        if stop != self.visible:
+        if stop != self.visible or replaced:
             raise AssertionError(f"BUG: rows of a mirror up to {stop}; want {self.visible}")
         return self._tables
 

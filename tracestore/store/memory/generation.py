@@ -33,6 +33,11 @@ class Generation:
                 memtable = self._memtables[owner] = Memtable(*owner)
             return memtable
 
+    def find(self, owner: Owner) -> Memtable | None:
+        """Returns the memtable of a table and project, None where there is none."""
+        with self._lock:
+            return self._memtables.get(owner)
+
     def memtables(self) -> list[Memtable]:
         """Returns all memtables in order of table and project."""
         with self._lock:

@@ -101,7 +101,11 @@ class KeyTable:
 
 
 class RecentKeys:
-    """At least the last `max_keys` keys, remembered for at most twice `max_age_s`. Not thread-safe."""
+    """At least the last `max_keys` keys, remembered for at most twice `max_age_s`. Not thread-safe.
+
+    Attributes:
+        turns: how often the elder half was dropped.
+    """
 
     def __init__(self, max_keys: int, max_age_s: float, now_s: float) -> None:
         self._max_keys = max_keys
@@ -109,6 +113,7 @@ class RecentKeys:
         self._young = KeyTable()
         self._old = KeyTable()
         self._young_since_s = now_s
+        self.turns = 0
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -144,3 +149,4 @@ class RecentKeys:
             self._old = self._young
             self._young = KeyTable()
             self._young_since_s = now_s
+            self.turns += 1

@@ -38,7 +38,7 @@ def span_keys(trace_id: pa.Array, span_id: pa.Array, seed: int) -> Keys:
         keys = np.full(len(trace_id), np.uint64(seed), np.uint64)
         for words in (trace_words, span_words):
             for number in range(words.shape[1]):
-                keys = _mix(keys ^ words[:, number])
+                keys = mixed(keys ^ words[:, number])
         return keys
     usual = pc.and_(
         pc.equal(pc.binary_length(trace_id), _TRACE_CHARACTERS),
@@ -62,10 +62,11 @@ def with_kinds(keys: Keys, kind: pa.Array) -> Keys:
     numbers = pc.fill_null(known, len(KINDS)).to_numpy(zero_copy_only=False).astype(np.uint64)
     numbers[texts.is_null().to_numpy(zero_copy_only=False)] = 0
     with np.errstate(over="ignore"):
-        return _mix(keys ^ (numbers * _MULTIPLIER))
+        return mixed(keys ^ (numbers * _MULTIPLIER))
 
 
-def _mix(values: Keys) -> Keys:
+def mixed(values: Keys) -> Keys:
+    """Returns values of which every bit depends on every bit of the given ones."""
     # Two rounds of multiply and fold: every input bit reaches the low bits that pick a slot.
     with np.errstate(over="ignore"):
         values = (values ^ (values >> _SHIFT)) * _MULTIPLIER

@@ -148,6 +148,20 @@ class PatchLog:
             self._by_project.setdefault(project, ProjectPatches()).add(members, keys)
         self.count += len(patches)
 
+    def restore(self, patches: Sequence[Patch]) -> None:
+        """Takes back patches that were folded in, each in its place by time."""
+        projects = {patch.project for patch in patches}
+        before = [
+            patch
+            for project, owner in self._by_project.items()
+            if project in projects
+            for patch in owner.patches
+        ]
+        self.count -= len(before)
+        for project in projects:
+            self._by_project.pop(project, None)
+        self.add(sorted([*before, *patches], key=lambda patch: patch.created_ns))
+
     def remove(self, gone: Collection[int]) -> None:
         """Drops patches by their times: they are folded in, or their spans are gone for good."""
         if not gone:

@@ -11,15 +11,21 @@ from tracestore.store.catalog.path_ids import Leaf, OwnedPaths, column_of, types
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
+from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
 
 
 class SegmentRef:
-    """A segment to read. Times are nanoseconds since 1970, both included."""
+    """A segment to read. Times are nanoseconds since 1970, both included.
 
-    def __init__(self, core: Core, row: SegmentRow) -> None:
+    Attributes:
+        replaced: numbers of the rows that do not count, since a later version of their span is visible.
+    """
+
+    def __init__(self, core: Core, row: SegmentRow, replaced: RowNumbers = NO_ROWS) -> None:
         # No more than this: a snapshot makes one for each of its segments, and few are asked anything.
         self._core = core
         self.row = row
+        self.replaced = replaced
 
     def __repr__(self) -> str:
         return f"SegmentRef({self.row.file_key!r}, rows={self.rows})"
@@ -41,8 +47,13 @@ class SegmentRef:
 
     @property
     def rows(self) -> int:
-        """Returns how many rows it has."""
+        """Returns how many rows it has, those that do not count included."""
         return self.row.rows
+
+    @property
+    def counting_rows(self) -> int:
+        """Returns how many rows count."""
+        return self.row.rows - len(self.replaced)
 
     @property
     def bytes(self) -> int:

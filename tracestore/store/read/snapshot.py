@@ -15,7 +15,7 @@ from tracestore.errors import StoreClosedError, UnsupportedPayloadError
 from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
-from tracestore.store.memory.memtable import Memtable
+from tracestore.store.memory.memtable import MemoryMark
 from tracestore.store.patches.log import NO_PATCHES
 from tracestore.store.read.table_snapshot import TableSnapshot
 from tracestore.store.segments.index import SegmentGroup, TimeRange
@@ -104,6 +104,7 @@ def take_snapshot(
             view.memory[table],
             view.patches if table == "spans" else NO_PATCHES,
             view.totals[table],
+            view.replaced,
         )
         for table in tables
     }
@@ -128,6 +129,7 @@ class _View:
             self.memory = {table: _marks(core, table, projects) for table in tables}
             # With the segments, in one moment: a patch is in the log or in a segment, and never in both.
             self.patches = core.patches.view(projects)
+            self.replaced = core.replaced.all
             self.version = core.version
             self.faults = tuple(core.faults)
             core.last_read_s = core.clock.elapsed_s()
@@ -158,10 +160,10 @@ class _View:
         return True
 
 
-def _marks(core: Core, table: str, projects: Collection[str] | None) -> list[tuple[Memtable, int]]:
-    """Returns the memtables of a table with their visible rows, oldest first."""
+def _marks(core: Core, table: str, projects: Collection[str] | None) -> list[MemoryMark]:
+    """Returns what is visible of the memtables of a table, oldest first."""
     return [
-        (memtable, memtable.visible)
+        memtable.mark()
         for generation in (*core.frozen, core.generation)
         for memtable in generation.memtables()
         if memtable.table == table

@@ -11,11 +11,12 @@ import pyarrow as pa
 from tracestore.store.catalog.path_ids import Leaf, types_by_path
 from tracestore.store.catalog.segment_row import Ids, SegmentRow
 from tracestore.store.core import Core
-from tracestore.store.memory.memtable import Memtable
+from tracestore.store.memory.memtable import MemoryMark
 from tracestore.store.patches.log import PatchView
 from tracestore.store.read.leaf_lookup import LeafLookup, look_up_leaves
 from tracestore.store.read.segment_patches import SegmentPatches
 from tracestore.store.read.segment_ref import SegmentRef
+from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
 
 
 class TableSnapshot:
@@ -34,9 +35,10 @@ class TableSnapshot:
         core: Core,
         table: str,
         rows: Sequence[SegmentRow],
-        memory: Sequence[tuple[Memtable, int]],
+        memory: Sequence[MemoryMark],
         patches: PatchView,
         total_segments: int,
+        replaced: Mapping[str, RowNumbers],
     ) -> None:
         self._core = core
         self._memory = tuple(memory)
@@ -44,7 +46,9 @@ class TableSnapshot:
         self.patches = patches
         self.total_segments = total_segments
         self.segment_rows = tuple(rows)
-        self.segments: tuple[SegmentRef, ...] = tuple(SegmentRef(core, row) for row in rows)
+        self.segments: tuple[SegmentRef, ...] = tuple(
+            SegmentRef(core, row, replaced.get(row.segment_id, NO_ROWS)) for row in rows
+        )
 
     @property
     def has_memory_rows(self) -> bool:
@@ -57,7 +61,7 @@ class TableSnapshot:
         patches = self.patches.by_project.items()
         return (
             self.table,
-            *((memtable.project, visible) for memtable, visible in self._memory),
+            *((mark.memtable.project, mark.visible, mark.replaced) for mark in self._memory),
             *((project, prefix.count) for project, prefix in patches),
         )
 
@@ -65,8 +69,8 @@ class TableSnapshot:
     def memtable(self) -> tuple[pa.Table, ...]:
         """Returns the rows that are in no segment yet, as shredded tables, without patches."""
         tables: list[pa.Table] = []
-        for memtable, stop in self._memory:
-            tables += memtable.read(stop)
+        for mark in self._memory:
+            tables += mark.read()
         return tuple(tables)
 
     @functools.cached_property
@@ -75,9 +79,9 @@ class TableSnapshot:
         if not self.patches.by_project:
             return self.memtable
         tables: list[pa.Table] = []
-        for memtable, stop in self._memory:
-            patches = self.patches.by_project.get(memtable.project)
-            chunks = memtable.read(stop)
+        for mark in self._memory:
+            patches = self.patches.by_project.get(mark.memtable.project)
+            chunks = mark.read()
             if patches is not None:
                 chunks = [self._core.merged.chunk(chunk, patches) for chunk in chunks]
             tables += chunks
@@ -90,7 +94,7 @@ class TableSnapshot:
     @functools.cached_property
     def leaves(self) -> LeafLookup:
         """Returns which segments hold a leaf. Costs little for each path that is asked for."""
-        memtables = [memtable for memtable, _ in self._memory]
+        memtables = [mark.memtable for mark in self._memory]
         return look_up_leaves(self._core, self.table, self.segments, memtables)
 
     @functools.cached_property
@@ -112,9 +116,9 @@ class TableSnapshot:
                 else:
                     counts.append(tail)
             _add(leaves, ((paths.leaf(path_id), rows) for path_id, rows in _totals(counts)))
-        for memtable, stop in self._memory:
-            if stop:
-                _add(leaves, memtable.leaf_counts().items())
+        for mark in self._memory:
+            if mark.visible:
+                _add(leaves, mark.memtable.leaf_counts().items())
         return types_by_path(leaves)
 
 

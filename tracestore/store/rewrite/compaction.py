@@ -17,6 +17,7 @@ from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
 from tracestore.store.rewrite.patch_folding import next_fold
+from tracestore.store.rewrite.replaced_folding import next_to_drop
 from tracestore.store.rewrite.rewrite import DamagedInputError, Rewritten, rewrite, slices_of
 
 # Each tier holds segments up to four times as large as the one below it.
@@ -65,7 +66,7 @@ def compact(core: Core, *, full: bool = False) -> CompactionReport:
     while True:
         with core.maintenance:
             core.require_writable()
-            inputs = choose(core, full=full, tried=tried) or next_fold(core, full=full)
+            inputs = choose(core, full=full, tried=tried) or _next_alone(core, full=full)
             if not inputs:
                 return report
             tried.add(frozenset(row.segment_id for row in inputs))
@@ -79,7 +80,7 @@ def compact(core: Core, *, full: bool = False) -> CompactionReport:
 def compact_once(core: Core) -> bool:
     """Does the one merge that is most worth it; returns whether there was one."""
     with core.maintenance:
-        inputs = choose(core, full=False, tried=set()) or next_fold(core, full=False)
+        inputs = choose(core, full=False, tried=set()) or _next_alone(core, full=False)
         if not inputs:
             return False
         try:
@@ -87,6 +88,11 @@ def compact_once(core: Core) -> bool:
         except DamagedInputError as error:
             core.quarantine(error.row, str(error.cause))
         return True
+
+
+def _next_alone(core: Core, *, full: bool) -> list[SegmentRow]:
+    """Returns a segment that is worth a rewrite of its own: for its patches, or its replaced rows."""
+    return next_fold(core, full=full) or next_to_drop(core, full=full)
 
 
 def choose(core: Core, *, full: bool, tried: set[frozenset[str]]) -> list[SegmentRow]:

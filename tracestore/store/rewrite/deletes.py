@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from tracestore.errors import CorruptionError, StoreMissingError
@@ -22,10 +23,11 @@ from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog.catalog import Change
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
-from tracestore.store.rewrite import garbage, patch_folding, predicate, row_set
+from tracestore.store.rewrite import garbage, patch_folding, predicate, replaced_folding, row_set
 from tracestore.store.rewrite.predicate import Predicate
 from tracestore.store.rewrite.rewrite import DamagedInputError, rewrite
 from tracestore.store.rewrite.row_set import RowSet
+from tracestore.store.segments.replaced_rows import NO_ROWS
 from tracestore.store.write import flush
 
 
@@ -58,6 +60,7 @@ def delete_rows(core: Core, find: Callable[[], RowSet]) -> DeleteReport:
     core.require_writable()
     with core.maintenance:
         flush.flush(core)
+        _drop_replaced(core)
         gone = find()
         if not gone.rows:
             return DeleteReport(0, 0, ())
@@ -65,6 +68,15 @@ def delete_rows(core: Core, find: Callable[[], RowSet]) -> DeleteReport:
         delete_id = core.ulids.make(now_ns)
         core.catalog.add_delete(delete_id, gone.encode(), now_ns)
         return apply_rows(core, delete_id, gone)
+
+
+def _drop_replaced(core: Core) -> None:
+    """Rewrites every segment with rows that a later version took the place of. The caller holds `core.maintenance`."""
+    while inputs := replaced_folding.next_to_drop(core, full=True):
+        try:
+            rewrite(core, inputs)
+        except DamagedInputError as error:
+            core.quarantine(error.row, str(error.cause))
 
 
 def resume(core: Core) -> None:
@@ -108,18 +120,20 @@ def apply_rows(core: Core, delete_id: str, gone: RowSet) -> DeleteReport:
 def _remove_rows(core: Core, row: SegmentRow, gone: RowSet) -> None:
     numbers = gone.numbers[row.segment_id]
     keys = list(SEGMENT_TABLES[row.table].key_columns)
-    removed = _read(core, row, keys).take(pa.array(numbers)) if keys else None
+    removed = _counting(core, row, _read(core, row, keys), numbers) if keys else None
     if len(numbers) == row.rows:
         drop_whole(core, [row])
     else:
         rewrite(core, [row], gone=gone)
     if removed is not None:
-        core.recent.forget(row.project, removed)
+        _forget(core, row.project, removed)
 
 
 def apply(core: Core, delete_id: str, predicate: Predicate) -> DeleteReport:
     """Does a delete that the catalog has noted. The caller holds `core.maintenance`."""
     flush.flush(core)
+    # An earlier version may match where the later one does not, and the other way round: it goes as well.
+    _drop_replaced(core)
     with core.lock:
         candidates = [row for row in core.index.rows() if predicate.may_match(row)]
     rows = segments = 0
@@ -139,7 +153,7 @@ def apply(core: Core, delete_id: str, predicate: Predicate) -> DeleteReport:
             finished_delete=delete_id,
             deleted_rows=rows,
             now_ns=core.clock.now_ns(),
-            folded=folded,
+            dropped=folded,
         )
     )
     with core.lock:
@@ -157,13 +171,32 @@ def remove_matching(core: Core, row: SegmentRow, predicate: Predicate) -> int:
     table = _read(core, row, columns)
     mask = predicate.mask(table)
     gone = int(np.count_nonzero(mask))
+    removed = None
+    if gone and spec.key_columns:
+        removed = _counting(core, row, table, np.flatnonzero(mask))
     if gone == row.rows:
         drop_whole(core, [row])
     elif gone:
         rewrite(core, [row], predicate.mask)
-    if gone and spec.key_columns:
-        core.recent.forget(row.project, table.filter(pa.array(mask)))
-    return gone
+    if removed is None:
+        return gone
+    _forget(core, row.project, removed)
+    return len(removed)
+
+
+def _counting(
+    core: Core, row: SegmentRow, table: pa.Table, numbers: npt.NDArray[np.int64]
+) -> pa.Table:
+    """Returns those of a segment's rows that count: of the others a later version may be there still."""
+    with core.lock:
+        replaced = core.replaced.all.get(row.segment_id, NO_ROWS)
+    return table.take(pa.array(np.setdiff1d(numbers, replaced)))
+
+
+def _forget(core: Core, project: str, removed: pa.Table) -> None:
+    """Forgets deleted spans, so that they may be sent again, and what was folded into them."""
+    core.recent.forget(project, removed)
+    patch_folding.forget_folded(core, project, removed)
 
 
 def _read(core: Core, row: SegmentRow, columns: list[str]) -> pa.Table:
@@ -177,11 +210,14 @@ def _read(core: Core, row: SegmentRow, columns: list[str]) -> pa.Table:
 def drop_whole(core: Core, rows: list[SegmentRow]) -> None:
     """Takes segments out of the catalog; their files go after their last reader."""
     gone = patch_folding.of_segments(core, rows)
-    change = Change(removed=rows, now_ns=core.clock.now_ns(), folded=gone)
-    applied = core.catalog.commit(change)
-    with core.lock:
-        core.index.apply((), [row.segment_id for row in rows])
-        core.version = applied.version
-        core.patches.remove(gone)
-    core.forget_segments([row.segment_id for row in rows])
+    segment_ids = [row.segment_id for row in rows]
+    change = Change(removed=rows, now_ns=core.clock.now_ns(), dropped=gone)
+    with core.gate.exclusive():
+        applied = core.catalog.commit(change)
+        with core.lock:
+            core.index.apply((), segment_ids)
+            replaced_folding.forget(core, segment_ids)
+            core.version = applied.version
+            core.patches.remove(gone)
+    core.forget_segments(segment_ids)
     garbage.collect(core)

@@ -7,18 +7,21 @@ and is not merged into one of the copies: else it would be applied twice there.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tracestore.errors import CorruptionError, StoreMissingError
+from tracestore.store.catalog import patch_table
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.memory.span_keys import span_keys
 from tracestore.store.patches.log import Patch, PatchesByRow, PatchPrefix
 from tracestore.store.rewrite.predicate import Predicate
+from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
 
 FOLD_SHARE: Final = 0.01
 """Share of patched rows above which a segment is rewritten at once, since every patched row makes reads slower."""
@@ -46,7 +49,7 @@ class Folding:
         if patches is None:
             return
         for row in inputs:
-            self._by_segment[row.segment_id] = dict(_patches_by_row(core, row, patches))
+            self._by_segment[row.segment_id] = _of_counting_rows(core, row, patches)
         spans = {
             (patch.trace_id, patch.span_id): patch.created_ns
             for rows in self._by_segment.values()
@@ -63,6 +66,16 @@ class Folding:
                     gone |= {patch.created_ns for patch in row_patches}
         self.gone = frozenset(gone)
 
+    def gone_without(self, rows: Mapping[str, RowNumbers]) -> frozenset[int]:
+        """Returns the times of the patches but those of some rows, which a version took the place of meanwhile."""
+        kept = {
+            patch.created_ns
+            for segment_id, numbers in rows.items()
+            for number in numbers.tolist()
+            for patch in self._by_segment.get(segment_id, {}).get(number, ())
+        }
+        return self.gone - kept
+
     def of(self, row: SegmentRow) -> PatchesByRow:
         """Returns a segment's patches by row number."""
         return self._by_segment.get(row.segment_id, {})
@@ -78,7 +91,7 @@ def next_fold(core: Core, *, full: bool) -> list[SegmentRow]:
     most = 0
     for row in rows:
         try:
-            by_row = _patches_by_row(core, row, owners[row.project])
+            by_row = _of_counting_rows(core, row, owners[row.project])
         except (CorruptionError, StoreMissingError):
             continue  # whoever merges or asks it reports it
         worth = len(by_row) > most and (full or _is_due(row, by_row, now_ns))
@@ -119,6 +132,22 @@ def of_predicate(core: Core, predicate: Predicate) -> frozenset[int]:
     return frozenset(patches[at].created_ns for at in np.flatnonzero(mask).tolist())
 
 
+def forget_folded(core: Core, project: str, removed: pa.Table) -> None:
+    """Drops what was folded into rows that are deleted, given their ids."""
+    with core.catalog.writing() as connection:
+        folded = patch_table.all_folded_in(connection, project)
+        if not folded:
+            return
+        traces = pa.array([trace_id for _, trace_id, _ in folded], pa.string())
+        near = pc.is_in(traces, value_set=removed.column("trace_id").combine_chunks())
+        near_traces = traces.filter(near)
+        spans = removed.filter(pc.is_in(removed.column("trace_id"), value_set=near_traces))
+        gone = set(zip(spans["trace_id"].to_pylist(), spans["span_id"].to_pylist(), strict=True))
+        patch_table.delete_in(
+            connection, [created_ns for created_ns, *span in folded if tuple(span) in gone]
+        )
+
+
 def before(core: Core, project: str, cutoff_ns: int) -> frozenset[int]:
     """Returns the patches of a project that are older than a time."""
     with core.lock:
@@ -136,9 +165,17 @@ def _is_due(row: SegmentRow, by_row: PatchesByRow, now_ns: int) -> bool:
     return (now_ns - oldest) / 1e9 >= FOLD_AFTER_S
 
 
-def _patches_by_row(core: Core, row: SegmentRow, patches: PatchPrefix) -> PatchesByRow:
+def _of_counting_rows(
+    core: Core, row: SegmentRow, patches: PatchPrefix
+) -> dict[int, tuple[Patch, ...]]:
+    """Returns the patches of a segment's rows, those without which a later version took the place of."""
     path = core.segments.files.local(row.file_key)
-    return core.patch_lookup.patches_by_row(row.segment_id, path, patches)
+    by_row = dict(core.patch_lookup.patches_by_row(row.segment_id, path, patches))
+    with core.lock:
+        replaced = core.replaced.all.get(row.segment_id, NO_ROWS)
+    for number in replaced.tolist():
+        by_row.pop(number, None)
+    return by_row
 
 
 def _elsewhere(
@@ -169,8 +206,9 @@ def _elsewhere(
             and row.min_time_ns <= high
             and row.max_time_ns >= low
         ]
+        replaced = core.replaced.all
         memory = [
-            (memtable, memtable.visible)
+            memtable.mark()
             for generation in (*core.frozen, core.generation)
             for memtable in generation.memtables()
             if memtable.table == _TABLE and memtable.project == project and memtable.visible
@@ -179,10 +217,10 @@ def _elsewhere(
     for row in others:
         with contextlib.suppress(CorruptionError, StoreMissingError):
             path = core.segments.files.local(row.file_key)
-            positions |= set(
-                core.patch_lookup.find_in_segment(row.segment_id, path, keys)[0].tolist()
-            )
-    for memtable, stop in memory:
-        for chunk in memtable.read(stop):
+            at, rows = core.patch_lookup.find_in_segment(row.segment_id, path, keys)
+            counts = ~np.isin(rows, replaced.get(row.segment_id, NO_ROWS))
+            positions |= set(at[counts].tolist())
+    for mark in memory:
+        for chunk in mark.read():
             positions |= set(core.patch_lookup.find_in_chunk(chunk, keys)[0].tolist())
     return {spans[position] for position in positions}

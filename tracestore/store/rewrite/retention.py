@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracestore.segment.tables import SEGMENT_TABLES
+from tracestore.store.catalog import patch_table
 from tracestore.store.catalog.catalog import Change
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
@@ -56,10 +57,12 @@ def _expire_project(core: Core, project: str, cutoff_ns: int) -> int:
                 expired += remove_matching(core, row, old)
             except DamagedInputError as error:
                 core.quarantine(error.row, str(error.cause))
+    with core.catalog.writing() as connection:
+        patch_table.forget_project_in(connection, project, cutoff_ns)
     gone = patch_folding.before(core, project, cutoff_ns)
     if gone:
         # Their spans never came, or went with the days above.
-        applied = core.catalog.commit(Change(now_ns=core.clock.now_ns(), folded=gone))
+        applied = core.catalog.commit(Change(now_ns=core.clock.now_ns(), dropped=gone))
         with core.lock:
             core.version = applied.version
             core.patches.remove(gone)

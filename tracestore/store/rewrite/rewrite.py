@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +25,11 @@ from tracestore.store.catalog.segment_row import NewSegment, SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.patches.log import PatchesByRow
 from tracestore.store.patches.rows import with_changes
-from tracestore.store.rewrite import garbage
+from tracestore.store.rewrite import garbage, replaced_folding
 from tracestore.store.rewrite.patch_folding import Folding
 from tracestore.store.rewrite.row_set import RowSet
 from tracestore.store.segments import row_order
+from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
 from tracestore.variant import Shredder
 
 Times = npt.NDArray[np.int64]
@@ -76,30 +76,21 @@ def rewrite(
     """
     for row in inputs:
         _verify(core, row)
+    settled = replaced_folding.settled(core, inputs)
     folding = _folding(core, inputs)
+    dropped = _Dropped(drop, gone, settled)
     outputs: list[NewSegment] = []
     try:
         for low, high in time_slices(core, inputs):
-            outputs += _write_slice(core, inputs, low, high, _Dropped(drop, gone), folding)
-        change = Change(
-            added=outputs,
-            removed=inputs,
-            finished_delete=delete,
-            now_ns=core.clock.now_ns(),
-            folded=folding.gone,
-        )
-        applied = core.catalog.commit(change)
+            outputs += _write_slice(core, inputs, low, high, dropped, folding)
+        _commit(core, inputs, outputs, settled, folding, delete)
     except BaseException:
         for output in outputs:
             core.segments.discard(output)
         raise
-    with core.lock:
-        core.index.apply(applied.added, [row.segment_id for row in inputs])
-        core.version = applied.version
-        core.patches.remove(folding.gone)
     core.forget_segments([row.segment_id for row in inputs])
     garbage.collect(core)
-    return Rewritten(
+    done = Rewritten(
         inputs=len(inputs),
         outputs=len(outputs),
         input_rows=sum(row.rows for row in inputs),
@@ -107,14 +98,57 @@ def rewrite(
         input_bytes=sum(row.bytes for row in inputs),
         output_bytes=sum(output.bytes for output in outputs),
     )
+    core.counts.add_work(
+        merges=1,
+        merged_segments=done.inputs,
+        merged_rows=done.input_rows,
+        merged_bytes=done.input_bytes,
+        written_bytes=done.output_bytes,
+    )
+    return done
+
+
+def _commit(
+    core: Core,
+    inputs: Sequence[SegmentRow],
+    outputs: Sequence[NewSegment],
+    settled: Mapping[str, RowNumbers],
+    folding: Folding,
+    delete: str | None,
+) -> None:
+    """Puts the outputs in place of the inputs, while no request is under way.
+
+    Rows that were replaced since the inputs were read are found in the outputs by their spans.
+    """
+    segment_ids = [row.segment_id for row in inputs]
+    with core.gate.exclusive():
+        moved = replaced_folding.moved(core, inputs, outputs, settled)
+        merged = folding.gone_without(moved.left)
+        change = Change(
+            added=outputs,
+            removed=inputs,
+            finished_delete=delete,
+            now_ns=core.clock.now_ns(),
+            merged=merged,
+            replaced=moved.settled,
+        )
+        applied = core.catalog.commit(change)
+        with core.lock:
+            core.index.apply(applied.added, segment_ids)
+            replaced_folding.forget(core, segment_ids)
+            moved.apply(core)
+            core.version = applied.version
+            core.patches.remove(merged)
+        core.recent.note_rewritten(segment_ids, [output.segment_id for output in outputs])
 
 
 @dataclass(frozen=True, slots=True)
 class _Dropped:
-    """The rows that a rewrite leaves out: by what they hold, by their numbers, or none."""
+    """The rows that a rewrite leaves out: by what they hold, by their numbers, or since they were replaced."""
 
     by_value: Drop | None
     by_number: RowSet | None
+    replaced: Mapping[str, RowNumbers]
 
     def places(
         self, row: SegmentRow, piece: pa.Table, numbers: npt.NDArray[np.int64]
@@ -124,11 +158,10 @@ class _Dropped:
         if self.by_value is not None:
             mask |= self.by_value(piece)
         if self.by_number is not None:
-            mask |= np.isin(numbers, self.by_number.numbers.get(row.segment_id, _NONE))
+            mask |= np.isin(numbers, self.by_number.numbers.get(row.segment_id, NO_ROWS))
+        if row.segment_id in self.replaced:
+            mask |= np.isin(numbers, self.replaced[row.segment_id])
         return np.flatnonzero(mask)
-
-
-_NONE: Final[npt.NDArray[np.int64]] = np.array([], np.int64)
 
 
 def slices_of(core: Core, inputs: Sequence[SegmentRow]) -> int:

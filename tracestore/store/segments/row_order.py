@@ -26,9 +26,10 @@ def sorted_rows(shredder: Shredder, spec: SegmentTable, rows: RowNumbers) -> Row
 
 
 def without_repeats(shredder: Shredder, spec: SegmentTable, rows: RowNumbers) -> RowNumbers:
-    """Returns `rows`, sorted by time, without those whose key an earlier one has.
+    """Returns `rows`, sorted by time, without those of whose key there is a later one.
 
-    Copies of a span have one start time, so only runs of equal times are compared.
+    Rows are appended in the order in which they came. Versions of a span have one start time, so only runs of equal
+    times are compared.
     """
     if not spec.key_columns or len(rows) < 2:
         return rows
@@ -42,11 +43,10 @@ def without_repeats(shredder: Shredder, spec: SegmentTable, rows: RowNumbers) ->
     positions = np.flatnonzero(tied)
     chosen = pa.array(rows[positions])
     columns = {name: shredder.fixed_column(name).take(chosen) for name in spec.key_columns}
-    columns["position"] = pa.array(positions)
+    columns["row"] = chosen
     groups = pa.table(columns).group_by(list(spec.key_columns), use_threads=False)
-    first = groups.aggregate([("position", "min")]).column("position_min").to_numpy()
-    keep = ~tied
-    keep[first] = True
+    last = groups.aggregate([("row", "max")]).column("row_max").to_numpy()
+    keep = ~tied | np.isin(rows, last)
     result: RowNumbers = rows[keep]
     return result
 

@@ -4,12 +4,15 @@
    crash after: recovery replays the old file and the new one
 2. write a segment for each memtable and day (`segments/writer` numbers its own steps)
    crash after: recovery removes the files and replays
-3. one catalog transaction adds the segments and moves the WAL mark
+3. one catalog transaction adds the segments, notes which rows of others they replace, and moves the WAL mark
    crash after: recovery removes the old log file
 4. readers get the segments in place of the memtables; the old log files are removed
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +24,9 @@ from tracestore.store.catalog.segment_row import NewSegment
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
 from tracestore.store.memory.generation import Generation
-from tracestore.store.memory.memtable import Memtable
+from tracestore.store.memory.memtable import Memtable, Replaced
 from tracestore.store.segments import row_order
+from tracestore.store.segments.replaced_rows import RowNumbers, union
 
 _DAY: int = filenames.NS_PER_DAY
 
@@ -51,8 +55,7 @@ def freeze(core: Core) -> None:
         next_sequence = wal.rotate()
         with core.lock:
             old = core.generation
-            for memtable in old.memtables():
-                memtable.publish(wal.synced)
+            core.publish(old.memtables(), wal.synced)
             old.next_sequence = next_sequence
             core.frozen.append(old)
             core.generation = Generation(core.clock.elapsed_s())
@@ -114,13 +117,14 @@ def _blocked(core: Core, error: Exception) -> StoreFailedError | StorageFullErro
 def _write_oldest(core: Core) -> int:
     generation = core.frozen[0]
     written: list[NewSegment] = []
+    memtables: list[Flushed] = []
     try:
         for memtable in generation.memtables():
-            written += write_memtable(core, memtable)
-        change = Change(
-            added=written, wal_mark=generation.next_sequence, now_ns=core.clock.now_ns()
-        )
-        applied = core.catalog.commit(change)
+            flushed = write_memtable(core, memtable)
+            written += flushed.segments
+            memtables.append(flushed)
+        with core.gate.exclusive():
+            _commit(core, generation, written, memtables)
     except BaseException as error:
         for segment in written:
             core.segments.discard(segment)
@@ -129,38 +133,98 @@ def _write_oldest(core: Core) -> int:
         with core.lock:
             core.changed.notify_all()
         raise
-    with core.lock:
-        core.index.apply(applied.added, ())
-        core.version = applied.version
-        core.frozen.remove(generation)
-        core.flush_error = None
-        core.changed.notify_all()
+    core.counts.add_work(
+        flushes=1,
+        flushed_rows=sum(segment.rows for segment in written),
+        flushed_bytes=sum(segment.bytes for segment in written),
+    )
     core.forget_memory()
     remove_log_files(core, generation.next_sequence)
     return len(written)
 
 
-def write_memtable(core: Core, memtable: Memtable) -> list[NewSegment]:
-    """Writes a frozen memtable's rows, one segment a day, and returns the segments."""
+def _commit(
+    core: Core, generation: Generation, written: list[NewSegment], memtables: list[Flushed]
+) -> None:
+    """Puts segments in place of a generation's memtables. The caller holds the gate alone: no row is replaced now.
+
+    Rows whose later version is in these segments are settled. Rows of theirs that were replaced while they were
+    written are marked: replaying the log of the later version marks them again.
+    """
+    with core.lock:
+        settled: dict[str, RowNumbers] = {}
+        for memtable in generation.memtables():
+            settled.update(union(settled, memtable.replacing))
+        whole = union(core.replaced.settled, settled)
+    change = Change(
+        added=written,
+        wal_mark=generation.next_sequence,
+        now_ns=core.clock.now_ns(),
+        replaced=whole,
+    )
+    applied = core.catalog.commit(change)
+    with core.lock:
+        core.index.apply(applied.added, ())
+        core.replaced.settle(settled)
+        for flushed in memtables:
+            for by, rows in flushed.replaced_meanwhile():
+                core.hide(Replaced(in_segments=rows), by)
+        core.version = applied.version
+        core.frozen.remove(generation)
+        core.flush_error = None
+        core.changed.notify_all()
+
+
+@dataclass(slots=True)
+class Flushed:
+    """The segments that a memtable was written to.
+
+    Attributes:
+        memtable: the memtable.
+        replaced: how many of its rows were replaced before, and left out.
+        segments: the segments.
+        orders: the memtable's rows in each of them, in order.
+    """
+
+    memtable: Memtable
+    replaced: int
+    segments: list[NewSegment] = field(default_factory=list)
+    orders: list[RowNumbers] = field(default_factory=list)
+
+    def replaced_meanwhile(self) -> Iterator[tuple[Memtable, dict[str, RowNumbers]]]:
+        """Yields the rows that were replaced since, by segment id, each with the memtable of the later version."""
+        for rows, by in self.memtable.replaced_since(self.replaced):
+            found = {}
+            for segment, order in zip(self.segments, self.orders, strict=True):
+                numbers = np.flatnonzero(np.isin(order, rows))
+                if len(numbers):
+                    found[segment.segment_id] = numbers
+            yield by, found
+
+
+def write_memtable(core: Core, memtable: Memtable) -> Flushed:
+    """Writes a frozen memtable's rows, one segment a day."""
+    with core.lock:
+        flushed = Flushed(memtable, memtable.replaced_count)
     with memtable.lock:
         shredder = memtable.shredder
-        counting = np.setdiff1d(
-            np.arange(shredder.rows, dtype=np.int64), memtable.hidden_rows(), assume_unique=True
-        )
+        counting = memtable.counting_rows(flushed.replaced)
         rows = row_order.sorted_rows(shredder, memtable.spec, counting)
         times = shredder.fixed_column(memtable.spec.time_ns_column).to_numpy()[rows]
-    written: list[NewSegment] = []
     try:
         for day_rows in _days(rows, times):
             # A snapshot waits for this lock only where it asks for rows nobody read before.
             with memtable.lock:
                 table, tail = shredder.build(order=day_rows, tail=True, dictionary=True)
-            written.append(core.segments.write(table, tail, memtable.spec, memtable.project))
+            flushed.segments.append(
+                core.segments.write(table, tail, memtable.spec, memtable.project)
+            )
+            flushed.orders.append(day_rows)
     except BaseException:
-        for segment in written:
+        for segment in flushed.segments:
             core.segments.discard(segment)
         raise
-    return written
+    return flushed
 
 
 def remove_log_files(core: Core, mark: int) -> None:

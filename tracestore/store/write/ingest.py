@@ -3,9 +3,11 @@
 1. shred into the builders, under the memtables' locks; a broken payload is refused here
 2. append the frame, still under them, so that rows and frames have one order
 3. sync, shared with all requests waiting
-4. make the rows visible; only then does the caller answer
+4. make the rows visible, and hide those that they replace; only then does the caller answer
 
-Shredding comes before the log so that a payload that cannot be shredded is never replayed.
+Shredding comes before the log so that a payload that cannot be shredded is never replayed. A request is inside the
+gate until its rows are visible, so that whoever holds the gate alone finds no replacement under way: where an earlier
+version stands was looked up in 1, and a flush or a merge moves it.
 """
 
 from __future__ import annotations
@@ -14,14 +16,13 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import pyarrow as pa
-
 from tracestore.store.core import Core
-from tracestore.store.memory.memtable import Memtable, RowNumbers
+from tracestore.store.memory.memtable import Memtable
+from tracestore.store.segments.replaced_rows import NO_ROWS
 from tracestore.store.wal.frames import Frame
-from tracestore.store.write import flush
+from tracestore.store.write import flush, versions
 from tracestore.store.write.ingest_report import IngestReport
+from tracestore.store.write.versions import Arrived
 from tracestore.variant import Report, Shredder
 
 
@@ -47,7 +48,7 @@ def write(core: Core, frame: Frame, parts: Sequence[ProjectPart]) -> IngestRepor
     """
     wal = core.require_writable()
     if frame.table == "spans":
-        core.recent.load()
+        core.load_recent()
     flush.make_room(core)
     with core.gate.shared():
         core.require_writable()
@@ -57,23 +58,20 @@ def write(core: Core, frame: Frame, parts: Sequence[ProjectPart]) -> IngestRepor
         with contextlib.ExitStack() as locks:
             for memtable in memtables:
                 locks.enter_context(memtable.lock)
-            report, number = _append(core, frame, [(m, by_project[m.project]) for m in memtables])
-    if core.settings.durability == "sync":
-        wal.sync(number)
-    publish(core, memtables, number)
+            report, number, arrivals = _append(
+                core, frame, [(m, by_project[m.project]) for m in memtables]
+            )
+        if core.settings.durability == "sync":
+            wal.sync(number)
+        for memtable, arrived in zip(memtables, arrivals, strict=True):
+            versions.restore_patches(core, memtable, arrived)
+        core.publish(memtables, number)
     flush.after_write(core)
     return report
 
 
-def publish(core: Core, memtables: Sequence[Memtable], frame: int) -> None:
-    """Makes the rows of frames up to `frame` visible to the next snapshot."""
-    with core.lock:
-        for memtable in memtables:
-            memtable.publish(frame)
-
-
-def shred(core: Core, memtable: Memtable, part: ProjectPart) -> tuple[IngestReport, RowNumbers]:
-    """Appends a part to a builder; returns the report and the rows that do not count.
+def shred(core: Core, memtable: Memtable, part: ProjectPart) -> tuple[IngestReport, Arrived | None]:
+    """Appends a part to a builder; returns the report, and what became of rows that have an identity.
 
     The caller holds the memtable's lock.
     """
@@ -87,47 +85,66 @@ def shred(core: Core, memtable: Memtable, part: ProjectPart) -> tuple[IngestRepo
         spilled_values=result.spilled_values,
     )
     added = shredder.rows - start
-    hidden: RowNumbers = np.empty(0, np.int64)
-    if added and memtable.spec.key_columns:
-        ids = (shredder.fixed_column(name, start) for name in memtable.spec.key_columns)
-        fresh = core.recent.add(memtable.project, *ids)
-        hidden = np.flatnonzero(~fresh) + start
-    report.duplicates = len(hidden)
-    report.rows = added - len(hidden)
-    return report, hidden
+    report.rows = added
+    if not added or not memtable.spec.key_columns:
+        return report, None
+    arrived = versions.sort_out(core, memtable, start)
+    report.rows -= len(arrived.hidden)
+    report.duplicates = arrived.copies
+    report.replaced = arrived.versions
+    return report, arrived
+
+
+def note(memtable: Memtable, frame: int, arrived: Arrived | None) -> None:
+    """Notes the rows of a part whose frame is in the log. The caller holds the memtable's lock."""
+    if arrived is None:
+        memtable.note_appended(frame, NO_ROWS)
+        return
+    arrived.note(memtable)
+    memtable.note_appended(frame, arrived.hidden, arrived.replaced)
 
 
 def _append(
     core: Core, frame: Frame, parts: Sequence[tuple[Memtable, ProjectPart]]
-) -> tuple[IngestReport, int]:
+) -> tuple[IngestReport, int, list[Arrived | None]]:
     wal = core.require_writable()
     total = IngestReport()
     starts = [(memtable, memtable.shredder.rows) for memtable, _ in parts]
-    hidden: list[RowNumbers] = []
+    arrivals: list[Arrived | None] = []
+    reports: list[IngestReport] = []
     try:
         for memtable, part in parts:
-            report, rows = shred(core, memtable, part)
-            hidden.append(rows)
+            report, arrived = shred(core, memtable, part)
+            arrivals.append(arrived)
+            reports.append(report)
             total.add_project(report)
         # A request of re-sent spans only needs no frame, but the spans it repeats must be durable
         # before it is answered: it waits for the newest frame.
         number = wal.append(frame) if total.rows else wal.appended
     except BaseException:
         for position, (memtable, start) in enumerate(starts):
-            _take_back(core, memtable, start, hidden[position] if position < len(hidden) else None)
+            _take_back(core, memtable, start, *arrivals[position : position + 1])
         raise
-    for (memtable, _), rows in zip(parts, hidden, strict=True):
-        memtable.note_appended(number, rows)
-    return total, number
+    for (memtable, _), arrived, report in zip(parts, arrivals, reports, strict=True):
+        note(memtable, number, arrived)
+        core.counts.add_rows(
+            frame.table,
+            memtable.project,
+            accepted=report.rows,
+            duplicate=report.duplicates,
+            replaced=report.replaced,
+        )
+    if total.rejected_rows:
+        # Each part refuses the same rows: of a request of several projects they count as of the first.
+        reasons = (reason for _, _, reason in total.rejected)
+        core.counts.add_refused(frame.table, parts[0][0].project, reasons, total.rejected_rows)
+    return total, number, arrivals
 
 
-def _take_back(core: Core, memtable: Memtable, start: int, hidden: RowNumbers | None) -> None:
-    """Hides the rows of a refused request and forgets their keys, so that it may be sent again."""
-    shredder = memtable.shredder
-    if shredder.rows == start:
+def _take_back(core: Core, memtable: Memtable, start: int, arrived: Arrived | None = None) -> None:
+    """Hides the rows of a refused request and forgets their spans, so that it may be sent again."""
+    if memtable.shredder.rows == start:
         return
-    if memtable.spec.key_columns and hidden is not None:
-        fresh = np.setdiff1d(np.arange(start, shredder.rows), hidden) - start
-        columns = {name: shredder.fixed_column(name, start) for name in memtable.spec.key_columns}
-        core.recent.forget(memtable.project, pa.table(columns).take(pa.array(fresh)))
+    if arrived is not None:
+        core.recent.take_back(arrived.seen)
     memtable.hide_from(start)

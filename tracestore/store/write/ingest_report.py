@@ -14,7 +14,8 @@ class IngestReport:
 
     Attributes:
         rows: rows stored by this request.
-        duplicates: spans left out since they are stored already.
+        duplicates: spans left out since they are stored already, with the same content.
+        replaced: earlier versions of spans that these took the place of.
         rejected: (row, offset, reason) of refused rows, at most MAX_REPORTED_REJECTIONS of them.
         rejected_rows: how many rows were refused.
         repaired_strings: strings that were not UTF-8 and hold U+FFFD now.
@@ -23,6 +24,7 @@ class IngestReport:
 
     rows: int = 0
     duplicates: int = 0
+    replaced: int = 0
     rejected: list[tuple[int, int, str]] = field(default_factory=list)
     rejected_rows: int = 0
     repaired_strings: int = 0
@@ -39,6 +41,7 @@ class IngestReport:
         """Adds the share of another project in the same payload, which refuses the same rows."""
         self.rows += other.rows
         self.duplicates += other.duplicates
+        self.replaced += other.replaced
         self.rejected_rows = max(self.rejected_rows, other.rejected_rows)
         self.rejected = sorted(set(self.rejected) | set(other.rejected))
         self.repaired_strings += other.repaired_strings
@@ -48,6 +51,7 @@ class IngestReport:
         """Adds the report of a further payload whose rows are counted from `first_row`."""
         self.rows += other.rows
         self.duplicates += other.duplicates
+        self.replaced += other.replaced
         self.rejected_rows += other.rejected_rows
         moved = [(row + first_row, offset, reason) for row, offset, reason in other.rejected]
         self.rejected = (self.rejected + moved)[: limits.MAX_REPORTED_REJECTIONS]

@@ -69,7 +69,8 @@ def _store(core: Core, values: Sequence[Mapping[str, str]]) -> int:
         first_ns = max(core.clock.now_ns(), last_ns + 1)
         rows = [{**row, "created_ns": first_ns + number} for number, row in enumerate(values)]
         added = [Patch.of(**_renamed(row)) for row in rows]
-        patch_table.insert(core.catalog, rows)
+        with core.catalog.writing() as connection:
+            patch_table.insert_in(connection, rows)
         with core.lock:
             core.patches.add(added)
     return len(values)

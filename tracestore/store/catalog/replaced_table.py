@@ -1,0 +1,43 @@
+"""Rows of segments that a later version of their span replaced, in the catalog: a row for each segment with some."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from tracestore.store.catalog import database, packing
+from tracestore.store.catalog.schema import REPLACED_ROWS
+
+RowNumbers = npt.NDArray[np.int64]
+
+
+def read_in(connection: sa.Connection) -> dict[str, RowNumbers]:
+    """Returns row numbers by segment id."""
+    if not sa.inspect(connection).has_table(REPLACED_ROWS.name):
+        return {}  # a catalog of an older version, opened by a reader
+    return {
+        row.segment_id: packing.unpack_compressed(row.rows).astype(np.int64)
+        for row in connection.execute(sa.select(REPLACED_ROWS))
+    }
+
+
+def write_in(connection: sa.Connection, rows: Mapping[str, RowNumbers]) -> None:
+    """Notes all rows of some segments in place of those that were noted of them."""
+    remove_in(connection, list(rows))
+    values = [
+        {"segment_id": segment_id, "rows": packing.pack_compressed(numbers.tolist())}
+        for segment_id, numbers in rows.items()
+    ]
+    if values:
+        connection.execute(REPLACED_ROWS.insert(), values)
+
+
+def remove_in(connection: sa.Connection, segment_ids: Collection[str]) -> None:
+    """Forgets segments that are gone."""
+    names = list(segment_ids)
+    for start in range(0, len(names), database.MAX_IN_LIST):
+        batch = names[start : start + database.MAX_IN_LIST]
+        connection.execute(REPLACED_ROWS.delete().where(REPLACED_ROWS.c.segment_id.in_(batch)))
