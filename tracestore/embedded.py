@@ -11,7 +11,7 @@ from typing import Any
 
 from tracestore.answer import Answer
 from tracestore.errors import QueryError, TraceStoreError
-from tracestore.store import Condition, DeleteReport
+from tracestore.store import Condition, DeleteReport, StoreCounts
 from tracestore.store import Store as PlainStore
 from tracestore.store.core import Core
 from tracestore.store.files.writer_lock import WriterLock
@@ -83,6 +83,10 @@ class Store(PlainStore):
                 is_whole=is_whole,
             )
         )
+
+    def counts(self) -> StoreCounts:
+        """Returns what was taken, refused and rewritten since it was opened."""
+        return self._core.counts.read()
 
     def delete(
         self,

@@ -46,6 +46,7 @@ from tracestore.serving.connections import (
 from tracestore.serving.gate import Gate
 from tracestore.serving.http_server import HttpServer
 from tracestore.serving.logs import LogFormat, LogLevel, configure_logs
+from tracestore.serving.meters import Meters
 from tracestore.serving.self_tracing import SelfTracing
 from tracestore.store import KeyRing
 from tracestore_ingest.admission import Admission
@@ -168,6 +169,7 @@ class Server:
         self.store = Store.open(settings.data, durability=settings.durability)  # type: ignore[arg-type]
         self.store.query_spill_bytes = settings.query_spill_bytes
         self.admission = Admission()
+        self.meters = Meters(self.store, self.admission)
         self.keys = KeyRing(settings.data)
         self.gate = Gate(self.keys if _keys_required(settings) else None)
         self.store.query_memory = f"{settings.query_memory_mb}MB"
@@ -191,7 +193,12 @@ class Server:
                     file_bound(settings.max_connections) // 2,
                 )
                 self._grpc = GrpcServer(
-                    self.store, self.admission, address, self.gate.admit_grpc, bounds
+                    self.store,
+                    self.admission,
+                    address,
+                    self.gate.admit_grpc,
+                    bounds,
+                    self.meters.ingest,
                 )
                 self.grpc_port = self._grpc.port
         except BaseException:
@@ -202,6 +209,8 @@ class Server:
         if settings.engine_process and ENGINE_PROCESS_RUNS:
             self.engine = engine_supervisor(settings, self.store, self._spill.name)
         door = self._door()
+        if door is not None:
+            self.meters.add_gauges(door.gauges())
         self.alerts = AlertWatch(self.store.documents, self._asked, self.url)
         config = uvicorn.Config(
             make_app(
@@ -216,6 +225,7 @@ class Server:
                 ),
                 self.keys,
                 self.alerts,
+                self.meters,
                 body_timeout_s=settings.body_timeout_s,
                 cors_origins=settings.cors_origins,
                 engine=door,

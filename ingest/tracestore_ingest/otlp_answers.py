@@ -94,6 +94,23 @@ def message_of(error: TraceStoreError | Busy) -> str:
     return str(error) or "the server is busy; send the request again"
 
 
+# What helps against a refusal, the most special type first.
+_REMEDIES: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (Busy, "it will be sent again; give the server more cores, or senders larger batches"),
+    (LimitExceededError, "send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE)"),
+    (UnsupportedPayloadError, "send OTLP as protobuf or JSON, plain or gzip, deflate or zstd"),
+    (ProjectForbiddenError, "send to a project that the key is bound to, or make another key"),
+    (StorageFullError, "make room on the disk; it will be sent again"),
+    (StoreFailedError, "see the log of the store above, then start the server again"),
+    (Exception, "check the exporter's endpoint, protocol and version"),
+)
+
+
+def remedy_of(error: TraceStoreError | Busy) -> str:
+    """Returns what the operator of a server can do about a refusal."""
+    return next(remedy for kind, remedy in _REMEDIES if isinstance(error, kind))
+
+
 def outcome_of(report: IngestReport, signal: str) -> Outcome:
     """Returns what a client should hear of a report; of one without a flaw, nothing."""
     sentences: list[str] = []

@@ -18,6 +18,7 @@ from tracestore_ingest.admission import Admission, Busy
 from tracestore_ingest.arrivals import Arrivals
 from tracestore_ingest.export import ExportRequest, store_export
 from tracestore_ingest.key_projects import Projects, Unauthenticated
+from tracestore_ingest.meter import IngestMeter
 from tracestore_ingest.otlp_answers import METRICS_OUTCOME
 
 SERVICES: Final = {
@@ -73,6 +74,7 @@ class GrpcServer:
         address: `host:port`; port 0 picks one.
         authenticate: tells which projects a call may write to.
         bounds: of connections and calls.
+        meter: measures requests.
 
     Raises:
         OSError: where the address cannot be bound.
@@ -88,6 +90,7 @@ class GrpcServer:
         address: str,
         authenticate: Authenticate,
         bounds: GrpcBounds,
+        meter: IngestMeter,
     ) -> None:
         self._server = _server(bounds)
         # One sender holds half of the threads at most with what it has not sent.
@@ -95,7 +98,7 @@ class GrpcServer:
         try:
             self.port = _bound(self._server, address)
             for signal, service in SERVICES.items():
-                export = _export(store, admission, signal, authenticate, self._arrivals)
+                export = _export(store, admission, signal, authenticate, self._arrivals, meter)
                 # A handler of a stream is called before the message has come: a call without a key is refused
                 # unread. To a client it is the same.
                 handlers = {"Export": grpc.stream_unary_rpc_method_handler(export)}
@@ -148,6 +151,7 @@ def _export(
     signal: str,
     authenticate: Authenticate,
     arrivals: Arrivals,
+    meter: IngestMeter,
 ) -> Handler:
     def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         headers = {str(key): str(value) for key, value in context.invocation_metadata()}
@@ -157,25 +161,31 @@ def _export(
                 body = next(messages, b"")
             if signal == "metrics":
                 return otlp_answers.success(METRICS_OUTCOME, signal, PROTOBUF)
-            with admission.hold(len(body)):
-                outcome = store_export(
-                    store, ExportRequest(signal, body, PROTOBUF, None, headers, allowed)
-                )
+            request = ExportRequest(signal, body, PROTOBUF, None, headers, allowed)
+            with meter.measured(signal, _peer(context)), admission.hold(len(body)):
+                outcome = store_export(store, request)
         except Unauthenticated as error:
+            meter.unauthenticated(signal, _peer(context), str(error))
             context.set_code(grpc.StatusCode.UNAUTHENTICATED)
             context.set_details(str(error))
             return b""
         except (TraceStoreError, Busy) as error:
             return _refused(error, context)
+        meter.rows_refused(signal, _peer(context), outcome)
         return otlp_answers.success(outcome, signal, PROTOBUF)
 
     return export
 
 
+def _peer(context: grpc.ServicerContext) -> str:
+    """Returns the address that a call comes from, without its port."""
+    return str(context.peer()).rpartition(":")[0]
+
+
 def _sender(headers: Mapping[str, str], context: grpc.ServicerContext) -> str:
     """Returns who sends: the key where there is one, else the address."""
     key = headers.get("authorization") or headers.get("x-api-key")
-    return key or str(context.peer()).rpartition(":")[0]
+    return key or _peer(context)
 
 
 def _refused(error: TraceStoreError | Busy, context: grpc.ServicerContext) -> bytes:

@@ -18,14 +18,17 @@ from tracestore.store import Store, largest_plain_bytes
 from tracestore_ingest import otlp_answers
 from tracestore_ingest.admission import RETRY_AFTER_SECONDS, Admission, Busy
 from tracestore_ingest.export import ExportRequest, store_export
+from tracestore_ingest.meter import IngestMeter
 from tracestore_ingest.otlp_answers import METRICS_OUTCOME
 from tracestore_ingest.threads import IngestThreads
 
 
-def otlp_router(store: Store, admission: Admission, threads: IngestThreads) -> APIRouter:
+def otlp_router(
+    store: Store, admission: Admission, threads: IngestThreads, meter: IngestMeter
+) -> APIRouter:
     """Returns the routes of OTLP over HTTP into a store."""
     router = APIRouter(tags=["otlp"])
-    sink = _Sink(store, admission, threads)
+    sink = _Sink(store, admission, threads, meter)
 
     @router.post("/v1/traces", include_in_schema=False)
     @needs("ingest")
@@ -54,12 +57,14 @@ class _Sink:
     store: Store
     admission: Admission
     threads: IngestThreads
+    meter: IngestMeter
 
 
 async def _export(request: Request, sink: _Sink, signal: str) -> Response:
     """Answers one export request; the body is read only as far as it may be long."""
     content_type = _answer_type(request)
     encoding = request.headers.get("content-encoding")
+    peer = getattr(request.state, "caller", "")
     try:
         body = await _body(request)
         export = ExportRequest(
@@ -70,12 +75,15 @@ async def _export(request: Request, sink: _Sink, signal: str) -> Response:
             headers=request.headers,
             allowed=getattr(request.state, "projects", None),
         )
-        # The body itself was counted as it came.
-        plain_bytes = largest_plain_bytes(len(body), encoding, MAX_PAYLOAD_BYTES)
-        with sink.admission.hold(plain_bytes - len(body)):
-            outcome = await sink.threads.run(functools.partial(store_export, sink.store, export))
+        with sink.meter.measured(signal, peer):
+            # The body itself was counted as it came.
+            plain_bytes = largest_plain_bytes(len(body), encoding, MAX_PAYLOAD_BYTES)
+            with sink.admission.hold(plain_bytes - len(body)):
+                store = functools.partial(store_export, sink.store, export)
+                outcome = await sink.threads.run(store)
     except (TraceStoreError, Busy) as error:
         return _failed(error, content_type)
+    sink.meter.rows_refused(signal, peer, outcome)
     return Response(otlp_answers.success(outcome, signal, content_type), media_type=content_type)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -14,7 +14,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from opentelemetry.trace import Tracer
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -26,6 +25,7 @@ from tracestore.serving.browsers import BrowserRules
 from tracestore.serving.engine_routes import Split, dataset_query_router
 from tracestore.serving.gate import Gate
 from tracestore.serving.mcp_route import McpRoute
+from tracestore.serving.meters import Meters
 from tracestore.serving.other_doors import OtherDoors
 from tracestore.serving.problems import RefusedError, invalid_answer, problem_answer
 from tracestore.serving.request_frame import REQUEST_ID, App, RequestFrame
@@ -50,6 +50,7 @@ def make_app(
     browsers: BrowserRules,
     keys: KeyRing,
     alerts: Watch,
+    meters: Meters,
     *,
     body_timeout_s: float,
     cors_origins: Collection[str] = (),
@@ -67,6 +68,7 @@ def make_app(
         browsers: the rules for requests of web pages.
         keys: the keys that there are, asked for or not.
         alerts: looks at alerts and sends what they tell.
+        meters: measures what it does.
         body_timeout_s: seconds in which a request's body must come.
         cors_origins: origins whose pages may send requests and read answers.
         engine: answers what reads in a process of its own; None for this one.
@@ -83,7 +85,6 @@ def make_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    registry, requests = _metrics(store, admission, engine)
 
     @app.get("/healthz", tags=["operations"])
     @needs()
@@ -104,7 +105,7 @@ def make_app(
         if getattr(request.state, "projects", None) is not None:
             detail = "counts of the whole store are for a key that is bound to no projects"
             return problem_answer(403, "Not allowed", detail)
-        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+        return Response(meters.text(), media_type="text/plain; version=0.0.4")
 
     @app.get("/docs", include_in_schema=False)
     @needs()
@@ -131,7 +132,7 @@ def make_app(
         return problem_answer(500, "Failed", detail)
 
     threads = IngestThreads()
-    app.include_router(otlp_router(store, admission, threads))
+    app.include_router(otlp_router(store, admission, threads, meters.ingest))
     if engine is not None:
         app.include_router(dataset_query_router(engine, store.datasets))
     include_api(app, store, stopping or threading.Event(), threads)
@@ -150,7 +151,7 @@ def make_app(
         scopes,
         browsers,
         admission,
-        requests,
+        meters,
         body_timeout_s,
         log_all=log_all,
         tracer=tracer,
@@ -210,33 +211,3 @@ def _document(app: FastAPI, scopes: RouteScopes) -> dict[str, Any]:
 @contextlib.asynccontextmanager
 async def _no_lifespan(_: FastAPI) -> AsyncIterator[None]:
     yield
-
-
-def _metrics(
-    store: Store, admission: Admission, engine: EngineDoor | None
-) -> tuple[CollectorRegistry, Counter]:
-    registry = CollectorRegistry()
-    requests = Counter(
-        "tracestore_http_requests_total",
-        "Requests answered.",
-        ["route", "status"],
-        registry=registry,
-    )
-    gauges: dict[str, tuple[str, Callable[[], float]]] = {
-        "tracestore_segments": ("Live segments.", lambda: store.stats().segments),
-        "tracestore_segment_bytes": (
-            "Bytes of live segments.",
-            lambda: store.stats().segment_bytes,
-        ),
-        "tracestore_memory_rows": ("Rows in no segment yet.", lambda: store.stats().memory_rows),
-        "tracestore_wal_bytes": ("Bytes of the write-ahead log.", lambda: store.stats().wal_bytes),
-        "tracestore_ingest_bytes_in_flight": (
-            "Bytes of requests under way.",
-            lambda: admission.bytes_in_flight,
-        ),
-    }
-    if engine is not None:
-        gauges |= engine.gauges()
-    for name, (text, read) in gauges.items():
-        Gauge(name, text, registry=registry).set_function(read)
-    return registry, requests

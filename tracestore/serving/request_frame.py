@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import structlog
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
-from prometheus_client import Counter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,6 +22,7 @@ from tracestore.serving.bodies import CountedBody, Receive
 from tracestore.serving.browsers import SECURITY_HEADERS, BrowserRules
 from tracestore.serving.connections import MAX_HEADERS
 from tracestore.serving.gate import Gate
+from tracestore.serving.meters import Meters
 from tracestore.serving.problems import problem_answer
 from tracestore.serving.route_scopes import RouteScopes
 from tracestore_ingest.admission import Admission
@@ -38,6 +38,7 @@ MAX_ENGINE_ROUTES: Final = 200
 """Routes that the engine process may name; it has some thirty."""
 
 _USABLE_ROUTE: Final = re.compile(r"/api/[a-z0-9_/{}-]{1,100}")
+_SIGNALS: Final = {"/v1/traces": "traces", "/v1/logs": "logs", "/v1/metrics": "metrics"}
 _USABLE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -49,7 +50,7 @@ class RequestFrame:
         gate: asks for keys.
         browsers: the rules for requests of web pages.
         admission: counts bytes of bodies as they come.
-        requests: counts answers, by route and status.
+        meters: counts and measures answers.
         body_timeout_s: seconds in which a request's whole body must come.
         log_all: whether every answer is logged, and not only those that failed.
         tracer: makes a span of each request, None for none.
@@ -62,7 +63,7 @@ class RequestFrame:
         scopes: RouteScopes,
         browsers: BrowserRules,
         admission: Admission,
-        requests: Counter,
+        meters: Meters,
         body_timeout_s: float,
         *,
         log_all: bool = False,
@@ -74,7 +75,7 @@ class RequestFrame:
         self._scopes = scopes
         self._browsers = browsers
         self._admission = admission
-        self._requests = requests
+        self._meters = meters
         self._engine_routes: set[str] = set()
         self._body_timeout_s = body_timeout_s
         self._tracer = tracer
@@ -105,6 +106,7 @@ class RequestFrame:
             try:
                 refusal = self._refusal(request)
                 if refusal is not None:
+                    self._note_unsent(request, refusal)
                     await refusal(scope, receive, sending)
                 else:
                     await self._answer(request, receive, sending)
@@ -113,10 +115,11 @@ class RequestFrame:
                 log.exception("failed", request_id=request_id, path=request.url.path)
             finally:
                 route = self._route(scope)
-                self._requests.labels(route, str(status)).inc()
+                seconds = time.perf_counter() - started
+                self._meters.answered(route, status, seconds)
                 if span is not None:
                     _finish(span, route, status)
-                milliseconds = round((time.perf_counter() - started) * 1000, 2)
+                milliseconds = round(seconds * 1000, 2)
                 # A server that is busy says so by 503, to many at once: that is no fault.
                 failed = status >= 500 and status != 503
                 if failed or self._log_all:
@@ -142,6 +145,13 @@ class RequestFrame:
             or self._gate.admit_http(request, self._scopes.of(request.method, path))
             or bodies.refusal(path, headers)
         )
+
+    def _note_unsent(self, request: Request, refusal: Response) -> None:
+        """Notes that an exporter's data is refused for want of a key."""
+        signal = _SIGNALS.get(request.url.path)
+        if signal is not None and refusal.status_code in {401, 403}:
+            peer = request.client.host if request.client is not None else ""
+            self._meters.ingest.unauthenticated(signal, peer, "no key, or one that may not send")
 
     async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
         caller = request.state.caller = _caller(request)
