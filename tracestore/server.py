@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 import signal
-import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import pyarrow as pa
 import structlog
 import uvicorn
-from pydantic import BeforeValidator, Field
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
 
 from tracestore.alerts.asking import ask_engine
 from tracestore.alerts.watching import AlertWatch
+from tracestore.doors.flight.server import FlightServer, FlightSettings
 from tracestore.embedded import Store
 from tracestore.engine_process.bounds import data_bound
 from tracestore.engine_process.door import EngineDoor
@@ -34,23 +23,29 @@ from tracestore.engine_process.fork_client import fork_server
 from tracestore.engine_process.supervisor import Supervisor
 from tracestore.engine_process.turns import Turns
 from tracestore.errors import TraceStoreError
+from tracestore.server_settings import ServerSettings
 from tracestore.serving.application import make_app
 from tracestore.serving.browsers import BrowserRules
 from tracestore.serving.connections import (
     KEEP_ALIVE_S,
     MAX_HEADER_BYTES,
     file_bound,
+    is_local,
+    listening,
     protocol_class,
     raise_file_limit,
 )
 from tracestore.serving.gate import Gate
 from tracestore.serving.http_server import HttpServer
-from tracestore.serving.logs import LogFormat, LogLevel, configure_logs
+from tracestore.serving.logs import configure_logs
 from tracestore.serving.meters import Meters
+from tracestore.serving.request_frame import App
 from tracestore.serving.self_tracing import SelfTracing
 from tracestore.store import KeyRing
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_grpc import GrpcBounds, GrpcServer
+
+__all__ = ["OpenAddressError", "Server", "ServerSettings", "engine_supervisor", "run"]
 
 log = structlog.get_logger("tracestore.server")
 
@@ -61,98 +56,6 @@ GRACE_S = 10.0
 """Seconds that requests under way have when the server is asked to stop."""
 
 
-def _split(given: object) -> object:
-    """Returns a list of names from the text that an environment variable holds."""
-    return [each.strip() for each in given.split(",")] if isinstance(given, str) else given
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-"""Names, in an environment variable parted by commas."""
-
-
-class ServerSettings(BaseSettings):
-    """What `tracestore serve` may be told; environment variables are `TRACESTORE_…`."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="TRACESTORE_", toml_file="tracestore.toml", extra="ignore"
-    )
-
-    data: Path = Field(default=Path("tracestore-data"), description="The store's folder.")
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(
-        default=4318, ge=0, le=65535, description="OTLP over HTTP and the API; 0 picks one."
-    )
-    grpc_port: int = Field(
-        default=4317, ge=-1, le=65535, description="OTLP over gRPC; 0 picks one, -1 is off."
-    )
-    durability: str = Field(default="sync", pattern="^(sync|async)$")
-    require_keys: bool | None = Field(
-        default=None, description="Whether requests need an API key; default beyond loopback only."
-    )
-    body_timeout_s: float = Field(
-        default=60.0, gt=0, description="Seconds in which a request's body must come."
-    )
-    log_level: LogLevel = Field(
-        default="info", description="What is logged; at debug, a line for every request."
-    )
-    log_format: LogFormat = Field(default="text", description="For people, or JSON for programs.")
-    self_trace: bool = Field(
-        default=False, description="Whether the server stores spans of its own requests."
-    )
-    allowed_hosts: Names = Field(
-        default=(), description="Further names of the server, where nobody is asked for a key."
-    )
-    cors_origins: Names = Field(
-        default=(),
-        description="Origins whose pages may send and ask, e.g. https://app.example.com.",
-    )
-    max_connections: int = Field(
-        default=1024, ge=1, description="HTTP connections at once; idle ones go first."
-    )
-    header_timeout_s: float = Field(
-        default=10.0, gt=0, description="Seconds in which a request's headers must come."
-    )
-    query_spill_bytes: int | None = Field(
-        default=None,
-        ge=0,
-        description="What queries may spill to disk; default 16 GiB, and a fourth of what is free.",
-    )
-    engine_process: bool = Field(
-        default=True,
-        description="Whether statements run in a process of their own; on Linux only.",
-    )
-    query_memory_mb: int = Field(
-        default=2048, ge=256, description="Memory of all statements together, in MB."
-    )
-    max_running_queries: int = Field(
-        default=8,
-        ge=1,
-        description="Statements that run at once; one key has three quarters of them.",
-    )
-    max_waiting_queries: int = Field(
-        default=64,
-        ge=1,
-        description="Statements that wait for their turn; one key has half of the places.",
-    )
-    allow_unauthenticated: bool = Field(
-        default=False,
-        description="Listen on other addresses than loopback though nobody is asked for a key.",
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Returns where settings come from: arguments, then the environment, then `tracestore.toml`."""
-        del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
-
-
 class OpenAddressError(TraceStoreError, ValueError):
     """A server that asks for keys and has none to compare with."""
 
@@ -161,7 +64,7 @@ class Server:
     """A running server; a context manager that starts and stops it.
 
     Attributes:
-        http_port, grpc_port: the ports it listens on; grpc_port is None where gRPC is off.
+        http_port, grpc_port, flight_port: the ports it listens on; None of gRPC or Flight SQL where it is off.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -176,13 +79,15 @@ class Server:
         self.engine: Supervisor | None = None
         self._spill = tempfile.TemporaryDirectory(prefix="tracestore-spill-")
         self.grpc_port: int | None = None
+        self.flight_port: int | None = None
+        self._flight: FlightServer | None = None
         self._grpc: GrpcServer | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._traces = SelfTracing(self.store) if settings.self_trace else None
         try:
             self._check_keys()
-            self._socket = _listen(settings.host, settings.port)
+            self._socket = listening(settings.host, settings.port)
             self.http_port: int = self._socket.getsockname()[1]
             self.store.announce(self.url)
             if settings.grpc_port >= 0:
@@ -213,26 +118,7 @@ class Server:
             self.meters.add_gauges(door.gauges())
         self.alerts = AlertWatch(self.store.documents, self._asked, self.url)
         config = uvicorn.Config(
-            make_app(
-                self.store,
-                self.admission,
-                self.gate,
-                BrowserRules(
-                    open_to_all=not self.gate.closed,
-                    loopback=_is_local(settings.host),
-                    allowed_hosts=settings.allowed_hosts,
-                    cors_origins=settings.cors_origins,
-                ),
-                self.keys,
-                self.alerts,
-                self.meters,
-                body_timeout_s=settings.body_timeout_s,
-                cors_origins=settings.cors_origins,
-                engine=door,
-                log_all=settings.log_level == "debug",
-                tracer=self._traces.tracer if self._traces is not None else None,
-                stopping=self._stopping,
-            ),
+            app := self._app(door),
             http=protocol_class(file_bound(settings.max_connections), settings.header_timeout_s),
             ws="none",
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
@@ -244,6 +130,54 @@ class Server:
             lifespan="off",
         )
         self._uvicorn = HttpServer(config, door)
+        try:
+            self._flight = self._flight_server(app)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _app(self, door: EngineDoor | None) -> App:
+        settings = self.settings
+        return make_app(
+            self.store,
+            self.admission,
+            self.gate,
+            BrowserRules(
+                open_to_all=not self.gate.closed,
+                loopback=is_local(settings.host),
+                allowed_hosts=settings.allowed_hosts,
+                cors_origins=settings.cors_origins,
+            ),
+            self.keys,
+            self.alerts,
+            self.meters,
+            body_timeout_s=settings.body_timeout_s,
+            cors_origins=settings.cors_origins,
+            engine=door,
+            log_all=settings.log_level == "debug",
+            tracer=self._traces.tracer if self._traces is not None else None,
+            stopping=self._stopping,
+        )
+
+    def _flight_server(self, app: App) -> FlightServer | None:
+        settings = self.settings
+        if settings.flight_port < 0:
+            return None
+        server = FlightServer(
+            app,
+            self._uvicorn.loop,
+            self.gate.admit_reader,
+            FlightSettings(
+                f"{settings.host}:{settings.flight_port}",
+                settings.flight_tls_certificate,
+                settings.flight_tls_key,
+                settings.body_timeout_s,
+                settings.header_timeout_s,
+                file_bound(settings.max_connections) // 2,
+            ),
+        )
+        self.flight_port = server.port
+        return server
 
     def _asked(self, sql: str, project: str, timeout_s: float) -> Any:
         """Returns the first value of a statement's first row, for an alert; None where it has none."""
@@ -289,6 +223,8 @@ class Server:
             self._grpc.start()
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
         self._thread.start()
+        if self._flight is not None:
+            self._flight.start()
         self.alerts.start()
         log.info("serving", url=self.url, grpc_port=self.grpc_port, data=str(self.settings.data))
 
@@ -303,6 +239,8 @@ class Server:
             self.engine.end_streams()
         if self._grpc is not None:
             self._grpc.stop(GRACE_S)
+        if self._flight is not None:
+            self._flight.stop(GRACE_S)
         self._uvicorn.should_exit = True
         if self._thread is not None:
             self._thread.join(GRACE_S + 5)
@@ -358,29 +296,4 @@ def _keys_required(settings: ServerSettings) -> bool:
     """Tells whether requests need a key: as told, else wherever others than this machine can reach us."""
     if settings.require_keys is not None:
         return settings.require_keys
-    return not _is_local(settings.host) and not settings.allow_unauthenticated
-
-
-def _is_local(host: str) -> bool:
-    return all(ipaddress.ip_address(address).is_loopback for address in _addresses(host))
-
-
-def _addresses(host: str) -> Iterator[str]:
-    for info in socket.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM):  # noqa: S104 - what "" means
-        yield str(info[4][0])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named, since asyncio turns Nagle's delay off only where it sees TCP.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise OSError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
-        ) from None
-    listening.listen(1024)
-    return listening
+    return not is_local(settings.host) and not settings.allow_unauthenticated

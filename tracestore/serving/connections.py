@@ -6,7 +6,10 @@ Uvicorn bounds the size of headers and the time between requests; the rest is he
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import resource
+import socket
+from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 import h11
@@ -150,3 +153,34 @@ def protocol_class(max_connections: int, header_timeout_s: float) -> type[Connec
         "waiting": {},
     }
     return type("BoundConnection", (Connection,), bounds)
+
+
+def is_local(host: str) -> bool:
+    """Tells whether a host is this machine to all who connect."""
+    return all(ipaddress.ip_address(address).is_loopback for address in _addresses(host))
+
+
+def _addresses(host: str) -> Iterator[str]:
+    for info in socket.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM):  # noqa: S104 - what "" means
+        yield str(info[4][0])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Returns a socket that listens.
+
+    Raises:
+        OSError: where the port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named, since asyncio turns Nagle's delay off only where it sees TCP.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise OSError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+        ) from None
+    made.listen(1024)
+    return made

@@ -72,6 +72,22 @@ class Gate:
             raise ProjectForbiddenError("cannot send: this key has no scope 'ingest'")
         return key.projects
 
+    def admit_reader(self, metadata: Mapping[str, str]) -> str:
+        """Returns who calls, empty where nobody is asked for a key.
+
+        Raises:
+            Unauthenticated: where the call has no known key.
+            ProjectForbiddenError: where its key may not read.
+        """
+        if self._keys is None:
+            return ""
+        key = self._key_of(metadata)
+        if key is None:
+            raise Unauthenticated(MISSING)
+        if not key.allows("read"):
+            raise ProjectForbiddenError("cannot read: this key has no scope 'read'")
+        return key.key_id
+
     def _key_of(self, headers: Mapping[str, str]) -> ApiKey | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         text = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")

@@ -6,11 +6,10 @@ refusals are the same.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import MutableMapping
 from typing import Any, Final
 
+from tracestore.doors.bearer import bearer_of
 from tracestore.serving.bodies import Receive
 from tracestore.serving.request_frame import App, Send
 
@@ -51,16 +50,5 @@ class OtherDoors:
 def with_bearer(headers: Headers) -> Headers:
     """Returns headers with the secret of a pair of keys (`Basic`, public and secret) as a bearer's key."""
     return [
-        (name, _bearer(value) if name == b"authorization" else value) for name, value in headers
+        (name, bearer_of(value) if name == b"authorization" else value) for name, value in headers
     ]
-
-
-def _bearer(value: bytes) -> bytes:
-    scheme, _, token = value.partition(b" ")
-    if scheme.lower() != b"basic":
-        return value
-    try:
-        _, _, secret = base64.b64decode(token.strip(), validate=True).partition(b":")
-    except binascii.Error:
-        secret = b""
-    return b"Bearer " + secret

@@ -18,6 +18,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="OTLP over HTTP and the API.")] = 4318,
     grpc_port: Annotated[int, typer.Option(help="OTLP over gRPC; -1 turns it off.")] = 4317,
+    flight_port: Annotated[
+        int, typer.Option(help="Arrow Flight SQL; 0 picks one, -1 turns it off.")
+    ] = -1,
     allow_unauthenticated: Annotated[
         bool,
         typer.Option("--allow-unauthenticated", help="Listen beyond this machine without keys."),
@@ -43,6 +46,7 @@ def serve(
         host=host,
         port=port,
         grpc_port=grpc_port,
+        flight_port=flight_port,
         allow_unauthenticated=allow_unauthenticated,
         require_keys=require_keys,
         self_trace=self_trace,
@@ -55,6 +59,9 @@ def serve(
         tell(f"  OTLP over HTTP  {server.url}/v1/traces, /v1/logs")
         if server.grpc_port is not None:
             tell(f"  OTLP over gRPC  {settings.host}:{server.grpc_port}")
+        if server.flight_port is not None:
+            tls = "+tls" if settings.flight_tls_key is not None else ""
+            tell(f"  Flight SQL      grpc{tls}://{settings.host}:{server.flight_port}")
         tell(f"  SQL             {server.url}/api/query   (docs at {server.url}/docs)")
 
     run(settings, ready)

@@ -1,0 +1,122 @@
+"""What a server may be told: options, environment variables, and a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from tracestore.serving.logs import LogFormat, LogLevel
+
+
+def _split(given: object) -> object:
+    """Returns a list of names from the text that an environment variable holds."""
+    return [each.strip() for each in given.split(",")] if isinstance(given, str) else given
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Names, in an environment variable parted by commas."""
+
+
+class ServerSettings(BaseSettings):
+    """What `tracestore serve` may be told; environment variables are `TRACESTORE_…`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRACESTORE_", toml_file="tracestore.toml", extra="ignore"
+    )
+
+    data: Path = Field(default=Path("tracestore-data"), description="The store's folder.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(
+        default=4318, ge=0, le=65535, description="OTLP over HTTP and the API; 0 picks one."
+    )
+    grpc_port: int = Field(
+        default=4317, ge=-1, le=65535, description="OTLP over gRPC; 0 picks one, -1 is off."
+    )
+    flight_port: int = Field(
+        default=-1, ge=-1, le=65535, description="Arrow Flight SQL; 0 picks one, -1 is off."
+    )
+    flight_tls_certificate: Path | None = Field(
+        default=None, description="Certificate chain of Flight SQL's port, in PEM; needs its key."
+    )
+    flight_tls_key: Path | None = Field(default=None, description="Its private key, in PEM.")
+    durability: str = Field(default="sync", pattern="^(sync|async)$")
+    require_keys: bool | None = Field(
+        default=None, description="Whether requests need an API key; default beyond loopback only."
+    )
+    body_timeout_s: float = Field(
+        default=60.0, gt=0, description="Seconds in which a request's body must come."
+    )
+    log_level: LogLevel = Field(
+        default="info", description="What is logged; at debug, a line for every request."
+    )
+    log_format: LogFormat = Field(default="text", description="For people, or JSON for programs.")
+    self_trace: bool = Field(
+        default=False, description="Whether the server stores spans of its own requests."
+    )
+    allowed_hosts: Names = Field(
+        default=(), description="Further names of the server, where nobody is asked for a key."
+    )
+    cors_origins: Names = Field(
+        default=(),
+        description="Origins whose pages may send and ask, e.g. https://app.example.com.",
+    )
+    max_connections: int = Field(
+        default=1024, ge=1, description="HTTP connections at once; idle ones go first."
+    )
+    header_timeout_s: float = Field(
+        default=10.0, gt=0, description="Seconds in which a request's headers must come."
+    )
+    query_spill_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="What queries may spill to disk; default 16 GiB, and a fourth of what is free.",
+    )
+    engine_process: bool = Field(
+        default=True,
+        description="Whether statements run in a process of their own; on Linux only.",
+    )
+    query_memory_mb: int = Field(
+        default=2048, ge=256, description="Memory of all statements together, in MB."
+    )
+    max_running_queries: int = Field(
+        default=8,
+        ge=1,
+        description="Statements that run at once; one key has three quarters of them.",
+    )
+    max_waiting_queries: int = Field(
+        default=64,
+        ge=1,
+        description="Statements that wait for their turn; one key has half of the places.",
+    )
+    allow_unauthenticated: bool = Field(
+        default=False,
+        description="Listen on other addresses than loopback though nobody is asked for a key.",
+    )
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if (self.flight_tls_certificate is None) != (self.flight_tls_key is None):
+            raise ValueError("flight_tls_certificate and flight_tls_key belong together")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Returns where settings come from: arguments, then the environment, then `tracestore.toml`."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
