@@ -1,6 +1,6 @@
-"""Files of traces as payloads: OTLP/JSON, protobuf, length-delimited protobuf, or rows; also under zstd and gzip.
+"""Files of traces as payloads: OTLP/JSON, protobuf, length-delimited protobuf, rows; also under zstd and gzip.
 
-What comes in lines or with lengths is read as it is needed; one JSON document is read whole.
+What comes in lines or with lengths is read as it is needed, Parquet in batches; one JSON document is read whole.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import zstandard
 from tracestore.content_types import JSON, PROTOBUF
 from tracestore.errors import TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
+from tracestore.parquet_files.errors import ParquetFileError
 
 PART_BYTES: Final = 8 * 1024 * 1024
 """Rows are handed on in parts of about this size, so that progress shows and a part is one request."""
@@ -120,6 +121,9 @@ def requests_of(path: Path) -> Iterator[Payload]:
         ImportFileError: where its bytes are not what its name says.
     """
     name = path.name.lower()
+    if name.endswith(".parquet"):
+        yield from _parquet(path)
+        return
     with path.open("rb") as file:
         source: IO[bytes] = file
         if name.endswith(".zst"):
@@ -132,6 +136,17 @@ def requests_of(path: Path) -> Iterator[Payload]:
             yield from _payloads(source, name)
         except (zstandard.ZstdError, gzip.BadGzipFile, EOFError) as error:
             raise ImportFileError(f"cannot decompress it: {error}") from None
+
+
+def _parquet(path: Path) -> Iterator[Payload]:
+    # Reading it loads what most files do not need.
+    from tracestore.parquet_files.rows import parquet_rows  # noqa: PLC0415
+
+    try:
+        for lines in parquet_rows(path):
+            yield from _parts(iter(lines.splitlines(keepends=True)))
+    except ParquetFileError as error:
+        raise ImportFileError(str(error)) from None
 
 
 def requests_of_stream(stream: IO[bytes]) -> Iterator[Payload]:

@@ -144,7 +144,7 @@ def check_file(files: pafs.FileSystem, file: WrittenFile, kind: str) -> None:
 
 def _rows_in(files: pafs.FileSystem, place: str, kind: str) -> int | None:
     """Returns the rows that a file's reader finds; None for text, whose bytes tell as much."""
-    if kind == "parquet":
+    if kind in {"parquet", "variant"}:
         with files.open_input_file(place) as file:
             return int(pq.read_metadata(file).num_rows)
     if kind == "arrow":

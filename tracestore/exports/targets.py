@@ -38,6 +38,7 @@ _SUFFIX_OF: Final = {
     "chat": ".jsonl",
     "csv": ".csv",
     "parquet": ".parquet",
+    "variant": ".parquet",
     "arrow": ".arrow",
 }
 # Files that end with whole lines: a part that was written can be continued.

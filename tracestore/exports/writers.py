@@ -11,6 +11,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from tracestore.exports.chat_lines import chat_line
+from tracestore.parquet_files.footer import marked
+from tracestore.parquet_files.variant_column import VARIANT, variant_array
 from tracestore_query.answer import held_types
 from tracestore_query.answer.json_texts import json_lines, json_texts
 
@@ -174,6 +176,57 @@ class Parquet:
             self._held, self._bytes = [], 0
 
 
+class VariantParquet:
+    """A writer of Parquet in which columns of JSON have the type VARIANT, for engines that read it."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+        self._sink = _EndHeld(sink)
+        self._json = [at for at, kind in enumerate(_types(schema)) if kind == "JSON"]
+        self._names = frozenset(schema.names[at] for at in self._json)
+        for at in self._json:
+            schema = schema.set(at, pa.field(schema.names[at], VARIANT))
+        self._schema = schema
+        self._parquet = Parquet(self._sink, schema)
+        self.rows = self.refused = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Takes a batch."""
+        columns = list(batch.columns)
+        for at in self._json:
+            columns[at] = variant_array(columns[at])
+        self._parquet.write(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        self.rows = self._parquet.rows
+
+    def close(self) -> None:
+        """Writes the last row group, and the footer with the columns' type."""
+        end = self._sink.hold()
+        self._parquet.close()
+        self._sink.write_through(marked(bytes(end), self._names))
+
+
+class _EndHeld:
+    """A sink that keeps what is written from some moment on."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._end: bytearray | None = None
+
+    def hold(self) -> bytearray:
+        """Returns what is going to be written from now on."""
+        self._end = bytearray()
+        return self._end
+
+    def write(self, data: bytes) -> None:
+        if self._end is None:
+            self._sink.write(data)
+        else:
+            self._end += data
+
+    def write_through(self, data: bytes) -> None:
+        """Writes at once."""
+        self._sink.write(data)
+
+
 class _Held:
     """A sink that passes writes on and leaves closing to its owner."""
 
@@ -205,6 +258,7 @@ WRITERS: Final[dict[str, Callable[..., Writer]]] = {
     "chat": ChatLines,
     "csv": Csv,
     "parquet": Parquet,
+    "variant": VariantParquet,
     "arrow": Arrow,
 }
 """By format; each is made of a sink and a schema."""

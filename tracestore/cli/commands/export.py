@@ -52,9 +52,10 @@ def export_rows(
         ),
     ] = False,
     format: Annotated[  # noqa: A002 - the option's name
-        Literal["jsonl", "chat", "csv", "parquet", "arrow"] | None,
+        Literal["jsonl", "chat", "csv", "parquet", "variant", "arrow"] | None,
         typer.Option(
-            help="Default by the file's name, of standard output jsonl. chat is for fine-tuning."
+            help="Default by the file's name, of standard output jsonl. chat is for fine-tuning, variant is "
+            "Parquet with columns of the type VARIANT."
         ),
     ] = None,
     resume: Annotated[

@@ -43,7 +43,7 @@ def import_files(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="OTLP requests or rows: .json .jsonl .ndjson .pb .pbs, also .zst and .gz; folders; "
+            help="OTLP requests or rows: .json .jsonl .ndjson .pb .pbs, also .zst and .gz; rows: .parquet; folders; "
             "'-' reads standard input."
         ),
     ],
