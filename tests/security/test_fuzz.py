@@ -15,8 +15,8 @@ from typing import Any
 from security import hostile
 from security.hostile import MARK, Place
 from tracestore.errors import QueryError
-from tracestore_query.engine.checked_text import SERIALIZE
 from tracestore_query.engine.duckdb import Engine
+from tracestore_query.engine.parser import SERIALIZE
 from tracestore_query.language import allow_list, dialect
 
 STATEMENTS = int(os.environ.get("TRACESTORE_FUZZ_STATEMENTS", "60000"))
@@ -99,7 +99,7 @@ class _Fuzz:
         return True
 
     def _engine_tree(self) -> Any:
-        row = self._cursor.execute(SERIALIZE, [self.sql]).fetchone()
+        row = self._cursor.execute(SERIALIZE.format(text="?::VARCHAR"), [self.sql]).fetchone()
         assert row is not None
         return json.loads(row[0])
 

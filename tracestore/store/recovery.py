@@ -10,6 +10,7 @@ A crash in any step: the next open does all of them again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tracestore.errors import (
@@ -113,7 +114,7 @@ def remove_leftovers(core: Core) -> None:
     Raises CorruptionError where the catalog knows no segment at all but segments exist.
     """
     orphans = _orphans(core)
-    keep = set(unnamed(core))
+    keep = set(_left_by_no_crash(core, orphans))
     if keep and not core.index.rows() and not core.quarantined:
         raise CorruptionError(
             core.catalog.name,
@@ -141,7 +142,11 @@ def _orphans(core: Core) -> list[str]:
 
 def unnamed(core: Core) -> list[str]:
     """Returns the segment files without a row that no crash has left: the catalog is of another point."""
-    whole = [key for key in _orphans(core) if key.endswith(filenames.SEGMENT_SUFFIX)]
+    return _left_by_no_crash(core, _orphans(core))
+
+
+def _left_by_no_crash(core: Core, orphans: Sequence[str]) -> list[str]:
+    whole = [key for key in orphans if key.endswith(filenames.SEGMENT_SUFFIX)]
     return whole if whole and not _is_of_these_files(core) else []
 
 

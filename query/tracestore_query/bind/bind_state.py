@@ -27,6 +27,9 @@ class TableData(Protocol):
     def below(self, path: str) -> Sequence[str]:
         """Returns the paths under a path that have values, sorted."""
 
+    def has_below(self, path: str) -> bool:
+        """Returns whether a path under a path has values; stops at the first."""
+
     def names(self) -> Sequence[str]:
         """Returns paths that a user may have meant, sorted."""
 

@@ -50,6 +50,9 @@ class Leaves(Protocol):
     def below(self, path: str) -> Sequence[str]:
         """Returns the paths under a path that have values, sorted."""
 
+    def has_below(self, path: str) -> bool:
+        """Returns whether a path under a path has values; stops at the first."""
+
 
 def resolve(steps: Sequence[Step], data: Leaves) -> Resolved:
     """Returns what a path names; steps begin with the variant column."""
@@ -77,7 +80,7 @@ def _stored_readings(steps: Sequence[Step], data: Leaves) -> Iterator[tuple[str,
         if at == len(steps):
             yield done
             return
-        if len(done) > 1 and not data.below(format_path(done)):
+        if len(done) > 1 and not data.has_below(format_path(done)):
             return
         text = steps[at].text
         yield from cut(at + 1, (*done, text))

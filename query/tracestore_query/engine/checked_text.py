@@ -1,23 +1,26 @@
 """The one way from a plan to the text that the engine runs: what is checked is what runs.
 
 The text is checked with tokens in place of scans, so that no name of a user's is a file's. Each scan's own text
-is checked alone, with the files of the plan, and then takes the place of its token.
+is checked alone, and then takes the place of its token. So it is with a list of many files: a name that no text of
+a user's can have stands for it while the scan is checked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
-import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
 from tracestore.bounded_cache import BoundedCache
+from tracestore.store import SegmentRef
 from tracestore_query.engine import parse_tree
+from tracestore_query.engine.parquet_sql import files_list, named_list
 from tracestore_query.engine.parse_rules import Allowed, refused
+from tracestore_query.engine.parser import Parser
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.language.allowed_functions import TABLE_GENERATORS
 from tracestore_query.language.dialect import generate
@@ -27,7 +30,6 @@ from tracestore_query.plan.scan_plan import ScanPlan
 MAX_RIGHT: Final = 4096
 """Texts that are known to be right, 16 bytes each: of what is asked again and again, no second parse is paid."""
 
-SERIALIZE: Final = "SELECT json_serialize_sql(?::VARCHAR, skip_null := true, skip_empty := true, skip_default := true)"
 _PIVOT: Final = frozenset({"this", "expressions", "using", "group", "order", "limit"})
 
 _END: Final = "__end"
@@ -35,7 +37,7 @@ _END: Final = "__end"
 
 
 class Source(Protocol):
-    """The text of a scan, and the tables that it names."""
+    """The text of a scan, the tables that it names, and the segments of the lists of files that have names in it."""
 
     @property
     def sql(self) -> str:
@@ -45,21 +47,25 @@ class Source(Protocol):
     def tables(self) -> Mapping[str, pa.Table]:
         """Returns the tables by name."""
 
+    @property
+    def files(self) -> Mapping[str, Sequence[SegmentRef]]:
+        """Returns the segments of lists of files by the names that stand for them in the text."""
+
 
 class TextChecker:
     """The judge of texts by the trees that the engine's own parser makes of them. Thread-safe.
 
     Args:
-        cursor: gives a cursor of the engine that runs the texts.
+        parser: of the engine that runs the texts.
         functions: gives the functions that queries may call.
     """
 
     def __init__(
         self,
-        cursor: Callable[[], duckdb.DuckDBPyConnection],
+        parser: Parser,
         functions: Callable[[], Collection[str]],
     ) -> None:
-        self._cursor = cursor
+        self._parser = parser
         self._functions = functions
         self._right: BoundedCache[bytes, bool] = BoundedCache(MAX_RIGHT)
 
@@ -80,9 +86,13 @@ class TextChecker:
             text = generate(query.tree)
             self._check(text, allowed, nonce)
         for token, scan in plan.scans.items():
-            scanned = scans[token]
-            self._check_source(scanned.sql, scanned.tables, scan, nonce)
-            text = text.replace(f'"{token}"', scanned.sql)
+            source = scans[token]
+            files = _files(scan, source.files)
+            self._check_source(source.sql, source.tables, files, nonce)
+            text = text.replace(f'"{token}"', source.sql)
+        for source in scans.values():
+            for name, segments in source.files.items():
+                text = text.replace(named_list(name), files_list(segments))
         return text
 
     def look_up(self, text: str, tables: Collection[str], scan: ScanPlan) -> str:
@@ -91,7 +101,8 @@ class TextChecker:
         Raises:
             QueryForbiddenError: where the engine reads anything else in it.
         """
-        self._check_source(f"({text})", tables, scan, _nonce((*tables, scan.scan.token.lower())))
+        nonce = _nonce((*tables, scan.scan.token.lower()))
+        self._check_source(f"({text})", tables, _files(scan, {}), nonce)
         return text
 
     def expression(self, text: str) -> str:
@@ -128,23 +139,17 @@ class TextChecker:
             raise QueryForbiddenError("cannot run query: LIMIT behind PIVOT takes a whole number")
         return text if limit is None else f"{text} LIMIT {limit.expression.this}"
 
-    def _check_source(self, text: str, tables: Collection[str], scan: ScanPlan, nonce: str) -> None:
-        allowed = Allowed([*tables], self._functions(), files=_files(scan))
+    def _check_source(
+        self, text: str, tables: Collection[str], files: Collection[str], nonce: str
+    ) -> None:
+        allowed = Allowed([*tables], self._functions(), files=files)
         self._check(_as_source(text), allowed, nonce)
 
     def _check(self, text: str, allowed: Allowed, nonce: str) -> None:
         digest = _digest(text, allowed, nonce)
         if self._right.get(digest):
             return
-        cursor = self._cursor()
-        try:
-            found = cursor.execute(SERIALIZE, [text]).fetchone()
-        finally:
-            cursor.close()
-        try:
-            tree = json.loads(found[0] if found else "{}")
-        except RecursionError:
-            raise QueryForbiddenError("cannot run query: nested too deeply") from None
+        tree = self._parser.tree(text)
         parse_tree.check(tree, allowed)
         if text.endswith(f'"{_END}"'):
             _check_end(tree["statements"][0]["node"])
@@ -172,11 +177,13 @@ def _check_end(node: dict[str, object]) -> None:
         raise refused("part", "that does not end where it should")
 
 
-def _files(scan: ScanPlan) -> frozenset[str]:
-    """Returns the files that a scan reads."""
+def _files(scan: ScanPlan, named: Mapping[str, Sequence[SegmentRef]]) -> frozenset[str]:
+    """Returns the files that a scan reads, and the names that stand for lists of them in place of these."""
+    apart = {id(segment) for segments in named.values() for segment in segments}
+    uris = [segment.uri for segment in scan.segments if id(segment) not in apart]
     # A sidecar that no scan reads is not fetched from the object store to learn its name.
     tails = (segment.tail_uri for group in scan.tailed for segment in group.segments)
-    return frozenset({*(segment.uri for segment in scan.segments), *filter(None, tails)})
+    return frozenset({*named, *uris, *filter(None, tails)})
 
 
 def _nonce(names: Collection[str]) -> str:

@@ -8,8 +8,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final
 
 import duckdb
@@ -22,6 +22,7 @@ from tracestore_query.engine import word_search
 from tracestore_query.engine.canonical_json import canonical_json
 from tracestore_query.engine.checked_text import TextChecker
 from tracestore_query.engine.moved_rows import with_moved
+from tracestore_query.engine.parser import Parser
 from tracestore_query.engine.watchdog import Watchdog
 from tracestore_query.errors import (
     QueryError,
@@ -105,7 +106,8 @@ class Engine:
             self._duckdb.execute(statement)
         self._lock = threading.Lock()
         self.watchdog = Watchdog()
-        self.checker = TextChecker(self.cursor, lambda: self.functions | OWN_FUNCTIONS)
+        self._parser = Parser(self.cursor)
+        self.checker = TextChecker(self._parser, lambda: self._allowed_functions)
 
     @functools.cached_property
     def functions(self) -> frozenset[str]:
@@ -115,6 +117,10 @@ class Engine:
             "WHERE function_type IN ('scalar', 'aggregate', 'macro', 'window') AND internal"
         )
         return allowed([name for (name,) in rows.fetchall()])
+
+    @functools.cached_property
+    def _allowed_functions(self) -> frozenset[str]:
+        return self.functions | OWN_FUNCTIONS
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Returns a cursor of its own for one query."""
@@ -173,6 +179,7 @@ class Engine:
     def close(self) -> None:
         """Ends the instance; what it spilled to disk goes."""
         self.watchdog.close()
+        self._parser.close()
         self._duckdb.close()
         self._spill.cleanup()
 
@@ -205,7 +212,7 @@ class Deadline:
     def cancel(self) -> None:
         """Stops the query, from any thread."""
         self._cancelled.set()
-        self._interrupt()
+        self.interrupt()
 
     def watch(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Stops the cursor with the query, until `end`."""
@@ -229,12 +236,6 @@ class Deadline:
                 self._cursors.remove(cursor)
             cursor.close()
 
-    def _interrupt(self) -> None:
-        with self._lock:
-            for cursor in self._cursors:
-                with suppress(duckdb.Error):
-                    cursor.interrupt()
-
     @contextmanager
     def planning(self) -> Iterator[None]:
         """Counts what runs inside, the engine's own parts among it; it bounds those parts alone."""
@@ -246,35 +247,41 @@ class Deadline:
             self._planning_since_s = None
             self.used_s = used_s + time.monotonic() - started
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> AbstractContextManager[None]:
         """Bounds what runs inside, and turns the engine's errors into ours."""
+        return _Part(self)
+
+    def begin(self, stop: Callable[[], None]) -> tuple[float, int | None]:
+        """Begins a part of the work; returns when, and the number of the call of `stop` that bounds it.
+
+        Raises:
+            QueryFailedError: where the query was cancelled.
+        """
         if self._cancelled.is_set():
             raise QueryFailedError(_CANCELLED)
-        expired = threading.Event()
-
-        def stop() -> None:
-            expired.set()
-            self._interrupt()
-
         started = time.monotonic()
-        alarm: int | None = None
-        if self._timeout_s is not None:
-            planned_s = 0.0 if self._planning_since_s is None else started - self._planning_since_s
-            left_s = self._timeout_s - self.used_s - planned_s
-            alarm = self._watchdog.call_at(started + left_s, stop)
-        try:
-            yield
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            # Behind the first batch the engine's errors come through Arrow, as OSError.
-            raise self._ours(error, expired=expired.is_set()) from None
-        finally:
-            if alarm is not None:
-                self._watchdog.call_off(alarm)
-            if self._planning_since_s is None:
-                self.used_s += time.monotonic() - started
+        if self._timeout_s is None:
+            return started, None
+        planned_s = 0.0 if self._planning_since_s is None else started - self._planning_since_s
+        left_s = self._timeout_s - self.used_s - planned_s
+        return started, self._watchdog.call_at(started + left_s, stop)
 
-    def _ours(self, error: Exception, *, expired: bool) -> QueryError:
+    def finish(self, started: float, alarm: int | None) -> None:
+        """Ends a part of the work: its bound, and its time."""
+        if alarm is not None:
+            self._watchdog.call_off(alarm)
+        if self._planning_since_s is None:
+            self.used_s += time.monotonic() - started
+
+    def interrupt(self) -> None:
+        """Interrupts what the cursors run."""
+        with self._lock:
+            for cursor in self._cursors:
+                with suppress(duckdb.Error):
+                    cursor.interrupt()
+
+    def error(self, error: Exception, *, expired: bool) -> QueryError:
+        """Returns our error of an engine's."""
         text = str(error)
         if expired:
             return QueryTimeoutError(
@@ -291,6 +298,29 @@ class Deadline:
                 "add a time range, a LIMIT, or fewer columns"
             )
         return QueryFailedError(f"cannot run query: {_clean(text)}")
+
+
+class _Part:
+    """A part of a query's work. A small query has six: so this is no generator, which costs more than they do."""
+
+    __slots__ = ("_alarm", "_deadline", "_expired", "_started")
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._expired = False
+
+    def __enter__(self) -> None:
+        self._started, self._alarm = self._deadline.begin(self._stop)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._deadline.finish(self._started, self._alarm)
+        # Behind the first batch the engine's errors come through Arrow, as OSError.
+        if isinstance(error, duckdb.Error | pa.ArrowException | OSError):
+            raise self._deadline.error(error, expired=self._expired) from None
+
+    def _stop(self) -> None:
+        self._expired = True
+        self._deadline.interrupt()
 
 
 def _clean(message: str) -> str:

@@ -33,14 +33,24 @@ def entry(physical: str, name: str, sql_type: str) -> str:
     return f"{quoted(physical)}: {{name: {quoted(name)}, type: {quoted(sql_type)}, default_value: NULL}}"
 
 
-def files_text(segments: Sequence[SegmentRef], entries: Sequence[str], options: str = "") -> str:
-    """Returns the call that reads files by a schema."""
+def files_list(segments: Sequence[SegmentRef]) -> str:
+    """Returns the list of the files of segments."""
     files = "', '".join([segment.uri for segment in segments])
     if files.count("'") > 2 * max(len(segments) - 1, 0):
         files = "', '".join([segment.uri.replace("'", "''") for segment in segments])
+    return f"['{files}']"
+
+
+def named_list(name: str) -> str:
+    """Returns the list of one name, which stands for the files of many segments while a text is checked."""
+    return f"[{quoted(name)}]"
+
+
+def files_text(files: str, entries: Sequence[str], options: str = "") -> str:
+    """Returns the call that reads a list of files by a schema."""
     # count(*) reads no column; the schema may not be empty.
     listed = ", ".join(entries) or entry("project", "project", "VARCHAR")
-    return f"read_parquet(['{files}'], schema=MAP {{{listed}}}{options})"
+    return f"read_parquet({files}, schema=MAP {{{listed}}}{options})"
 
 
 def read_parquet(
@@ -49,10 +59,11 @@ def read_parquet(
     stored: Iterable[str],
     row_ids: bool,
     without: Collection[str] = (),
+    files: str | None = None,
 ) -> str:
     """Returns a SELECT of stored columns and leaves over the files; with `row_ids`, of each row's file and number.
 
-    Columns of leaves that are named in `without` are left out.
+    Columns of leaves that are named in `without` are left out; `files` stands for the list of the files.
     """
     entries = [entry(name, name, fixed_type(scan, name)) for name in stored]
     columns = [f'"{name}"' for name in stored]
@@ -68,9 +79,8 @@ def read_parquet(
     if row_ids:
         columns += ["filename", "file_row_number"]
     options = ", filename=true, file_row_number=true" if row_ids else ""
-    return (
-        f"SELECT {', '.join(columns) or '1 AS __one'} FROM {files_text(segments, entries, options)}"
-    )
+    reader = files_text(files or files_list(segments), entries, options)
+    return f"SELECT {', '.join(columns) or '1 AS __one'} FROM {reader}"
 
 
 def rows_between(start: int, stop: int) -> str:

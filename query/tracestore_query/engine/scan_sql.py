@@ -5,8 +5,8 @@ No footer is opened to bind: the schema comes from the catalog, and a column tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from tracestore_query.engine.parquet_sql import (
     entry,
     files_text,
     fixed_type,
-    parted,
+    named_list,
     read_parquet,
     rows_between,
 )
@@ -54,19 +54,29 @@ _MEMORY_ROW_ID: Final = "'' AS __file"
 
 @dataclass(frozen=True, slots=True)
 class ScanSql:
-    """A scan as a SQL table expression, and the Arrow tables that it names."""
+    """A scan as a SQL table expression, and the Arrow tables that it names.
+
+    Attributes:
+        sql: the text, with a list of one name in the place of each list of `files`.
+        tables: the tables by name.
+        files: the segments of each list that stands in the text under a name: so the text, and what it costs to
+            check it, does not grow with their number.
+    """
 
     sql: str
     tables: dict[str, pa.Table]
+    files: Mapping[str, Sequence[SegmentRef]] = field(default_factory=dict)
 
 
 def scan_sql(plan: ScanPlan) -> ScanSql:
     """Returns the scan as a SQL table expression, with the Arrow tables it refers to."""
     stored = _stored_columns(plan)
     if _is_plain(plan):
-        return ScanSql(_table_function(plan, stored), {})
+        files = {_files_name(plan): plan.plain}
+        return ScanSql(_table_function(plan, stored), {}, files)
     tables: dict[str, pa.Table] = {}
-    parts = _read_plain(plan, stored, tables)
+    whole = _whole(plan)
+    parts = _read_plain(plan, whole, stored, tables)
     parts += [
         _read_with_tail(plan, group, stored, tables)
         for group in plan.tailed
@@ -81,7 +91,8 @@ def scan_sql(plan: ScanPlan) -> ScanSql:
         parts.append(_empty(plan, stored))
     if plan.newest is not None:
         tables[_newest_name(plan)] = plan.newest
-    return ScanSql("(" + " UNION ALL ".join(parts) + ")", tables)
+    text = "(" + " UNION ALL ".join(parts) + ")"
+    return ScanSql(text, tables, {_files_name(plan): whole} if whole else {})
 
 
 def newest_rows_sql(source: str) -> str:
@@ -111,7 +122,11 @@ def _table_function(plan: ScanPlan, stored: Sequence[str]) -> str:
         entry(leaf_column_name(leaf), column, LEAVES[leaf[1]].sql)
         for leaf, column in plan.scan.leaves.items()
     ]
-    return files_text(plan.plain, entries)
+    return files_text(named_list(_files_name(plan)), entries)
+
+
+def _files_name(plan: ScanPlan) -> str:
+    return f"{plan.scan.token}_files"
 
 
 def _stored_columns(plan: ScanPlan) -> list[str]:
@@ -125,22 +140,46 @@ def _stored_columns(plan: ScanPlan) -> list[str]:
     return list(stored)
 
 
-def _read_plain(plan: ScanPlan, stored: Sequence[str], tables: dict[str, pa.Table]) -> list[str]:
+def _whole(plan: ScanPlan) -> Sequence[SegmentRef]:
+    """Returns the segments that are read whole and as they are."""
+    special = plan.patched.keys() | plan.row_ranges.keys()
+    return [
+        segment
+        for segment in plan.plain
+        if not len(segment.replaced) and not (special and segment.uri in special)
+    ]
+
+
+def _apart(plan: ScanPlan) -> tuple[list[SegmentRef], list[SegmentRef]]:
+    """Returns the segments without patches that have rows that count no more, and those of which a range is read."""
+    ranged = [segment for segment in plan.plain if segment.uri in plan.row_ranges]
+    ranged = [segment for segment in ranged if segment.uri not in plan.patched]
+    special = plan.patched.keys() | plan.row_ranges.keys()
+    replaced = [segment for segment in plan.plain if len(segment.replaced)]
+    return [segment for segment in replaced if segment.uri not in special], ranged
+
+
+def _read_plain(
+    plan: ScanPlan,
+    whole: Sequence[SegmentRef],
+    stored: Sequence[str],
+    tables: dict[str, pa.Table],
+) -> list[str]:
     """Returns the reads of segments without tails: whole ones together, then ranges, then those with patches."""
     scan = plan.scan
-    patched = [segment for segment in plan.plain if segment.uri in plan.patched]
-    others = [segment for segment in plan.plain if segment.uri not in plan.patched]
-    at_once = [segment for segment in others if segment.uri not in plan.row_ranges]
+    patched = [segment for segment in plan.plain if plan.patched and segment.uri in plan.patched]
     sources = []
-    for whole, marked in parted(at_once):
-        row_ids = scan.needs_row_ids or marked
-        source = f"({read_parquet(scan, whole, stored, row_ids)})"
-        sources.append(counting_rows(scan, whole, source, tables))
-    for segment in others:
-        if segment.uri in plan.row_ranges:
-            rows = rows_between(*plan.row_ranges[segment.uri])
-            source = f"({read_parquet(scan, (segment,), stored, row_ids=True)} WHERE {rows})"
-            sources.append(counting_rows(scan, (segment,), source, tables))
+    if whole:
+        files = named_list(_files_name(plan))
+        sources.append(f"({read_parquet(scan, whole, stored, scan.needs_row_ids, files=files)})")
+    marked, ranged = _apart(plan)
+    if marked:
+        source = f"({read_parquet(scan, marked, stored, row_ids=True)})"
+        sources.append(counting_rows(scan, marked, source, tables))
+    for segment in ranged:
+        rows = rows_between(*plan.row_ranges[segment.uri])
+        source = f"({read_parquet(scan, (segment,), stored, row_ids=True)} WHERE {rows})"
+        sources.append(counting_rows(scan, (segment,), source, tables))
     names = {leaf: leaf_column_name(leaf) for leaf in (*scan.leaves, *scan.object_parts)}
     for segment in patched[:MAX_BESIDE]:
         columns = beside(plan, segment, stored, names)

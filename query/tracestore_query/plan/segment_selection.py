@@ -46,6 +46,10 @@ class TableReader:
         """Returns the paths under a path that have values, sorted."""
         return self._patches.below(path, self._lookup.below(path))
 
+    def has_below(self, path: str) -> bool:
+        """Returns whether a path under a path has values."""
+        return self._lookup.has_below(path) or bool(self._patches.below(path, ()))
+
     def names(self) -> Sequence[str]:
         """Returns paths that a user may have meant, sorted."""
         return self._lookup.names()

@@ -106,21 +106,20 @@ class LocalFiles(SegmentFiles):
         return self._folder / file_key
 
     def local_name(self, file_key: str) -> str:
-        """Returns the file itself. A query over 500 segments names them all; making paths for that took 1 ms."""
+        """Returns the file itself. Queries and opening name every segment: for 500 of them, paths take 1 ms."""
         return f"{self._folder}/{file_key}"
 
     def size(self, file_key: str) -> int | None:
         """Returns the file's bytes."""
-        return self._fs.size(self._folder / file_key)
+        return self._fs.size(self.local_name(file_key))
 
     def remove(self, file_key: str) -> None:
         """Removes the file."""
         self._fs.remove(self._folder / file_key)
 
     def file_keys(self) -> Iterator[str]:
-        """Yields every file below the folder."""
-        for path in self._fs.walk(self._folder):
-            yield path.relative_to(self._folder).as_posix()
+        """Returns every file below the folder."""
+        return self._fs.walk(self._folder)
 
     def set_aside(self, file_key: str) -> None:
         """Moves the file to the same place below the folder for such files."""
@@ -131,9 +130,8 @@ class LocalFiles(SegmentFiles):
         self._move(self._aside / file_key, self._folder / file_key)
 
     def aside(self) -> Iterator[str]:
-        """Yields every file below that folder."""
-        for path in self._fs.walk(self._aside):
-            yield path.relative_to(self._aside).as_posix()
+        """Returns every file below that folder."""
+        return self._fs.walk(self._aside)
 
     def _move(self, source: Path, target: Path) -> None:
         self._fs.make_folder(target.parent)

@@ -7,7 +7,7 @@ has no use for.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -103,17 +103,22 @@ class LeafLookup:
 
     def below(self, path: str) -> list[str]:
         """Returns the paths under a path that have values, sorted."""
-        prefix = path + "."
+        return sorted({name for name in self._known_below(path) if self.types(name)})
+
+    def has_below(self, path: str) -> bool:
+        """Returns whether a path under a path has values; stops at the first."""
+        return any(self.types(name) for name in self._known_below(path))
+
+    def _known_below(self, path: str) -> Iterator[str]:
+        """Yields the paths under a path that are known, some of them twice; some may have no value here."""
         if not self._other_names:
             retired = (leaf for project in self._projects for leaf in [*project.paths.retired_ids])
             leaves = (*self._unlisted, *retired)
             self._other_names = sorted({*self._memory, *(path for path, _ in leaves)})
-        names = {name for name in _with_prefix(self._other_names, prefix) if self.types(name)}
-        for project in self._projects:
-            for name in _with_prefix(project.names, prefix):
-                if name not in names and self.types(name):
-                    names.add(name)
-        return sorted(names)
+        for names in (self._other_names, *(project.names for project in self._projects)):
+            # "/" is the character after ".": the names between the two begin with the path and a dot.
+            start, stop = bisect_left(names, path + "."), bisect_left(names, path + "/")
+            yield from (names[position] for position in range(start, stop))
 
     def names(self) -> list[str]:
         """Returns every path that is known for the projects, sorted; some may have no value here."""
@@ -139,11 +144,3 @@ class LeafLookup:
         if tails:
             mask[self._unlisted.get(leaf, [])] = True
         return mask
-
-
-def _with_prefix(names: Sequence[str], prefix: str) -> list[str]:
-    start = bisect_left(names, prefix)
-    stop = start
-    while stop < len(names) and names[stop].startswith(prefix):
-        stop += 1
-    return list(names[start:stop])
