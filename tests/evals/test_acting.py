@@ -7,13 +7,14 @@ import math
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import tracestore
 from tracestore import Eval, Store, dataset
-from tracestore.evals import EvalResult
+from tracestore.evals import EvalResult, calling
 from tracestore.evals.run import run_cases
 from tracestore.server import Server, ServerSettings
 
@@ -218,22 +219,25 @@ def test_trials_show_how_far_they_lie_apart(
     assert run(store, rows("a"), scores=[one]).scores["one"].spread is None
 
 
-def test_a_duration_is_the_tasks_own(store: Store) -> None:
-    started = threading.Event()
+def test_a_duration_is_the_tasks_own(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
 
-    def fast(value: Any) -> Any:
-        started.set()
+    def passes(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+
+    def task(value: int) -> int:
+        passes(2.0)
         return value
 
-    def slow_scorer() -> float:
-        # Longer than the task by any measure: it waits for as long as a case may take at least.
-        threading.Event().wait(0.2)
+    def scorer() -> float:
+        passes(1000.0)
         return 1.0
 
-    for name in ("before", "after"):
-        result = run(store, rows(1, 2), task=fast, scores=[slow_scorer], experiment=name)
-    assert started.is_set()
-    assert all(case.duration_s < 0.2 for case in result.cases)
+    # A clock that stands still but for what the task and the scorer take.
+    monkeypatch.setattr(calling, "time", SimpleNamespace(perf_counter=lambda: now_s))
+    result = run(store, rows(1, 2, 3), task=task, scores=[scorer], concurrency=1)
+    assert [case.duration_s for case in result.cases] == [2.0, 2.0, 2.0]
     assert result.compared is not None
     for experiment in result.compared["experiments"]:
         assert experiment["metrics"]["duration"]["mean"] < 0.2

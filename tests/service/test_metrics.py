@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 import tracestore
+from data.processes import HANG_S
 from data.stores import span
 from store.kit import otlp_traces
 from tracestore.content_types import PROTOBUF
@@ -124,9 +125,9 @@ def test_refused_rows_and_grpc_calls_are_told_too(server: Server) -> None:
     bad = otlp_traces([{**span(3), "span_id": "0" * 16}, span(4)])
     with capture_logs() as logs, grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         call = channel.unary_unary(EXPORT)
-        call(bad, timeout=60)
+        call(bad, timeout=HANG_S)
         with pytest.raises(grpc.RpcError):
-            call(b"\xff\xff broken", timeout=60)
+            call(b"\xff\xff broken", timeout=HANG_S)
     kinds = [(line["kind"], line["peer"]) for line in refusals(logs)]
     assert kinds == [("rows", "ipv4:127.0.0.1"), ("payload", "ipv4:127.0.0.1")]
     assert re.search(r"1 rows refused: row 0", refusals(logs)[0]["message"])

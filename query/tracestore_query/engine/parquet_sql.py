@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -102,14 +102,6 @@ def row_text(file: str, numbers: Sequence[int], columns: Sequence[str]) -> str:
         f"SELECT COLUMNS(lambda name: name IN ({listed})) "
         f"FROM read_parquet({quoted(file)}, file_row_number=true) WHERE file_row_number {wanted}"
     )
-
-
-def parted(segments: Sequence[SegmentRef]) -> Iterator[tuple[list[SegmentRef], bool]]:
-    """Yields the segments that are read as they are, then those with replaced rows, each with whether it has some."""
-    for marked in (False, True):
-        members = [segment for segment in segments if (len(segment.replaced) > 0) == marked]
-        if members:
-            yield members, marked
 
 
 def counting_rows(

@@ -90,7 +90,7 @@ def _without(
 
 
 class _Finder:
-    """Finds rows of inputs in outputs, by their spans."""
+    """The places in outputs of rows of inputs, found by their spans."""
 
     def __init__(
         self, core: Core, inputs: Sequence[SegmentRow], outputs: Sequence[NewSegment]
