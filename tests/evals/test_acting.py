@@ -238,6 +238,3 @@ def test_a_duration_is_the_tasks_own(store: Store, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(calling, "time", SimpleNamespace(perf_counter=lambda: now_s))
     result = run(store, rows(1, 2, 3), task=task, scores=[scorer], concurrency=1)
     assert [case.duration_s for case in result.cases] == [2.0, 2.0, 2.0]
-    assert result.compared is not None
-    for experiment in result.compared["experiments"]:
-        assert experiment["metrics"]["duration"]["mean"] < 0.2
