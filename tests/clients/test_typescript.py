@@ -69,6 +69,11 @@ def project(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_published_shape_is_what_runtimes_and_bundlers_resolve(built: Path) -> None:
+    told = npm(built, "run", "check")
+    assert "All good!" in told and "(ESM)" in told
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     with Server(ServerSettings(data=tmp_path / "store", port=0, grpc_port=-1)) as running:

@@ -2,6 +2,7 @@
 
 import { execFile } from "node:child_process";
 
+import { chosenBase, withState } from "./bases.js";
 import { averages, type Case, type CaseResult, casesOf, type Data, type DatasetRef, type Scorer, type Task } from "./cases.js";
 import { Client } from "./client.js";
 import { EvalError, said } from "./errors.js";
@@ -82,15 +83,14 @@ async function evaluate<I, O, E>(project: string, options: EvalOptions<I, O, E>,
     throw new EvalError("cannot run eval: concurrency and trials are at least 1, retries at least 0");
   }
   const client = options.client ?? new Client({ ...around?.options, ...options });
-  const base = options.base ?? (await newest(client, project));
   const { rows, of } = await rowsOf(client, options.data, project);
   const now = new Date().toISOString().slice(0, 19).replace("T", " ");
   const record = await client.experiments.create(options.experiment ?? `${project} ${now}`, {
     project,
-    metadata: options.metadata ?? {},
+    metadata: withState(options.metadata, "running"),
     dataset: of?.dataset,
     datasetVersion: of?.version as number | undefined,
-    base,
+    base: options.base,
     gitCommit: options.gitCommit ?? (await gitCommit()),
     unique: true,
   });
@@ -107,10 +107,13 @@ async function evaluate<I, O, E>(project: string, options: EvalOptions<I, O, E>,
     process.removeListener("SIGINT", stop);
     await exporter.flush();
   }
+  await client.experiments.create(record.name, { project, metadata: withState(options.metadata, interrupted ? "interrupted" : "done") });
   if (exporter.errors.length) {
     const first = exporter.errors[0];
     throw new EvalError(`cannot store all of experiment '${record.name}': ${exporter.errors.length} requests failed: ${said(first)}`, undefined, undefined, { cause: first });
   }
+  const base = options.base ?? (await chosenBase(client, project, record.name, of?.dataset));
+  if (options.base === undefined && base !== undefined) await client.experiments.create(record.name, { project, base });
   const compared = await compare(client, project, base, record.name);
   const scores = summarize(averages(cases), compared);
   const failed = cases.filter((each) => each.error !== undefined);
@@ -118,12 +121,6 @@ async function evaluate<I, O, E>(project: string, options: EvalOptions<I, O, E>,
   around?.results.push(result as EvalResult);
   if (options.summary ?? true) console.log(summaryOf(result as EvalResult));
   return result;
-}
-
-async function newest(client: Client, project: string): Promise<string | undefined> {
-  const sql = "SELECT name FROM experiments WHERE project = $project ORDER BY coalesce(created, start_time) DESC, name LIMIT 1";
-  const { rows } = await client.sql<{ name: string }>(sql, { project });
-  return rows[0]?.name;
 }
 
 async function rowsOf<I, E>(client: Client, data: Data<I, E>, project: string): Promise<{ rows: Iterable<Case<I, E>> | AsyncIterable<Case<I, E>>; of?: DatasetRef }> {
