@@ -19,7 +19,7 @@ export interface EvalOptions<I, O, E> extends ClientOptions {
   readonly data: Data<I, E>;
   readonly task: Task<I, O, E>;
   readonly scores?: readonly Scorer<I, O, E>[];
-  /** The experiment to compare with; default the last one of the project before this. */
+  /** The experiment to compare with; default the last whole run on the same dataset, else the last that shares inputs. */
   readonly base?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly gitCommit?: string;
