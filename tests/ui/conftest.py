@@ -28,7 +28,7 @@ QUIET: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS: Final = 20_000
+PATIENCE_MS: Final = 60_000
 """Milliseconds that a step may take on a busy machine."""
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tracestore.client import Client
 from tracestore.server import Server
@@ -151,3 +151,29 @@ def test_a_failing_agent_is_found_and_kept_as_a_case_with_the_keyboard_alone(
     page.keyboard.press("g")
     page.keyboard.press("d")
     expect(page.get_by_role("link", name="failures")).to_be_visible()
+
+
+def test_a_file_becomes_a_dataset_and_more_of_it_a_version(
+    support: Server, open_page: OpenPage
+) -> None:
+    lines = 'input,expected,tier\n"Where is it, please?",In Bonn.,pro\nHow much?,€4,free\n'
+    first: FilePayload = {
+        "name": "by file.csv",
+        "mimeType": "text/csv",
+        "buffer": lines.encode(),
+    }
+    more: FilePayload = {**first, "name": "more.jsonl", "buffer": b'{"input": "When?"}\n'}
+    page = open_page(f"{support.url}/p/support/datasets")
+    expect(page.get_by_role("link", name="questions")).to_be_visible()
+    page.keyboard.press("a")
+    page.get_by_label("File: JSON, a line of JSON each, or CSV").set_input_files(first)
+    expect(page.get_by_role("dialog")).to_contain_text("2 cases found")
+    page.get_by_role("button", name="Add 2 cases").click()
+    expect(page).to_have_url(re.compile("/datasets/by%20file"))
+    expect(page.get_by_role("row").nth(1)).to_contain_text("Where is it, please?")
+    expect(page.get_by_role("row").nth(1)).to_contain_text("tier: pro")
+    page.get_by_role("button", name="Add a file").click()
+    page.get_by_label("File: JSON, a line of JSON each, or CSV").set_input_files(more)
+    page.get_by_role("button", name="Add 1 case").click()
+    expect(page.locator(".head")).to_contain_text("Version 2")
+    expect(page.get_by_role("row")).to_have_count(4)

@@ -1,4 +1,5 @@
 /** Numbers and times as people read them; the exact value is what `title` shows. */
+import { Exact } from "./api/exact";
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
@@ -13,6 +14,9 @@ export function number(value: number): string {
   if (size >= 0.01) return String(Number(value.toPrecision(3)));
   return size >= 1e-6 ? value.toFixed(6).replace(/0+$/, "") : value.toExponential(2);
 }
+
+/** Returns a score with as many digits as its neighbours have, so that they stand below each other. */
+export const scored = (value: number, digits = 2): string => (Math.abs(value) < 1000 ? value.toFixed(digits) : whole.format(value));
 
 /** Returns nanoseconds as a duration: 41 ms, 1.2 s, 3 min 04 s. */
 export function duration(ns: number): string {
@@ -35,6 +39,7 @@ export const exactDuration = (ns: number): string => `${whole.format(ns)} ns`;
 
 export function cost(value: number): string {
   if (value === 0) return "$0";
+  if (Math.abs(value) < 0.0001) return value > 0 ? "<$0.0001" : `$${value.toExponential(1)}`;
   if (Math.abs(value) >= 100) return `$${whole.format(value)}`;
   if (Math.abs(value) >= 0.995) return `$${value.toFixed(2)}`;
   if (Math.abs(value) >= 0.01) return `$${value.toFixed(3)}`;
@@ -85,7 +90,7 @@ export function ago(ms: number, now = Date.now()): string {
 /** Returns any value as one line of text. */
 export function oneLine(value: unknown, most = 400): string {
   if (value === null || value === undefined) return "";
-  const text = typeof value === "string" ? value : typeof value === "object" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "string" ? value : typeof value === "object" && !(value instanceof Exact) ? JSON.stringify(value) : String(value);
   const cut = text.length > most * 2 ? text.slice(0, most * 2) : text;
   return cut.replace(/\s+/g, " ").trim().slice(0, most);
 }

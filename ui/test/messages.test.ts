@@ -39,3 +39,26 @@ test("what is no conversation is none", () => {
   expect(messagesOf({ question: 1 }, "user")).toBeNull();
   expect(messagesOf([1, 2], "user")).toBeNull();
 });
+
+test("a result whose id is of no call belongs to the next call, and results keep their order", () => {
+  const call = (id: string, name: string) => ({ id, function: { name, arguments: {} } });
+  const found = joined(
+    messagesOf(
+      [
+        { role: "assistant", tool_calls: [call("fc_1", "look"), call("fc_2", "look")] },
+        { role: "tool", tool_call_id: "call_1", content: "first" },
+        { role: "tool", tool_call_id: "call_2", content: "second" },
+        { role: "assistant", tool_calls: [call("fc_3", "look")] },
+        { role: "tool", tool_call_id: "fc_3", content: "third" },
+      ],
+      "user",
+    )!,
+  );
+  expect(found.map((message) => [...message.results.values()].map((result) => result.output))).toEqual([["first", "second"], ["third"]]);
+});
+
+test("messages are found inside what a framework puts around them", () => {
+  expect(kinds([{ graph: null, update: { messages: [{ type: "ai", data: { content: "x" } }] } }])).toEqual([["assistant", "text"]]);
+  expect(kinds({ inputs: { messages: [{ role: "user", content: "x" }] }, kwargs: {} })).toEqual([["user", "text"]]);
+  expect(kinds([{ role: "tool-call", content: "x" }, { role: "tool-response", content: "y" }])).toEqual([["assistant", "text"], ["tool", "result"]]);
+});

@@ -1,5 +1,6 @@
 /** Requests to this server alone: JSON in and out, errors as problems, and whether the server is there at all. */
 import { signal } from "@preact/signals";
+import { exactJson } from "./exact";
 
 export class Problem extends Error {
   constructor(
@@ -54,6 +55,11 @@ export async function request(path: string, options: Options = {}): Promise<Resp
     document = { detail: `the server answered ${response.status}` };
   }
   throw new Problem(response.status, document.detail ?? `the server answered ${response.status}`, document.hint ?? null, document.title ?? "");
+}
+
+/** Returns an answer whose whole numbers keep every digit. */
+export async function exact<T>(path: string, options: Options = {}): Promise<T> {
+  return exactJson(await (await request(path, options)).text()) as T;
 }
 
 export async function json<T>(path: string, options: Options = {}): Promise<T> {

@@ -1,5 +1,6 @@
 /** SQL: one statement in, columns and rows out. */
-import { json, type Options } from "./http";
+import { Exact } from "./exact";
+import { exact, type Options } from "./http";
 
 export interface Column {
   name: string;
@@ -42,7 +43,7 @@ export async function query(sql: string, ask: Ask = {}): Promise<Answer> {
     },
     signal: ask.signal,
   };
-  const answer = await json<Omit<Answer, "ms">>("/api/query", options);
+  const answer = await exact<Omit<Answer, "ms">>("/api/query", options);
   return { ...answer, ms: performance.now() - started };
 }
 
@@ -81,7 +82,7 @@ export function pathOf(keys: string[]): string {
 /** Returns a value as SQL writes it. */
 export function literal(value: unknown): string {
   if (value === null || value === undefined) return "NULL";
-  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return String(value);
+  if (value instanceof Exact || typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return String(value);
   return quoted(typeof value === "string" ? value : JSON.stringify(value));
 }
 

@@ -8,6 +8,7 @@ import { Heatmap } from "./heatmap";
 import type { PlotProps } from "./plot";
 import "./chart.css";
 
+const FAR_APART = 20; // measures whose highest values differ by more have scales of their own
 const MOST_BARS = 200; // rows of a bar chart; the table has the others
 
 export function Chart({ answer, kind, onPick }: { answer: Answer; kind: Kind; onPick?: (x: number, label: string | null) => void }) {
@@ -31,10 +32,13 @@ function BigNumber({ answer }: { answer: Answer }) {
 
 function Bars({ data, stacked, onPick }: { data: ChartData; stacked: boolean; onPick?: (x: number, label: string | null) => void }) {
   const totals = data.labels!.map((_, i) => data.series.reduce((sum, each) => sum + Math.max(0, each.values[i] ?? 0), 0));
-  const most = Math.max(1e-12, ...(stacked || data.series.length === 1 ? totals : data.series.flatMap((each) => each.values.map((value) => value ?? 0))));
+  const highest = data.series.map((each) => Math.max(1e-12, ...each.values.map((value) => value ?? 0)));
+  const together = stacked || data.series.length === 1 ? Math.max(1e-12, ...totals) : Math.max(...highest);
+  // Calls and their tokens side by side: on one scale the smaller measure would be no bar at all.
+  const apart = !stacked && data.measures && together > Math.min(...highest) * FAR_APART;
   return (
     <div class="bars-box">
-      {data.series.length > 1 && <Legend names={data.series.map((each) => each.name)} left={data.left} />}
+      {data.series.length > 1 && <Legend names={data.series.map((each) => each.name)} left={data.left} note={apart ? "each on a scale of its own" : ""} />}
       <div class="bars">
         {data.labels!.slice(0, MOST_BARS).map((label, i) => (
           <div class="bars-row" key={label}>
@@ -49,7 +53,7 @@ function Bars({ data, stacked, onPick }: { data: ChartData; stacked: boolean; on
             )}
             <span class={stacked ? "bars-stack" : "bars-group"} aria-hidden="true">
               {data.series.map((each, s) => (
-                <i key={each.name} title={`${each.name}: ${each.values[i] ?? "–"}`} style={{ width: `${(Math.max(0, each.values[i] ?? 0) / most) * 100}%`, background: `var(--${colour(s)})` }} />
+                <i key={each.name} title={`${each.name}: ${each.values[i] ?? "–"}`} style={{ width: `${(Math.max(0, each.values[i] ?? 0) / (apart ? highest[s]! : together)) * 100}%`, background: `var(--${colour(s)})` }} />
               ))}
             </span>
             <span class="num">{data.series.length === 1 ? number(data.series[0]!.values[i] ?? 0) : stacked ? number(totals[i]!) : data.series.map((each) => number(each.values[i] ?? 0)).join(" · ")}</span>
@@ -60,7 +64,7 @@ function Bars({ data, stacked, onPick }: { data: ChartData; stacked: boolean; on
   );
 }
 
-export const Legend = ({ names, left = 0 }: { names: string[]; left?: number }) => (
+export const Legend = ({ names, left = 0, note = "" }: { names: string[]; left?: number; note?: string }) => (
   <div class="legend">
     {names.map((name, i) => (
       <span key={name} class="cut" title={name}>
@@ -69,6 +73,7 @@ export const Legend = ({ names, left = 0 }: { names: string[]; left?: number }) 
       </span>
     ))}
     {left > 0 && <span class="muted">and {left} more</span>}
+    {note && <span class="muted">{note}</span>}
   </div>
 );
 

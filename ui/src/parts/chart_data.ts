@@ -13,6 +13,7 @@ export interface ChartData {
   labels: string[] | null; // of categories; x is then their places
   axis: string;
   series: Series[];
+  measures: boolean; // whether each series is a column of its own, and not the values of one column by a text
   left: number; // series beyond those that are drawn
 }
 
@@ -61,7 +62,7 @@ export function chartData(answer: Answer): ChartData | null {
   const all = [...series].map(([name, column]) => ({ name, values: column }));
   const weight = (each: Series): number => each.values.reduce<number>((sum, value) => sum + Math.abs(value ?? 0), 0);
   const shown = all.length > MOST_SERIES ? [...all].sort((a, b) => weight(b) - weight(a)).slice(0, MOST_SERIES) : all;
-  return { time: time !== undefined, x: ordered ? keys.map(Number) : keys.map((_, i) => i), labels: ordered ? null : keys.map((key) => (key === null ? "none" : String(key))), axis: axisAt < 0 ? "row" : answer.columns[axisAt]!.name, series: shown, left: all.length - shown.length };
+  return { time: time !== undefined, x: ordered ? keys.map(Number) : keys.map((_, i) => i), labels: ordered ? null : keys.map((key) => (key === null ? "none" : String(key))), axis: axisAt < 0 ? "row" : answer.columns[axisAt]!.name, series: shown, measures: by === undefined, left: all.length - shown.length };
 }
 
 /** Returns which chart fits an answer best. */

@@ -23,7 +23,7 @@ function axis(answer: Answer, at: number): Axis {
   all.sort((a, b) => (numeric ? Number(a) - Number(b) : String(a).localeCompare(String(b))));
   // Times without rows are columns, too.
   const values = time && all.length > 1 ? spaced(all as number[]) : all;
-  return { values, label: (value) => (time ? when(Number(value)) : typeof value === "number" ? number(value) : value) };
+  return { values, label: (value) => (time ? when(Number(value)) : typeof value === "number" ? number(Number(value.toPrecision(2))) : value) };
 }
 
 function spaced(times: number[]): number[] {

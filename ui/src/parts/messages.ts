@@ -20,7 +20,7 @@ type Json = Record<string, unknown>;
 const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
 
-const ROLES: Record<string, string> = { human: "user", ai: "assistant", model: "assistant", developer: "system", function: "tool", HumanMessage: "user", AIMessage: "assistant", SystemMessage: "system", ToolMessage: "tool", request: "user", response: "assistant" };
+const ROLES: Record<string, string> = { human: "user", ai: "assistant", model: "assistant", developer: "system", function: "tool", "tool-call": "assistant", "tool-response": "tool", HumanMessage: "user", AIMessage: "assistant", SystemMessage: "system", ToolMessage: "tool", request: "user", response: "assistant" };
 
 /** Returns a payload as messages, or null where it is no conversation. */
 export function messagesOf(payload: unknown, role: "user" | "assistant"): Message[] | null {
@@ -31,7 +31,7 @@ export function messagesOf(payload: unknown, role: "user" | "assistant"): Messag
     if (!value.length) return [];
     if (value.every(isDocument)) return [{ role: "documents", name: null, parts: value.map(documentOf) }];
     if (value.every((each) => typeof each === "string")) return [{ role, name: null, parts: value.map((each) => ({ kind: "text", text: each as string })) }];
-    if (value.every(Array.isArray) && value.length === 1) return messagesOf(value[0], role);
+    if (value.length === 1 && (Array.isArray(value[0]) || isObject((value[0] as Json | null)?.update))) return messagesOf(Array.isArray(value[0]) ? value[0] : (value[0] as Json).update, role);
     const found = value.map((each) => messageOf(each, role));
     return found.every((each): each is Message => each !== null) ? found : null;
   }
@@ -46,7 +46,10 @@ export function messagesOf(payload: unknown, role: "user" | "assistant"): Messag
       }
     }
     const one = messageOf(value, role);
-    return one ? [one] : null;
+    if (one) return [one];
+    // What a framework's function was called with, around the messages.
+    const inner = value.inputs ?? value.outputs;
+    return isObject(inner) && Array.isArray(inner.messages) ? messagesOf(inner, role) : null;
   }
   return [{ role, name: null, parts: [{ kind: "json", value }] }];
 }
@@ -177,15 +180,20 @@ export interface Joined extends Message {
   results: Map<number, Extract<Part, { kind: "result" }>>;
 }
 
-/** Joins tool calls with their results: by id where there is one, else the next result of the same name. */
+/** Joins tool calls with their results: by id; where a result's id is of no call here, or it has none, the next one. */
 export function joined(messages: Message[]): Joined[] {
   const found: Joined[] = messages.map((message) => ({ ...message, parts: [...message.parts], results: new Map() }));
   const taken = new Set<Part>();
+  const callIds = new Set(found.flatMap((message) => message.parts.flatMap((part) => (part.kind === "call" && part.id ? [part.id] : []))));
+  const isOf = (result: Extract<Part, { kind: "result" }>, call: Extract<Part, { kind: "call" }>): boolean => {
+    if (call.id && result.id && callIds.has(result.id)) return result.id === call.id;
+    return !result.name || result.name === call.name;
+  };
   found.forEach((message, at) => {
     message.parts.forEach((part, place) => {
       if (part.kind !== "call") return;
       for (const later of found.slice(at)) {
-        const result = later.parts.find((each): each is Extract<Part, { kind: "result" }> => each.kind === "result" && !taken.has(each) && (part.id && each.id ? each.id === part.id : !each.id && (!each.name || each.name === part.name)));
+        const result = later.parts.find((each): each is Extract<Part, { kind: "result" }> => each.kind === "result" && !taken.has(each) && isOf(each, part));
         if (!result) continue;
         taken.add(result);
         message.results.set(place, result);

@@ -1,5 +1,6 @@
 /** Any value: short objects as lines of key and value, others as a JSON tree; large ones as virtual text. */
 import { useMemo, useRef, useState } from "preact/hooks";
+import { Exact } from "../api/exact";
 import { bytes, count } from "../format";
 import { copy } from "./overlay";
 import { useVirtual } from "./virtual";
@@ -14,7 +15,7 @@ const LINE_PIXELS = 18;
 export function Payload({ value, empty = "–" }: { value: unknown; empty?: string }) {
   if (value === null || value === undefined || value === "") return <span class="muted">{empty}</span>;
   if (typeof value === "string") return <Plain text={value} />;
-  if (typeof value !== "object") return <span>{String(value)}</span>;
+  if (typeof value !== "object" || value instanceof Exact) return <span>{String(value)}</span>;
   return <Tree value={value} />;
 }
 
@@ -53,7 +54,7 @@ function linesOf(value: unknown, toggled: ReadonlySet<string>, most = 20_000): L
   const found: Line[] = [];
   const walk = (inner: unknown, key: string, path: string, depth: number) => {
     if (found.length >= most) return;
-    if (typeof inner === "object" && inner !== null) {
+    if (typeof inner === "object" && inner !== null && !(inner instanceof Exact)) {
       const entries = Array.isArray(inner) ? inner.map((each, i) => [String(i), each] as const) : Object.entries(inner);
       const byDefault = depth < 3 && entries.length <= CLOSED_FROM;
       const open = entries.length > 0 && toggled.has(path) !== byDefault;
@@ -61,7 +62,7 @@ function linesOf(value: unknown, toggled: ReadonlySet<string>, most = 20_000): L
       if (open || depth < 0) for (const [name, each] of entries) walk(each, name, `${path}\u0000${name}`, depth + 1);
       return;
     }
-    found.push({ depth: Math.max(0, depth), key, path, kind: inner === null ? "null" : typeof inner, open: null, text: typeof inner === "string" ? inner : String(inner) });
+    found.push({ depth: Math.max(0, depth), key, path, kind: inner === null ? "null" : inner instanceof Exact ? "number" : typeof inner, open: null, text: typeof inner === "string" ? inner : String(inner) });
   };
   walk(value, "", "", -1);
   return found;

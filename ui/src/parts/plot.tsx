@@ -60,7 +60,7 @@ function options(data: ChartData, kind: Kind, element: HTMLElement): uPlot.Optio
   const drawn: uPlot.Series[] = data.series.map((each, i) => {
     const paint = token(colour(kind === "stacked" ? many - 1 - i : i));
     const name = kind === "stacked" ? data.series[many - 1 - i]!.name : each.name;
-    if (kind === "scatter") return { label: name, stroke: paint, paths: points, points: { show: true, size: 6, fill: paint } };
+    if (kind === "scatter") return { label: name, stroke: paint, paths: points, points: { show: true, size: 10, fill: paint } };
     if (kind === "bar" || kind === "stacked") return { label: name, stroke: paint, fill: paint, width: 0, paths: bars, points: { show: false } };
     return { label: name, stroke: paint, width: 1.6, fill: kind === "area" ? `${paint}30` : undefined, points: { show: data.x.length < 3, size: 5 }, spanGaps: true };
   });

@@ -1,4 +1,5 @@
 /** Any answer as a table: virtual rows, wide cells cut with a way to the whole. */
+import { Exact } from "../api/exact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { Answer } from "../api/query";
 import { number, oneLine, utc, when } from "../format";
@@ -26,7 +27,7 @@ export function ResultTable({ answer, project, widest = 420 }: { answer: Answer;
   }, [answer, sort]);
   const virtual = useVirtual({ count: rows.length, size: ROW_PIXELS, scroller: () => scroller.current });
   const right = answer.columns.map((_, i) => answer.rows.slice(0, MEASURED_ROWS).some((row) => typeof row[i] === "number"));
-  const widths = useMemo(() => answer.columns.map((column, i) => Math.ceil(Math.min(widest, Math.max(70, 18 + 7.4 * Math.max(column.name.length + 1, ...answer.rows.slice(0, MEASURED_ROWS).map((row) => shown(row[i], column.type).length)))))), [answer, widest]);
+  const widths = useMemo(() => answer.columns.map((column, i) => Math.ceil(Math.min(widest, Math.max(70, 20 + 7.6 * Math.max(column.name.length + 1, ...answer.rows.slice(0, MEASURED_ROWS).map((row) => shown(row[i], column.type).length)))))), [answer, widest]);
   const template = widths.map((width) => `minmax(${width}px, ${width}fr)`).join(" ");
   const traceAt = answer.columns.findIndex((column) => column.name === "trace_id");
   return (
@@ -49,7 +50,7 @@ export function ResultTable({ answer, project, widest = 420 }: { answer: Answer;
               <div class="rrow" role="row" key={item.index} aria-rowindex={item.index + 1} style={{ gridTemplateColumns: template, transform: `translateY(${item.start}px)` }}>
                 {row.map((value, i) => {
                   const text = shown(value, answer.columns[i]!.type);
-                  const long = typeof value === "object" ? value !== null : text.length > 56;
+                  const long = typeof value === "object" && !(value instanceof Exact) ? value !== null : text.length > 56;
                   return (
                     <span key={i} role="gridcell" class={`cut ${typeof value === "number" ? "num" : ""} ${value === null ? "muted" : ""}`} title={long ? undefined : exact(value, answer.columns[i]!.type)}>
                       {i === traceAt && typeof value === "string" ? (

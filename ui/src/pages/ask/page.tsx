@@ -7,7 +7,7 @@ import { useKeys } from "../../app/keys";
 import { params, setParams } from "../../app/location";
 import { useCommands } from "../../app/palette";
 import { mayWrite } from "../../app/session";
-import { plural, segmentsRead } from "../../format";
+import { duration, plural, segmentsRead } from "../../format";
 import { AddToDataset, ExportDialog } from "../../parts/actions";
 import { Chart } from "../../parts/chart";
 import { fitting, type Kind } from "../../parts/chart_data";
@@ -110,7 +110,7 @@ export function AskPage({ project }: { project: string }) {
           </button>
         ) : (
           <button class="btn go" onClick={run}>
-            Run <kbd>Ctrl ⏎</kbd>
+            Run <kbd>Ctrl Enter</kbd>
           </button>
         )}
         <Menu label={<>History <span aria-hidden="true">▾</span></>} name="History" items={() => [...readHistory().map((each) => ({ label: <span class="mono">{each.replace(/\s+/g, " ").slice(0, 90)}</span>, run: () => setParams({ sql: each }) })), null, ...EXAMPLES.map(([label, example]) => ({ label, hint: "example", run: () => setParams({ sql: example }) }))]} />
@@ -166,7 +166,7 @@ export function AskPage({ project }: { project: string }) {
         {answer && <span>{plural(answer.rows.length, "row")}{answer.rows.length === SHOWN_ROWS ? " shown" : ""}</span>}
         {answer && <span>{segmentsRead(answer.stats.segments_read, answer.stats.segments_pruned)}</span>}
         {answer && <span>{plural(answer.stats.leaf_columns, "path column")}</span>}
-        {answer && <span title={`planning ${answer.stats.planning_ms.toFixed(1)} ms`}>{Math.round(answer.ms)} ms</span>}
+        {answer && <span title={`planning ${answer.stats.planning_ms.toFixed(1)} ms`}>{duration(answer.ms * 1e6)}</span>}
         {answer?.warnings.map((each) => (
           <span class="warn cut" key={each} title={each}>
             {each}

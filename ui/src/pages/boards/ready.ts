@@ -18,7 +18,7 @@ export const READY: { name: string; about: string; board: Board }[] = [
     board: board([
       tile("traces", "Traces", "number", [0, 0, 3, 2], `SELECT count(*) AS traces\nFROM spans\nWHERE is_root AND ${TIME}`),
       tile("errors", "Spans with an error", "number", [3, 0, 3, 2], `SELECT count(*) AS errors\nFROM spans\nWHERE status_code = 'ERROR' AND ${TIME}`),
-      tile("p95", "95 % of traces end within, seconds", "number", [6, 0, 3, 2], `SELECT round(quantile_cont(duration, 0.95), 2) AS seconds\nFROM spans\nWHERE is_root AND ${TIME}`),
+      tile("p95", "95 % end in, seconds", "number", [6, 0, 3, 2], `SELECT round(quantile_cont(duration, 0.95), 2) AS seconds\nFROM spans\nWHERE is_root AND ${TIME}`),
       tile("users", "Users", "number", [9, 0, 3, 2], `SELECT count(DISTINCT metadata.user_id) AS users\nFROM spans\nWHERE ${TIME}`),
       tile("traffic", "Spans by type", "stacked", [0, 2, 6, 4], `SELECT ${BUCKET}, type, count(*) AS spans\nFROM spans\nWHERE ${TIME}\nGROUP BY ALL\nORDER BY time`),
       tile("failing", "Errors", "bar", [6, 2, 6, 4], `SELECT ${BUCKET}, count(*) AS errors\nFROM spans\nWHERE status_code = 'ERROR' AND ${TIME}\nGROUP BY ALL\nORDER BY time`),

@@ -33,7 +33,7 @@ export function TileBody({ tile, context }: { tile: Tile; context: TileContext }
   if (!found.data.rows.length) return <p class="muted tile-empty">No rows in this time</p>;
   return (
     <div class="tile-answer" aria-busy={found.loading}>
-      {tile.kind === "table" ? <ResultTable answer={found.data} project={project} widest={230} /> : <Chart answer={found.data} kind={tile.kind} onPick={(x, label) => navigate(tracesUrl(tile, context, found.data!, x, label))} />}
+      {tile.kind === "table" ? <ResultTable answer={found.data} project={project} widest={200} /> : <Chart answer={found.data} kind={tile.kind} onPick={(x, label) => navigate(tracesUrl(tile, context, found.data!, x, label))} />}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 /** One case whole: its input, what was expected, each output against the base, scores, and the ways to the traces. */
 import { objects, query, type Row } from "../../api/query";
 import { pageUrl, setParams } from "../../app/location";
-import { number } from "../../format";
+import { scored } from "../../format";
 import { isOneOf } from "../../parts/actions";
 import { colour } from "../../parts/chart_data";
 import { Conversation } from "../../parts/conversation";
@@ -66,7 +66,7 @@ export function CasePanel({ project, each, names, base }: { project: string; eac
               <div class="case-scores">
                 {Object.entries(run.scores).map(([score, value]) => (
                   <span class="chip" key={score}>
-                    {score} <b>{number(Math.round(value * 1000) / 1000)}</b>
+                    {score} <b>{scored(value)}</b>
                   </span>
                 ))}
               </div>

@@ -5,7 +5,7 @@ import { objects, query, quoted, type Row } from "../../api/query";
 import { useKeys } from "../../app/keys";
 import { navigate, pageUrl, params, setParams } from "../../app/location";
 import { mayWrite } from "../../app/session";
-import { cost, count, duration, number, oneLine, plural } from "../../format";
+import { cost, count, duration, oneLine, plural, scored } from "../../format";
 import { AddToDataset, caseSql, isOneOf } from "../../parts/actions";
 import { colour } from "../../parts/chart_data";
 import { useLoad } from "../../parts/load";
@@ -184,7 +184,7 @@ function Opened({ project, names, data, groupBy }: { project: string; names: str
             const mean = each.experiments.find((run) => run.name === others[0])?.scores[score];
             return (
               <button key={String(each.group)} class="btn small" aria-pressed={group === (each.group ?? "")} onClick={() => setParams({ group: group === (each.group ?? "") ? null : (each.group ?? "") })}>
-                {each.group ?? "none"} <b>{mean === undefined ? "–" : number(Math.round(mean * 100) / 100)}</b> {against && <Difference by={against.difference} />}
+                {each.group ?? "none"} <b>{mean === undefined ? "–" : scored(mean)}</b> {against && <Difference by={against.difference} />}
               </button>
             );
           })}
@@ -261,14 +261,12 @@ function ScoreCard({ name, data, others, on }: { name: string; data: Compared; o
         const against = run?.against_baseline?.[name];
         return (
           <div key={other}>
-            <span class="big">{run?.scores[name] === undefined ? "–" : number(Math.round(run.scores[name]! * 1000) / 1000)}</span>
+            <span class="big">{run?.scores[name] === undefined ? "–" : scored(run.scores[name]!, 3)}</span>
             {against && <Difference by={against.difference} />}
             {others.length > 1 && <span class="muted cut"> {other}</span>}
             {against && (
               <div class="muted tally cut">
-                <span class="good">▲ {count(against.improvements)}</span>
-                {others.length === 1 && <span class="good"> improved</span>} · <span class="err">▼ {count(against.regressions)}</span>
-                {others.length === 1 && <span class="err"> regressed</span>} · {count(against.unchanged)} same
+                <span class="good">{count(against.improvements)} improved</span> · <span class="err">{count(against.regressions)} regressed</span> · {count(against.unchanged)} same
               </div>
             )}
           </div>
@@ -367,7 +365,7 @@ function CaseRow(props: { each: ComparedCase; names: string[]; base: string; sco
       })}
       <span role="gridcell" class="num">
         <span class={tone}>
-          {from === undefined ? "–" : number(Math.round(from * 100) / 100)} → {to === undefined ? "–" : number(Math.round(to * 100) / 100)}
+          {from === undefined ? "–" : scored(from)} → {to === undefined ? "–" : scored(to)}
         </span>
         <br />
         <button class="link-quiet muted" onClick={props.onOpen}>

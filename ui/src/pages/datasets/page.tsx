@@ -1,11 +1,14 @@
 /** DATASETS: the list, and one dataset as a grid whose every edit is a new version. */
+import { useState } from "preact/hooks";
 import { json } from "../../api/http";
 import { useKeys } from "../../app/keys";
 import { navigate, pageUrl, params, setParams } from "../../app/location";
+import { mayWrite } from "../../app/session";
 import { count, plural, utc, when } from "../../format";
 import { datasetsOf } from "../../parts/actions";
 import { useLoad } from "../../parts/load";
 import { Failure, State, Waiting } from "../../parts/states";
+import { FromFile } from "./from_file";
 import { DatasetPage } from "./rows";
 import "./datasets.css";
 
@@ -16,27 +19,37 @@ export function DatasetsPage({ project, rest }: { project: string; rest: string[
 function List({ project }: { project: string }) {
   const found = useLoad(`datasets ${project}`, (signal) => datasetsOf(project, signal));
   const rows = found.data ?? [];
+  const [adding, setAdding] = useState(false);
+  const dialog = adding && <FromFile project={project} onClose={() => setAdding(false)} onAdded={found.reload} />;
+  const button = mayWrite.value && (
+    <button class="btn go" onClick={() => setAdding(true)}>
+      New from a file <kbd>a</kbd>
+    </button>
+  );
   const at = rows.findIndex((each) => each.name === params.value.get("row"));
   const move = (by: number) => rows.length && setParams({ row: rows[Math.max(0, Math.min(rows.length - 1, at + by))]!.name }, { replace: true });
   useKeys([
     { keys: "j", label: "Next", run: () => move(1) },
     { keys: "k", label: "Before", run: () => move(at < 0 ? 1 : -1) },
     { keys: "Enter", label: "Open", run: () => rows[at] && navigate(pageUrl(project, `datasets/${rows[at]!.name}`)) },
+    ...(mayWrite.value ? [{ keys: "a", label: "New from a file", run: () => setAdding(true) }] : []),
   ]);
   if (found.error) return <Failure error={found.error} retry={found.reload} />;
   if (!found.data) return <Waiting />;
   if (!rows.length)
     return (
       <State title="No datasets yet">
-        <p>A dataset is versioned cases: what goes in, and what is expected. Make one of traces: select rows in Traces and press d, or add the answer of a query in Ask.</p>
+        <p>A dataset is versioned cases: what goes in, and what is expected. Make one of traces (select rows in Traces and press d), of the answer of a query in Ask, or of a file.</p>
         <div class="row-flex">
-          <a class="btn go" href={pageUrl(project, "traces")}>
+          {button}
+          <a class="btn" href={pageUrl(project, "traces")}>
             Choose traces
           </a>
           <a class="btn" href={pageUrl(project, "ask")}>
             Ask
           </a>
         </div>
+        {dialog}
       </State>
     );
   return (
@@ -46,6 +59,8 @@ function List({ project }: { project: string }) {
         <span class="fact">
           <b>{count(rows.length)}</b>
         </span>
+        <span class="gap" />
+        {button}
       </header>
       <div class="body">
         <table class="grid">
@@ -55,7 +70,7 @@ function List({ project }: { project: string }) {
               <th class="num">rows</th>
               <th class="num">version</th>
               <th>last change</th>
-              <th>changed</th>
+              <th>when</th>
               <th>named versions</th>
             </tr>
           </thead>
@@ -95,6 +110,7 @@ function List({ project }: { project: string }) {
           Open as SQL
         </a>
       </footer>
+      {dialog}
     </>
   );
 }

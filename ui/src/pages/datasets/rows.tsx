@@ -1,5 +1,6 @@
 /** One dataset: its rows at a version or what changed between two, edited in place. */
 import { useMemo, useRef, useState } from "preact/hooks";
+import { exactJson } from "../../api/exact";
 import { json, request } from "../../api/http";
 import { objects, query, quoted, type Row } from "../../api/query";
 import { useKeys } from "../../app/keys";
@@ -12,6 +13,7 @@ import { Dialog, Menu, toast } from "../../parts/overlay";
 import { Failure, FailureNote, State, Waiting } from "../../parts/states";
 import { useVirtual } from "../../parts/virtual";
 import { comparable, Words } from "../../parts/words";
+import { FromFile } from "./from_file";
 import { nameVersion } from "./page";
 
 const MOST_ROWS = 20_000; // of a grid; an export has all
@@ -49,7 +51,7 @@ function Opened({ project, info, reload }: { project: string; info: DatasetInfo;
   });
   const all = rows.data ?? [];
   const at = all.findIndex((each) => each.id === given.get("row"));
-  const [dialog, setDialog] = useState<"export" | "edit" | "add" | "name" | null>(null);
+  const [dialog, setDialog] = useState<"export" | "edit" | "add" | "file" | "name" | null>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtual({ count: all.length, size: ROW_PIXELS, scroller: () => scroller.current });
   const latest = !version || version === info.version;
@@ -92,6 +94,11 @@ function Opened({ project, info, reload }: { project: string; info: DatasetInfo;
           </button>
         )}
         {write && (
+          <button class="btn" onClick={() => setDialog("file")}>
+            Add a file
+          </button>
+        )}
+        {write && (
           <button class="btn go" onClick={() => setDialog("add")}>
             Add a row <kbd>a</kbd>
           </button>
@@ -131,7 +138,7 @@ function Opened({ project, info, reload }: { project: string; info: DatasetInfo;
                   {FIELDS.map((field) => (
                     <span role="gridcell" key={field} class={field === "input" || field === "expected" ? "clamp2" : "clamp2 muted"}>
                       {field === "input" && row.change && <b class={row.change === "removed" ? "err" : "good"}>{row.change} </b>}
-                      {row.change === "changed" && row.before ? <Words before={cell(row.before[field])} after={cell(row[field])} /> : cell(row[field])}
+                      {row.change === "changed" && row.before ? <Words before={cell(row.before[field], field)} after={cell(row[field], field)} /> : cell(row[field], field)}
                     </span>
                   ))}
                   <span role="gridcell">
@@ -163,14 +170,16 @@ function Opened({ project, info, reload }: { project: string; info: DatasetInfo;
       {dialog === "export" && <ExportDialog project={project} name={info.name.replace(/\W+/g, "-")} sql={rowsSql(info.name, version).replace(/ LIMIT \d+$/, "")} onClose={() => setDialog(null)} />}
       {dialog === "edit" && all[at] && <RowDialog project={project} info={info} row={all[at]!} write={write} onClose={() => setDialog(null)} onSaved={() => (setDialog(null), reload())} onRemove={() => (setDialog(null), void remove())} />}
       {dialog === "add" && <RowDialog project={project} info={info} row={null} write onClose={() => setDialog(null)} onSaved={() => (setDialog(null), reload())} />}
+      {dialog === "file" && <FromFile project={project} dataset={info.name} onClose={() => setDialog(null)} onAdded={() => (setDialog(null), reload())} />}
       {dialog === "name" && <NameDialog onClose={() => setDialog(null)} onName={(text) => nameVersion(project, info.name, text, shownVersion).then(() => (setDialog(null), toast(`Version ${shownVersion} is now ${text}`), reload()))} version={shownVersion} />}
     </>
   );
 }
 
-const cell = (value: unknown): string => {
+/** Returns a value as a person reads it in a grid: metadata with its keys, a payload of one text as the text. */
+const cell = (value: unknown, field: Field): string => {
   if (Array.isArray(value) && value.every((each) => typeof each !== "object")) return value.join(", ");
-  if (value && typeof value === "object" && !Array.isArray(value) && Object.values(value).every((each) => typeof each !== "object") && Object.keys(value).length > 1)
+  if (value && typeof value === "object" && !Array.isArray(value) && Object.values(value).every((each) => typeof each !== "object") && Object.keys(value).length > (field === "metadata" ? 0 : 1))
     return Object.entries(value)
       .map(([key, each]) => `${key}: ${String(each)}`)
       .join(", ");
@@ -203,7 +212,7 @@ function asValue(text: string, was: unknown): unknown {
   if (!trimmed) return null;
   if (typeof was === "string" && !/^[[{]/.test(trimmed)) return text;
   try {
-    return JSON.parse(trimmed);
+    return exactJson(trimmed);
   } catch {
     if (/^[[{]/.test(trimmed)) throw new Error("This begins like JSON and is none; check brackets, commas and quotes.");
     return text;

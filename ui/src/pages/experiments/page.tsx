@@ -4,7 +4,7 @@ import { json } from "../../api/http";
 import { keysOf, objects, pathOf, query, type Answer, type Row } from "../../api/query";
 import { useKeys } from "../../app/keys";
 import { navigate, pageUrl, params, setParams } from "../../app/location";
-import { cost, count, duration, number, oneLine, plural, utc, when } from "../../format";
+import { cost, count, duration, oneLine, plural, scored, utc, when } from "../../format";
 import { Chart } from "../../parts/chart";
 import { useLoad } from "../../parts/load";
 import { Menu } from "../../parts/overlay";
@@ -124,7 +124,7 @@ export function ExperimentsPage({ project }: { project: string }) {
                     <td class={`num ${Number(each.error_count) ? "err" : "muted"}`}>{count(Number(each.error_count))}</td>
                     {names.map((name) => (
                       <td class="num" key={name}>
-                        {each.scores[name] === undefined || each.scores[name] === null ? <span class="muted">–</span> : number(round(each.scores[name]!))}
+                        {each.scores[name] === undefined || each.scores[name] === null ? <span class="muted">–</span> : scored(each.scores[name]!, 3)}
                         {base && each.scores[name] != null && base.scores[name] != null && <Difference by={each.scores[name]! - base.scores[name]!} />}
                       </td>
                     ))}
@@ -140,7 +140,7 @@ export function ExperimentsPage({ project }: { project: string }) {
       </div>
       <footer class="foot">
         <span>{chosen.length ? `${chosen.length} chosen` : plural(all.length, "experiment")}</span>
-        <span>{Math.round(found.data.ms)} ms</span>
+        <span>{duration(found.data.ms * 1e6)}</span>
         <span>
           <kbd>x</kbd> choose
         </span>
@@ -160,7 +160,7 @@ const round = (value: number): number => Math.round(value * 1000) / 1000;
 
 export function Difference({ by }: { by: number }) {
   const rounded = round(by);
-  return <span class={`difference ${rounded > 0 ? "good" : rounded < 0 ? "err" : "muted"}`}>{rounded > 0 ? `+${rounded}` : rounded < 0 ? `−${Math.abs(rounded)}` : "±0"}</span>;
+  return <span class={`difference ${rounded > 0 ? "good" : rounded < 0 ? "err" : "muted"}`}>{rounded === 0 ? "±0" : `${rounded > 0 ? "+" : "−"}${scored(Math.abs(rounded), 3)}`}</span>;
 }
 
 const groupOf = (each: Experiment, by: string): string => oneLine(by.startsWith("metadata.") ? (each.metadata as Row | null)?.[by.slice(9)] : each[by]);
@@ -219,7 +219,7 @@ function Scatter({ rows, names, groupBy }: { rows: Experiment[]; names: string[]
     const points = rows.map((row) => [value(row, x), value(row, y), by ? groupOf(row, by) || "none" : row.name]).filter((row) => row[0] !== null && row[1] !== null);
     return { columns: [...columns, { name: by || "name", type: "VARCHAR" }], rows: points, warnings: [], cursor: null, stats: {} as Answer["stats"], ms: 0 } satisfies Answer;
   }, [rows, x, y, by]);
-  const pickMenu = (axis: "x" | "y", now: string) => <Menu class="btn plain small" label={<>{axis}: {now.replace("scores.", "")} <span aria-hidden="true">▾</span></>} items={measures.map((each) => ({ label: each.replace("scores.", ""), on: each === now, run: () => setParams({ [axis]: each }, { replace: true }) }))} />;
+  const pickMenu = (axis: "x" | "y", now: string) => <Menu class="btn small" label={<>{axis}: {now.replace("scores.", "")} <span aria-hidden="true">▾</span></>} items={measures.map((each) => ({ label: each.replace("scores.", ""), on: each === now, run: () => setParams({ [axis]: each }, { replace: true }) }))} />;
   return (
     <section class="scatter" aria-label="Two measures of all runs">
       <div class="row-flex">

@@ -88,7 +88,7 @@ export function Form(props: Props) {
                     {n}
                   </button>
                 ))}
-            {typeof answers[question.name] === "number" && <b>{number(answers[question.name] as number)}</b>}
+            {!question.labels.length && <span class="muted small-text">{typeof answers[question.name] === "number" ? <b>{number(answers[question.name] as number)}</b> : "1 is 0, 9 is 1"}</span>}
           </div>
         </fieldset>
       ))}
@@ -113,7 +113,7 @@ export function Form(props: Props) {
       {props.write ? (
         <div class="row-flex">
           <button class="btn go" disabled={busy}>
-            Save and next <kbd>⏎</kbd>
+            Save and next <kbd>Enter</kbd>
           </button>
           <button type="button" class="btn" onClick={props.onSkip}>
             Skip <kbd>s</kbd>

@@ -1,6 +1,7 @@
 /** The whole trace on a strip of canvas; dragging zooms the waterfall to a part of it. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { dark, token } from "../../app/theme";
+import { useSize } from "../../parts/size";
 import { typeToken } from "../../parts/span_look";
 import type { Waterfall } from "./waterfall";
 
@@ -10,6 +11,7 @@ export function Minimap({ data, zoom, onZoom }: { data: Waterfall; zoom: [number
   const canvas = useRef<HTMLCanvasElement>(null);
   const [drag, setDrag] = useState<[number, number] | null>(null);
   const isDark = dark.value;
+  const size = useSize(canvas);
   useEffect(() => {
     const element = canvas.current;
     if (!element) return;
@@ -40,7 +42,7 @@ export function Minimap({ data, zoom, onZoom }: { data: Waterfall; zoom: [number
       pen.fillStyle = data.failed[row] ? bad : color(row);
       pen.fillRect(x, level * lane + 1, w, Math.max(1, lane - 1));
     }
-  }, [data, isDark]);
+  }, [data, isDark, size]);
   const at = (event: PointerEvent): number => {
     const box = (event.currentTarget as Element).getBoundingClientRect();
     return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));

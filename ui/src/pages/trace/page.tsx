@@ -1,6 +1,6 @@
 /** TRACE: the tree with its waterfall, time by name, or the conversation; beside it one span. */
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { json, Problem } from "../../api/http";
+import { exact, Problem } from "../../api/http";
 import { query, quoted, type Row } from "../../api/query";
 import { useKeys } from "../../app/keys";
 import { navigate, pageUrl, params, setParams, withParams } from "../../app/location";
@@ -79,7 +79,7 @@ function Opened({ project, id, data, reload }: { project: string; id: string; da
     return a !== undefined && b !== undefined && b > a ? [a * 1e3, b * 1e3] : [0, data.totalNs];
   }, [zoomText, data]);
   const setZoom = (next: [number, number] | null) => setParams({ zoom: next ? `${Math.round(next[0] / 1e3)}-${Math.round(next[1] / 1e3)}` : null }, { replace: true });
-  const span = useLoad(`${project} ${id} ${spanId}`, (signal) => json<Row>(`/api/traces/${id}/spans/${spanId}?project=${encodeURIComponent(project)}`, { signal }));
+  const span = useLoad(`${project} ${id} ${spanId}`, (signal) => exact<Row>(`/api/traces/${id}/spans/${spanId}?project=${encodeURIComponent(project)}`, { signal }));
   const root = useLoad(`root ${project} ${id}`, (signal) => meanScores(project, id, signal)).data;
   /** Moves by spans from the one the URL names now, which may be newer than what is drawn. */
   const step = (by: number) => pick(placeOf(rowNamed(data, params.peek().get("span"))) + by);
@@ -311,7 +311,7 @@ function Names({ data }: { data: Waterfall }) {
   const most = Math.max(1, ...groups.map((group) => group.own));
   return (
     <div class="body">
-      <table class="grid">
+      <table class="grid names">
         <thead>
           <tr>
             <th>name</th>

@@ -1,5 +1,6 @@
 /** One span beside the tree: chat, fields, events, scores and comments, raw JSON. */
 import { useState } from "preact/hooks";
+import { Exact } from "../../api/exact";
 import { json } from "../../api/http";
 import { keysOf, literal, pathOf, type Row } from "../../api/query";
 import { pageUrl, params, setParams } from "../../app/location";
@@ -8,7 +9,7 @@ import { cost, count, duration, exactDuration, number, oneLine, utc, when } from
 import { score, scoreName, keepScoreName } from "../../parts/actions";
 import { Conversation } from "../../parts/conversation";
 import type { Loaded } from "../../parts/load";
-import { messagesOf } from "../../parts/messages";
+import { messagesOf, type Message } from "../../parts/messages";
 import { copy, toast } from "../../parts/overlay";
 import { Payload, VirtualText } from "../../parts/payload";
 import { TypeDot } from "../../parts/span_look";
@@ -71,8 +72,8 @@ function Facts({ row }: { row: Row }) {
     <div class="muted facts">
       {facts.map((fact, i) => (
         <span key={i} title={fact.title}>
-          {i > 0 && " · "}
           {fact.text}
+          {i < facts.length - 1 && " · "}
         </span>
       ))}
     </div>
@@ -81,7 +82,9 @@ function Facts({ row }: { row: Row }) {
 
 export function Chat({ row }: { row: Row }) {
   const input = messagesOf(row.input, row.type === "llm" || row.type === "agent" ? "user" : "user");
-  const output = messagesOf(row.output, "assistant");
+  const said = messagesOf(row.output, "assistant");
+  // Structured output is what the assistant said, as a value.
+  const output: Message[] | null = said ?? (row.type === "llm" ? [{ role: "assistant", name: null, parts: [{ kind: "json", value: row.output }] }] : null);
   const chatty = row.type === "llm" || row.type === "agent" || row.type === "chain" || row.type === "task" || row.type === "eval" || !row.type;
   const talk = chatty && input && output;
   if (row.input == null && row.output == null && row.expected == null && row.error == null) return <p class="muted">This span has no input and no output. Its attributes are under Fields.</p>;
@@ -137,7 +140,7 @@ const SKIPPED = new Set(["input", "output", "expected", "events", "links", "move
 export function fieldsOf(row: Row): Field[] {
   const found: Field[] = [];
   const walk = (value: unknown, keys: string[]) => {
-    if (value !== null && typeof value === "object" && !Array.isArray(value)) {
+    if (value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof Exact)) {
       for (const [key, inner] of Object.entries(value)) walk(inner, [...keys, key]);
       return;
     }
@@ -159,14 +162,14 @@ function Fields({ project, fields }: { project: string; fields: Field[] }) {
           <>
             <dt title={keysOf(field.path).join(" › ")}>{field.path}</dt>
             <dd class="mono">
-              {typeof field.value === "object" ? (
+              {typeof field.value === "object" && !(field.value instanceof Exact) ? (
                 <Payload value={field.value} />
               ) : (
                 <a class="field-link" href={pageUrl(project, "traces", { view: "spans", where: `${field.path} = ${literal(field.value)}` })} title={`Filter spans: ${field.path} = ${literal(field.value).slice(0, 200)}`}>
                   {typeof field.value === "string" ? oneLine(field.value, 3000) : String(field.value)}
                 </a>
               )}
-              <span class="muted type"> {typeof field.value === "string" ? "" : typeof field.value === "object" ? "list" : typeof field.value}</span>
+              <span class="muted type"> {typeof field.value === "string" ? "" : field.value instanceof Exact ? "number" : typeof field.value === "object" ? "list" : typeof field.value}</span>
             </dd>
           </>
         ))}

@@ -10,7 +10,7 @@ import type { Waterfall } from "./waterfall";
 const ROW_PIXELS = 24;
 const INDENT_PIXELS = 14;
 const MOST_INDENTS = 24; // deeper spans stand no further to the right
-const TICKS = 5;
+const TICKS = 4; // the rulers of trace.css are as many
 const KEPT_LINES = 500; // drawn lines that are kept while nothing about them changes: several screens
 
 interface Props {
@@ -42,7 +42,7 @@ export function Tree(props: Props) {
         <span class="n">{count(rows.length)} rows</span>
         <span class="ticks">
           {Array.from({ length: TICKS + 1 }, (_, i) => (
-            <span key={i}>{i === 0 && from === 0 ? "0" : duration(from + (width * i) / TICKS)}</span>
+            <span key={i} style={{ left: `${(i * 100) / TICKS}%` }}>{i === 0 && from === 0 ? "0" : duration(from + (width * i) / TICKS)}</span>
           ))}
         </span>
         <span />

@@ -1,6 +1,6 @@
 /** The columns of the table: how wide, how a cell reads, and what it says exactly. */
 import type { ComponentChildren } from "preact";
-import { cost, count, duration, exactDuration, number, oneLine, utc, when } from "../../format";
+import { cost, count, duration, exactDuration, number, oneLine, scored, utc, when } from "../../format";
 import { TypeDot, typeToken } from "../../parts/span_look";
 import type { TraceRow } from "./sql";
 import type { View } from "./state";
@@ -37,11 +37,11 @@ const num = (id: string, label: string, width: string, show: (value: number) => 
 });
 
 const LOOKS: Record<string, ColumnLook> = {
-  time: { id: "time", label: "time", width: "106px", sort: true, cell: (row) => <span class="muted">{when(row.start_ns / 1e6)}</span>, title: (row) => utc(row.start_ns / 1e6) },
+  time: { id: "time", label: "time", width: "94px", sort: true, cell: (row) => <span class="muted">{when(row.start_ns / 1e6)}</span>, title: (row) => utc(row.start_ns / 1e6) },
   name: {
     id: "name",
     label: "name",
-    width: "minmax(176px, 1.7fr)",
+    width: "minmax(178px, 1.7fr)",
     cell: (row) => (
       <>
         <TypeDot type={row.type as string | null} />
@@ -78,12 +78,12 @@ const LOOKS: Record<string, ColumnLook> = {
   scores: {
     id: "scores",
     label: "scores",
-    width: "minmax(104px, 1fr)",
+    width: "minmax(120px, 1fr)",
     cell: (row) => (
       <>
         {Object.entries((row.scores as Record<string, number> | null) ?? {}).map(([name, value]) => (
           <span class="chip" key={name}>
-            {name} <b>{typeof value === "number" ? number(value) : String(value)}</b>
+            {name} <b>{typeof value === "number" ? scored(value) : String(value)}</b>
           </span>
         ))}
       </>

@@ -82,18 +82,28 @@ export async function* lines(answer: Response): AsyncGenerator<string> {
 
 export function Facets(props: Props) {
   const { facets, loading, error } = useFacets(props);
-  const shown = facets.filter((each) => !each.error && (each.rows > 0 || props.extra.includes(each.path)));
+  const shown = facets.filter((each) => each.error || each.rows > 0 || props.extra.includes(each.path));
   return (
     <aside class="facets" aria-label="Facets" aria-busy={loading}>
-      {shown.map((facet) => (
-        <FacetBox key={facet.path} facet={facet} where={props.where} extra={props.extra} />
-      ))}
+      {shown.map((facet) => (facet.error ? <FailedFacet key={facet.path} path={facet.path} error={facet.error} /> : <FacetBox key={facet.path} facet={facet} where={props.where} extra={props.extra} />))}
       {loading && !facets.length && <div class="wait">Facets…</div>}
       {error && <p class="muted">{error}</p>}
       <AddFacet project={props.project} extra={props.extra} />
     </aside>
   );
 }
+
+const FailedFacet = ({ path, error }: { path: string; error: string }) => (
+  <section class="facet" title={error}>
+    <h3>
+      <span class="facet-head">
+        <span class="cut">{path}</span>
+        <span class="warn">not read</span>
+      </span>
+    </h3>
+    <p class="muted facet-error">{error}</p>
+  </section>
+);
 
 function FacetBox({ facet, where, extra }: { facet: Facet; where: string; extra: string[] }) {
   const [open, setOpen] = useState(true);

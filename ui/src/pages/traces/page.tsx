@@ -6,7 +6,7 @@ import { useKeys, type KeyAction } from "../../app/keys";
 import { navigate, pageUrl, params, setParams, withParams } from "../../app/location";
 import { useCommands } from "../../app/palette";
 import { mayWrite, projects } from "../../app/session";
-import { count, plural, segmentsRead } from "../../format";
+import { count, duration, plural, segmentsRead } from "../../format";
 import { AddToDataset, caseSql, ExportDialog, isOneOf, ofKey, score, scoreName, type SpanRef } from "../../parts/actions";
 import { FilterBar } from "../../parts/filter_bar";
 import { useLoad } from "../../parts/load";
@@ -179,7 +179,7 @@ function Rows({ project }: { project: string }) {
             {segmentsRead(first.data.segments, first.data.pruned)}
           </span>
         )}
-        {first.data && <span>{Math.round(first.data.ms)} ms</span>}
+        {first.data && <span>{duration(first.data.ms * 1e6)}</span>}
         {first.data?.warnings.map((text) => (
           <span class="warn cut" key={text} title={text}>
             {text}

@@ -4,6 +4,7 @@ import { json } from "../../api/http";
 import { dark, token } from "../../app/theme";
 import { count, duration, when } from "../../format";
 import { useLoad } from "../../parts/load";
+import { useSize } from "../../parts/size";
 import { setRange } from "../../parts/range";
 
 export interface Counts {
@@ -155,6 +156,7 @@ function HeatMap({ data, onBox }: { data: Heat | null; onBox: (box: Box) => void
   const columns = data?.columns ?? 1;
   const ofHeight = (height: number): number => 10 ** (height / (data?.steps_per_decade ?? 4));
   const isDark = dark.value;
+  const size = useSize(canvas);
   useEffect(() => {
     const element = canvas.current;
     if (!element || !data) return;
@@ -173,7 +175,7 @@ function HeatMap({ data, onBox }: { data: Heat | null; onBox: (box: Box) => void
       pen.fillStyle = errors * 2 > rows ? red : blue;
       pen.fillRect(column * cellW + 0.5, element.height - (height - low + 1) * cellH + 0.5, Math.max(1, cellW - 1), Math.max(1, cellH - 1));
     }
-  }, [data, isDark]);
+  }, [data, isDark, size]);
   const { drag, handlers } = useDrag((a, b, top, bottom) => {
     const edge = (y: number) => ofHeight(high - y * (high - low));
     onBox({ fromMs: from + Math.floor(a * columns) * step, toMs: from + Math.ceil(b * columns) * step, low: bottom - top < 0.04 ? null : edge(bottom), high: bottom - top < 0.04 ? null : edge(top) });
