@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from data.stores import span
 from store.kit import FakeClock, expected_ids, open_store, otlp_many, otlp_traces, span_ids
-from tracestore.store.memory.recent_keys import KeyTable, RecentKeys, make_valid
+from tracestore.store.memory.recent_keys import RecentKeys
 from tracestore.store.memory.span_keys import span_keys
+from tracestore.variant import KeySet, make_valid
 
 KEY = st.integers(0, 40) | st.integers(0, 2**64 - 1)
 
@@ -83,7 +84,7 @@ def test_resent_spans_alone_write_no_frame(tmp_path: Path) -> None:
 
 @given(st.lists(st.lists(KEY, max_size=30), max_size=30))
 def test_the_key_table_is_a_set(batches: list[list[int]]) -> None:
-    table = KeyTable()
+    table, other = KeySet(), KeySet()
     model: set[int] = set()
     for number, batch in enumerate(batches):
         keys = make_valid(np.array(sorted(set(batch)), np.uint64))
@@ -93,7 +94,7 @@ def test_the_key_table_is_a_set(batches: list[list[int]]) -> None:
             table.remove(keys)
             model -= {int(key) for key in keys}
         else:
-            table.insert(keys[~table.contains(keys)])
+            assert table.add(keys, other).tolist() == [int(key) not in model for key in keys]
             model |= {int(key) for key in keys}
 
 

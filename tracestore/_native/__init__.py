@@ -8,6 +8,13 @@ from tracestore._native.builder import LEAF_TYPE_NAMES, Builder
 from tracestore._native.conventions import Conventions
 from tracestore._native.export import export, fixed_column, row_digests
 from tracestore._native.input_key import input_key
+from tracestore._native.key_slots import (
+    add_keys,
+    find_keys,
+    hash_words,
+    number_texts,
+    remove_keys,
+)
 from tracestore._native.merge import append_batch
 from tracestore._native.messages import normal_messages
 from tracestore._native.ndjson import append_json
@@ -21,15 +28,20 @@ __all__ = [
     "ArrowBatch",
     "Builder",
     "Conventions",
+    "add_keys",
     "append_batch",
     "append_json",
     "append_otlp",
     "export",
+    "find_keys",
     "find_words",
     "fixed_column",
+    "hash_words",
     "input_key",
     "normal_messages",
+    "number_texts",
     "otlp_projects",
+    "remove_keys",
     "row_digests",
     "row_keys",
     "unshred",

@@ -1,6 +1,7 @@
 """Variants: paths, leaf types and the shredder's front. Knows Arrow; knows no files, HTTP or SQL."""
 
 from tracestore._native import input_key, row_keys
+from tracestore.variant.keys import Keys, KeySet, Mask, make_valid, mixed, numbers_of
 from tracestore.variant.leaf_types import LEAF_TYPES, LEAVES, LeafType
 from tracestore.variant.message_form import one_form
 from tracestore.variant.moved import restore_attributes
@@ -16,7 +17,10 @@ __all__ = [
     "LEAVES",
     "OVERFLOW",
     "TABLES",
+    "KeySet",
+    "Keys",
     "LeafType",
+    "Mask",
     "Report",
     "Shredder",
     "TableSpec",
@@ -25,6 +29,9 @@ __all__ = [
     "input_key",
     "json_projects",
     "leaf_name",
+    "make_valid",
+    "mixed",
+    "numbers_of",
     "one_form",
     "otlp_projects",
     "parse_leaf_name",

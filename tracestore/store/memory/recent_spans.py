@@ -21,8 +21,9 @@ import pyarrow as pa
 from tracestore.errors import CorruptionError, StoreFailedError, StoreMissingError
 from tracestore.segment.read import SegmentFile
 from tracestore.store.clock import Clock
-from tracestore.store.memory.recent_keys import Keys, Mask, RecentKeys
-from tracestore.store.memory.span_keys import mixed, project_seed, span_keys, with_kinds
+from tracestore.store.memory.recent_keys import RecentKeys
+from tracestore.store.memory.span_keys import project_seed, span_keys, with_kinds
+from tracestore.variant import Keys, Mask, mixed
 
 # (segment id, project, path, rows) of segments whose spans may come again, newest first.
 RecentSegments = Callable[[], Iterable[tuple[str, str, Path, int]]]
@@ -106,7 +107,7 @@ class RecentSpans:
     ) -> SeenSpans:
         """Remembers spans, and returns what was known of them."""
         keys = self._keys_of(project, trace_id, span_id, kind)
-        content_keys = mixed(keys ^ digests)
+        content_keys = mixed(keys, digests[:, np.newaxis])
         with self._lock:
             now_s = self._clock.elapsed_s()
             is_new_content = self._keys.add(content_keys, now_s)

@@ -11,14 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracestore.store.memory.recent_keys import Keys
+from tracestore.variant import Keys, mixed, numbers_of
 
 _TRACE_CHARACTERS: Final = 32
 _SPAN_CHARACTERS: Final = 16
-_MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
-_SHIFT: Final = np.uint64(32)
 
-KINDS: Final = pa.array(["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"])
+KINDS: Final = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 """The kinds of OpenTelemetry; a span that names none is of the first."""
 
 Words = npt.NDArray[np.uint64]
@@ -36,10 +34,7 @@ def span_keys(trace_id: pa.Array, span_id: pa.Array, seed: int) -> Keys:
     span_words = _words(span_id, _SPAN_CHARACTERS)
     if trace_words is not None and span_words is not None:
         keys = np.full(len(trace_id), np.uint64(seed), np.uint64)
-        for words in (trace_words, span_words):
-            for number in range(words.shape[1]):
-                keys = mixed(keys ^ words[:, number])
-        return keys
+        return mixed(mixed(keys, trace_words), span_words)
     usual = pc.and_(
         pc.equal(pc.binary_length(trace_id), _TRACE_CHARACTERS),
         pc.equal(pc.binary_length(span_id), _SPAN_CHARACTERS),
@@ -57,22 +52,10 @@ def with_kinds(keys: Keys, kind: pa.Array) -> Keys:
 
     Kinds that OpenTelemetry does not know count as one.
     """
-    texts = kind.cast(pa.string()) if pa.types.is_dictionary(kind.type) else kind
-    known = pc.index_in(texts, value_set=KINDS).cast(pa.int64())
-    numbers = pc.fill_null(known, len(KINDS)).to_numpy(zero_copy_only=False).astype(np.uint64)
-    numbers[texts.is_null().to_numpy(zero_copy_only=False)] = 0
-    with np.errstate(over="ignore"):
-        return mixed(keys ^ (numbers * _MULTIPLIER))
-
-
-def mixed(values: Keys) -> Keys:
-    """Returns values of which every bit depends on every bit of the given ones."""
-    # Two rounds of multiply and fold: every input bit reaches the low bits that pick a slot.
-    with np.errstate(over="ignore"):
-        values = (values ^ (values >> _SHIFT)) * _MULTIPLIER
-        values = (values ^ (values >> _SHIFT)) * _MULTIPLIER
-    result: Keys = values ^ (values >> _SHIFT)
-    return result
+    numbers = numbers_of(kind, KINDS)
+    if kind.null_count:
+        numbers[kind.is_null().to_numpy(zero_copy_only=False)] = 0
+    return mixed(keys, numbers[:, np.newaxis])
 
 
 def _words(column: pa.Array, characters: int) -> Words | None:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from tracestore.store.memory.recent_keys import Keys, make_valid
+from tracestore.variant import Keys, make_valid
 
 RowNumbers = npt.NDArray[np.int64]
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from tracestore.store.memory.recent_keys import Keys
 from tracestore.store.memory.span_keys import span_keys
 from tracestore.store.patches.rules import fields_of
+from tracestore.variant import Keys
 
 
 @dataclass(frozen=True, slots=True)

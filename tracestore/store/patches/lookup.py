@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from tracestore.bounded_cache import BoundedCache
 from tracestore.segment.read import SegmentFile
-from tracestore.store.memory.recent_keys import Keys
 from tracestore.store.patches.log import PatchesByRow, PatchPrefix, ProjectPatches
 from tracestore.store.patches.span_index import Matches, SpanIndex
+from tracestore.variant import Keys
 
 MAX_KEY_BYTES: Final = 256 * 1024 * 1024
 """Bytes of keys kept: 12 a span. Beyond it those of segments not asked for lately are read again."""

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tracestore.store.memory.recent_keys import Keys
 from tracestore.store.memory.span_keys import span_keys
+from tracestore.variant import Keys
 
 Matches = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """Pairs of arrays: the position among the keys that are looked for, and the row that has the key."""

@@ -23,13 +23,12 @@ from tracestore.store.catalog import patch_table
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.memory.memtable import Memtable, Replaced
-from tracestore.store.memory.recent_keys import Keys
 from tracestore.store.memory.recent_spans import EVER, SeenSpans
 from tracestore.store.memory.span_keys import span_keys
 from tracestore.store.memory.span_rows import NO_ROW
 from tracestore.store.patches.log import Patch
 from tracestore.store.segments.replaced_rows import NO_ROWS
-from tracestore.variant import Shredder
+from tracestore.variant import Keys, Shredder
 
 RowNumbers = npt.NDArray[np.int64]
 
