@@ -80,3 +80,10 @@ def test_an_unknown_format_names_the_known_ones() -> None:
     result = CliRunner().invoke(app, ["query", "SELECT 1", "--format", "xml"])
     assert result.exit_code == 2
     assert "ndjson" in result.output
+
+
+def test_the_store_loads_no_data_frames() -> None:
+    # pyarrow imports pandas, 40 MB, for the first array that is made of a list.
+    text = "import json, sys, tracestore.store; print(json.dumps(sorted(sys.modules)))"
+    modules = json.loads(processes.run([sys.executable, "-c", text], check=True).stdout)
+    assert "pandas" not in modules

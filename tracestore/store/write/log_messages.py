@@ -38,7 +38,7 @@ _ROLES: Final = {
 _DETAILS: Final = "gen_ai.client.inference.operation.details"
 """The event that has all messages of a call as attributes."""
 
-_NAMES: Final = pa.array([*_ROLES, _DETAILS])
+_NAMES: Final = (*_ROLES, _DETAILS)
 _SAYS: Final = ("content", "tool_calls", "reasoning")
 
 
@@ -94,7 +94,7 @@ def _records(table: pa.Table) -> pa.Table:
     spelled = leaf_name(("attributes", "event.name"), "str")
     if spelled in table.column_names:
         event = pc.coalesce(event, table.column(spelled))
-    wanted = pc.and_(pc.is_in(event, _NAMES), pc.is_valid(table.column("span_id")))
+    wanted = pc.and_(pc.is_in(event, pa.array(_NAMES)), pc.is_valid(table.column("span_id")))
     return table.set_column(table.column_names.index("event_name"), "event_name", event).filter(
         wanted
     )
