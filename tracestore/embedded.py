@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tracestore.answer import Answer
 from tracestore.errors import QueryError, TraceStoreError
-from tracestore.store import Condition, DeleteReport, StoreCounts
+from tracestore.store import Condition, DeleteReport, Mode, Prices, StoreCounts
 from tracestore.store import Store as PlainStore
 from tracestore.store.core import Core
 from tracestore.store.files.writer_lock import WriterLock
@@ -42,6 +43,35 @@ class Store(PlainStore):
         self.settings = core.settings
         self.datasets = SqlDatasets(core, lambda: self.query)
         self.experiments = SqlExperiments(core, lambda: self.query)
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        mode: Mode = "rw",
+        *,
+        estimate_costs: bool = True,
+        prices: Mapping[str, Mapping[str, float]] | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Opens a store in a folder, and creates it where there is none.
+
+        Args:
+            folder: the store's folder.
+            mode: "rw" for the one writer, "r" for any number of readers, which see flushed rows.
+            estimate_costs: whether calls of models that are sent without a cost get an estimate of it.
+            prices: dollars for a million tokens by model, which win over the list:
+                `{"m": {"input": 0.5, "output": 1.5}}`.
+            settings: see `tracestore.store.Store.open`.
+
+        Raises:
+            StoreLockedError: where another process writes to the folder.
+            StoreMissingError: where there is nothing to read.
+            ValueError: for prices that are none.
+        """
+        if estimate_costs and mode == "rw":
+            settings.setdefault("prices", _prices(prices))
+        return super().open(folder, mode, **settings)
 
     def sql(
         self,
@@ -177,13 +207,26 @@ def _counted(rows: FoundRows) -> DeleteReport:
     return DeleteReport(rows.rows, len(rows.numbers), ())
 
 
+def _prices(given: Mapping[str, Mapping[str, float]] | None) -> Callable[[], Prices]:
+    """Returns what gives the price list, which is loaded with the first call of a model, or to check prices."""
+
+    @functools.cache
+    def load() -> Prices:
+        prices: Prices = importlib.import_module("tracestore.prices").PriceList(given)
+        return prices
+
+    if given:
+        load()
+    return load
+
+
 def open(folder: str | Path, mode: str = "rw", **settings: Any) -> Store:  # noqa: A001 - the public name
     """Opens a store in a folder, and creates it where there is none.
 
     Args:
         folder: the store's folder.
         mode: "rw" for the one writer, "r" for any number of readers, which see flushed rows.
-        settings: see `tracestore.store.Store.open`.
+        settings: see `Store.open`.
 
     Raises:
         StoreLockedError: where another process writes to the folder.

@@ -69,7 +69,12 @@ class Server:
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
-        self.store = Store.open(settings.data, durability=settings.durability)  # type: ignore[arg-type]
+        self.store = Store.open(
+            settings.data,
+            durability=settings.durability,
+            estimate_costs=settings.estimate_costs,
+            prices=settings.prices,
+        )
         self.store.query_spill_bytes = settings.query_spill_bytes
         self.admission = Admission()
         self.meters = Meters(self.store, self.admission)

@@ -97,6 +97,14 @@ class ServerSettings(BaseSettings):
         ge=1,
         description="Statements that wait for their turn; one key has half of the places.",
     )
+    estimate_costs: bool = Field(
+        default=True,
+        description="Whether calls of models that are sent without a cost get an estimate of it.",
+    )
+    prices: dict[str, dict[str, float]] = Field(
+        default={},
+        description="Dollars for a million tokens by model, which win over the list of genai-prices.",
+    )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen on other addresses than loopback though nobody is asked for a key.",

@@ -123,6 +123,13 @@ def outcome_of(report: IngestReport, signal: str) -> Outcome:
         if more > 0:
             reasons.append(f"and {more} more")
         sentences.append("; ".join(reasons) + _signal_hint(report, signal))
+    if report.early:
+        sentences.append(
+            f"{report.early} rows have a time before 1973; times are nanoseconds since 1970, "
+            "and these look like milliseconds or microseconds"
+        )
+    if report.negative:
+        sentences.append(f"{report.negative} spans end before they start and are kept so")
     if report.repaired_strings:
         sentences.append(f"{report.repaired_strings} strings were not UTF-8 and hold U+FFFD now")
     if report.spilled_values:

@@ -40,7 +40,7 @@ def recorded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Store]]:
     folder = tmp_path_factory.mktemp("sdks")
-    with tracestore.open(folder / "store", background=False) as store:
+    with tracestore.open(folder / "store", background=False, estimate_costs=False) as store:
         recordings.replay(store, request.param)
         yield request.param, store
 

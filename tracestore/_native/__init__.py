@@ -15,6 +15,7 @@ from tracestore._native.key_slots import (
     number_texts,
     remove_keys,
 )
+from tracestore._native.leaf_access import leaf_values, put_values
 from tracestore._native.merge import append_batch
 from tracestore._native.messages import normal_messages
 from tracestore._native.ndjson import append_json
@@ -38,9 +39,11 @@ __all__ = [
     "fixed_column",
     "hash_words",
     "input_key",
+    "leaf_values",
     "normal_messages",
     "number_texts",
     "otlp_projects",
+    "put_values",
     "remove_keys",
     "row_digests",
     "row_keys",

@@ -11,6 +11,7 @@ def append_otlp(
     experiment: bytes | None,
     only_project: bytes | None,
     conventions: Conventions | None,
+    arrived_ns: int = 0,
 ) -> tuple[int, list[tuple[int, int, str]], int, int]: ...
 def otlp_projects(
     payload: bytes | bytearray | memoryview, json: Any, logs: Any

@@ -435,6 +435,7 @@ def append_otlp(
     experiment,
     only_project,
     Conventions conventions,
+    uint64_t arrived_ns=0,
 ):
     """Appends an ExportTraceServiceRequest or ExportLogsServiceRequest.
 
@@ -445,6 +446,7 @@ def append_otlp(
         project, experiment: bytes or None, for resources that name none.
         only_project: bytes or None; keeps only the rows of that project.
         conventions: what else attributes of spans tell, None for nothing.
+        arrived_ns: the time of log records that name none.
 
     Returns:
         (rows, rejections, rejected rows, repaired strings).
@@ -473,6 +475,7 @@ def append_otlp(
     r.v.joined_most = JOINED_BYTES + <uint64_t>payload.shape[0]
     if conventions is not None:
         r.fields.table = &conventions.table
+    r.arrived_ns = arrived_ns
     r.logs = builder.spec.name == "logs"
     r.service = <int>LOG_SERVICE if r.logs else <int>SPAN_SERVICE
     r.scope_name = <int>LOG_SCOPE_NAME if r.logs else <int>SPAN_SCOPE_NAME

@@ -117,6 +117,8 @@ cdef int check_log(Request* r, const Wire* whole, LogRecord* log) noexcept nogil
 cdef int push_log(Request* r, LogRecord* log) noexcept nogil:
     cdef State* s = r.v.s
     cdef int status = TS_OK
+    if not log.time_ns and not log.observed_ns:
+        log.observed_ns = r.arrived_ns
     if log.has_body:
         r.v.depth = 0
         node_enter(s, LOG_NODE_BODY)

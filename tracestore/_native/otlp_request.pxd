@@ -26,6 +26,8 @@ cdef struct Request:
     # A hash of what stands for every span of a scope, and of a resource: a span's own bytes are hashed into it.
     uint64_t resource_digest
     uint64_t scope_digest
+    # The time of records that name none, 0 for none.
+    uint64_t arrived_ns
     bint logs
     # Columns that stand for every row of a resource or scope, by table.
     int service

@@ -107,6 +107,14 @@ class _StoreCollector(Collector):
         for labels, value in sorted(counts.refused.items()):
             refused.add_metric(list(labels), value)
         yield refused
+        odd = CounterMetricFamily(
+            "tracestore_odd_rows",
+            "Spans and log records kept though their times are odd: before 1973, or ending before they start.",
+            labels=["table", "project", "kind"],
+        )
+        for labels, value in sorted(counts.odd.items()):
+            odd.add_metric(list(labels), value)
+        yield odd
         for name, text in _WORK.items():
             yield CounterMetricFamily(f"tracestore_{name}", text, value=counts.work.get(name, 0))
 

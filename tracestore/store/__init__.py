@@ -30,6 +30,7 @@ from tracestore.store.rewrite.compaction import CompactionReport
 from tracestore.store.rewrite.deletes import DeleteReport
 from tracestore.store.rewrite.predicate import Condition
 from tracestore.store.segments.leaf_arrays import Mask
+from tracestore.store.settings import Mode, Prices
 from tracestore.store.stats import StoreStats
 from tracestore.store.store import Store
 from tracestore.store.write.allowed_projects import (
@@ -74,9 +75,11 @@ __all__ = [
     "Leaf",
     "LeafLookup",
     "Mask",
+    "Mode",
     "Overlay",
     "PatchView",
     "PathRow",
+    "Prices",
     "SegmentPatches",
     "SegmentRef",
     "SegmentRow",

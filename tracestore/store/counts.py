@@ -24,11 +24,13 @@ class StoreCounts:
     Attributes:
         rows: by table, project and what became of them.
         refused: rows by table, project and reason.
+        odd: rows that were kept though their times are odd: `early`, `negative`.
         work: what the store did on its own: flushes, merges, and bytes and rows in and out of merges.
     """
 
     rows: Mapping[Rows, int] = field(default_factory=dict)
     refused: Mapping[Rows, int] = field(default_factory=dict)
+    odd: Mapping[Rows, int] = field(default_factory=dict)
     work: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -39,6 +41,7 @@ class Counting:
         self._lock = threading.Lock()
         self._rows: Counter[Rows] = Counter()
         self._refused: Counter[Rows] = Counter()
+        self._odd: Counter[Rows] = Counter()
         self._work: Counter[str] = Counter()
         self._labels: dict[str, set[str]] = {"project": set(), "reason": set()}
 
@@ -49,6 +52,14 @@ class Counting:
             for outcome, rows in outcomes.items():
                 if rows:
                     self._rows[table, project, outcome] += rows
+
+    def add_odd(self, table: str, project: str, **kinds: int) -> None:
+        """Counts rows that were kept by what is odd about them."""
+        with self._lock:
+            project = self._label("project", project)
+            for kind, rows in kinds.items():
+                if rows:
+                    self._odd[table, project, kind] += rows
 
     def add_refused(self, table: str, project: str, reasons: Iterable[str], rows: int) -> None:
         """Counts a request's refused rows; those of which no reason is given count as of another."""
@@ -69,7 +80,9 @@ class Counting:
     def read(self) -> StoreCounts:
         """Returns the counts as of now."""
         with self._lock:
-            return StoreCounts(dict(self._rows), dict(self._refused), dict(self._work))
+            return StoreCounts(
+                dict(self._rows), dict(self._refused), dict(self._odd), dict(self._work)
+            )
 
     def _label(self, kind: str, value: str) -> str:
         known = self._labels[kind]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from tracestore import limits
 from tracestore.store.clock import Clock
@@ -13,6 +17,26 @@ Mode = Literal["rw", "r"]
 Durability = Literal["sync", "async"]
 
 
+class Prices(Protocol):
+    """What calls of models cost.
+
+    Attributes:
+        source: what says so.
+    """
+
+    @property
+    def source(self) -> str:
+        """Returns what says the prices."""
+
+    def costs(
+        self,
+        models: Iterable[tuple[str, str | None]],
+        calls: npt.NDArray[np.int64],
+        tokens: npt.NDArray[np.float64],
+    ) -> npt.NDArray[np.float64]:
+        """Returns the dollars of calls, NaN where no price is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of a store.
@@ -20,7 +44,8 @@ class Settings:
     `durability` "sync" acknowledges a request after its fdatasync, "async" before it: a power cut
     then takes at most `async_sync_seconds`; a killed process loses nothing either way.
     Without `background`, flushes run in the request that filled the memtable, and compaction only
-    when it is called.
+    when it is called. `prices` gives what estimates the costs of model calls, when
+    the first one comes; None leaves them.
     """
 
     mode: Mode = "rw"
@@ -41,5 +66,6 @@ class Settings:
     compaction_unit_bytes: int = limits.COMPACTION_UNIT_BYTES
     compaction_min_inputs: int = limits.COMPACTION_MIN_INPUTS
     object_cache_bytes: int = limits.OBJECT_CACHE_BYTES
+    prices: Callable[[], Prices | None] = lambda: None
     fs: FileSystem = field(default_factory=FileSystem)
     clock: Clock = field(default_factory=Clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -103,6 +103,7 @@ class Shredder:
         project: str = "default",
         experiment: str | None = None,
         only_project: str | None = None,
+        arrived_ns: int = 0,
     ) -> Report:
         """Appends one OTLP export request; a bad span or log record is refused alone.
 
@@ -113,6 +114,7 @@ class Shredder:
             project: the project of resources without the attribute `tracestore.project`.
             experiment: the experiment of resources without the attribute `tracestore.experiment`.
             only_project: shreds only rows of this project.
+            arrived_ns: the time of log records that name none.
 
         Raises:
             PayloadError: where the request's framing is broken; the shredder is as it was.
@@ -129,6 +131,7 @@ class Shredder:
             _encoded(experiment),
             _encoded(only_project),
             self._conventions,
+            arrived_ns,
         )
         return Report(
             rows, rejected, rejected_rows, repaired, self._builder.spilled_values - before
@@ -152,6 +155,28 @@ class Shredder:
         stop = self.rows if stop is None else stop
         batch = _native.fixed_column(self._builder, names.index(name), start, stop)
         return pa.record_batch(batch).column(0)
+
+    def leaf_values(self, path: Sequence[str], leaf_type: str, start: int) -> pa.Array | None:
+        """Returns one leaf of the rows from `start` on, None where no row has it."""
+        number = _native.LEAF_TYPE_NAMES.index(leaf_type)
+        batch = _native.leaf_values(self._builder, _keys(path), number, start, self.rows)
+        return None if batch is None else pa.record_batch(batch).column(0)
+
+    def put_numbers(
+        self,
+        path: Sequence[str],
+        start: int,
+        rows: NDArray[np.int64],
+        values: NDArray[np.float64],
+    ) -> int:
+        """Gives rows from `start` on a number at a path where they have nothing; returns how many took it."""
+        return _native.put_values(self._builder, _keys(path), start, rows, values, None)
+
+    def put_text(self, path: Sequence[str], start: int, rows: NDArray[np.int64], text: str) -> int:
+        """Gives rows from `start` on a text at a path; none, where a row from there on has a text at it."""
+        return _native.put_values(
+            self._builder, _keys(path), start, rows, np.empty(0), text.encode()
+        )
 
     def digests(self, start: int = 0, stop: int | None = None) -> NDArray[np.uint64]:
         """Returns a hash of what each of the rows [start, stop) was sent as; for spans of payloads only."""
@@ -306,6 +331,10 @@ def _is_json(content_type: str) -> bool:
     if kind not in {PROTOBUF, JSON}:
         raise ValueError(f"cannot read content type {content_type!r}: want {PROTOBUF} or {JSON}")
     return kind == JSON
+
+
+def _keys(path: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(key.encode() for key in path)
 
 
 def _encoded(text: str | None) -> bytes | None:

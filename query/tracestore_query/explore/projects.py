@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow.compute as pc
-
 from tracestore.store import Store
 
 
@@ -18,9 +16,7 @@ def known_projects(store: Store, projects: frozenset[str] | None) -> list[dict[s
     """
     with store.snapshot(("spans",), projects) as snapshot:
         spans = snapshot.tables["spans"]
-        with_spans = {segment.project for segment in spans.segments}
-        for table in spans.memtable:
-            with_spans |= {str(name) for name in pc.unique(table["project"]).to_pylist()}
+        with_spans = {segment.project for segment in spans.segments} | spans.memory_projects
     settings = store.projects()
     names = with_spans | set(settings)
     if projects is not None:

@@ -33,6 +33,8 @@ def _projects(store: Store, projects: Projects) -> pa.Table:
         for table in snapshot.tables.values():
             for segment in table.segments:
                 known.setdefault(segment.project, None)
+            for project in table.memory_projects:
+                known.setdefault(project, None)
     names = sorted(name for name in known if projects is None or name in projects)
     return pa.table(
         {

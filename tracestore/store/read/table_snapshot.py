@@ -56,6 +56,11 @@ class TableSnapshot:
         return bool(self._memory)
 
     @property
+    def memory_projects(self) -> frozenset[str]:
+        """Returns the projects that have rows in no segment yet."""
+        return frozenset(mark.memtable.project for mark in self._memory)
+
+    @property
     def state(self) -> tuple[object, ...]:
         """Returns the numbers of visible rows in memory and of patches, which only grow until a segment takes them."""
         patches = self.patches.by_project.items()

@@ -15,15 +15,24 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow.compute as pc
 
 from tracestore.store.core import Core
 from tracestore.store.memory.memtable import Memtable
 from tracestore.store.segments.replaced_rows import NO_ROWS
 from tracestore.store.wal.frames import Frame
-from tracestore.store.write import flush, versions
+from tracestore.store.write import costs, flush, versions
 from tracestore.store.write.ingest_report import IngestReport
 from tracestore.store.write.versions import Arrived
 from tracestore.variant import Report, Shredder
+
+EARLY_NS: Final = 100_000_000_000_000_000
+"""March 1973. Milliseconds and microseconds of today, taken as nanoseconds, lie before it."""
+
+DURATION: Final = "duration_ns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +42,13 @@ class ProjectPart:
     Attributes:
         append: shreds it.
         payload: the whole request, decompressed.
+        has_calls: whether its rows are spans that may be calls of models.
     """
 
     project: str
     append: Callable[[Shredder], Report]
     payload: bytes = b""
+    has_calls: bool = False
 
 
 def write(core: Core, frame: Frame, parts: Sequence[ProjectPart]) -> IngestReport:
@@ -85,7 +96,11 @@ def shred(core: Core, memtable: Memtable, part: ProjectPart) -> tuple[IngestRepo
         spilled_values=result.spilled_values,
     )
     added = shredder.rows - start
+    if added and part.has_calls:
+        costs.add_costs(shredder, start, core.settings.prices)
     report.rows = added
+    if added:
+        _note_odd_times(memtable, start, report)
     if not added or not memtable.spec.key_columns:
         return report, None
     arrived = versions.sort_out(core, memtable, start)
@@ -93,6 +108,16 @@ def shred(core: Core, memtable: Memtable, part: ProjectPart) -> tuple[IngestRepo
     report.duplicates = arrived.copies
     report.replaced = arrived.versions
     return report, arrived
+
+
+def _note_odd_times(memtable: Memtable, start: int, report: IngestReport) -> None:
+    """Counts times that are kept as they came and are hardly meant so."""
+    spec, shredder = memtable.spec, memtable.shredder
+    times = shredder.fixed_column(spec.time_ns_column, start).to_numpy()
+    report.early = int(np.count_nonzero(times < EARLY_NS))
+    if DURATION in spec.columns:
+        durations = shredder.fixed_column(DURATION, start)
+        report.negative = pc.sum(pc.less(durations, 0)).as_py() or 0
 
 
 def note(memtable: Memtable, frame: int, arrived: Arrived | None) -> None:
@@ -133,6 +158,9 @@ def _append(
             accepted=report.rows,
             duplicate=report.duplicates,
             replaced=report.replaced,
+        )
+        core.counts.add_odd(
+            frame.table, memtable.project, early=report.early, negative=report.negative
         )
     if total.rejected_rows:
         # Each part refuses the same rows: of a request of several projects they count as of the first.

@@ -16,6 +16,8 @@ class IngestReport:
         rows: rows stored by this request.
         duplicates: spans left out since they are stored already, with the same content.
         replaced: earlier versions of spans that these took the place of.
+        early: rows of a time before 1973: it was not given in nanoseconds, most likely.
+        negative: spans that end before they start.
         rejected: (row, offset, reason) of refused rows, at most MAX_REPORTED_REJECTIONS of them.
         rejected_rows: how many rows were refused.
         repaired_strings: strings that were not UTF-8 and hold U+FFFD now.
@@ -25,6 +27,8 @@ class IngestReport:
     rows: int = 0
     duplicates: int = 0
     replaced: int = 0
+    early: int = 0
+    negative: int = 0
     rejected: list[tuple[int, int, str]] = field(default_factory=list)
     rejected_rows: int = 0
     repaired_strings: int = 0
@@ -42,6 +46,8 @@ class IngestReport:
         self.rows += other.rows
         self.duplicates += other.duplicates
         self.replaced += other.replaced
+        self.early += other.early
+        self.negative += other.negative
         self.rejected_rows = max(self.rejected_rows, other.rejected_rows)
         self.rejected = sorted(set(self.rejected) | set(other.rejected))
         self.repaired_strings += other.repaired_strings
@@ -52,6 +58,8 @@ class IngestReport:
         self.rows += other.rows
         self.duplicates += other.duplicates
         self.replaced += other.replaced
+        self.early += other.early
+        self.negative += other.negative
         self.rejected_rows += other.rejected_rows
         moved = [(row + first_row, offset, reason) for row, offset, reason in other.rejected]
         self.rejected = (self.rejected + moved)[: limits.MAX_REPORTED_REJECTIONS]

@@ -79,7 +79,12 @@ def project_parts(
     check_projects(projects, allowed)
     only = len(projects) > 1
     return [
-        ProjectPart(name, functools.partial(append, name if only else None), payload)
+        ProjectPart(
+            name,
+            functools.partial(append, name if only else None),
+            payload,
+            has_calls=frame.kind == "otlp" and frame.table == "spans",
+        )
         for name in projects
     ]
 
@@ -95,6 +100,7 @@ def _append_otlp(
         project=frame.project,
         experiment=frame.experiment,
         only_project=only_project,
+        arrived_ns=frame.received_ns,
     )
     has_rows = shredder.rows > first_row or report.rejected_rows > 0
     if frame.content_type == JSON and not has_rows:
