@@ -17,7 +17,7 @@ SANITIZE_TESTS ?= tests/kernels
 UI := $(wildcard ui/*.json ui/*.ts ui/*.html ui/*.sh ui/public/* ui/src/*.ts ui/src/*.tsx ui/src/*/*.ts ui/src/*/*.tsx ui/src/*/*.css ui/src/*/*/*)
 
 .PHONY: setup build ui demo serve test sdks check bench bench-full sanitize debug-kernels dist-check \
-        lint types imports stubs strict-kernels docs clean
+        lint types imports stubs strict-kernels wheels docs clean
 
 setup: build/.installed
 build: build/.kernels build/.ui
@@ -28,19 +28,23 @@ $(PY):
 
 build/.installed: pyproject.toml setup.py | $(PY)
 	@mkdir -p build
+	@echo "installing what it needs into $(VENV): about a minute"
 	$(PY) -m pip install --quiet "pip>=23.2" "setuptools>=77" "cython>=3.1" "wheel>=0.43"
 	PYTHONWARNINGS=ignore TRACESTORE_SKIP_KERNELS=1 $(PY) -m pip install --quiet --no-build-isolation -e ".[dev]"
 	@touch $@
 
 build/.kernels: build/.installed $(KERNELS)
+	@echo "compiling $(words $(MODULES)) kernels on $$(getconf _NPROCESSORS_ONLN) cores: about two minutes of one core"
 	$(PY) setup.py --quiet build_ext --inplace
 	@touch $@
 
 # The pages. Where npm cannot get what it needs, the server says so on its first page and all else works.
 build/.ui: build/.installed $(UI)
+	@echo "building the pages of the UI: about a minute"
 	@if PY="$(abspath $(PY))" bash ui/build.sh; then touch $@; \
 	else echo "note: the pages of the UI are not built; the next make tries again"; fi
 
+# At first it installs and compiles, which takes some minutes; the tour itself takes about half a minute.
 # KEEP=1 leaves the server up and says which page is worth opening.
 demo: build
 	$(BIN)/tracestore demo $(if $(KEEP),--keep)
@@ -91,6 +95,10 @@ dist-check: build/.dist
 build/.dist: build/.installed build/.ui $(KERNELS) MANIFEST.in README.md
 	PY="$(abspath $(PY))" bash tests/house/dist_check.sh
 	@touch $@
+
+# Wheels for Linux and each Python that there is, in build/wheels, each tried: packaging/wheels.sh says how.
+wheels: build/.installed build/.ui
+	PY="$(abspath $(PY))" bash packaging/wheels.sh
 
 # The guide as a site, in build/site: search included, links between its pages checked.
 docs: build/.site

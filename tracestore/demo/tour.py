@@ -94,14 +94,26 @@ def run_demo(
     with Server(settings) as server, Client(server.url) as client:
         out.rule("tracestore")
         out.print(
+            "a tour of about half a minute: an agent reports over HTTP and gRPC, recorded requests are imported, "
+            "then questions, a trace, an export and two evals"
+        )
+        out.print(
             f"a server on {server.url} (OTLP over HTTP, SQL) and port {server.grpc_port} (OTLP over gRPC)"
         )
         exporters: tuple[Callable[[], SpanExporter], ...] = (
             lambda: HttpExporter(endpoint=f"{server.url}/v1/traces"),
             lambda: GrpcExporter(endpoint=f"127.0.0.1:{server.grpc_port}", insecure=True),
         )
-        for number, exporter in enumerate(exporters):
-            _run_agent(exporter(), first=number * traces // 2, count=traces // 2)
+        agents = [
+            threading.Thread(
+                target=_run_agent, args=(exporter(), number * traces // 2, traces // 2)
+            )
+            for number, exporter in enumerate(exporters)
+        ]
+        for agent in agents:
+            agent.start()
+        for agent in agents:
+            agent.join()
         rows = client.sql(
             "SELECT count(*) AS spans, count(DISTINCT trace_id) AS traces FROM spans"
         ).rows()[0]
