@@ -220,21 +220,33 @@ def test_trials_show_how_far_they_lie_apart(
 
 
 def test_a_duration_is_the_tasks_own(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    now_s = 0.0
+    now_s = [0.0]
+    monkeypatch.setattr("tracestore.evals.calling.time.perf_counter", lambda: now_s[0])
+    tries = iter(range(100))
 
-    def passes(seconds: float) -> None:
-        nonlocal now_s
-        now_s += seconds
-
-    def task(value: int) -> int:
-        passes(2.0)
+    def task(value: Any) -> Any:
+        now_s[0] += 1
+        if next(tries) % 2 == 0:
+            now_s[0] += 1000
+            raise ValueError("once more")
         return value
 
-    def scorer() -> float:
-        passes(1000.0)
+    def slow_scorer() -> float:
+        now_s[0] += 1000
         return 1.0
 
-    # A clock that stands still but for what the task and the scorer take.
-    monkeypatch.setattr(calling, "time", SimpleNamespace(perf_counter=lambda: now_s))
-    result = run(store, rows(1, 2, 3), task=task, scores=[scorer], concurrency=1)
-    assert [case.duration_s for case in result.cases] == [2.0, 2.0, 2.0]
+    monkeypatch.setattr("tracestore.evals.run.RETRY_WAIT_S", 0)
+    options: dict[str, Any] = {"task": task, "scores": [slow_scorer], "retries": 1}
+    run(store, rows(1, 2), experiment="before", concurrency=1, **options)
+    result = run(store, rows(1, 2), experiment="after", concurrency=1, **options)
+    assert [case.duration_s for case in result.cases] == [1, 1]
+    # What is stored are spans: of each case its last try counts.
+    tries_of = store.sql(
+        "SELECT arg_max(duration, start_ns) AS seconds FROM spans "
+        "WHERE type = 'task' AND experiment = 'after' GROUP BY trace_id"
+    )
+    assert result.compared is not None
+    _, after = result.compared["experiments"]
+    assert after["metrics"]["duration"]["sum"] == pytest.approx(
+        sum(row["seconds"] for row in tries_of)
+    )
