@@ -7,14 +7,13 @@ import math
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import tracestore
 from tracestore import Eval, Store, dataset
-from tracestore.evals import EvalResult, calling
+from tracestore.evals import EvalResult
 from tracestore.evals.run import run_cases
 from tracestore.server import Server, ServerSettings
 
