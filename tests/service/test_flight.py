@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -218,6 +220,22 @@ def test_a_statement_is_cancelled_from_another_thread(connection: Any) -> None:
         list(iter(reader.read_next_batch, None))
     cancelling.join(processes.HANG_S)
     cursor.close()
+
+
+def test_an_answer_whose_engine_ends_is_an_error_and_the_next_one_comes(
+    server: Server, connection: Any
+) -> None:
+    if server.engine is None:
+        pytest.skip("the engine is this process")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT repeat('x', 4000) AS text FROM range(10000000)")
+        reader = cursor.fetch_record_batch()
+        reader.read_next_batch()
+        assert server.engine.pid is not None
+        os.kill(server.engine.pid, signal.SIGKILL)
+        with pytest.raises((OSError, pa.ArrowException, adbc_driver_manager.Error), match="ended"):
+            list(iter(reader.read_next_batch, None))
+    assert asked(connection, "SELECT 1 AS one").to_pylist() == [{"one": 1}]
 
 
 def test_keys_and_tls(tmp_path: Path) -> None:

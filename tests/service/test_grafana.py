@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -88,3 +89,18 @@ def test_ids_are_what_the_files_of_provisioning_name() -> None:
         for panel in board["panels"]:
             for part in (panel, *panel["targets"]):
                 assert part["datasource"] == {"type": kind, "uid": uid}
+
+
+SHEETS = (Path(__file__).resolve().parents[2] / "docs" / "guide" / "dashboards.md").read_text()
+
+
+@pytest.mark.parametrize("sql", re.findall(r'(?:Sql|const sql) = "([^"]+)"', SHEETS))
+def test_a_spreadsheets_statement_is_answered_with_a_line_for_names(
+    http: httpx.Client, sql: str
+) -> None:
+    answer = http.get(
+        "/api/query", params={"sql": sql, "format": "csv"}, headers={"X-API-Key": "KEY"}
+    )
+    assert answer.status_code == 200
+    lines = list(csv.reader(answer.text.splitlines()))
+    assert lines[0] == ["model", "cost"] and len(lines) > 2

@@ -72,6 +72,22 @@ def test_the_second_version_has_the_trace_in_its_first_field(http: httpx.Client)
     assert length == len(plain)
 
 
+def test_requests_are_counted_by_their_route(http: httpx.Client) -> None:
+    for path in (
+        "/tempo/api/search",
+        "/tempo/api/v2/search/tag/name/values",
+        "/jaeger/api/v3/services",
+    ):
+        assert http.get(path).status_code == 200
+    counted = http.get("/metrics").text
+    for route in (
+        "/tempo/api/search",
+        "/tempo/api/v2/search/tag/{tag:path}/values",
+        "/jaeger/api/v3/services",
+    ):
+        assert f'route="{route}"' in counted
+
+
 def _spans(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for resource in document["resourceSpans"]:
         for scope in resource["scopeSpans"]:

@@ -35,9 +35,9 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 REQUEST_ID: Final = "x-request-id"
 MAX_ENGINE_ROUTES: Final = 200
-"""Routes that the engine process may name; it has some thirty."""
+"""Routes that the engine process may name; it has some fifty."""
 
-_USABLE_ROUTE: Final = re.compile(r"/api/[a-z0-9_/{}-]{1,100}")
+_USABLE_ROUTE: Final = re.compile(r"/(?:api|jaeger|tempo)/[a-z0-9_/{}:-]{1,100}")
 _SIGNALS: Final = {"/v1/traces": "traces", "/v1/logs": "logs", "/v1/metrics": "metrics"}
 _USABLE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
