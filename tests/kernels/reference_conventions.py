@@ -1,4 +1,4 @@
-"""What conventions make of a span, in plain Python: the twin of `span_fields` and `numbered_keys`.
+"""What conventions make of a span, in plain Python: the twin of `span_fields` and what stands beside it.
 
 The table is the project's own (tracestore.variant.conventions); the rules are written here once more, over
 values instead of bytes.
@@ -7,20 +7,17 @@ values instead of bytes.
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kernels import reference_messages as messages
 from kernels import reference_payloads as payloads
 from kernels import reference_told as told
+from kernels.reference_numbered import RefusedError, fits_alone, nest
 from kernels.reference_otlp import any_value, attributes
 from tracestore.variant import convention_messages as names
 from tracestore.variant import conventions as table
 
-_NUMBER = re.compile("0|[1-9][0-9]{0,5}")
-_MAX_LEVELS = 32
-_MAX_HOLES = 16
 _EVENT_ROLES = {
     "gen_ai.system.message": ("input", "system"),
     "gen_ai.user.message": ("input", "user"),
@@ -29,86 +26,6 @@ _EVENT_ROLES = {
     "gen_ai.choice": ("output", "assistant"),
 }
 _OK, _ERROR = 1, 2
-
-
-class RefusedError(ValueError):
-    """The fault of numbered keys that make no array."""
-
-
-@dataclass(slots=True)
-class _Node:
-    """A place among numbered keys."""
-
-    keys: int = 0
-    value: Any = None
-    is_value: bool = False
-    children: dict[str, _Node] = field(default_factory=dict)
-
-
-def fits_alone(prefix: str, key: str) -> bool:
-    """Tells whether a key alone can be one of an array: numbers and names take turns."""
-    parts = key[len(prefix) :].split(".")
-    name = prefix[:-1].rpartition(".")[2]
-    wrapped = prefix.startswith(table.WRAPPED_ROOTS)
-    while parts and _NUMBER.fullmatch(parts[0]):
-        parts.pop(0)
-        if wrapped and (not parts or parts.pop(0) != table.WRAPPED.get(name)):
-            return False
-        if not parts or _NUMBER.fullmatch(parts[0]):
-            return False
-        while parts and not _NUMBER.fullmatch(parts[0]):
-            name = parts.pop(0)
-        if not parts:
-            return True
-    return False
-
-
-def nest(prefix: str, pairs: list[tuple[str, Any]]) -> Any:
-    """Returns the array that numbered keys make; raises RefusedError where they make none."""
-    root = _Node()
-    for key, value in pairs:
-        node = root
-        node.keys += 1
-        for part in key[len(prefix) :].split("."):
-            node = node.children.setdefault(part, _Node())
-            node.keys += 1
-        node.value, node.is_value = value, True
-    wrapped = prefix.startswith(table.WRAPPED_ROOTS)
-    return _built(root, prefix[:-1].rpartition(".")[2], 0, wrapped=wrapped)
-
-
-def _built(node: _Node, name: str, level: int, *, wrapped: bool) -> Any:
-    if level == _MAX_LEVELS or (node.is_value and node.children):
-        raise RefusedError
-    if node.is_value:
-        value = node.value
-        flat = not isinstance(value, list) or not any(
-            isinstance(item, dict | list | bytes) for item in value
-        )
-        if isinstance(value, dict | bytes) or not flat:
-            raise RefusedError
-        return value
-    numbers = [key for key in node.children if _NUMBER.fullmatch(key)]
-    if not numbers and level:
-        return {
-            key: _built(child, key, level + 1, wrapped=wrapped)
-            for key, child in node.children.items()
-        }
-    most = max((int(key) for key in numbers), default=0)
-    if not numbers or len(numbers) < len(node.children) or most > 4 * node.keys + _MAX_HOLES:
-        raise RefusedError
-    items: list[Any] = [None] * (most + 1)
-    for key in numbers:
-        item = node.children[key]
-        if wrapped:
-            word = table.WRAPPED.get(name)
-            if word is None or item.is_value or list(item.children) != [word]:
-                raise RefusedError
-            item = item.children[word]
-        if item.is_value or any(_NUMBER.fullmatch(key) for key in item.children):
-            raise RefusedError
-        items[int(key)] = _built(item, key, level + 1, wrapped=wrapped)
-    return items
 
 
 @dataclass(slots=True)
@@ -138,6 +55,7 @@ class Fields:
         self._exception: dict[str, Any] | None = None
         self._evaluations: list[tuple[str, Any]] = []
         self._system: Any = None
+        self._begun = False
         # Some payload has another form than it came in. Whether it stays an attribute as well is no rule here.
         self.has_messages = False
         self._start_ns = span.start_time_unix_nano
@@ -162,6 +80,8 @@ class Fields:
                 self._waiting[column].append(_Claim(rank, key, value, copied))
                 return not copied
         self._note_told(key, value)
+        if key in table.BEGUN and isinstance(value, str) and value:
+            self._begun = True
         if key in names.SYSTEM and isinstance(value, str | list) and value:
             self._system = value
         for arrays in (*table.MOVED.values(), table.NESTED):
@@ -332,6 +252,9 @@ class Fields:
         """Returns a payload's shape, its form as messages, and whether it says something."""
         if best.key not in names.MESSAGES or column == "expected":
             return None
+        if best.key in names.TEXTS_OF_JSON:
+            is_list = isinstance(best.value, list)
+            return ("value", [_of_text(item) for item in best.value], True) if is_list else None
         mode = "call" if best.key in names.REQUESTS else self._mode(column)
         role = "user" if column == "input" else "assistant"
         value = best.value
@@ -375,7 +298,8 @@ class Fields:
             value = told.json_value(value)
         writer = messages.Writer("user")
         writer.body("system", value)
-        return [*writer.out, *found]
+        # One message is put first; words that are a tool's results as well stay an attribute alone.
+        return [*writer.out, *found] if len(writer.out) == 1 or not found else found
 
     def _events(self, column: str) -> Any:
         """Returns what came as events, in the one form; None for nothing."""
@@ -416,6 +340,8 @@ class Fields:
                     self.row[column] = found
         if ("type", "") in self._told:
             self.row["type"] = self._told["type", ""][1]
+            if self._only_began(span):
+                self.row["type"] = "task"
         for column in table.PARSED:
             self._parsed_column(column)
         self._fill_metrics()
@@ -423,6 +349,13 @@ class Fields:
         self._fill_scores()
         if ("parsed", "error") not in self._told:
             self._error(span)
+
+    def _only_began(self, span: Any) -> bool:
+        """Tells whether the span is a call that ended when its stream began."""
+        failed = span.status.code == 2 or self._exception is not None
+        counted = any(("usage", slot) in self._told for slot in table.USAGE)
+        is_call = self.row["type"] == "llm" and "output" not in self.row
+        return self._begun and is_call and not failed and not counted
 
     def _fill_metrics(self) -> None:
         aggregating = self.row.get("type") in table.AGGREGATING
@@ -536,6 +469,15 @@ class Fields:
             error.setdefault("message", f"HTTP {http}")
         if error:
             self.row["error"] = error
+
+
+def _of_text(value: Any) -> Any:
+    """Returns what a text of JSON says; anything else as it is."""
+    value = told.json_value(value)
+    if not isinstance(value, str):
+        return value
+    parsed, is_json = told.parsed(value)
+    return parsed if is_json else value
 
 
 def _joined(best: _Claim, claims: list[_Claim]) -> tuple[str, Any, bool] | None:

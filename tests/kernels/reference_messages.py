@@ -19,7 +19,7 @@ _ROLES: Final = {word: role for role, words in names.ROLES.items() for word in w
 _PARTS: Final = {word: kind for kind, words in names.PARTS.items() for word in words}
 _MOST_MEMBERS = 48
 _MOST_WRAPPERS = 4
-_MOST_NESTED = 4
+MOST_NESTED = 4
 _SAID = ("text", "image", "other", "message")
 
 
@@ -88,7 +88,7 @@ class Writer:
     def messages(self, items: list[Any], *, deep: bool, level: int) -> None:
         for item in items:
             if isinstance(item, list):
-                if level >= _MOST_NESTED:
+                if level >= MOST_NESTED:
                     raise OtherError
                 self.messages(item, deep=deep, level=level + 1)
             elif item is None:
@@ -193,9 +193,7 @@ class Writer:
                 part
                 for part in parts
                 if not (
-                    part[0] == "text"
-                    and (len(parts) > 1 or has_calls)
-                    and is_blank(_text_of(*part))
+                    part[0] == "text" and (len(parts) > 1 or has_calls) and is_blank(text_of(*part))
                 )
             ]
             said = [part for part in parts if part[0] in _SAID]
@@ -206,7 +204,7 @@ class Writer:
                     result["content"] = None
             elif name == "content" and isinstance(body, str) and not has_calls:
                 result["content"] = ""
-        thoughts = [_text_of(kind, value) for kind, value in parts if kind == "reasoning"]
+        thoughts = [text_of(kind, value) for kind, value in parts if kind == "reasoning"]
         thoughts = [each for each in [*thoughts, members.of("reasoning")] if not is_blank(each)]
         if thoughts:
             self.says = True
@@ -224,12 +222,12 @@ class Writer:
 
     def content(self, said: list[tuple[str, Any]]) -> Any:
         if len(said) == 1 and said[0][0] == "text":
-            text = _text_of(*said[0])
+            text = text_of(*said[0])
             self.says = self.says or not is_blank(text)
             return text
         self.says = True
         return [
-            {"type": "text", "text": _text_of(kind, value)}
+            {"type": "text", "text": text_of(kind, value)}
             if kind == "text"
             else _image(value)
             if kind == "image"
@@ -359,6 +357,11 @@ def _parts(body: Any, *, is_tool: bool) -> list[tuple[str, Any]]:
     return [] if body is None else [(_kind(body), body)]
 
 
+def parts(body: Any) -> list[tuple[str, Any]]:
+    """Returns the parts of what is said, each with its kind."""
+    return _parts(body, is_tool=False)
+
+
 def _kind(value: Any) -> str:
     if isinstance(value, str):
         return "text"
@@ -388,7 +391,7 @@ def _kind(value: Any) -> str:
     return "image" if isinstance(part.of("image"), dict) else "other"
 
 
-def _text_of(kind: str, value: Any) -> Any:
+def text_of(kind: str, value: Any) -> Any:
     if isinstance(value, str):
         return value
     part = _members(value)
@@ -461,7 +464,7 @@ def spellings(members: Members, meaning: str) -> list[str]:
 
 def _image(value: Any) -> Any:
     at, kind = value, None
-    for _ in range(_MOST_NESTED):
+    for _ in range(MOST_NESTED):
         if isinstance(at, str):
             return {"type": "image", "url": at}
         part = _members(at)

@@ -20,17 +20,46 @@ def normal(value: Any, mode: str, role: str) -> tuple[str, Any, bool]:
     """
     if mode == "documents":
         return "list", _documents(value), True
+    if mode == "question" and isinstance(value, list):
+        try:
+            return "value", _asked(value), True
+        except messages.OtherError:
+            pass
+    if mode == "any" and isinstance(value, list):
+        try:
+            return _listed(value, role, deep=False)
+        except messages.OtherError:
+            return "value", _with_messages(value, role), True
     if mode == "call" or isinstance(value, list):
-        writer = messages.Writer(role)
-        writer.inside(value, deep=mode == "call")
-        if not writer.out:
-            raise messages.OtherError
-        return "list", writer.out, writer.says
+        return _listed(value, role, deep=mode == "call")
     if mode == "result":
         return "value", _given(value), True
     if mode == "question":
         return "value", _question(value), True
     return "value", _with_messages(value, role), True
+
+
+def _listed(value: Any, role: str, *, deep: bool) -> tuple[str, Any, bool]:
+    writer = messages.Writer(role)
+    writer.inside(value, deep=deep)
+    if not writer.out:
+        raise messages.OtherError
+    return "list", writer.out, writer.says
+
+
+def _asked(items: list[Any]) -> list[Any]:
+    """Returns what users said, one text each."""
+    texts = []
+    for item in items:
+        message = messages.read(item, deep=False)
+        body, _ = messages.body(message.members)
+        parts = messages.parts(body)
+        if message.role != "user" or len(parts) != 1 or parts[0][0] != "text":
+            raise messages.OtherError
+        texts.append(messages.text_of(*parts[0]))
+    if not texts:
+        raise messages.OtherError
+    return texts
 
 
 def _documents(value: Any) -> list[Any]:
@@ -80,16 +109,35 @@ def _given(value: Any) -> Any:
 
 
 def _with_messages(value: Any, role: str) -> Any:
-    members = messages.Members(value)
+    """Returns a value whose lists of messages are in the one form."""
+    found: list[Any] = []
+    made = _nested(value, role, 0, found)
+    if not found or made == value:
+        raise messages.OtherError
+    return made
+
+
+def _nested(value: Any, role: str, level: int, found: list[Any]) -> Any:
+    if level >= messages.MOST_NESTED:
+        return value
+    if isinstance(value, list):
+        return [_nested(item, role, level + 1, found) for item in value]
+    try:
+        members = messages.Members(value)
+    except messages.OtherError:
+        return value
     said = members.of("messages")
-    if not isinstance(said, list) or not said:
-        raise messages.OtherError
-    writer = messages.Writer(role)
-    writer.messages(said, deep=False, level=1)
-    if writer.out == said:
-        raise messages.OtherError
-    name = messages.spellings(members, "messages")[-1]
-    return {**value, name: writer.out}
+    name = messages.spellings(members, "messages")[-1] if isinstance(said, list) and said else None
+    result = {}
+    for key, item in members.items():
+        if key != name:
+            result[key] = _nested(item, role, level + 1, found)
+            continue
+        writer = messages.Writer(role)
+        writer.messages(item, deep=False, level=1)
+        found.append(item)
+        result[key] = writer.out
+    return result
 
 
 def event(value: Any) -> Any:

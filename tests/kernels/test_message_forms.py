@@ -331,6 +331,70 @@ def test_of_other_spans_lists_of_messages_alone_are_read() -> None:
     assert row({"openinference.span.kind": "CHAIN", "output.value": "yes"})["output"] == "yes"
 
 
+def test_messages_are_found_inside_of_a_nodes_update() -> None:
+    messages = [{"type": "ai", "data": {"content": "To Bonn.", "additional_kwargs": {}}}]
+    wanted = [{"role": "assistant", "content": "To Bonn."}]
+    for value, form in (
+        (
+            [{"graph": None, "update": {"messages": messages}, "goto": []}],
+            [{"graph": None, "update": {"messages": wanted}, "goto": []}],
+        ),
+        ({"output": {"messages": messages}}, {"output": {"messages": wanted}}),
+    ):
+        pairs = {"openinference.span.kind": "CHAIN", "output.value": json.dumps(value)}
+        found = row(pairs)
+        assert found["output"] == form
+        assert found["attributes"]["output.value"] == value
+        hold_against_twin(request_of(list(pairs.items())))
+    # A value without any is what it was, however deep.
+    plain = [{"update": {"messages": "none", "other": [[[[1]]]]}}]
+    pairs = {"openinference.span.kind": "CHAIN", "output.value": json.dumps(plain)}
+    assert row(pairs)["output"] == plain
+
+
+def test_what_is_embedded_is_texts() -> None:
+    kind = {"gen_ai.operation.name": "embeddings"}
+    texts = ["late", "lost"]
+    parts = [{"role": "user", "parts": [{"type": "text", "content": each}]} for each in texts]
+    plain = [{"role": "user", "content": each} for each in texts]
+    for messages in (parts, plain):
+        pairs = {**kind, "gen_ai.input.messages": json.dumps(messages)}
+        assert row(pairs)["input"] == texts
+        hold_against_twin(request_of(list(pairs.items())))
+    asked = [*plain, {"role": "assistant", "content": "What?"}]
+    assert row({**kind, "gen_ai.input.messages": json.dumps(asked)})["input"] == asked
+
+
+def test_what_embedding_gave_is_its_vectors() -> None:
+    start = "embedding.embeddings.0.embedding"
+    keys = {"openinference.span.kind": "EMBEDDING", f"{start}.text": "late"}
+    found = row({**keys, f"{start}.vector": [0.5, 1.0]})
+    assert found["output"] == [{"text": "late", "vector": [0.5, 1.0]}]
+    assert "attributes" not in found or "embedding.embeddings" not in found["attributes"]
+    vercel = {
+        "ai.operationId": "ai.embedMany.doEmbed",
+        "ai.values": ['"late"', '"lost"', "no JSON"],
+        "ai.embeddings": ["[0.5,1]", "[2]"],
+    }
+    found = row(vercel)
+    assert (found["input"], found["output"]) == (["late", "lost", "no JSON"], [[0.5, 1], [2]])
+    assert found["attributes"]["ai.embeddings"] == ["[0.5,1]", "[2]"]
+    hold_against_twin(request_of(list(vercel.items())))
+    assert row({"ai.operationId": "ai.embed.doEmbed", "ai.embedding": "[0.5]"})["output"] == [0.5]
+
+
+def test_a_stream_that_two_spans_tell_is_one_call() -> None:
+    asked = {"messages": [{"role": "user", "content": "Where?"}], "model": "m"}
+    began = {**LLM, "logfire.span_type": "span", "request_data": json.dumps(asked)}
+    assert row(began)["type"] == "task"
+    assert row(began, status=(2, "refused"))["type"] == "llm"
+    answer = {"message": {"role": "assistant", "content": "To Bonn."}}
+    assert row({**began, "response_data": json.dumps(answer)})["type"] == "llm"
+    assert row({**began, "gen_ai.usage.output_tokens": 3})["type"] == "llm"
+    assert row({**LLM, "request_data": json.dumps(asked)})["type"] == "llm"
+    hold_against_twin(request_of(list(began.items())))
+
+
 def test_the_message_around_a_tools_result_is_taken_off() -> None:
     for message in (
         {"type": "tool", "data": {"content": '{"city": "Bonn"}', "tool_call_id": "call_1"}},

@@ -33,7 +33,7 @@ CALLS: Final = """
     FROM spans
     ANTI JOIN (SELECT * FROM repeated_calls WHERE tokens) AS again
     ON spans.project = again.project AND spans.trace_id = again.trace_id AND spans.span_id = again.span_id
-    WHERE type = 'llm' AND metrics.tokens IS NOT NULL ORDER BY start_ns"""
+    WHERE type = 'llm' AND status_code <> 'ERROR' ORDER BY start_ns"""
 TOOLS: Final = "SELECT input, output FROM spans WHERE type = 'tool'"
 FAILED: Final = "SELECT count(*) AS calls FROM spans WHERE type = 'llm' AND status_code = 'ERROR' AND error IS NULL"
 

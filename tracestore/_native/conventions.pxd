@@ -39,6 +39,8 @@ cdef enum SlotKind:
     SLOT_ERROR_MESSAGE
     # Words of the system, which become the first message of the input.
     SLOT_SYSTEM
+    # A call without an answer only began a stream, which another span tells.
+    SLOT_BEGUN
     SLOT_KINDS
 
 cdef enum RuleFlag:
@@ -68,6 +70,8 @@ cdef enum RuleFlag:
     # The text, and the calls, of one answer.
     RULE_TEXT = 8192
     RULE_CALLS = 16384
+    # A list of texts, each of which is JSON.
+    RULE_TEXTS_OF_JSON = 32768
 
 
 cdef enum ValueForm:

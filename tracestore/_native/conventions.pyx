@@ -22,6 +22,7 @@ KINDS = {
     "error type": SLOT_ERROR_TYPE,
     "error message": SLOT_ERROR_MESSAGE,
     "system": SLOT_SYSTEM,
+    "begun": SLOT_BEGUN,
 }
 
 FLAGS = {
@@ -38,6 +39,7 @@ FLAGS = {
     "request": RULE_REQUEST,
     "text": RULE_TEXT,
     "calls": RULE_CALLS,
+    "texts of json": RULE_TEXTS_OF_JSON,
 }
 
 # Counts that depend on each other, in the order of UsagePart.

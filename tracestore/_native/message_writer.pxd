@@ -71,6 +71,7 @@ cdef int begin_message(Messages* m, const Message* message, uint8_t role) noexce
 cdef int end_message(Messages* m) noexcept nogil
 
 # What is said, thought and called. `count_said` takes empty texts out.
+cdef JsonSpan text_of_part(Messages* m, const Part* part, bint* plain) noexcept nogil
 cdef uint32_t count_said(Messages* m, Part* parts, uint32_t count, bint has_calls) noexcept nogil
 cdef int put_content(Messages* m, Part* parts, uint32_t count, uint32_t said, bint in_list) noexcept nogil
 cdef int put_reasoning(Messages* m, const JsonSpan* own, Part* parts, uint32_t count) noexcept nogil

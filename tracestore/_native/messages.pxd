@@ -38,6 +38,9 @@ cdef int write_answer(Messages* m, const JsonSpan* text, const JsonSpan* calls) 
 # Writes what the one message of a list says, as the payload of a tool.
 cdef int write_event(Messages* m, const uint8_t* p, size_t size, MessageShape* shape) noexcept nogil
 
+# Writes a list of texts, each of which is JSON, as the list of their values.
+cdef int write_texts(Messages* m, const uint8_t* p, size_t size, MessageShape* shape) noexcept nogil
+
 # Begins and ends the list; `write_messages` does both for what it finds.
 cdef int open_list(Messages* m) noexcept nogil
 cdef int close_list(Messages* m) noexcept nogil

@@ -6,11 +6,18 @@ a payload: what does not read as messages is left to others as it came.
 """
 
 from libc.stdint cimport uint32_t, uint8_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memchr, memcmp, memset
 
 from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_free, buffer_u8
 from tracestore._native.conventions cimport Conventions
-from tracestore._native.json_reader cimport JsonCursor, json_copy_value, json_skip_value, json_space
+from tracestore._native.json_reader cimport (
+    JsonCursor,
+    Text,
+    json_copy_value,
+    json_skip_value,
+    json_space,
+    json_string,
+)
 from tracestore._native.message_names cimport (
     FIELD_ARGUMENTS,
     FIELD_CHOICES,
@@ -29,6 +36,7 @@ from tracestore._native.message_names cimport (
     FIELD_TEXT,
     FIELD_TYPE,
     NAME_ROLE,
+    PART_TEXT,
     ROLE_ASSISTANT,
     ROLE_SYSTEM,
     ROLE_TOOL,
@@ -37,6 +45,7 @@ from tracestore._native.message_names cimport (
 from tracestore._native.message_parts cimport (
     JsonSpan,
     Object,
+    Part,
     is_blank,
     is_open,
     is_set,
@@ -59,8 +68,9 @@ from tracestore._native.message_writer cimport (
     put_parsed,
     put_result,
     put_value,
+    text_of_part,
 )
-from tracestore._native.one_message cimport body_of, has_body, read_message, write_body, write_message
+from tracestore._native.one_message cimport body_of, has_body, read_body, read_message, write_body, write_message
 from tracestore._native.status cimport TS_NO_MEMORY, TS_OK
 
 cdef enum:
@@ -98,6 +108,49 @@ cdef const char** ROLE_HEADS = [
     b'{"role":"assistant","content":',
 ]
 cdef size_t* HEAD_SIZES = [0, 27, 25, 30]
+
+
+cdef inline void end_item(Messages* m) noexcept nogil:
+    cdef size_t at = m.out.size
+    if buffer_bytes(m.items, &at, sizeof(size_t)) != 0:
+        m.fits = 0
+
+
+cdef bint fast_turned(Messages* m, JsonCursor* j) noexcept nogil:
+    # The same with the content before the role, as numbered keys have it once they are sorted.
+    cdef const uint8_t* start = j.p
+    cdef JsonCursor content
+    cdef size_t size = m.out.size
+    cdef bint says = 0
+    cdef uint8_t role = 0
+    cdef bint done = expect(j, b"{", 1) and expect(j, b'"content"', 9) and expect(j, b":", 1)
+    done = done and j.end - j.p > 2 and j.p[0] == c'"' and j.p[1] != c'['
+    if done:
+        says = j.p[1] != c'"'
+        content = j[0]
+        done = json_skip_value(j) == TS_OK
+    if done:
+        json_space(j)
+        if expect(j, b",", 1) and expect(j, b'"role"', 6) and expect(j, b":", 1):
+            role = fast_role(j)
+        done = role != 0 and j.p < j.end and j.p[0] == c'}'
+    if done:
+        done = begin_item(m) == TS_OK and buffer_bytes(m.out, ROLE_HEADS[role], HEAD_SIZES[role]) == 0
+        done = done and json_copy_value(&content, m.out) == TS_OK
+    if not done or buffer_u8(m.out, c'}') != 0:
+        m.out.size = size
+        m.items.size = 2 * sizeof(size_t) * m.count
+        j.p = start
+        j.reason = NULL
+        return 0
+    j.p += 1
+    end_item(m)
+    if m.count == 0 and role == ROLE_SYSTEM:
+        m.has_system = 1
+    m.count += 1
+    m.has_content |= says
+    m.in_content = 1
+    return 1
 
 
 cdef bint fast_message(Messages* m, JsonCursor* j) noexcept nogil:
@@ -153,12 +206,6 @@ cdef bint fast_message(Messages* m, JsonCursor* j) noexcept nogil:
     return 1
 
 
-cdef inline void end_item(Messages* m) noexcept nogil:
-    cdef size_t at = m.out.size
-    if buffer_bytes(m.items, &at, sizeof(size_t)) != 0:
-        m.fits = 0
-
-
 # --- lists, requests and answers ----------------------------------------------------------------------------------
 
 
@@ -181,7 +228,7 @@ cdef int write_list(Messages* m, const JsonSpan* value, bint deep, int level) no
     j.end = value.end
     json_space(&j)
     while status == TS_OK and m.fits and j.p < j.end and j.p[0] != c']':
-        if j.p[0] != c'{' or not fast_message(m, &j):
+        if j.p[0] != c'{' or not (fast_message(m, &j) or fast_turned(m, &j)):
             item.p = j.p
             if json_skip_value(&j) != TS_OK:
                 m.fits = 0
@@ -278,26 +325,38 @@ cdef bint has_contents(const Object* o) noexcept nogil:
     return is_set(&value)
 
 
-cdef int write_object(Messages* m, const JsonSpan* value, MessageShape* shape) noexcept nogil:
-    # An object that holds messages: these are written in the one form, everything else as it came.
+cdef int write_nested(Messages* m, const JsonSpan* value, int level, bint* found) noexcept nogil:
+    # A value with the lists of messages inside of it in the one form, everything else as it came.
     cdef Object o
-    cdef JsonSpan said
+    cdef JsonSpan said, at, item
     cdef uint32_t i
-    cdef int status = TS_OK
-    m.fits = read_object(m.table, value, &o)
-    if m.fits:
-        said = member(&o, FIELD_MESSAGES)
-        m.fits = is_open(&said, c'[') and not is_blank(&said)
-    if not m.fits:
-        return TS_OK
+    cdef bint first = 1
+    cdef int status
+    if level < MAX_NESTED and is_open(value, c'['):
+        status = put(m, b"[")
+        at = value[0]
+        while status == TS_OK and m.fits and next_item(&at, &item):
+            if not first:
+                status = put(m, b",")
+            first = 0
+            if status == TS_OK:
+                status = write_nested(m, &item, level + 1, found)
+        return put(m, b"]") if status == TS_OK else status
+    if level >= MAX_NESTED or not is_open(value, c'{') or not read_object(m.table, value, &o):
+        return put_value(m, value)
+    said = member(&o, FIELD_MESSAGES)
+    if not is_open(&said, c'[') or is_blank(&said):
+        said.p = NULL
+    status = put(m, b"{")
     for i in range(o.count):
-        if status == TS_OK:
-            status = put(m, b"," if i else b"{")
+        if status == TS_OK and i:
+            status = put(m, b",")
         if status == TS_OK:
             status = put_value(m, &o.members[i].key)
         if status == TS_OK:
             status = put(m, b":")
         if status == TS_OK and o.members[i].value.p == said.p:
+            found[0] = 1
             m.count = 0
             status = put(m, b"[")
             if status == TS_OK:
@@ -305,14 +364,36 @@ cdef int write_object(Messages* m, const JsonSpan* value, MessageShape* shape) n
             if status == TS_OK:
                 status = put(m, b"]")
         elif status == TS_OK:
-            status = put_value(m, &o.members[i].value)
+            status = write_nested(m, &o.members[i].value, level + 1, found)
         if not m.fits or status != TS_OK:
             return status
-    # Where every message stands as it came, so does the object.
-    m.fits = not m.exact or m.in_parts or m.text_arguments or m.text_results
+    return put(m, b"}") if status == TS_OK else status
+
+
+cdef int write_around(Messages* m, const JsonSpan* value, MessageShape* shape) noexcept nogil:
+    # An object or a list that holds messages somewhere.
+    cdef bint found = 0
+    cdef int status
+    m.fits = m.exact = 1
+    status = write_nested(m, value, 0, &found)
+    # Where every message stands as it came, so does the whole.
+    m.fits = m.fits and found and (not m.exact or m.in_parts or m.text_arguments or m.text_results)
     shape[0] = SHAPE_VALUE
     m.exact = 0
-    return put(m, b"}")
+    return status
+
+
+cdef bint names_messages(const JsonSpan* value) noexcept nogil:
+    # Whether the name stands in the text: most payloads hold none, and need not be read for it.
+    cdef const uint8_t* p = value.p
+    while p + 10 <= value.end:
+        p = <const uint8_t*>memchr(p, c'"', value.end - p - 9)
+        if p == NULL:
+            return 0
+        if memcmp(p, b'"messages"', 10) == 0:
+            return 1
+        p += 1
+    return 0
 
 
 cdef int write_given(Messages* m, const JsonSpan* value, MessageShape* shape) noexcept nogil:
@@ -400,6 +481,73 @@ cdef int write_question(Messages* m, const JsonSpan* value, MessageShape* shape)
     return put_value(m, &said) if m.fits else <int>TS_OK
 
 
+cdef int write_asked(Messages* m, const JsonSpan* value, MessageShape* shape) noexcept nogil:
+    # What users said, one text each, as the list of these texts.
+    cdef Message message
+    cdef JsonSpan at = value[0]
+    cdef JsonSpan item, body, text
+    cdef size_t start = m.parts.size
+    cdef uint32_t count = 0
+    cdef uint8_t field
+    cdef bint plain
+    cdef int status = put(m, b"[")
+    while status == TS_OK and m.fits and next_item(&at, &item):
+        m.fits = read_message(m, &item, &message, False) and message.role == ROLE_USER
+        if not m.fits:
+            break
+        body = body_of(m, &message, &field)
+        status = read_body(m, &body, False)
+        m.fits = m.fits and m.parts.size - start == sizeof(Part)
+        m.fits = m.fits and (<Part*>(m.parts.data + start)).kind == PART_TEXT
+        if status == TS_OK and m.fits and count:
+            status = put(m, b",")
+        if status == TS_OK and m.fits:
+            text = text_of_part(m, <Part*>(m.parts.data + start), &plain)
+            status = put_value(m, &text)
+        m.parts.size = start
+        count += 1
+    m.fits = m.fits and count > 0
+    m.exact = 0
+    shape[0] = SHAPE_VALUE
+    return put(m, b"]") if status == TS_OK else status
+
+
+cdef int write_texts(Messages* m, const uint8_t* p, size_t size, MessageShape* shape) noexcept nogil:
+    cdef JsonSpan at, item
+    cdef JsonCursor j
+    cdef Text text
+    cdef bint first = 1
+    cdef int status
+    shape[0] = SHAPE_NONE
+    at.p = p
+    at.end = p + size
+    if not is_open(&at, c'['):
+        return TS_OK
+    status = put(m, b"[")
+    while status == TS_OK and next_item(&at, &item):
+        if not first:
+            status = put(m, b",")
+        first = 0
+        memset(&j, 0, sizeof(j))
+        j.p = item.p
+        j.end = item.end
+        if status == TS_OK and is_text(&item) and json_string(&j, m.scratch, &text) == TS_OK:
+            memset(&j, 0, sizeof(j))
+            j.p = text.p
+            j.end = text.p + text.size
+            json_space(&j)
+            if json_skip_value(&j) == TS_OK:
+                json_space(&j)
+                if j.p == j.end:
+                    item.p = text.p
+                    item.end = j.end
+        if status == TS_OK:
+            status = put_value(m, &item)
+    m.exact = 0
+    shape[0] = SHAPE_VALUE
+    return put(m, b"]") if status == TS_OK else status
+
+
 cdef int write_event(Messages* m, const uint8_t* p, size_t size, MessageShape* shape) noexcept nogil:
     cdef Message message
     cdef JsonSpan at, item, body
@@ -460,10 +608,47 @@ cdef int write_inside(Messages* m, const JsonSpan* value, MessageMode mode) noex
     return write_request(m, value)
 
 
+cdef int write_whole(Messages* m, const JsonSpan* value, MessageMode mode, MessageShape* shape) noexcept nogil:
+    # The payload as a list of messages or of documents.
+    cdef size_t start = m.out.size
+    cdef int status = open_list(m)
+    if status == TS_OK:
+        status = write_inside(m, value, mode)
+    if status == TS_OK:
+        status = close_list(m)
+    m.fits = m.fits and m.count > 0
+    shape[0] = SHAPE_LIST if m.fits else SHAPE_NONE
+    if not m.fits:
+        m.out.size = start
+    return status
+
+
+cdef int write_part(Messages* m, const JsonSpan* value, MessageMode mode, MessageShape* shape) noexcept nogil:
+    # The payload as something that holds messages, or is taken out of them.
+    cdef size_t start = m.out.size
+    cdef int status = open_list(m)
+    m.out.size = start
+    if status != TS_OK:
+        return status
+    if mode == MODE_RESULT:
+        status = write_given(m, value, shape)
+    elif mode == MODE_QUESTION and is_open(value, c'['):
+        status = write_asked(m, value, shape)
+    elif mode == MODE_QUESTION:
+        status = write_question(m, value, shape)
+    else:
+        m.fits = names_messages(value)
+        if m.fits:
+            status = write_around(m, value, shape)
+    if not m.fits:
+        m.out.size = start
+        shape[0] = SHAPE_NONE
+    return status
+
+
 cdef int write_messages(
     Messages* m, const uint8_t* p, size_t size, MessageMode mode, MessageShape* shape
 ) noexcept nogil:
-    cdef size_t start = m.out.size
     cdef JsonCursor j
     cdef JsonSpan value
     cdef int status
@@ -476,33 +661,22 @@ cdef int write_messages(
         return TS_OK
     value.p = j.p
     value.end = j.end
-    if j.p[0] != c'[' or mode == MODE_DOCUMENTS:
-        if json_skip_value(&j) != TS_OK:
-            return TS_OK
-        value.end = j.p
-        json_space(&j)
-        if j.p < j.end:
-            return TS_OK
-    status = open_list(m)
-    if status != TS_OK:
-        return status
-    if mode == MODE_CALL or mode == MODE_DOCUMENTS or is_open(&value, c'['):
-        status = write_inside(m, &value, mode)
-        if status == TS_OK:
-            status = close_list(m)
-        m.fits = m.fits and m.count > 0
-        shape[0] = SHAPE_LIST
-    else:
-        m.out.size = start
-        if mode == MODE_RESULT:
-            status = write_given(m, &value, shape)
-        elif mode == MODE_QUESTION:
-            status = write_question(m, &value, shape)
-        else:
-            status = write_object(m, &value, shape)
-    if status == TS_OK and not m.fits:
-        m.out.size = start
-        shape[0] = SHAPE_NONE
+    if is_open(&value, c'[') and mode != MODE_DOCUMENTS and mode != MODE_QUESTION:
+        # Whether it is JSON is seen on the way.
+        status = write_whole(m, &value, mode, shape)
+        if status != TS_OK or m.fits or mode != MODE_ANY or not names_messages(&value):
+            return status
+    if json_skip_value(&j) != TS_OK:
+        return TS_OK
+    value.end = j.p
+    json_space(&j)
+    if j.p < j.end:
+        return TS_OK
+    if mode == MODE_CALL or mode == MODE_DOCUMENTS:
+        return write_whole(m, &value, mode, shape)
+    status = write_part(m, &value, mode, shape)
+    if status == TS_OK and not m.fits and mode == MODE_QUESTION and is_open(&value, c'['):
+        status = write_whole(m, &value, mode, shape)
     return status
 
 

@@ -10,6 +10,9 @@ from tracestore._native.message_writer cimport Message, Messages
 cdef bint read_message(Messages* m, const JsonSpan* value, Message* message, bint deep) noexcept nogil
 cdef bint has_body(const Object* o) noexcept nogil
 
+# Appends the parts of what is said to `parts`.
+cdef int read_body(Messages* m, const JsonSpan* body, bint tool) noexcept nogil
+
 # What a message says, and under which name.
 cdef JsonSpan body_of(Messages* m, const Message* message, uint8_t* field) noexcept nogil
 

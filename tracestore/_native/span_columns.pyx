@@ -5,7 +5,7 @@ values that are copied or moved.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from tracestore._native.buffer cimport Buffer, buffer_bytes, buffer_u8
 from tracestore._native.builder cimport (
@@ -45,6 +45,7 @@ from tracestore._native.conventions cimport (
     SLOT_PARSED,
     SLOT_SCALAR,
     SLOT_SYSTEM,
+    SLOT_BEGUN,
     SLOT_TYPE,
     SLOT_USAGE,
     VALUE_I64,
@@ -395,7 +396,23 @@ cdef int push_all_events(Request* r) noexcept nogil:
     return status
 
 
-cdef int push_told(Request* r) noexcept nogil:
+cdef bint is_answered(const SpanFields* f) noexcept nogil:
+    cdef uint64_t moved = f.told & f.table.of_kind[<int>SLOT_MOVED]
+    while moved:
+        if f.table.slots[ts_ctz64(moved)].node == SPAN_NODE_OUTPUT:
+            return 1
+        moved &= moved - 1
+    return f.outputs.size != 0
+
+
+cdef bint only_began(const SpanFields* f, const Candidate* type, bint failed) noexcept nogil:
+    # A call that ended when its stream began.
+    if only(f, SLOT_BEGUN) == NULL or failed or f.failed or f.told & f.table.of_kind[<int>SLOT_USAGE]:
+        return 0
+    return size_of(&type.value) == 3 and memcmp(type.value.p, b"llm", 3) == 0 and not is_answered(f)
+
+
+cdef int push_told(Request* r, bint failed) noexcept nogil:
     # What attributes told, whole values before their parts.
     cdef SpanFields* f = &r.fields
     cdef const Table* t = f.table
@@ -408,7 +425,10 @@ cdef int push_told(Request* r) noexcept nogil:
     cdef int status = TS_OK
     if type != NULL:
         aggregating = (type.flags & RULE_AGGREGATING) != 0
-        status = push_bytes(r.v.s, SPAN_TYPE, type.value.p, size_of(&type.value))
+        if only_began(f, type, failed):
+            status = push_bytes(r.v.s, SPAN_TYPE, <const uint8_t*>b"task", 4)
+        else:
+            status = push_bytes(r.v.s, SPAN_TYPE, type.value.p, size_of(&type.value))
     if usage:
         settle_usage(f)
         told = f.told
@@ -450,7 +470,7 @@ cdef int fields_push(Request* r, const SpanEnd* end) noexcept nogil:
     if f.inputs.size | f.outputs.size | (f.told & f.table.of_kind[<int>SLOT_SYSTEM]):
         status = push_all_events(r)
     if status == TS_OK and f.told:
-        status = push_told(r)
+        status = push_told(r, end.failed)
     if status == TS_OK and f.evaluations.size:
         status = push_evaluations(r)
     if status == TS_OK and f.prefixed.size:

@@ -13,6 +13,7 @@ from tracestore._native.conventions cimport (
     RULE_MESSAGES,
     RULE_REQUEST,
     RULE_TEXT,
+    RULE_TEXTS_OF_JSON,
     SLOT_SYSTEM,
     SLOT_TYPE,
     Candidate,
@@ -40,6 +41,7 @@ from tracestore._native.messages cimport (
     write_answer,
     write_event,
     write_messages,
+    write_texts,
 )
 from tracestore._native.one_message cimport write_body
 from tracestore._native.otlp_request cimport Request, size_of
@@ -274,7 +276,11 @@ cdef int normal_of(
     if c.flags & RULE_REQUEST:
         mode = MODE_CALL
     begin(f, which, &normal.text, &normal.items, &m)
-    if mode == MODE_CALL and c.flags & (<int>RULE_TEXT | <int>RULE_CALLS):
+    if c.flags & RULE_TEXTS_OF_JSON:
+        status = read_source(r, c, False, &found)
+        if status == TS_OK and found:
+            status = write_texts(&m, f.source.data, f.source.size, &shape)
+    elif mode == MODE_CALL and c.flags & (<int>RULE_TEXT | <int>RULE_CALLS):
         half = other_half(c, waiting, count)
         if c.flags & RULE_TEXT:
             status = write_joined(r, &m, c, half, &shape)

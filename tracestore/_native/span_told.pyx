@@ -16,6 +16,7 @@ from tracestore._native.conventions cimport (
     RULE_TIME,
     RULE_WHOLE_MILLISECONDS,
     SLOT_AGGREGATED,
+    SLOT_BEGUN,
     SLOT_ERROR_MESSAGE,
     SLOT_ERROR_TYPE,
     SLOT_EVALUATION_NAME,
@@ -265,7 +266,7 @@ cdef int note_told(Request* r, Candidate* c) noexcept nogil:
         usable = any_number(r, c, slot.is_count, &any)
     elif kind == SLOT_SCALAR or kind == SLOT_ERROR_TYPE or kind == SLOT_ERROR_MESSAGE:
         usable = any_scalar(r, c, slot, &any)
-    elif kind == SLOT_EVALUATION_NAME:
+    elif kind == SLOT_EVALUATION_NAME or kind == SLOT_BEGUN:
         usable = any.kind == ANY_STRING and any.bytes.p < any.bytes.end
     elif kind == SLOT_PARSED:
         usable = is_parsable(c, slot, &any)

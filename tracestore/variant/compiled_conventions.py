@@ -9,6 +9,7 @@ from tracestore.variant.convention_messages import MEMBERS_OF_MESSAGES, PARTS, R
 from tracestore.variant.conventions import (
     AGGREGATED,
     AGGREGATING,
+    BEGUN,
     ERROR_MESSAGE,
     ERROR_TYPE,
     EVALUATION,
@@ -64,6 +65,8 @@ def _compiled() -> _native.Conventions:
         table.add_provider_suffix(suffix)
     for prefix, flags in METADATA_PREFIXES.items():
         table.add_prefix(prefix, _node("metadata"), flags)
+    table.add_slot("begun", 0, "")
+    _add(table, BEGUN)
     table.add_slot("type", 0, "")
     for rank, (attribute, words) in enumerate(TYPES.items()):
         table.add_type(attribute, rank, words, in_json=attribute in TYPE_IN_JSON)

@@ -79,7 +79,13 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What a part of a message is, by the word at its `type`."""
 
-_PLAIN: Final = ("tracestore.", "gen_ai.tool.", "gen_ai.retrieval.query", "reranker.query")
+_PLAIN: Final = (
+    "tracestore.",
+    "gen_ai.tool.",
+    "gen_ai.retrieval.query",
+    "reranker.query",
+    "embedding.",
+)
 _ALONE: Final = ("tool_arguments", "tool_response", "ai.toolCall.args", "ai.toolCall.result")
 
 MESSAGES: Final = tuple(
@@ -89,6 +95,9 @@ MESSAGES: Final = tuple(
     if not name.startswith(_PLAIN) and name not in _ALONE
 )
 """Payloads that may be messages: all but what an application said of itself, and what only tools send."""
+
+TEXTS_OF_JSON: Final = ("ai.values", "ai.embeddings")
+"""Payloads that are lists of texts, each of which is JSON."""
 
 REQUESTS: Final = ("ai.prompt",)
 """Payloads that are a request of messages whatever the span is: a prompt beside the system's words."""

@@ -64,6 +64,9 @@ MOVED: Final[dict[str, tuple[str, ...]]] = {
         "gen_ai.retrieval.documents",
         "reranker.output_documents.*",
         "output.value",
+        "embedding.embeddings.*",
+        "ai.embedding",
+        "ai.embeddings",
         "llm.choices.*",
         "gen_ai.completion",
         "final_result",
@@ -78,7 +81,6 @@ MOVED: Final[dict[str, tuple[str, ...]]] = {
 NESTED: Final = (
     "llm.tools.*",
     "llm.functions.*",
-    "embedding.embeddings.*",
     "reranker.input_documents.*",
 )
 """Numbered keys that become an array where they are: each would be paths without end."""

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from tracestore.variant.convention_messages import JOINED, MESSAGES, REQUESTS
+from tracestore.variant.convention_messages import JOINED, MESSAGES, REQUESTS, TEXTS_OF_JSON
 from tracestore.variant.convention_payloads import MOVED, NESTED, WRAPPED, WRAPPED_ROOTS
 from tracestore.variant.convention_types import TYPE_IN_JSON, TYPES
 
 __all__ = [
     "AGGREGATED",
     "AGGREGATING",
+    "BEGUN",
     "COMMAS",
     "ERROR_MESSAGE",
     "ERROR_TYPE",
@@ -260,6 +261,11 @@ MEMBERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 """What the members of such objects tell, each by its path; objects inside are one level deep."""
 
+BEGUN: Final = ("logfire.span_type",)
+"""Attributes of instrumentations that tell a stream in two spans: one that ends when the stream begins, and one behind
+its end, which has all that the first has. A call of theirs without an answer, a count or an error is a task, so that
+both are one call."""
+
 METADATA: Final[dict[str, tuple[str, ...]]] = {
     "model": (
         "gen_ai.request.model",
@@ -358,6 +364,7 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "http status": HTTP_STATUS,
     "messages": MESSAGES,
     "request": REQUESTS,
+    "texts of json": TEXTS_OF_JSON,
     "text": tuple(name for name, half in JOINED.items() if half == "text"),
     "calls": tuple(name for name, half in JOINED.items() if half == "calls"),
 }
