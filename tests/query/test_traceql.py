@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 
 import tracestore
 from tracestore import Store
+from tracestore_query.doors.tempo.comparison import compared_series
 from tracestore_query.doors.tempo.moments import tempo_length, tempo_moment
 from tracestore_query.doors.tempo.search import search
 from tracestore_query.doors.tempo.series import series, steps_of
+from tracestore_query.doors.tempo.tags import values_of
 from tracestore_query.doors.traceql.parser import parse_traceql
 from tracestore_query.doors.traceql.spansets import Window
 from tracestore_query.errors import QueryError
@@ -250,6 +253,38 @@ def test_series_count_and_sum_the_spans_of_their_time(store: Store) -> None:
     assert len(ranked) == 1
 
 
+def test_a_comparison_counts_the_values_of_both_sides(store: Store) -> None:
+    begin, end = tempo_moment("start", "1790000000"), tempo_moment("end", "1790000012")
+    assert begin is not None and end is not None
+    steps = steps_of(begin, end, tempo_length("step", "12s"))
+    text = "{kind = client} | compare({status = error}, 2)"
+    answer = compared_series(parse_traceql(text), steps, asked(store))
+    assert answer is not None
+    told: dict[tuple[str, str, str], float] = {}
+    for each in answer["series"]:
+        side_label, value_label = each["labels"]
+        [side], [value] = side_label["value"].values(), value_label["value"].values()
+        told[side, value, value_label["key"]] = sum(point["value"] for point in each["samples"])
+    for side, chosen in (("selection", True), ("baseline", False)):
+        spans = [
+            span
+            for span in SPANS
+            if span["kind"] == "CLIENT" and (span["status_code"] == "ERROR") is chosen
+        ]
+        for service in ("shop", "stock"):
+            count = sum(span["service"] == service for span in spans)
+            assert told.get((side, service, "resource.service.name"), 0) == count
+        names = Counter(span["name"] for span in spans)
+        shown = {
+            key[1]: value for key, value in told.items() if key[0] == side and key[2] == "name"
+        }
+        assert sorted(shown.values()) == sorted(count for _, count in names.most_common(2))
+        assert told[f"{side}_total", "nil", "name"] == len(spans)
+        with_n = sum(span["attributes"]["n"] is not None for span in spans)
+        assert told[f"{side}_total", "nil", "span.n"] == with_n
+    assert compared_series(parse_traceql("{} | rate()"), steps, asked(store)) is None
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -286,6 +321,33 @@ def test_a_long_row_of_conditions_is_one_level(store: Store) -> None:
 
 def test_parentheses_are_no_levels(store: Store) -> None:
     assert found(store, "{" + "(" * 4000 + "true" + ")" * 4000 + "}") == matching(CONDITIONS[""])
+
+
+def test_fields_of_events_are_found_shown_and_listed(tmp_path: Path) -> None:
+    events = [
+        {"name": "start", "time_ns": START_NS + 5},
+        {
+            "name": "exception",
+            "time_ns": START_NS + 2_000_000,
+            "attributes": {"exception.message": "no stock", "exception.type": "KeyError"},
+        },
+    ]
+    spans = [{**SPANS[0], "events": events}, {**SPANS[1], "events": []}]
+    with tracestore.open(tmp_path / "store", background=False) as opened:
+        opened.insert("spans", spans)
+        text = (
+            '{event:name = "exception" && event:timeSinceStart > 1ms} '
+            "| select(event.exception.message, link:traceID)"
+        )
+        answer = search(parse_traceql(text), Window(), 20, 3, asked(opened))
+        [trace] = answer["traces"]
+        [span] = trace["spanSets"][0]["spans"]
+        shown = {each["key"]: each["value"] for each in span["attributes"]}
+        assert shown["exception.message"] == {"stringValue": "no stock"}
+        assert found(opened, '{event.exception.type = "KeyError"}') == {SPANS[0]["span_id"]}
+        assert found(opened, '{event.exception.type = "TypeError"}') == set()
+        told = values_of("event.exception.message", "{}", Window(), 10, asked(opened))
+        assert told == [{"type": "string", "value": "no stock"}]
 
 
 def test_a_page_can_be_asked_for_by_time(tmp_path: Path) -> None:

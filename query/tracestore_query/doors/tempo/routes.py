@@ -16,6 +16,7 @@ from tracestore_query.doors.jaeger_json import otlp_document
 from tracestore_query.doors.otlp_messages import otlp_traces
 from tracestore_query.doors.span_rows import MAX_SPANS, SPAN_COLUMNS
 from tracestore_query.doors.tempo.asked import Ask, Asked
+from tracestore_query.doors.tempo.comparison import compared_series
 from tracestore_query.doors.tempo.moments import tempo_length, tempo_window
 from tracestore_query.doors.tempo.search import MAX_SHOWN_SPANS, MAX_TRACES, search
 from tracestore_query.doors.tempo.series import Steps, instant, series, steps_of
@@ -208,9 +209,12 @@ def _add_metrics(router: APIRouter, asked: Asked) -> None:
         request: Request, q: Text, start: Moment = "", end: Moment = "", step: Length = ""
     ) -> Any:
         """Makes series of a metric."""
-        return await asked.answer(
-            request, lambda ask: series(parse_traceql(q), _steps(start, end, step), ask)
-        )
+
+        def work(ask: Ask) -> Any:
+            pipeline, steps = parse_traceql(q), _steps(start, end, step)
+            return compared_series(pipeline, steps, ask) or series(pipeline, steps, ask)
+
+        return await asked.answer(request, work)
 
     @router.get("/metrics/query", responses=ERRORS)
     @needs("read")

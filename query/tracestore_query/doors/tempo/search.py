@@ -13,8 +13,7 @@ from tracestore_query.doors.traceql import tree
 from tracestore_query.doors.traceql.conditions import (
     NESTED,
     TRACE_COLUMNS,
-    field_sql,
-    list_of,
+    shown_sql,
 )
 from tracestore_query.doors.traceql.spansets import Selection, Window, selection
 from tracestore_query.errors import QuerySyntaxError
@@ -43,7 +42,9 @@ def search(
     Raises:
         QuerySyntaxError: where the text asks for series, or for what is not answered.
     """
-    if any(isinstance(stage, tree.Metric | tree.Ranked) for stage in pipeline.stages):
+    if any(
+        isinstance(stage, tree.Metric | tree.Ranked | tree.Compared) for stage in pipeline.stages
+    ):
         raise QuerySyntaxError("cannot search by a metric; ask for it at /api/metrics/query_range")
     picked = _picked(selection(pipeline.spans, window), pipeline, limit, ask)
     if not picked:
@@ -90,7 +91,6 @@ def _shown(pipeline: tree.Pipeline) -> tuple[tree.Field, ...]:
         field
         for field in tree.fields_of(pipeline)
         if not (field.scope == tree.INTRINSIC and field.key in _OWN | TRACE_COLUMNS.keys())
-        and list_of(field) is None
     )
 
 
@@ -100,7 +100,7 @@ def _is_nested(field: tree.Field) -> bool:
 
 def _spans(selected: Selection, fields: tuple[tree.Field, ...], shown_spans: int, ask: Ask) -> Rows:
     named = "".join(
-        f", {field_sql(field)} AS f{number}"
+        f", {shown_sql(field)} AS f{number}"
         for number, field in enumerate(fields)
         if not _is_nested(field)
     )

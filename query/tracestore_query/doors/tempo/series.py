@@ -204,7 +204,7 @@ def _series(
     filled = range(steps.count) if metric.function in _COUNTS else sorted(points)
     return {
         "labels": named,
-        "promLabels": _prometheus(named),
+        "promLabels": prometheus(named),
         "samples": [
             {
                 "timestampMs": str((steps.first_ns + bucket * steps.step_ns) // 1_000_000),
@@ -217,7 +217,7 @@ def _series(
     }
 
 
-def _prometheus(labels: list[dict[str, Any]]) -> str:
+def prometheus(labels: list[dict[str, Any]]) -> str:
     """Returns labels as Prometheus writes them."""
     texts = []
     for label in labels:

@@ -229,6 +229,19 @@ def values_sql(field: tree.Field) -> str:
     return f"unnest(list_transform({listed}, lambda item: {_of_item(field)}))"
 
 
+def shown_sql(field: tree.Field) -> str:
+    """Returns the value of a field that is shown of a span: of several events or links, the first that has one.
+
+    Raises:
+        QuerySyntaxError: where it is none.
+    """
+    listed = list_of(field)
+    if listed is None:
+        return field_sql(field)
+    values = f"list_transform({listed}, lambda item: {_of_item(field)})"
+    return f"list_extract(list_filter({values}, lambda value: value IS NOT NULL), 1)"
+
+
 def field_sql(field: tree.Field) -> str:
     """Returns a field of a span as SQL.
 

@@ -12,6 +12,10 @@ from tracestore_query.doors.traceql import tree
 from tracestore_query.doors.traceql.quoting import key_of, unquoted
 from tracestore_query.errors import QuerySyntaxError
 
+DEFAULT_TOP: Final = 10
+MAX_TOP: Final = 100
+"""Values of an attribute that are compared."""
+
 GRAMMAR: Final = r"""
 start: spans ("|" stage)* hints?
 
@@ -25,6 +29,7 @@ start: spans ("|" stage)* hints?
 stage: "select" "(" fields ")"                      -> select
     | AGGREGATE "(" [expression] ")" COMPARE constant  -> threshold
     | METRIC "(" [argument ("," argument)*] ")" [by]   -> metric
+    | "compare" "(" spanset ("," INTEGER)* ")"      -> compared
     | RANK "(" INTEGER ")"                          -> ranked
 ?argument: expression
 by: "by" "(" fields ")"
@@ -176,6 +181,17 @@ class _Tree(Transformer[Token, Any]):
     def metric(self, items: list[Any]) -> tree.Metric:
         function, *arguments, by = items
         return _metric(str(function), [each for each in arguments if each is not None], by or ())
+
+    def compared(self, items: list[Any]) -> tree.Compared:
+        spans, *numbers = items
+        values = [int(each) for each in numbers]
+        if not isinstance(spans, tree.Spanset) or len(values) not in {0, 1, 3}:
+            raise QuerySyntaxError(
+                "cannot read TraceQL: wrong arguments of compare; write compare({status = error}, 10)"
+            )
+        top = values[0] if values else DEFAULT_TOP
+        begin_ns, end_ns = values[1:] or (None, None)
+        return tree.Compared(spans.condition, min(top, MAX_TOP), begin_ns, end_ns)
 
     def ranked(self, items: list[Any]) -> tree.Ranked:
         function, count = items

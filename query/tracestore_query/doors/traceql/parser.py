@@ -69,7 +69,7 @@ def _check_bounds(pipeline: tree.Pipeline) -> None:
 
 
 def _parts(node: Any) -> tuple[Any, ...]:
-    if isinstance(node, tree.Spanset):
+    if isinstance(node, tree.Spanset | tree.Compared):
         return (node.condition,)
     if isinstance(node, tree.Threshold | tree.Metric):
         return (node.of,)

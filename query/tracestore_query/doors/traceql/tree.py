@@ -134,7 +134,24 @@ class Ranked:
     count: int
 
 
-Stage = Select | Threshold | Metric | Ranked
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The stage `compare({…}, n)`: what differs between the spans that are so and the others.
+
+    Attributes:
+        condition: which are chosen; all where it is None.
+        top: values shown of each attribute.
+        begin_ns: chosen spans begin from here on, None for any.
+        end_ns: and before this.
+    """
+
+    condition: Expression | None
+    top: int
+    begin_ns: int | None
+    end_ns: int | None
+
+
+Stage = Select | Threshold | Metric | Ranked | Compared
 
 
 @dataclass(frozen=True, slots=True)
