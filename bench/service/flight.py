@@ -60,7 +60,7 @@ def main() -> None:
                     _result(name, system, "answer", value, "ms", spread),
                     _result(name, system, "rate", rate, "MB/s", 0.0),
                 ]
-    keep(results, "service", quick=quick)
+    keep(results, "flight", quick=quick)
     show(results)
 
 

@@ -19,6 +19,7 @@ from security.conftest import spans_of
 from security.hostile import TEXTS
 from tracestore.doors.flight.frames import flight_data, schema_bytes
 from tracestore.doors.flight.messages import SQL, make, packed, read
+from tracestore.doors.flight.statements import placeholders
 from tracestore.server import Server, ServerSettings
 from tracestore.store import KeyRing
 
@@ -270,6 +271,15 @@ def test_prepared_statements_are_bounded() -> None:
         last = kept.add("a", "x" * 1_000_000)
     assert kept._bytes <= MAX_PREPARED_BYTES
     assert kept.get("a", last).owner == "a"
+
+
+@pytest.mark.parametrize("piece", ["/*", "'", '"', "--", "?", "$x", "'/*", "''\"", "$", "*/", "-"])
+def test_looking_for_parameters_takes_linear_time(piece: str) -> None:
+    # A million characters; the square of it would not end.
+    assert len(placeholders(piece * (1_000_000 // len(piece)))) <= 1_000_000
+    assert placeholders(f"SELECT ? {piece}") == (
+        ["1", "2"] if piece == "?" else ["1", "x"] if piece == "$x" else ["1"]
+    )
 
 
 def test_the_names_of_commands_are_the_protocols() -> None:

@@ -128,6 +128,26 @@ def test_the_schema_is_told_without_an_answer(connection: Any) -> None:
     assert schema.names == ["name", "at"] and schema.field("at").type == pa.int64()
 
 
+@pytest.mark.parametrize(
+    ("sql", "parameters"),
+    [
+        ("SELECT name, ? AS said FROM spans WHERE attributes.n = ?", ["1", "2"]),
+        ("SELECT name FROM spans WHERE name LIKE $word AND name <> $word", ["word"]),
+        ("SELECT '?' AS name, 1 AS \"$x\" -- ?\n /* $y */", []),
+        ("DESCRIBE spans", []),
+        ("SHOW TABLES", []),
+        ("EXPLAIN SELECT 1", []),
+    ],
+)
+def test_a_prepared_statement_tells_its_columns_and_parameters_before_it_has_values(
+    connection: Any, sql: str, parameters: list[str]
+) -> None:
+    with connection.cursor() as cursor:
+        told = cursor.adbc_prepare(sql)
+        assert [field.name for field in told] == parameters
+        assert len(cursor.adbc_execute_schema(sql)) > 0
+
+
 def test_tables_types_and_what_the_server_is(connection: Any) -> None:
     [catalog] = connection.adbc_get_objects(depth="all").read_all().to_pylist()
     [schema] = catalog["catalog_db_schemas"]

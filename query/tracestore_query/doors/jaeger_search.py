@@ -16,7 +16,7 @@ MAX_TRACES: Final = 1500
 
 MAX_TAGS: Final = 50
 
-_WORD: Final = re.compile(r'([^\s=]+)=("(?:[^"\\]|\\.)*"|\S*)')
+_WORD: Final = re.compile(r'(?<!\S)([^\s=]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
 @dataclass(frozen=True, slots=True)

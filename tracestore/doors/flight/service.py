@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tracestore.doors.flight.statements import (
     PreparedStatements,
     RunningStatements,
     parameters_of,
+    placeholders,
 )
 
 MAX_TIMEOUT_S: Final = 600.0
@@ -34,6 +36,7 @@ MAX_PARAMETER_BYTES: Final = 1024 * 1024
 
 MAX_QUERY_CHARACTERS: Final = 1_000_000
 MAX_PATTERN_CHARACTERS: Final = 256
+MAX_PARAMETERS: Final = 10_000
 
 ACTIONS: Final = {
     "CreatePreparedStatement": "prepares a statement",
@@ -43,6 +46,9 @@ ACTIONS: Final = {
 }
 
 _NO_PARAMETERS: Final = b"null"
+
+_TELLS: Final = re.compile(r"\s*(DESCRIBE|SHOW|EXPLAIN(?!\s+ANALYZE))\b", re.IGNORECASE)
+"""Statements that read no rows: they cannot stand inside of another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +117,8 @@ class FlightSql:
         """Returns the schema of a command's answer."""
         name, command = unpacked(read("FlightDescriptor", data).cmd)
         if name in {"CommandStatementQuery", "CommandPreparedStatementQuery"}:
-            query, parameters = self._text(caller, name, command)
-            schema = self._asked(caller, _empty(query), parameters).schema
+            query, _ = self._text(caller, name, command)
+            schema = self._schema(caller, query, placeholders(query))
         else:
             schema = self._table(caller, name, command).schema
         return _bytes(make("SchemaResult", schema=schema_bytes(schema)))
@@ -180,16 +186,31 @@ class FlightSql:
 
     def _prepare(self, caller: Caller, request: Any) -> Any:
         query = _checked(request.query)
+        names = placeholders(query)
+        if len(names) > MAX_PARAMETERS:
+            raise UnreadableError(
+                f"cannot prepare: the statement has more than {MAX_PARAMETERS} parameters"
+            )
         try:
-            schema = schema_bytes(self._asked(caller, _empty(query), b"").schema)
+            schema = schema_bytes(self._schema(caller, query, names))
         except RefusedError:
-            # It has parameters without values yet, or is no SELECT; running it tells what is wrong.
+            # Running it tells what is wrong.
             schema = b""
+        # What types they have, the values say; drivers that want one before take them as texts.
+        parameters = pa.schema([(name, pa.string()) for name in names])
         return make(
             "ActionCreatePreparedStatementResult",
             prepared_statement_handle=self._prepared.add(caller.name, query),
             dataset_schema=schema,
+            parameter_schema=schema_bytes(parameters),
         )
+
+    def _schema(self, caller: Caller, query: str, names: list[str]) -> pa.Schema:
+        """Returns the schema of a statement's answer, whose parameters have no values yet."""
+        asked = query if _TELLS.match(query) else _empty(query)
+        positions = all(name.isdigit() for name in names)
+        nulls = [None] * len(names) if positions else dict.fromkeys(names)
+        return self._asked(caller, asked, json.dumps(nulls if names else None).encode()).schema
 
     def _cancel(self, caller: Caller, info: Any) -> int:
         """Returns what became of the statements that a plan names."""

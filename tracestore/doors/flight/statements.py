@@ -7,6 +7,7 @@ import datetime as dt
 import decimal
 import io
 import json
+import re
 import secrets
 import threading
 from collections import OrderedDict
@@ -26,6 +27,14 @@ MAX_PREPARED_BYTES: Final = 64 * 1024 * 1024
 """The same, by the bytes of their texts and parameters."""
 
 HANDLE_BYTES: Final = 16
+
+_PIECE: Final = re.compile(
+    r"""'[^']*(?:''[^']*)*(?:'|\Z)|"[^"]*(?:""[^"]*)*(?:"|\Z)|--[^\n]*|/\*.*?(?:\*/|\Z)"""
+    r"""|(?P<place>\?)|\$(?P<name>\w+)""",
+    re.DOTALL,
+)
+"""What a parameter may stand in that is none: texts, names and comments; and parameters. What has no end ends with the
+text, so that no place is looked at twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,17 @@ class RunningStatements:
         if end is not None:
             end()
         return end is not None
+
+
+def placeholders(query: str) -> list[str]:
+    """Returns the parameters of a text as far as a look at it tells: names each once, places as `1`, `2` and so on."""
+    found: dict[str, None] = {}
+    for piece in _PIECE.finditer(query):
+        if piece["place"]:
+            found[str(len(found) + 1)] = None
+        elif piece["name"]:
+            found[piece["name"]] = None
+    return list(found)
 
 
 def parameters_of(stream: bytes, query: str) -> bytes:

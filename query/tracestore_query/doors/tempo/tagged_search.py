@@ -12,7 +12,7 @@ from tracestore_query.errors import QueryParameterError
 
 MAX_TAGS: Final = 50
 
-_PAIR: Final = re.compile(r'\s*([^\s=]+)=("(?:[^"\\]|\\.)*"|\S*)')
+_PAIR: Final = re.compile(r'(?<!\S)([^\s=]+)=("(?:[^"\\]|\\.)*"|\S*)')
 _WORDS: Final = {"status": "status", "kind": "kind", "span.kind": "kind"}
 _NUMBER: Final = re.compile(r"-?\d{1,18}")
 
