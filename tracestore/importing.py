@@ -62,6 +62,7 @@ class Imported:
     requests: int = 0
     rows: int = 0
     duplicates: int = 0
+    replaced: int = 0
     rejected: int = 0
     failed: int = 0
 
@@ -76,11 +77,13 @@ class Imported:
             else {
                 "rows": report.rows,
                 "duplicates": report.duplicates,
+                "replaced": report.replaced,
                 "rejected_rows": report.rejected_rows,
             }
         )
         self.rows += fields.get("rows", 0)
         self.duplicates += fields.get("duplicates", 0)
+        self.replaced += fields.get("replaced", 0)
         self.rejected += fields.get("rejected_rows", 0)
 
     def __str__(self) -> str:
@@ -90,6 +93,8 @@ class Imported:
         ]
         if self.duplicates:
             parts.append(f"{self.duplicates:,} were there already")
+        if self.replaced:
+            parts.append(f"{self.replaced:,} earlier versions replaced")
         if self.rejected:
             parts.append(f"{self.rejected:,} refused")
         if self.failed:

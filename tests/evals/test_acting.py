@@ -13,6 +13,7 @@ import pytest
 
 import tracestore
 from tracestore import Eval, Store, dataset
+from tracestore.cli.commands.experiments import LISTED
 from tracestore.evals import EvalResult
 from tracestore.evals.run import run_cases
 from tracestore.server import Server, ServerSettings
@@ -92,6 +93,12 @@ def test_a_run_that_was_stopped_is_no_base_and_says_so(
         "whole": None,
         "stopped": {"state": "interrupted"},
         "killed": {"state": "running"},
+    }
+    listed = store.sql(LISTED, {"project": "p", "most": 9}).rows()
+    assert {row["name"]: row["state"] for row in listed} == {
+        "whole": "done",
+        "stopped": "interrupted",
+        "killed": "running",
     }
     assert run(store, rows(1, 2), scores=[one]).base == "whole"
 

@@ -115,6 +115,12 @@ def api_router(store: Store, query: QueryLayer, run_ingest: Run = run_in_threadp
         rejected = [
             {"row": row, "offset": at, "reason": reason} for row, at, reason in report.rejected
         ]
-        return {"rows": report.rows, "rejected_rows": report.rejected_rows, "rejected": rejected}
+        return {
+            "rows": report.rows,
+            "duplicates": report.duplicates,
+            "replaced": report.replaced,
+            "rejected_rows": report.rejected_rows,
+            "rejected": rejected,
+        }
 
     return router

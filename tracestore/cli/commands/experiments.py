@@ -30,7 +30,8 @@ SHOWN_WIDTH: Final = 100
 Row = Mapping[str, Any]
 
 LISTED: Final = """
-    SELECT project, name, case_count AS cases, error_count AS errors, dataset, dataset_version AS version, base,
+    SELECT project, name, coalesce(json_extract_string(metadata, '$.eval.state'), 'done') AS state, case_count AS cases,
+           error_count AS errors, dataset, dataset_version AS version, base,
            coalesce(created, start_time) AS created
     FROM experiments WHERE $project IS NULL OR project = $project
     ORDER BY coalesce(created, start_time) DESC, name LIMIT $most"""

@@ -45,10 +45,11 @@ def _expire_project(core: Core, project: str, cutoff_ns: int) -> int:
             for row in core.index.rows()
             if row.project == project and SEGMENT_TABLES[row.table].expires
         ]
+        replaced = core.replaced.all
     whole = [row for row in rows if row.max_time_ns < cutoff_ns]
     if whole:
         deletes.drop_whole(core, whole)
-    expired = sum(row.rows for row in whole)
+    expired = sum(row.rows - len(replaced.get(row.segment_id, ())) for row in whole)
     for row in rows:
         if row.min_time_ns < cutoff_ns <= row.max_time_ns:
             column = SEGMENT_TABLES[row.table].time_ns_column
