@@ -16,6 +16,7 @@ from tracestore.store import Condition, DeleteReport, Mode, Prices, StoreCounts
 from tracestore.store import Store as PlainStore
 from tracestore.store.core import Core
 from tracestore.store.files.writer_lock import WriterLock
+from tracestore.store.settings import Durability
 from tracestore_query import Query, SqlDatasets, SqlExperiments
 from tracestore_query.explore.row_numbers import FoundRows, find_rows
 from tracestore_query.explore.selection import Selection
@@ -50,6 +51,10 @@ class Store(PlainStore):
         folder: str | Path,
         mode: Mode = "rw",
         *,
+        create: bool = True,
+        catalog_url: str | None = None,
+        segments_url: str | None = None,
+        durability: Durability = "sync",
         estimate_costs: bool = True,
         prices: Mapping[str, Mapping[str, float]] | None = None,
         **settings: Any,
@@ -59,6 +64,10 @@ class Store(PlainStore):
         Args:
             folder: the store's folder.
             mode: "rw" for the one writer, "r" for any number of readers, which see flushed rows.
+            create: whether a store is made where there is none.
+            catalog_url: a database for the catalog, e.g. `postgresql://…`; default the folder's SQLite file.
+            segments_url: where segments live, e.g. `s3://bucket/prefix`; default the folder.
+            durability: "sync" answers a write after its fdatasync, "async" before it.
             estimate_costs: whether calls of models that are sent without a cost get an estimate of it.
             prices: dollars for a million tokens by model, which win over the list:
                 `{"m": {"input": 0.5, "output": 1.5}}`.
@@ -71,7 +80,15 @@ class Store(PlainStore):
         """
         if estimate_costs and mode == "rw":
             settings.setdefault("prices", _prices(prices))
-        return super().open(folder, mode, **settings)
+        return super().open(
+            folder,
+            mode,
+            create=create,
+            catalog_url=catalog_url,
+            segments_url=segments_url,
+            durability=durability,
+            **settings,
+        )
 
     def sql(
         self,

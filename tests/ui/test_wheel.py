@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 
+from data import processes
 from tracestore.ui.pages import pages_router
 
 OpenPage = Callable[..., Page]
@@ -96,23 +97,17 @@ def served(installed: Path, tmp_path: Path) -> Iterator[str]:
     path = path_without_node(tmp_path)
     assert shutil.which("node", path=path) is None
     command = [str(installed / "tracestore"), "serve", "--data", str(tmp_path / "store")]
-    server = subprocess.Popen(
-        [*command, "--port", "0", "--grpc-port", "-1"],
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env={"PATH": path, "HOME": str(tmp_path)},
-        text=True,
-    )
-    try:
+    command += ["--port", "0", "--grpc-port", "-1"]
+    environment = {"PATH": path, "HOME": str(tmp_path)}
+    with processes.running(
+        command, stderr=subprocess.PIPE, cwd=tmp_path, env=environment
+    ) as server:
         assert server.stderr is not None
         for line in server.stderr:
             if told := re.search(r"http://127\.0\.0\.1:\d+", line):
                 yield told.group()
                 return
         pytest.fail("the server said no address")
-    finally:
-        server.terminate()
-        server.communicate(timeout=60)
 
 
 @pytest.mark.slow
