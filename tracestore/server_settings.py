@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import (
@@ -48,7 +48,7 @@ class ServerSettings(BaseSettings):
         default=None, description="Certificate chain of Flight SQL's port, in PEM; needs its key."
     )
     flight_tls_key: Path | None = Field(default=None, description="Its private key, in PEM.")
-    durability: str = Field(default="sync", pattern="^(sync|async)$")
+    durability: Literal["sync", "async"] = "sync"
     require_keys: bool | None = Field(
         default=None, description="Whether requests need an API key; default beyond loopback only."
     )
