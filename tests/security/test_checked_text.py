@@ -18,6 +18,7 @@ from tracestore_query import QueryForbiddenError
 from tracestore_query.engine import parse_tree
 from tracestore_query.engine.duckdb import Engine
 from tracestore_query.engine.parse_rules import Allowed
+from tracestore_query.engine.parser import Parser
 from tracestore_query.execute import row_lookup
 from tracestore_query.language import allow_list
 from tracestore_query.language.allowed_functions import TABLE_GENERATORS
@@ -257,3 +258,15 @@ def serialized(text: str) -> str:
 def judge(text: str, allowed: Allowed | None = None) -> None:
     names = allowed or Allowed(["t"], ENGINE.functions, TABLE_GENERATORS)
     parse_tree.check(json.loads(serialized(text)), names)
+
+
+def test_a_parser_outlives_the_instance_of_its_cursors() -> None:
+    instances = [duckdb.connect(":memory:") for _ in range(2)]
+    parser = Parser(lambda: instances[0].cursor())
+    before = parser.tree("SELECT 1")
+    idle = parser._idle[0]
+    instances.pop(0).close()
+    idle.close()
+    assert parser.tree("SELECT 1") == before
+    parser.close()
+    instances[0].close()

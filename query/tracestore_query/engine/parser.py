@@ -37,15 +37,28 @@ class Parser:
         Raises:
             QueryForbiddenError: where it is nested too deeply to be read.
         """
-        cursor = self._prepared()
         # In base 64 no text can end the literal that it stands in.
         encoded = base64.b64encode(text.encode()).decode("ascii")
-        row = cursor.execute(f"EXECUTE tree('{encoded}')").fetchone()
-        self._idle.append(cursor)
+        try:
+            row = self._run(encoded)
+        except duckdb.Error:
+            # The cursors may be of an instance that was lost: a new one tells.
+            self.close()
+            row = self._run(encoded)
         try:
             return json.loads(row[0] if row else "{}")
         except RecursionError:
             raise QueryForbiddenError("cannot run query: nested too deeply") from None
+
+    def _run(self, encoded: str) -> tuple[Any, ...] | None:
+        cursor = self._prepared()
+        try:
+            row: tuple[Any, ...] | None = cursor.execute(f"EXECUTE tree('{encoded}')").fetchone()
+        except BaseException:
+            cursor.close()
+            raise
+        self._idle.append(cursor)
+        return row
 
     def close(self) -> None:
         """Closes the cursors that no call uses."""
