@@ -262,7 +262,11 @@ def judge(text: str, allowed: Allowed | None = None) -> None:
 
 def test_a_parser_outlives_the_instance_of_its_cursors() -> None:
     instances = [duckdb.connect(":memory:") for _ in range(2)]
-    parser = Parser(lambda: instances[0].cursor())
+
+    def cursor() -> duckdb.DuckDBPyConnection:
+        return instances[0].cursor()
+
+    parser = Parser(cursor)
     before = parser.tree("SELECT 1")
     idle = parser._idle[0]
     instances.pop(0).close()
