@@ -87,7 +87,9 @@ class Writer:
 
     def messages(self, items: list[Any], *, deep: bool, level: int) -> None:
         for item in items:
-            if isinstance(item, list):
+            if isinstance(item, list) and _is_pair(item):
+                self.body(_ROLES[item[0]], item[1])
+            elif isinstance(item, list):
                 if level >= MOST_NESTED:
                     raise OtherError
                 self.messages(item, deep=deep, level=level + 1)
@@ -299,6 +301,11 @@ def read(value: Any, *, deep: bool) -> Message:
     if not deep or not isinstance(message.members.of("text"), str):
         raise OtherError
     return message
+
+
+def _is_pair(item: list[Any]) -> bool:
+    """Tells whether a list is a role and a text, as LangChain takes messages."""
+    return len(item) == 2 and all(isinstance(each, str) for each in item) and item[0] in _ROLES
 
 
 def _find_role(message: Message) -> None:

@@ -51,10 +51,10 @@ def _asked(items: list[Any]) -> list[Any]:
     """Returns what users said, one text each."""
     texts = []
     for item in items:
-        message = messages.read(item, deep=False)
+        message = messages.read(item, deep=True)
         body, _ = messages.body(message.members)
         parts = messages.parts(body)
-        if message.role != "user" or len(parts) != 1 or parts[0][0] != "text":
+        if message.role not in {None, "user"} or len(parts) != 1 or parts[0][0] != "text":
             raise messages.OtherError
         texts.append(messages.text_of(*parts[0]))
     if not texts:

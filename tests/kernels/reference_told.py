@@ -89,6 +89,7 @@ def usable(group: str, slot: str, key: str, value: Any) -> tuple[Any] | None:
             name, _, suffix = value.partition(".")
             if name and suffix in table.PROVIDER_SUFFIXES:
                 value = name
+            value = "".join(each.lower() if each.isascii() else each for each in value)
         if not value:
             return None
     return (value,)

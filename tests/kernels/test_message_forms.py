@@ -352,13 +352,31 @@ def test_messages_are_found_inside_of_a_nodes_update() -> None:
     assert row(pairs)["output"] == plain
 
 
+def test_a_role_and_a_text_are_a_message() -> None:
+    state = {"messages": [["system", "You help."], ["human", "Where?"]]}
+    pairs = {"openinference.span.kind": "CHAIN", "input.value": json.dumps(state)}
+    said = [
+        {"role": "system", "content": "You help."},
+        {"role": "user", "content": "Where?"},
+    ]
+    assert row(pairs)["input"] == {"messages": said}
+    hold_against_twin(request_of(list(pairs.items())))
+    other = {"messages": [["late", "lost"]]}
+    pairs["input.value"] = json.dumps(other)
+    assert row(pairs)["input"] == other
+
+
 def test_what_is_embedded_is_texts() -> None:
     kind = {"gen_ai.operation.name": "embeddings"}
     texts = ["late", "lost"]
     parts = [{"role": "user", "parts": [{"type": "text", "content": each}]} for each in texts]
     plain = [{"role": "user", "content": each} for each in texts]
-    for messages in (parts, plain):
-        pairs = {**kind, "gen_ai.input.messages": json.dumps(messages)}
+    for name, messages in (
+        ("gen_ai.input.messages", parts),
+        ("gen_ai.input.messages", plain),
+        ("input.value", [{"content": each} for each in texts]),
+    ):
+        pairs = {**kind, name: json.dumps(messages)}
         assert row(pairs)["input"] == texts
         hold_against_twin(request_of(list(pairs.items())))
     asked = [*plain, {"role": "assistant", "content": "What?"}]

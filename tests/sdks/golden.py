@@ -66,7 +66,9 @@ def main() -> None:
     for name in recordings.NAMES:
         with (
             tempfile.TemporaryDirectory() as folder,
-            tracestore.open(Path(folder) / "store", background=False) as store,
+            tracestore.open(
+                Path(folder) / "store", background=False, estimate_costs=False
+            ) as store,
         ):
             recordings.replay(store, name)
             rows[name], sums[name] = columns(store), tokens(store)

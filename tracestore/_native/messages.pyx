@@ -218,10 +218,21 @@ cdef int write_null(Messages* m) noexcept nogil:
     return TS_OK
 
 
+cdef bint read_pair(Messages* m, const JsonSpan* value, uint8_t* role, JsonSpan* said) noexcept nogil:
+    # `["user", "Where is it?"]`, as LangChain takes messages: a role and a text.
+    cdef JsonSpan at = value[0]
+    cdef JsonSpan item
+    if not next_item(&at, &item) or not is_text(&item):
+        return 0
+    role[0] = named(m.table, NAME_ROLE, &item)
+    return role[0] != 0 and next_item(&at, said) and is_text(said) and not next_item(&at, &item)
+
+
 cdef int write_list(Messages* m, const JsonSpan* value, bint deep, int level) noexcept nogil:
     # The messages of a list, whose brackets are not written; of lists in a list where there are such.
     cdef JsonCursor j
-    cdef JsonSpan item
+    cdef JsonSpan item, said
+    cdef uint8_t role
     cdef int status = TS_OK
     memset(&j, 0, sizeof(j))
     j.p = value.p + 1
@@ -234,7 +245,9 @@ cdef int write_list(Messages* m, const JsonSpan* value, bint deep, int level) no
                 m.fits = 0
                 return TS_OK
             item.end = j.p
-            if is_open(&item, c'['):
+            if is_open(&item, c'[') and read_pair(m, &item, &role, &said):
+                status = write_body(m, role, &said)
+            elif is_open(&item, c'['):
                 m.exact = 0
                 m.fits = level < MAX_NESTED
                 if m.fits:
@@ -492,7 +505,9 @@ cdef int write_asked(Messages* m, const JsonSpan* value, MessageShape* shape) no
     cdef bint plain
     cdef int status = put(m, b"[")
     while status == TS_OK and m.fits and next_item(&at, &item):
-        m.fits = read_message(m, &item, &message, False) and message.role == ROLE_USER
+        m.fits = read_message(m, &item, &message, True) and (
+            message.role == ROLE_USER or (message.role == 0 and message.role_text.p == NULL)
+        )
         if not m.fits:
             break
         body = body_of(m, &message, &field)

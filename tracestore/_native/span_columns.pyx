@@ -173,6 +173,26 @@ cdef int push_told_scalar(
     return push_scalar(r, parent, name, size, &c.value)
 
 
+cdef int push_provider(
+    Request* r, uint32_t parent, const uint8_t* name, size_t size, const Candidate* c
+) noexcept nogil:
+    # In small letters: some say `OpenAI`, others `openai`.
+    cdef Buffer* out = &r.fields.source
+    cdef Wire text
+    cdef size_t i
+    if c.form != VALUE_TEXT:
+        return push_told_scalar(r, parent, name, size, c)
+    out.size = 0
+    if buffer_bytes(out, c.value.p, size_of(&c.value)) != 0:
+        return TS_NO_MEMORY
+    for i in range(out.size):
+        if c'A' <= out.data[i] <= c'Z':
+            out.data[i] += c'a' - c'A'
+    text.p = out.data
+    text.end = out.data + out.size
+    return push_string(r, parent, name, size, &text)
+
+
 cdef int push_member(Request* r, uint32_t parent, const uint8_t* name, size_t size, const Candidate* c) noexcept nogil:
     # One of the attributes that are copied under the rest of their name: parsed where it is JSON text.
     cdef AnyValue any
@@ -348,6 +368,8 @@ cdef int push_slot(Request* r, uint32_t at, uint32_t aggregated, bint aggregatin
         return push_payload(r, slot, c)
     if slot.kind == SLOT_PARSED:
         return push_parsed(r, slot, c)
+    if slot.kind == SLOT_SCALAR and slot.is_provider:
+        return push_provider(r, parent, name, slot.name_size, c)
     if slot.kind == SLOT_SCALAR:
         return push_told_scalar(r, parent, name, slot.name_size, c)
     if slot.kind == SLOT_AGGREGATED or (slot.kind == SLOT_USAGE and aggregating):
