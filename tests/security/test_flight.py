@@ -145,6 +145,22 @@ def test_a_pair_of_keys_logs_in(keyed: tuple[Server, str, str, str]) -> None:
         assert list(call) == []
 
 
+def test_a_driver_logs_in_with_a_name_and_the_key_as_password(
+    keyed: tuple[Server, str, str, str],
+) -> None:
+    server, a, _, _ = keyed
+    uri = f"grpc://127.0.0.1:{server.flight_port}"
+    pair = {"username": "anything", "password": a}
+    with (
+        flight.connect(uri, db_kwargs=pair, autocommit=True) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT DISTINCT project FROM spans")
+        assert cursor.fetchall() == [("A",)]
+    with pytest.raises(flight.Error):
+        flight.connect(uri, db_kwargs={**pair, "password": "wrong"}, autocommit=True)
+
+
 def test_a_prepared_statement_is_its_owners(keyed: tuple[Server, str, str, str]) -> None:
     server, a, b, _ = keyed
     handle = prepared(server, "SELECT name FROM spans WHERE name = ?", a)

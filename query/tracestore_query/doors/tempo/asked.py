@@ -14,6 +14,7 @@ from tracestore_query.api.answers import problem, projects_of
 from tracestore_query.query import Query
 
 TIMEOUT_S: Final = 60.0
+"""Seconds of one statement; Grafana gives up a question after thirty, a person after less."""
 
 Rows = list[dict[str, Any]]
 Ask = Callable[[str, Mapping[str, Any]], Rows]
