@@ -84,16 +84,38 @@ def node(project: Path, *words: str, text: str | None = None, check: bool = True
     """Runs a program in the project."""
     if text is not None:
         (project / words[0]).write_text(text)
-    environment = {key: value for key, value in os.environ.items() if "TRACESTORE" not in key}
-    return processes.run(["node", *words], cwd=project, env=environment, check=check)
+    return processes.run(["node", *words], cwd=project, env=environment(), check=check)
 
 
+def environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if "TRACESTORE" not in key}
+
+
+RUNTIMES = {"node": ["node"], "bun": ["bun"], "deno": ["deno", "run", "--allow-all"]}
+
+
+@pytest.fixture
+def runtime(project: Path, name: str) -> list[str]:
+    """Gives the command of a runtime; Bun and Deno are packages of the registry."""
+    command, *options = RUNTIMES[name]
+    if name == "node":
+        return [command, *options]
+    folder = project.parent / name
+    if not folder.exists():
+        folder.mkdir()
+        (folder / "package.json").write_text('{"private": true}')
+        npm(folder, "install", "--no-audit", "--no-fund", name)
+    return [str(folder / "node_modules" / ".bin" / command), *options]
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
 def test_both_languages_leave_the_same_behind(
-    project: Path, server: Server, tmp_path: Path
+    project: Path, server: Server, tmp_path: Path, runtime: list[str]
 ) -> None:
     shutil.copy(PROGRAMS / "contract.mjs", project)
     (project / "contract.json").write_text(_quoted(contract.FILE.read_text()))
-    printed = node(project, "contract.mjs", server.url, "contract.json").stdout
+    command = [*runtime, "contract.mjs", server.url, "contract.json"]
+    printed = processes.run(command, cwd=project, env=environment(), check=True).stdout
     from_typescript = _exact(json.loads(printed))
     with Server(ServerSettings(data=tmp_path / "other", port=0, grpc_port=-1)) as other:
         from_python = contract.take(other.url)

@@ -46,7 +46,8 @@ class ComparedCases:
         table = table.combine_chunks()
         of_case = pc.is_null(table["score"])
         self._table = table.filter(of_case)
-        self._keys = pc.unique(self._table["case_key"])
+        # Sorted, so that cases that changed alike come in the same order each time.
+        self._keys = pc.unique(self._table["case_key"]).sort()
         self._group_names: list[str | None] = sorted(
             pc.unique(
                 self._table.filter(pc.equal(self._table["is_whole"], 0))["grouped"]
