@@ -47,11 +47,12 @@ export function App() {
   return <Shell>{sessionError.value && !session.value ? <Failure error={sessionError.value} retry={() => void loadSession()} /> : !known || !project ? <Waiting /> : <Opened key={`${project}/${page}`} page={page} project={project} rest={rest} />}</Shell>;
 }
 
-/** `/` is the last project's TRACES, else the first that has spans. */
+/** `/` is the last project's TRACES, else the first that has spans; `default` holds what named no project, and comes after those with a name. */
 function firstPage(): string {
   const known = projects.value ?? [];
   const kept = known.find((each) => each.name === lastProject() && each.has_spans);
-  const first = kept ?? known.find((each) => each.has_spans) ?? known[0];
+  const filled = known.filter((each) => each.has_spans);
+  const first = kept ?? filled.find((each) => each.name !== "default") ?? filled[0] ?? known[0];
   return pageUrl(first?.name ?? "default", "traces");
 }
 

@@ -141,7 +141,7 @@ function Opened({ project, names, data, groupBy }: { project: string; names: str
     ...(write ? [{ keys: "d", label: "Add what is shown to a dataset", run: () => setDialog(true) }] : []),
   ]);
   const panel = !!given.get("panel") && at >= 0;
-  const template = panel ? `minmax(120px, .8fr) ${names.map(() => "minmax(150px, 1.3fr)").join(" ")} 92px` : `minmax(150px, .8fr) minmax(130px, .8fr) ${names.map(() => "minmax(180px, 1.3fr)").join(" ")} 120px`;
+  const template = panel ? `minmax(120px, .8fr) ${names.map(() => "minmax(150px, 1.3fr)").join(" ")} 116px` : `minmax(150px, .8fr) minmax(130px, .8fr) ${names.map(() => "minmax(180px, 1.3fr)").join(" ")} 120px`;
   const shown = cases[at];
   const refs = cases.slice(0, 5000).map((each) => each.experiments[others[0]!] ?? each.experiments[base]!).filter(Boolean);
   return (
@@ -364,7 +364,7 @@ function CaseRow(props: { each: ComparedCase; names: string[]; base: string; sco
         );
       })}
       <span role="gridcell" class="num">
-        <span class={tone}>
+        <span class={`${tone} once`}>
           {from === undefined ? "–" : scored(from)} → {to === undefined ? "–" : scored(to)}
         </span>
         <br />

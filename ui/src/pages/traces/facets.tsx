@@ -115,7 +115,9 @@ function FacetBox({ facet, where, extra }: { facet: Facet; where: string; extra:
     <section class="facet">
       <h3>
         <button class="facet-head" aria-expanded={open} onClick={() => setOpen(!open)} title={`${facet.path}: ${typeWords(facet.types)}, ${count(facet.rows)} of ${count(facet.total)} rows, ${count(facet.distinct)} different values`}>
-          <span class="cut">{facet.path}</span>
+          <span class="cut end">
+            <bdi>{facet.path}</bdi>
+          </span>
           <span class={mixed ? "warn" : ""}>{about}</span>
         </button>
         {extra.includes(facet.path) && (
