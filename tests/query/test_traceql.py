@@ -350,6 +350,38 @@ def test_fields_of_events_are_found_shown_and_listed(tmp_path: Path) -> None:
         assert told == [{"type": "string", "value": "no stock"}]
 
 
+def test_an_attribute_of_any_type_is_compared_with_any_value(tmp_path: Path) -> None:
+    attributes = {"s": "x", "i": 1, "f": 1.5, "b": True, "l": [1, 2], "o": {"k": 1}}
+    fields = [f"span.{name}" for name in (*attributes, "m", "none")] + [".f", ".m"]
+    values = ["1", "1.5", '"x"', "true", "100ms", "nil", "error"]
+    conditions = [
+        f"{field} {operator} {value}"
+        for field in fields
+        for operator in ("=", ">")
+        for value in values
+    ]
+    conditions += [f'{field} {operator} "x"' for field in fields for operator in ("=~", "!~")]
+    conditions += [f"{sign}{field}" for field in fields for sign in ("", "!")]
+    with tracestore.open(tmp_path / "store", background=False) as opened:
+        opened.insert(
+            "spans",
+            [
+                {"start_ns": START_NS, "attributes": {**attributes, "m": mixed}}
+                for mixed in (1, "x", True, None)
+            ],
+        )
+        matched = {text: len(found(opened, "{" + text + "}")) for text in conditions}
+    assert (
+        matched['span.s = "x"']
+        == matched["span.i = 1"]
+        == matched[".f > 1"]
+        == matched["span.b"]
+        == 4
+    )
+    assert matched["span.m = 1"] == matched['span.m = "x"'] == matched["span.m = true"] == 1
+    assert matched["span.s = 1"] == matched['span.i = "x"'] == matched["span.none = nil"] - 4 == 0
+
+
 def test_a_page_can_be_asked_for_by_time(tmp_path: Path) -> None:
     with tracestore.open(tmp_path / "store", background=False) as opened:
         opened.insert("spans", SPANS)

@@ -78,7 +78,7 @@ def _rows(
     selected: Selection, stage: tree.Compared, fields: list[tree.Field], steps: Steps, ask: Ask
 ) -> Rows:
     chosen = [
-        "true" if stage.condition is None else selected.conditions.of(stage.condition),
+        selected.conditions.condition(stage.condition),
         *([] if stage.begin_ns is None else [f"start_ns >= {stage.begin_ns:d}"]),
         *([] if stage.end_ns is None else [f"start_ns < {stage.end_ns:d}"]),
     ]

@@ -89,19 +89,28 @@ class Conditions:
             return self._comparison(expression)
         return self._combined(expression)
 
+    def condition(self, expression: tree.Expression | None) -> str:
+        """Returns an expression as a condition: a field alone holds where it is true, and none at all always.
+
+        Raises:
+            QuerySyntaxError: of what has no answer here.
+        """
+        if expression is None:
+            return "true"
+        if isinstance(expression, tree.Field):
+            return f"({self.of(expression)} = true)"
+        return self.of(expression)
+
     def _combined(self, expression: tree.Joined | tree.Negated | tree.Arithmetic) -> str:
         if isinstance(expression, tree.Joined):
             return _balanced(
-                _WORDS[expression.operator], [self.of(part) for part in expression.parts]
+                _WORDS[expression.operator], [self.condition(part) for part in expression.parts]
             )
-        if isinstance(expression, tree.Negated):
-            operand = self.of(expression.operand)
+        if isinstance(expression, tree.Negated) and expression.operator == "!":
             # What a span has not is not so.
-            return (
-                f"(NOT coalesce({operand}, false))"
-                if expression.operator == "!"
-                else f"(-{operand})"
-            )
+            return f"(NOT coalesce({self.condition(expression.operand)}, false))"
+        if isinstance(expression, tree.Negated):
+            return f"(-{self.of(expression.operand)})"
         left, right = self.of(expression.left), self.of(expression.right)
         if expression.operator == "^":
             return f"pow({left}, {right})"

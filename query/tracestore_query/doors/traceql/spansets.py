@@ -72,7 +72,7 @@ def selection(spans: tree.Spans, window: Window) -> Selection:
     within = window.sql()
     writer = _Tables(conditions, within)
     if isinstance(spans, tree.Spanset):
-        own = "true" if spans.condition is None else conditions.of(spans.condition)
+        own = conditions.condition(spans.condition)
         source = f"spans WHERE {within} AND {own}"
     else:
         last = writer.add(spans)
@@ -101,7 +101,7 @@ class _Tables:
     def add(self, spans: tree.Spans) -> str:
         """Adds a set of spans; returns the name of its table."""
         if isinstance(spans, tree.Spanset):
-            own = "true" if spans.condition is None else self._conditions.of(spans.condition)
+            own = self._conditions.condition(spans.condition)
             return self._named(
                 f"SELECT trace_id, span_id, parent_span_id FROM spans WHERE {self._within} AND {own}"
             )
