@@ -282,6 +282,8 @@ def test_a_comparison_counts_the_values_of_both_sides(store: Store) -> None:
         assert told[f"{side}_total", "nil", "name"] == len(spans)
         with_n = sum(span["attributes"]["n"] is not None for span in spans)
         assert told[f"{side}_total", "nil", "span.n"] == with_n
+    of_traces = parse_traceql('{kind = client} | compare({traceDuration > 5ms && rootName = "a"})')
+    assert compared_series(of_traces, steps, asked(store))
     assert compared_series(parse_traceql("{} | rate()"), steps, asked(store)) is None
 
 

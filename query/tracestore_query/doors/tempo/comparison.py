@@ -13,7 +13,7 @@ from tracestore_query.doors.tempo.values import field_value
 from tracestore_query.doors.traceql import tree
 from tracestore_query.doors.traceql.conditions import field_sql
 from tracestore_query.doors.traceql.parser import parse_field
-from tracestore_query.doors.traceql.spansets import Selection, selection
+from tracestore_query.doors.traceql.spansets import Selection
 from tracestore_query.errors import QuerySyntaxError
 
 MAX_FIELDS: Final = 40
@@ -39,7 +39,7 @@ def compared_series(pipeline: tree.Pipeline, steps: Steps, ask: Ask) -> dict[str
     if len(pipeline.stages) > 1:
         raise QuerySyntaxError("cannot make series: compare stands alone behind its spans")
     fields = _fields(ask)
-    rows = _rows(selection(pipeline.spans, steps.window()), stages[0], fields, steps, ask)
+    rows = _rows(Selection(pipeline.spans, steps.window()), stages[0], fields, steps, ask)
     points: dict[Labels, dict[int, float]] = defaultdict(dict)
     for row in rows:
         field, side = fields[row["field"]], _SIDES[row["chosen"]]

@@ -15,7 +15,7 @@ from tracestore_query.doors.traceql.conditions import (
     TRACE_COLUMNS,
     shown_sql,
 )
-from tracestore_query.doors.traceql.spansets import Selection, Window, selection
+from tracestore_query.doors.traceql.spansets import Selection, Window
 from tracestore_query.errors import QuerySyntaxError
 from tracestore_query.tables.names import quoted
 
@@ -46,13 +46,13 @@ def search(
         isinstance(stage, tree.Metric | tree.Ranked | tree.Compared) for stage in pipeline.stages
     ):
         raise QuerySyntaxError("cannot search by a metric; ask for it at /api/metrics/query_range")
-    picked = _picked(selection(pipeline.spans, window), pipeline, limit, ask)
+    picked = _picked(Selection(pipeline.spans, window), pipeline, limit, ask)
     if not picked:
         return {"traces": [], "metrics": {}}
     matched = {row["trace_id"]: row["matched"] for row in picked}
     narrow = Window(window.begin, window.end, tuple(matched))
     fields = _shown(pipeline)
-    spans = _spans(selection(pipeline.spans, narrow), fields, shown_spans, ask)
+    spans = _spans(Selection(pipeline.spans, narrow), fields, shown_spans, ask)
     told = _told(tuple(matched), ask)
     sets = _nested_sets(fields, tuple(matched), ask)
     by_trace: dict[str, Rows] = defaultdict(list)

@@ -12,7 +12,7 @@ from tracestore_query.doors.tempo.asked import Ask, Rows
 from tracestore_query.doors.tempo.values import field_value
 from tracestore_query.doors.traceql import tree
 from tracestore_query.doors.traceql.conditions import COLUMNS, DURATIONS, field_sql
-from tracestore_query.doors.traceql.spansets import Selection, Window, selection
+from tracestore_query.doors.traceql.spansets import Selection, Window
 from tracestore_query.errors import QueryParameterError, QuerySyntaxError
 
 MAX_POINTS: Final = 11_000
@@ -124,7 +124,7 @@ def _stages(pipeline: tree.Pipeline) -> tuple[tree.Metric, tree.Ranked | None]:
 
 
 def _rows(spans: tree.Spans, metric: tree.Metric, steps: Steps, ask: Ask) -> Rows:
-    selected = selection(spans, steps.window())
+    selected = Selection(spans, steps.window())
     groups = "".join(f", {field_sql(field)} AS g{n}" for n, field in enumerate(metric.by))
     value, powers = _value(selected, metric)
     sql = (

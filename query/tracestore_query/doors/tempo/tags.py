@@ -12,7 +12,7 @@ from tracestore_query.doors.tempo.values import KINDS, STATUSES, typed_value
 from tracestore_query.doors.traceql import tree
 from tracestore_query.doors.traceql.conditions import TRACE_COLUMNS, values_sql
 from tracestore_query.doors.traceql.parser import parse_field, parse_traceql
-from tracestore_query.doors.traceql.spansets import Window, selection
+from tracestore_query.doors.traceql.spansets import Selection, Window
 from tracestore_query.errors import QuerySyntaxError
 
 MAX_TAGS: Final = 10_000
@@ -134,7 +134,7 @@ def _counted(
     ask: Ask,
     condition: str,
 ) -> list[dict[str, str]]:
-    selected = selection(spans, window)
+    selected = Selection(spans, window)
     sql = (
         f"{selected.tables}SELECT value, count(*) AS spans FROM (SELECT {value} AS value FROM {selected.source} "
         f"AND {condition}) WHERE value IS NOT NULL GROUP BY value "

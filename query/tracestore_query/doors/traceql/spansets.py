@@ -41,46 +41,45 @@ class Window:
         return {name: value for name, value in times.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
 class Selection:
     """The spans of a text, ready to be asked for.
 
+    Args:
+        spans: their tree.
+        window: which spans are looked at.
+
+    Raises:
+        QuerySyntaxError: of what has no answer here.
+
     Attributes:
-        tables: what stands before SELECT.
         source: what stands behind FROM; its rows are rows of `spans`. More conditions can follow with AND.
         conditions: writes more expressions over the rows.
-        values: the parameters of all that is here.
+        window: as given.
     """
 
-    tables: str
-    source: str
-    conditions: Conditions
-    window: Window
+    def __init__(self, spans: tree.Spans, window: Window) -> None:
+        self.window = window
+        self.conditions = Conditions()
+        within = window.sql()
+        self._tables = _Tables(self.conditions, within)
+        if isinstance(spans, tree.Spanset):
+            own = self.conditions.condition(spans.condition)
+            self.source = f"spans WHERE {within} AND {own}"
+        else:
+            last = self._tables.add(spans)
+            self.source = (
+                f"spans SEMI JOIN {last} AS m ON m.trace_id = spans.trace_id AND m.span_id = spans.span_id "
+                f"WHERE {within}"
+            )
+
+    @property
+    def tables(self) -> str:
+        """Returns what stands before SELECT, once all expressions are written."""
+        return self._tables.text()
 
     def values(self) -> dict[str, Any]:
         """Returns the parameters of what was written so far."""
         return {**self.window.values(), **self.conditions.values}
-
-
-def selection(spans: tree.Spans, window: Window) -> Selection:
-    """Returns the spans of a tree within a window.
-
-    Raises:
-        QuerySyntaxError: of what has no answer here.
-    """
-    conditions = Conditions()
-    within = window.sql()
-    writer = _Tables(conditions, within)
-    if isinstance(spans, tree.Spanset):
-        own = conditions.condition(spans.condition)
-        source = f"spans WHERE {within} AND {own}"
-    else:
-        last = writer.add(spans)
-        source = (
-            f"spans SEMI JOIN {last} AS m ON m.trace_id = spans.trace_id AND m.span_id = spans.span_id "
-            f"WHERE {within}"
-        )
-    return Selection(writer.text(), source, conditions, window)
 
 
 class _Tables:
