@@ -96,9 +96,9 @@ build/.dist: build/.installed build/.ui $(KERNELS) MANIFEST.in README.md
 	PY="$(abspath $(PY))" bash tests/house/dist_check.sh
 	@touch $@
 
-# Wheels for Linux and each Python that there is, in build/wheels, each tried: packaging/wheels.sh says how.
+# Wheels for Linux and each Python that there is, in build/wheels, each tried: .ci/wheels.sh says how.
 wheels: build/.installed build/.ui
-	PY="$(abspath $(PY))" bash packaging/wheels.sh
+	PY="$(abspath $(PY))" bash .ci/wheels.sh
 
 # The guide as a site, in build/site: search included, links between its pages checked.
 docs: build/.site

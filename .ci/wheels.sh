@@ -37,7 +37,7 @@ for version in ${WHEELS_PYTHONS:-3.11 3.12 3.13 3.14}; do
         >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
     "$own" -m pip install --quiet "$work/done-$version"/*.whl
     mkdir "$work/empty-$version"
-    script="$PWD/packaging/smoke.py"
+    script="$PWD/.ci/smoke_wheel.py"
     (cd "$work/empty-$version" && "$own" -P "$script")
     mv "$work/done-$version"/*.whl "$out"
     rm -rf "$work/$version"
