@@ -450,17 +450,21 @@ cdef int nest_group(
     # The array that numbered keys of one prefix make waits like an attribute; without `text_end` it makes none.
     cdef SpanFields* f = &r.fields
     cdef Candidate c
+    cdef uint32_t whole = count
     cdef bint fits
-    cdef int status = take_odd_keys(r, found, first, &count, before)
+    cdef size_t start = f.texts.size
+    cdef int status = nest(&r.v, f.table, found + first, count, &f.texts, &fits)
+    if status == TS_OK and not fits:
+        # Looked for only here: most keys fit, and each odd one keeps all others from their array.
+        status = take_odd_keys(r, found, first, &count, before)
+        if status == TS_OK and 0 < count < whole:
+            status = nest(&r.v, f.table, found + first, count, &f.texts, &fits)
     if status != TS_OK or count == 0:
         return status
     c = found[first]
     c.first = first
     c.count = count
-    c.text_start = f.texts.size
-    status = nest(&r.v, f.table, found + first, count, &f.texts, &fits)
-    if status != TS_OK:
-        return status
+    c.text_start = start
     c.text_end = f.texts.size
     c.empty = are_roles(found + first, count)
     if not fits:
