@@ -1,6 +1,7 @@
 """The pictures of README and guide: every page at two sizes in both themes, and none of them scrolls sideways.
 
-UI_PICTURES=1 writes them anew; without it each page is held against its picture, so that none gets stale.
+UI_PICTURES=1 writes them anew, UI_PICTURES=traces,spans those of some pages; without it each page is held against its
+picture, so that none gets stale.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ WEBP_QUALITY: Final = 80
 """Text is crisp, and a picture has 20 to 90 kB."""
 
 PATIENCE_MS: Final = 60_000
+
+WANTED: Final = os.environ.get("UI_PICTURES", "")
+"""The pages whose pictures are written, parted by commas; 1 for all, empty for none."""
 
 SIZES: Final = ((1280, 800), (1920, 1080))
 
@@ -97,6 +101,8 @@ def test_every_page_fits_its_window(support: Server, open_page: OpenPage) -> Non
     page = open_page(f"{support.url}/p/support/traces")
     far: dict[str, float] = {}
     for name, address in addresses.items():
+        if WANTED not in {"", "1"} and name not in WANTED.split(","):
+            continue
         page.goto(f"{support.url}/p/support/{address}")
         if name.startswith("alert"):
             # The server looks at it once a minute, and a look may have fallen together with a restart of the engine.
@@ -161,7 +167,7 @@ def compared(page: Page, name: str) -> float:
     taken = session.send("Page.captureScreenshot", webp)["data"]
     session.detach()
     path = PICTURES / f"{name}.webp"
-    if os.environ.get("UI_PICTURES"):
+    if WANTED:
         path.write_bytes(base64.b64decode(taken))
         return 0.0
     blank = page.context.new_page()

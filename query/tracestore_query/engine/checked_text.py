@@ -91,19 +91,30 @@ class TextChecker:
             self._check_source(source.sql, source.tables, files, nonce)
             text = text.replace(f'"{token}"', source.sql)
         for source in scans.values():
-            for name, segments in source.files.items():
-                text = text.replace(named_list(name), files_list(segments))
+            text = _with_files(text, source.files)
         return text
 
-    def look_up(self, text: str, tables: Collection[str], scan: ScanPlan) -> str:
+    def look_up(
+        self,
+        text: str,
+        tables: Collection[str],
+        scan: ScanPlan,
+        files: Mapping[str, Sequence[SegmentRef]],
+    ) -> str:
         """Returns the text of a query that planning asks of the files of a scan, over tables by name.
+
+        Args:
+            text: the query.
+            tables: the tables that it may name.
+            scan: the scan whose files it may read.
+            files: the segments of each list that stands in the text under a name.
 
         Raises:
             QueryForbiddenError: where the engine reads anything else in it.
         """
         nonce = _nonce((*tables, scan.scan.token.lower()))
-        self._check_source(f"({text})", tables, _files(scan, {}), nonce)
-        return text
+        self._check_source(f"({text})", tables, _files(scan, files), nonce)
+        return _with_files(text, files)
 
     def expression(self, text: str) -> str:
         """Returns the text of an expression over nothing but constants.
@@ -184,6 +195,13 @@ def _files(scan: ScanPlan, named: Mapping[str, Sequence[SegmentRef]]) -> frozens
     # A sidecar that no scan reads is not fetched from the object store to learn its name.
     tails = (segment.tail_uri for group in scan.tailed for segment in group.segments)
     return frozenset({*named, *uris, *filter(None, tails)})
+
+
+def _with_files(text: str, named: Mapping[str, Sequence[SegmentRef]]) -> str:
+    """Returns a checked text with the files of each list in the place of its name."""
+    for name, segments in named.items():
+        text = text.replace(named_list(name), files_list(segments))
+    return text
 
 
 def _nonce(names: Collection[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from tracestore.store import Snapshot
+from tracestore.store import SegmentRef, Snapshot
 from tracestore_query.engine.duckdb import Deadline, Engine, add_object_function
 from tracestore_query.execute.arrow_forms import with_arrow_forms
 from tracestore_query.plan.plan import ObjectCall
@@ -70,9 +70,15 @@ class Execution:
         for name, table in tables.items():
             self.cursor.register(name, table)
 
-    def fetch(self, sql: str, tables: Mapping[str, pa.Table], scan: ScanPlan) -> pa.Table:
+    def fetch(
+        self,
+        sql: str,
+        tables: Mapping[str, pa.Table],
+        scan: ScanPlan,
+        files: Mapping[str, Sequence[SegmentRef]] | None = None,
+    ) -> pa.Table:
         """Returns the rows of a query over the given tables and the files of a scan, which planning needs."""
-        text = self._engine.checker.look_up(sql, tables.keys(), scan)
+        text = self._engine.checker.look_up(sql, tables.keys(), scan, files or {})
         self.register(tables, {})
         with self.deadline.running():
             return self.cursor.sql(text).to_arrow_table()

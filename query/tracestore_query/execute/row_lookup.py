@@ -55,4 +55,5 @@ def with_newest_rows(plan: ScanPlan, ids: ScanPlan, execution: Execution) -> Sca
         execution: runs the look-up.
     """
     source = scan_sql(ids)
-    return replace(plan, newest=execution.fetch(newest_rows_sql(source.sql), source.tables, ids))
+    sql = newest_rows_sql(source.sql)
+    return replace(plan, newest=execution.fetch(sql, source.tables, ids, source.files))
