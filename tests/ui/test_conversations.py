@@ -29,8 +29,9 @@ WITHOUT_CALLS: Final = {
     "google-adk",
     "js-openai-otel",
     "otel-openai-v2-experimental",
+    "phoenix",
 }
-"""Recordings of servers, or of calls whose contents were not recorded."""
+"""Recordings of servers, and of calls that hold no messages."""
 
 CALL: Final = """
     SELECT trace_id, span_id, output[0].content::VARCHAR AS said FROM spans
