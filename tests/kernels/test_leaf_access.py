@@ -15,7 +15,12 @@ from store.kit import otlp_traces
 from tracestore.errors import PayloadError
 from tracestore.variant import Shredder
 
-NUMBER = st.none() | st.floats(allow_nan=False) | st.integers(-(2**63), 2**63 - 1) | st.text()
+NUMBER = (
+    st.none()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.text()
+)
 ROWS = st.lists(NUMBER, max_size=20)
 COST = ("metrics", "estimated_cost")
 
