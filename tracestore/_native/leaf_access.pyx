@@ -79,10 +79,10 @@ def leaf_values(Builder builder not None, tuple keys not None, int leaf_type, ui
 cdef int note_taken(State* s, uint32_t node, uint32_t start, Buffer* taken) noexcept nogil:
     # Marks which rows from `start` on have a value at a node, of whatever type; a byte a row.
     cdef uint32_t at = s.nodes[node].first_leaf
-    cdef uint32_t entry, row
+    cdef uint32_t entry, _row
     cdef Leaf* leaf
     taken.size = 0
-    for row in range(start, s.rows):
+    for _row in range(start, s.rows):
         if buffer_u8(taken, 0) != 0:
             return TS_NO_MEMORY
     while at != NONE:
@@ -99,7 +99,7 @@ cdef int put(
     State* s, uint32_t at, uint32_t start, const int64_t* rows, const double* values, uint32_t count,
     const uint8_t* text, size_t size, const uint8_t* taken, uint32_t* done
 ) noexcept nogil:
-    # Entries of one leaf stand in the order of rows: those from `start` on are taken out, and put back among the others.
+    # Entries of a leaf stand in the order of rows: those from `start` on are taken out, and put back among the others.
     cdef Leaf* leaf = &s.leaves[at]
     cdef Buffer old_rows
     cdef Buffer old_values
