@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 import tracestore
@@ -21,6 +22,15 @@ from tracestore.server import Server, ServerSettings
 from tracestore.store import KeyRing
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+
+@pytest.fixture(autouse=True)
+def every_level() -> Iterator[None]:
+    """Has lines of every level written, whatever a program that ran in this process before was told."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture

@@ -18,6 +18,10 @@ export interface InsertOptions extends InProject {
 
 export interface InsertReport {
   rows: number;
+  /** Copies of spans that were stored before. */
+  duplicates: number;
+  /** Later versions of spans that were stored before; the last one counts. */
+  replaced: number;
   rejected_rows: number;
   /** The first rows that were refused; `row` counts over all that were given. */
   rejected: { row: number; offset: number; reason: string }[];
@@ -64,7 +68,7 @@ export class Client {
     rows: Iterable<object> | AsyncIterable<object>,
     options: InsertOptions = {},
   ): Promise<InsertReport> {
-    const total: InsertReport = { rows: 0, rejected_rows: 0, rejected: [] };
+    const total: InsertReport = { rows: 0, duplicates: 0, replaced: 0, rejected_rows: 0, rejected: [] };
     const query = { table, project: options.project, experiment: options.experiment };
     const headers = { "Content-Type": "application/x-ndjson" };
     const idempotent = table === "spans";
@@ -73,6 +77,8 @@ export class Client {
       const sent = { query, headers, body: batch.body, signal: options.signal, idempotent };
       const report = await this.#http.json<InsertReport>("POST", "/api/import", sent);
       total.rows += report.rows;
+      total.duplicates += report.duplicates;
+      total.replaced += report.replaced;
       total.rejected_rows += report.rejected_rows;
       total.rejected.push(...report.rejected.map((each) => ({ ...each, row: each.row + before })));
       before += batch.rows;
