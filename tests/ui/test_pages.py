@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tracestore.client import Client
 from tracestore.server import Server
@@ -22,6 +22,24 @@ def test_the_first_page_is_the_traces_of_the_project_that_has_some(
     traces = page.get_by_role("row").filter(has_text="invoke_agent support")
     expect(traces.first).to_be_visible()
     expect(page.locator(".foot")).to_contain_text("traces")
+
+
+def test_a_page_chosen_before_the_projects_are_known_is_the_first_projects(
+    support: Server, open_page: OpenPage
+) -> None:
+    page = open_page(f"{support.url}/p/support/traces")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/explore/projects", hold)
+    page.goto(support.url)
+    page.get_by_role("link", name=re.compile("^Boards")).click()
+    expect(page).to_have_url(re.compile("page=boards"))
+    for route in held:
+        route.continue_()
+    expect(page).to_have_url(re.compile("/p/support/boards$"))
 
 
 def test_a_trace_opens_by_keys_and_the_way_back_is_the_same(

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { keyWanted } from "../api/http";
 import { Failure, State, Waiting } from "../parts/states";
 import { keepProject, lastProject, loadSession, projects, session, sessionError } from "./session";
-import { navigate, pageUrl, route } from "./location";
+import { navigate, pageUrl, params, route } from "./location";
 import { Shell, SignIn } from "./shell";
 
 type Page = ComponentType<{ project: string; rest: string[] }>;
@@ -47,13 +47,13 @@ export function App() {
   return <Shell>{sessionError.value && !session.value ? <Failure error={sessionError.value} retry={() => void loadSession()} /> : !known || !project ? <Waiting /> : <Opened key={`${project}/${page}`} page={page} project={project} rest={rest} />}</Shell>;
 }
 
-/** `/` is the last project's TRACES, else the first that has spans; `default` holds what named no project, and comes after those with a name. */
+/** `/` is TRACES, or the page that its query names, of the last project, else of the first that has spans; `default` holds what named no project, and comes after those with a name. */
 function firstPage(): string {
   const known = projects.value ?? [];
   const kept = known.find((each) => each.name === lastProject() && each.has_spans);
   const filled = known.filter((each) => each.has_spans);
   const first = kept ?? filled.find((each) => each.name !== "default") ?? filled[0] ?? known[0];
-  return pageUrl(first?.name ?? "default", "traces");
+  return pageUrl(first?.name ?? "default", params.value.get("page") ?? "traces");
 }
 
 const opened = new Map<string, Page>();

@@ -37,8 +37,9 @@ export function setParams(changes: Changes, options: { replace?: boolean } = {})
   navigate(withParams(changes), options);
 }
 
-/** Returns the URL of a page of a project. */
+/** Returns the URL of a page of a project; while no project is known, that of `/`, which goes on to this page of the first one. */
 export function pageUrl(project: string, page: string, query: Changes = {}): string {
+  if (!project) return `/?${new URLSearchParams({ page })}`;
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value) search.set(name, value);
   const text = search.toString();

@@ -46,7 +46,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
           items={() => (projects.value ?? []).map((each) => ({ label: each.name, on: each.name === project, href: pageUrl(each.name, page === "trace" ? "traces" : page || "traces"), hint: each.has_spans ? "" : "no spans" }))}
         />
         {PAGES.map((each) => (
-          <a key={each.page} href={pageUrl(project || "default", each.page)} aria-current={owner(page) === each.page ? "page" : undefined}>
+          <a key={each.page} href={pageUrl(project, each.page)} aria-current={owner(page) === each.page ? "page" : undefined}>
             {each.label}
             {each.key && <kbd>g {each.key}</kbd>}
           </a>
