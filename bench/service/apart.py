@@ -30,7 +30,7 @@ KINDS = {
     "NDJSON": ("application/x-ndjson", 100_000),
 }
 """Formats that are streamed: media type and rows."""
-SMALLEST_ROUNDS, STREAM_ROUNDS = 300, 12
+SMALLEST_ROUNDS, STREAM_ROUNDS = 300, 80
 ENDLESS_STATEMENTS = 44
 
 

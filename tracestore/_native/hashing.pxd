@@ -45,3 +45,24 @@ cdef inline uint64_t hash_bytes(const uint8_t* p, size_t size, uint64_t seed) no
         b = 0
     h = hash_fold(a ^ k, b ^ h)
     return hash_fold(h ^ size, <uint64_t>HASH_K2)
+
+
+cdef inline uint64_t hash_message(const uint8_t* p, size_t size, uint64_t seed) noexcept nogil:
+    # Four products at once: each step of hash_bytes waits for the one before.
+    cdef uint64_t k = <uint64_t>HASH_K1 ^ ((seed << 32) | (seed >> 32))
+    cdef uint64_t[4] lanes
+    cdef size_t left = size
+    if size <= 64:
+        return hash_bytes(p, size, seed)
+    lanes[0] = seed ^ <uint64_t>HASH_K0
+    lanes[1] = seed ^ <uint64_t>HASH_K1
+    lanes[2] = seed ^ <uint64_t>HASH_K2
+    lanes[3] = seed
+    while left > 64:
+        lanes[0] = hash_fold(ts_load64(p) ^ k, ts_load64(p + 8) ^ lanes[0])
+        lanes[1] = hash_fold(ts_load64(p + 16) ^ k, ts_load64(p + 24) ^ lanes[1])
+        lanes[2] = hash_fold(ts_load64(p + 32) ^ k, ts_load64(p + 40) ^ lanes[2])
+        lanes[3] = hash_fold(ts_load64(p + 48) ^ k, ts_load64(p + 56) ^ lanes[3])
+        p += 64
+        left -= 64
+    return hash_bytes(p, left, hash_bytes(<const uint8_t*>lanes, sizeof(lanes), size))

@@ -23,7 +23,7 @@ from tracestore._native.builder cimport (
     row_begin,
     rows_truncate,
 )
-from tracestore._native.hashing cimport hash_bytes
+from tracestore._native.hashing cimport hash_bytes, hash_message
 from tracestore._native.input_key cimport hash_json_value
 from tracestore._native.json_reader cimport (
     JsonCursor,
@@ -510,7 +510,7 @@ cdef int append_rows(RowReader* r, const uint8_t* base, const uint8_t* end, Reje
         row_begin(r.s)
         status = read_row(r, &wanted)
         if status == TS_OK and wanted:
-            if r.table == TABLE_SPANS and buffer_u64(&r.s.digests, hash_bytes(start, j.p - start, seed)) != 0:
+            if r.table == TABLE_SPANS and buffer_u64(&r.s.digests, hash_message(start, j.p - start, seed)) != 0:
                 return TS_NO_MEMORY
             r.s.rows += 1
         elif status == TS_OK:

@@ -20,7 +20,7 @@ from tracestore._native.builder cimport (
     rows_truncate,
 )
 from tracestore._native.conventions cimport Conventions
-from tracestore._native.hashing cimport hash_bytes
+from tracestore._native.hashing cimport hash_bytes, hash_message
 from tracestore._native.json_reader cimport Text
 from tracestore._native.otlp_json cimport RowOrigin, Transcoder, transcode_request, transcoder_free
 from tracestore._native.otlp_log cimport read_log
@@ -218,7 +218,7 @@ cdef int read_rows(Request* r, Wire w) noexcept nogil:
         status = read_log(r, message) if r.logs else read_span(r, message)
         if status == TS_OK:
             if not r.logs and buffer_u64(
-                &s.digests, hash_bytes(message.p, size_of(&message), r.scope_digest)
+                &s.digests, hash_message(message.p, size_of(&message), r.scope_digest)
             ) != 0:
                 return TS_NO_MEMORY
             s.rows += 1
@@ -245,7 +245,7 @@ cdef int read_scope(Request* r, Wire w) noexcept nogil:
     cdef uint64_t rows
     cdef int status = read_frame(r, w, &scope, &schema_url, &rows)
     if status == TS_OK:
-        r.scope_digest = hash_bytes(scope.p, size_of(&scope), r.resource_digest)
+        r.scope_digest = hash_message(scope.p, size_of(&scope), r.resource_digest)
         status = read_rows(r, w)
     if status == TS_OK and s.rows == first:
         return check_shared(r, scope, SCOPE_ATTRIBUTES)
@@ -360,7 +360,7 @@ cdef int read_resource(Request* r, Wire w) noexcept nogil:
         return status
     if r.routing.only.p != NULL and not same_text(&project, &r.routing.only):
         return skip_scopes(r, whole)
-    r.resource_digest = hash_bytes(
+    r.resource_digest = hash_message(
         resource.p, size_of(&resource), hash_bytes(experiment.p, experiment.size if experiment.p != NULL else 0, 0)
     )
     while w.p < w.end:
