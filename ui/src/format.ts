@@ -43,7 +43,7 @@ export function cost(value: number): string {
   if (Math.abs(value) >= 100) return `$${whole.format(value)}`;
   if (Math.abs(value) >= 0.995) return `$${value.toFixed(2)}`;
   if (Math.abs(value) >= 0.01) return `$${value.toFixed(3)}`;
-  return `$${Number(value.toPrecision(2))}`;
+  return `$${value.toPrecision(2)}`;
 }
 
 export function bytes(value: number): string {

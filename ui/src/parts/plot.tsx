@@ -67,7 +67,7 @@ function options(data: ChartData, kind: Kind, element: HTMLElement): uPlot.Optio
   return {
     width: element.clientWidth || 400,
     height: element.clientHeight || 200,
-    padding: [10, 8, 0, 0],
+    padding: [10, 20, 0, 0],
     legend: { show: false },
     cursor: { points: { size: 6 }, drag: { x: false, y: false }, y: false },
     scales: { x: { time: data.time, ...(kind === "scatter" || kind === "bar" || kind === "stacked" ? { range: (_: uPlot, low: number, high: number): [number, number] => padded(data, kind, low, high) } : {}) }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 && low >= 0 ? 1 : high * 1.06] } },

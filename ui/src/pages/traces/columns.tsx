@@ -64,7 +64,7 @@ const LOOKS: Record<string, ColumnLook> = {
   duration: {
     id: "duration",
     label: "duration",
-    width: "84px",
+    width: "100px",
     right: true,
     sort: true,
     cell: (row, most) => (
