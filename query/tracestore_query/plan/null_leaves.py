@@ -40,31 +40,42 @@ def only_null(
     )
 
 
-@functools.lru_cache(maxsize=65_536)
 def _column_only_null(uri: str, name: str) -> bool:
-    """Reads min and max of a column; a segment never changes, so the answer is kept."""
-    with pq.ParquetFile(uri) as file:
-        index = file.schema_arrow.names.index(name)
-        # Leaf columns and lists: the Parquet column of a flat field is found by its path.
-        for group in range(file.metadata.num_row_groups):
-            row_group = file.metadata.row_group(group)
-            for i in range(index, row_group.num_columns):
-                column = row_group.column(i)
-                if column.path_in_schema == name:
-                    break
-            else:
-                return False
+    return name not in _with_values(uri)
+
+
+@functools.lru_cache(maxsize=16_384)
+def _with_values(uri: str) -> frozenset[str]:
+    """Returns the `json` columns of a segment that hold more than null, by its footer's statistics.
+
+    A segment never changes, so the answer is kept. One that a merge has replaced meanwhile says nothing.
+    """
+    try:
+        with pq.ParquetFile(uri) as file:
+            metadata = file.metadata
+    except FileNotFoundError:
+        return frozenset()
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    found = set()
+    for group in groups:
+        for number in range(group.num_columns):
+            column = group.column(number)
+            if not column.path_in_schema.endswith(":json"):
+                continue
             stats = column.statistics
-            if stats is None or not stats.has_min_max:
-                if stats is not None and stats.null_count == row_group.num_rows:
-                    continue
-                return False
-            if stats.min != NULL or stats.max != NULL:
-                return False
-    return True
+            if stats is not None and stats.null_count == group.num_rows:
+                continue
+            known = stats is not None and stats.has_min_max
+            if not known or stats.min != NULL or stats.max != NULL:
+                found.add(column.path_in_schema)
+    return frozenset(found)
 
 
 @functools.lru_cache(maxsize=65_536)
 def _tail_only_null(uri: str, path: str) -> bool:
-    rows = pq.read_table(uri, columns=["str"], filters=[("path", "=", path), ("type", "=", "json")])
+    filters = [("path", "=", path), ("type", "=", "json")]
+    try:
+        rows = pq.read_table(uri, columns=["str"], filters=filters)
+    except FileNotFoundError:
+        return True
     return not pc.any(pc.not_equal(rows.column("str"), NULL)).as_py()

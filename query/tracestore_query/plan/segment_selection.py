@@ -58,8 +58,12 @@ class TableReader:
         """Returns whether the `json` leaf of a path holds nothing but null."""
         if path not in self._null_only:
             leaf = (path, "json")
-            columns = self._segments_of(self._lookup.column_segments(leaf))
-            tails = self._segments_of(self._lookup.tail_segments(leaf))
+            columns = [*self._segments_of(self._lookup.column_segments(leaf))]
+            tails = [*self._segments_of(self._lookup.tail_segments(leaf))]
+            # The type of a path does not depend on which segments are read.
+            more_columns, more_tails = self._view.unread_with(leaf)
+            columns += more_columns
+            tails += more_tails
             self._null_only[path] = only_null(path, columns, tails, self._patches.tables(path))
         return self._null_only[path]
 
@@ -101,7 +105,7 @@ class TableReader:
             },
             patched_fields=fields,
             memtable=self._patches.memtable if fields else self._view.memtable,
-            pruned=self._view.total_segments - len(positions),
+            pruned=len(self._view.known_rows) - len(positions),
         )
 
     def _in_time(self, scan: Scan) -> Mask:

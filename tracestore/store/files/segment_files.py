@@ -47,6 +47,10 @@ class SegmentFiles(ABC):
         """Returns the local path as text."""
         return str(self.local(file_key))
 
+    def is_at_hand(self, file_key: str) -> bool:
+        """Tells whether a file can be read without fetching it."""
+        return self.size(file_key) is not None
+
     @abstractmethod
     def size(self, file_key: str) -> int | None:
         """Returns a file's bytes, None where it is gone."""
@@ -207,6 +211,10 @@ class ObjectFiles(SegmentFiles):
             with self._lock:
                 self._fetching.pop(file_key, None)
         return self._copy(file_key)
+
+    def is_at_hand(self, file_key: str) -> bool:
+        """Tells whether there is a copy."""
+        return file_key in self._held
 
     def size(self, file_key: str) -> int | None:
         """Returns the object's bytes."""

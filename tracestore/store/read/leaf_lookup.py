@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tracestore.store.catalog.path_ids import Leaf, OwnedPaths
+from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.memory.memtable import Memtable
 from tracestore.store.read.segment_ref import SegmentRef
@@ -48,9 +49,21 @@ class _ProjectLeaves:
 
 
 def look_up_leaves(
-    core: Core, table: str, segments: Sequence[SegmentRef], memtables: Sequence[Memtable]
+    core: Core,
+    table: str,
+    segments: Sequence[SegmentRef],
+    memtables: Sequence[Memtable],
+    known_rows: Sequence[SegmentRow],
 ) -> LeafLookup:
-    """Returns the lookup of one table of a snapshot, given its segments and its rows in memory."""
+    """Returns the lookup of one table of a snapshot.
+
+    Args:
+        core: the store.
+        table: its name.
+        segments: those that the snapshot reads.
+        memtables: its rows in memory.
+        known_rows: segments whose paths count, those that are not read included.
+    """
     by_project: dict[str, list[int]] = {}
     for position, segment in enumerate(segments):
         by_project.setdefault(segment.project, []).append(position)
@@ -71,23 +84,47 @@ def look_up_leaves(
     for memtable in memtables:
         for path, leaf_type in memtable.leaf_counts():
             in_memory.setdefault(path, {})[leaf_type] = None
-    return LeafLookup(projects, in_memory, unlisted, len(segments))
+    known = projects
+    if len(known_rows) != len(segments):
+        known = _projects_of(core, table, known_rows)
+    return LeafLookup(projects, in_memory, unlisted, len(segments), known, known_rows)
+
+
+def _projects_of(core: Core, table: str, rows: Sequence[SegmentRow]) -> list[_ProjectLeaves]:
+    """Returns the leaves of segments, those alone that the catalog lists; positions are those of the rows."""
+    by_project: dict[str, list[int]] = {}
+    for position, row in enumerate(rows):
+        by_project.setdefault(row.project, []).append(position)
+    found = []
+    for project, positions in by_project.items():
+        owner = (table, project)
+        paths = core.catalog.paths.of(owner)
+        leaves = core.leaf_arrays.of_segments(owner, [rows[position] for position in positions])
+        names = core.leaf_arrays.sorted_names(owner, paths)
+        numbers = np.array(positions, np.int64)
+        found.append(_ProjectLeaves(paths, names, numbers, leaves.columns, leaves.tails))
+    return found
 
 
 @dataclass(slots=True)
 class LeafLookup:
-    """The leaves of one table of a snapshot. Not thread-safe."""
+    """The leaves of one table of a snapshot. Not thread-safe.
+
+    What types a path has does not depend on which segments are read: all known ones count.
+    """
 
     _projects: list[_ProjectLeaves]
     _memory: dict[str, dict[str, None]]
     _unlisted: dict[Leaf, list[int]]
     _segments: int
+    _known: list[_ProjectLeaves]
+    _known_rows: Sequence[SegmentRow]
     _other_names: list[str] = field(default_factory=list)
 
     def types(self, path: str) -> list[str]:
         """Returns the types that a path's values have, in the order of LEAF_TYPES."""
         types = set(self._memory.get(path, ()))
-        for project in self._projects:
+        for project in self._known:
             # Asked of thousands of paths when an object is read: so no call where nothing was dropped.
             ids, was_dropped = project.paths.ids, bool(project.paths.retired_ids)
             for leaf_type in LEAF_TYPES:
@@ -112,10 +149,10 @@ class LeafLookup:
     def _known_below(self, path: str) -> Iterator[str]:
         """Yields the paths under a path that are known, some of them twice; some may have no value here."""
         if not self._other_names:
-            retired = (leaf for project in self._projects for leaf in [*project.paths.retired_ids])
+            retired = (leaf for project in self._known for leaf in [*project.paths.retired_ids])
             leaves = (*self._unlisted, *retired)
             self._other_names = sorted({*self._memory, *(path for path, _ in leaves)})
-        for names in (self._other_names, *(project.names for project in self._projects)):
+        for names in (self._other_names, *(project.names for project in self._known)):
             # "/" is the character after ".": the names between the two begin with the path and a dot.
             start, stop = bisect_left(names, path + "."), bisect_left(names, path + "/")
             yield from (names[position] for position in range(start, stop))
@@ -123,9 +160,19 @@ class LeafLookup:
     def names(self) -> list[str]:
         """Returns every path that is known for the projects, sorted; some may have no value here."""
         names = {*self._memory, *(path for path, _ in self._unlisted)}
-        for project in self._projects:
+        for project in self._known:
             names.update(project.names)
         return sorted(names)
+
+    def known_with(self, leaf: Leaf) -> tuple[set[str], set[str]]:
+        """Returns the ids of known segments that have a leaf: as a column, in their tails."""
+        found: tuple[set[str], set[str]] = (set(), set())
+        for project in self._known:
+            for path_id in project.paths.ids_of(leaf):
+                for ids, path_ids in zip(found, (project.columns, project.tails), strict=True):
+                    at = project.positions[path_ids.segments_with(path_id)]
+                    ids.update(self._known_rows[position].segment_id for position in at.tolist())
+        return found
 
     def column_segments(self, leaf: Leaf) -> Mask:
         """Returns for each segment, in the snapshot's order, whether the leaf has a column in it."""

@@ -103,7 +103,7 @@ def take_snapshot(
             view.chosen[table],
             view.memory[table],
             view.patches if table == "spans" else NO_PATCHES,
-            view.totals[table],
+            view.known[table],
             view.replaced,
         )
         for table in tables
@@ -133,8 +133,8 @@ class _View:
             self.version = core.version
             self.faults = tuple(core.faults)
             core.last_read_s = core.clock.elapsed_s()
-        self.totals = {
-            table: sum(len(group.rows) for group in by_project.values())
+        self.known = {
+            table: [row for group in by_project.values() for row in group.rows]
             for table, by_project in groups.items()
         }
         self.chosen: dict[str, list[SegmentRow]] = {}

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tracestore.store.catalog.path_ids import Leaf, types_by_path
 from tracestore.store.catalog.segment_row import Ids, SegmentRow
 from tracestore.store.core import Core
+from tracestore.store.files import filenames
 from tracestore.store.memory.memtable import MemoryMark
 from tracestore.store.patches.log import PatchView
 from tracestore.store.read.leaf_lookup import LeafLookup, look_up_leaves
@@ -27,7 +28,8 @@ class TableSnapshot:
         segments: those that the snapshot reads.
         segment_rows: what the catalog knows of them; the row of a segment is one object as long as it lives.
         patches: changes of spans that are in no segment yet.
-        total_segments: how many segments the snapshot's projects have, those that pruning left out included.
+        known_rows: segments of the snapshot's projects, those that pruning left out included: they are not kept,
+            but what paths they have counts.
     """
 
     def __init__(
@@ -37,14 +39,14 @@ class TableSnapshot:
         rows: Sequence[SegmentRow],
         memory: Sequence[MemoryMark],
         patches: PatchView,
-        total_segments: int,
+        known_rows: Sequence[SegmentRow],
         replaced: Mapping[str, RowNumbers],
     ) -> None:
         self._core = core
         self._memory = tuple(memory)
         self.table = table
         self.patches = patches
-        self.total_segments = total_segments
+        self.known_rows = known_rows
         self.segment_rows = tuple(rows)
         self.segments: tuple[SegmentRef, ...] = tuple(
             SegmentRef(core, row, replaced.get(row.segment_id, NO_ROWS)) for row in rows
@@ -100,7 +102,23 @@ class TableSnapshot:
     def leaves(self) -> LeafLookup:
         """Returns which segments hold a leaf. Costs little for each path that is asked for."""
         memtables = [mark.memtable for mark in self._memory]
-        return look_up_leaves(self._core, self.table, self.segments, memtables)
+        return look_up_leaves(self._core, self.table, self.segments, memtables, self.known_rows)
+
+    def unread_with(self, leaf: Leaf) -> tuple[list[SegmentRef], list[SegmentRef]]:
+        """Returns segments that are not read but at hand: those with a column of a leaf, those with a tail of it."""
+        if len(self.known_rows) == len(self.segment_rows):
+            return [], []
+        read = {row.segment_id for row in self.segment_rows}
+        files = self._core.segments.files
+        columns, tails = [], []
+        unread = [row for row in self.known_rows if row.segment_id not in read]
+        in_columns, in_tails = self.leaves.known_with(leaf)
+        for row in unread:
+            if row.segment_id in in_columns and files.is_at_hand(row.file_key):
+                columns.append(SegmentRef(self._core, row, NO_ROWS))
+            if row.segment_id in in_tails and files.is_at_hand(filenames.tail_key(row.file_key)):
+                tails.append(SegmentRef(self._core, row, NO_ROWS))
+        return columns, tails
 
     @functools.cached_property
     def leaf_types(self) -> Mapping[str, Mapping[str, int]]:
