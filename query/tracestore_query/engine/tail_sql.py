@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -16,6 +16,10 @@ from tracestore_query.tables.names import quoted
 
 SEGMENT_SUFFIX: Final = ".parquet"
 TAIL_SUFFIX: Final = ".tail.parquet"
+
+MAX_TAIL_JOINS: Final = 8
+"""Joins with paths of a tail that rows may lack. The engine plans joins in more than the square of their number: 500
+took it over a minute. Up to so many paths are joined each on its own, which reads no row of another path."""
 
 
 def tail_rows_sql(scan: Scan, group: TailGroup, path: str, limit: int) -> str:
@@ -37,19 +41,23 @@ def with_tail(
     """
     joins = []
     replaced = []
-    for i, (path, columns) in enumerate(_by_path(scan, group).items()):
+    for i, paths in enumerate(_joined_paths(scan, group)):
         tail = f"__tail{i}"
+        (path, *others) = paths
         if group.rows is not None and group.rows.path == path:
             rows = f'SELECT * FROM "{_named(scan, group.rows, tables)}"'
+        elif others:
+            rows = _sidecar_of_many(group, paths)
         else:
-            rows = _sidecar(group, path, columns)
+            rows = _sidecar(group, path, paths[path])
         # A row that must have the path is found by its tail, the others keep their rows.
         kind = "INNER" if path in group.non_null_paths else "LEFT"
         joins.append(
             f"{kind} JOIN ({rows}) {tail} "
             f"ON {tail}.file = base.filename AND {tail}.row = base.file_row_number"
         )
-        replaced += [f'{tail}."{column}" AS "{column}"' for _, column in columns]
+        columns = [column for held in paths.values() for _, column in held]
+        replaced += [f'{tail}."{column}" AS "{column}"' for column in columns]
     base = _base(scan, group, stored)
     return f"(SELECT base.* REPLACE ({', '.join(replaced)}) FROM ({base}) base {' '.join(joins)})"
 
@@ -90,6 +98,21 @@ def _by_path(scan: Scan, group: TailGroup) -> dict[str, list[tuple[str, str]]]:
     return by_path
 
 
+def _joined_paths(scan: Scan, group: TailGroup) -> list[dict[str, list[tuple[str, str]]]]:
+    """Returns the paths that are joined together, with their columns: the time of planning grows with the joins."""
+    found: list[dict[str, list[tuple[str, str]]]] = []
+    others: dict[str, list[tuple[str, str]]] = {}
+    for path, columns in _by_path(scan, group).items():
+        is_looked_up = group.rows is not None and group.rows.path == path
+        if is_looked_up or path in group.non_null_paths:
+            found.append({path: columns})
+        else:
+            others[path] = columns
+    size = -(-len(others) // MAX_TAIL_JOINS)
+    rest = list(others.items())
+    return found + [dict(rest[at : at + size]) for at in range(0, len(rest), size or 1)]
+
+
 def _base(scan: Scan, group: TailGroup, stored: Sequence[str]) -> str:
     """Returns the rows of a group's segments; where rows were looked up, only these."""
     if group.rows is None:
@@ -119,6 +142,22 @@ def _sidecar(group: TailGroup, path: str, columns: Sequence[tuple[str, str]]) ->
         f"SELECT {_segment_of_tail(group.segments)} AS file, row, {values} "
         f"FROM read_parquet([{files}], filename=true) "
         f"WHERE path = {quoted(path)} AND type IN ({types})"
+    )
+
+
+def _sidecar_of_many(group: TailGroup, paths: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+    """Returns the SELECT of the rows of several paths in the sidecars, one for each row of a segment."""
+    files = ", ".join(quoted(each.tail_uri) for each in group.segments if each.tail_uri)
+    values = ", ".join(
+        f"any_value(CASE WHEN path = {quoted(path)} AND type = {quoted(leaf_type)} "
+        f'THEN {_tail_value(leaf_type)} END) AS "{column}"'
+        for path, columns in paths.items()
+        for leaf_type, column in columns
+    )
+    return (
+        f"SELECT {_segment_of_tail(group.segments)} AS file, row, {values} "
+        f"FROM read_parquet([{files}], filename=true) "
+        f"WHERE path IN ({', '.join(map(quoted, paths))}) GROUP BY filename, row"
     )
 
 
