@@ -98,8 +98,9 @@ def comparable(value: Any) -> Any:
     """Returns a value with numbers of one type, so that it compares with what another engine gives."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | Decimal):
-        return float(value)
+    if isinstance(value, float | int | Decimal):
+        # Plus zero, since -0.0 is 0.
+        return float(value) + 0.0
     if isinstance(value, list | tuple):
         return [comparable(item) for item in value]
     if isinstance(value, dict):
