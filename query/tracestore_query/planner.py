@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlglot import exp
@@ -21,7 +21,9 @@ from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.plan_cache import PlanCache, PlanKey
 from tracestore_query.execute.planned_query import PlannedQuery
 from tracestore_query.execute.row_lookup import ids_scan, with_newest_rows, with_tail_rows
+from tracestore_query.execute.runner import described_columns
 from tracestore_query.language.constant_folding import Constants
+from tracestore_query.language.looking_around import summary
 from tracestore_query.language.parameters import Parameters, note_values, used_values
 from tracestore_query.language.statement import Kind, Statement, read_statement
 from tracestore_query.pages.paging import Paging, paged
@@ -89,7 +91,7 @@ class Planner:
             if cached is not None:
                 return cached
         statement = self._statement(request.sql)
-        planned = self._planned(statement, request, execution)
+        planned = self._planned(self._summarized(statement, request), request, execution)
         if key is not None and statement.kind is Kind.SELECT and execution.snapshot is not None:
             self._cache.keep(key, planned, execution.snapshot)
             execution.keep = functools.partial(self._cache.keep_statement, key, planned)
@@ -108,11 +110,26 @@ class Planner:
             return None
         execution.keep = functools.partial(self._cache.keep_statement, key, planned)
         statement = self._cache.take_statement(key, planned)
-        if statement is not None:
+        if statement is not None and statement.generation == self._engine.generation:
             execution.reuse(statement)
         else:
+            # One that a lost instance of the engine bound goes with it.
             execution.register(planned.tables, {})
         return planned
+
+    def _summarized(self, statement: Statement, request: Request) -> Statement:
+        """Returns a statement with SUMMARIZE as the query that it asks, which the columns of its own say."""
+        if statement.kind is not Kind.SUMMARIZE:
+            return statement
+        execution = Execution(self._engine, None)
+        try:
+            described = Statement(Kind.DESCRIBE, statement.query)
+            planned = self._planned(described, replace(request, cursor=None), execution)
+            names, types = described_columns(planned, execution)
+        finally:
+            execution.close()
+        columns = list(zip(names, types, strict=True))
+        return Statement(Kind.SELECT, summary(statement.query, columns))
 
     def _read(self, sql: str) -> Statement:
         return read_statement(sql, self._engine.functions)

@@ -6,10 +6,12 @@ import functools
 import time
 from collections.abc import Collection
 
+import duckdb
+
 from tracestore.store import Store
 from tracestore_query.answer.result import Result
-from tracestore_query.engine import Engine
-from tracestore_query.errors import QueryForbiddenError
+from tracestore_query.engine import LOST, Engine
+from tracestore_query.errors import QueryFailedError, QueryForbiddenError
 from tracestore_query.execute import runner
 from tracestore_query.execute.answer_state import answer_state
 from tracestore_query.execute.execution import Execution
@@ -80,16 +82,28 @@ class Query:
         Raises:
             QueryError: of one of the types in `tracestore_query.errors`.
         """
+        request = Request(sql, params, projects, cursor, row_ids, is_whole)
+        caps = Caps(max_rows, max_bytes)
+        try:
+            return self._answer(request, caps, timeout_s)
+        except (QueryFailedError, duckdb.Error) as error:
+            is_lost = LOST in str(error)
+            if isinstance(error, duckdb.Error):
+                is_lost = self._engine.note_fault(error)
+            if not is_lost:
+                raise
+        # Another query has lost the engine; this one is asked of the new one.
+        return self._answer(request, caps, timeout_s)
+
+    def _answer(self, request: Request, caps: Caps, timeout_s: float | None) -> Result:
         started_s = time.perf_counter()
         execution = Execution(self._engine, timeout_s)
         try:
             with execution.deadline.planning():
-                planned = self._planner.plan(
-                    Request(sql, params, projects, cursor, row_ids, is_whole), execution
-                )
+                planned = self._planner.plan(request, execution)
             planning_ms = (time.perf_counter() - started_s) * 1000
             stats = runner.stats_of(planned.plan, planning_ms)
-            result = runner.run(planned, execution, stats, Caps(max_rows, max_bytes))
+            result = runner.run(planned, execution, stats, caps)
             result.state = functools.partial(answer_state, planned, execution.snapshot)
         except RecursionError:
             execution.close()

@@ -106,7 +106,9 @@ class Binder:
             return self._set_operation(node, outer)
         if isinstance(node, exp.Pivot):
             pivot_over_subquery(node)
-            return self.columns(node.this, outer.inner())
+            self.columns(node.this, outer.inner())
+            # Which columns it gives, its rows say.
+            return Columns()
         if isinstance(node, exp.Values):
             self.rows(node, outer)
             return Columns()
@@ -186,14 +188,15 @@ class Binder:
         }
         if select is self._root and self._binding.rebuilds_late:
             select_list.take_out(select, scope, self._binding, self._paths, items)
-        select_list.note_grouped(select, scope, items)
+        select_list.note_grouped(select, scope, items, self._binding.types)
         bound = self._items(select, scope, items)
         self._clauses(select, scope, items)
+        select_list.write_out_groups(select, items, self._binding.types)
         select_list.put_names(select, names, bound)
         outputs = select_list.outputs(names, select, bound, origins, self._expressions.type_of)
         if select is self._root and self._binding.row_ids:
             late_materialization.append_row_ids(select, scope)
-        can_grow = select_list.can_grow(select)
+        can_grow = select_list.can_grow(select, self._binding.types)
         if outputs is not None and not can_grow:
             outputs = {name: Output(type=each.type) for name, each in outputs.items()}
         return Columns(

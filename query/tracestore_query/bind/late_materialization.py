@@ -8,6 +8,7 @@ from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.path_values import PathValues
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Scope, Source, look_up
+from tracestore_query.bind.typed.engine_types import is_aggregate
 from tracestore_query.language.path_syntax import Step, name_of, steps_of
 from tracestore_query.plan.plan import Rebuilt
 
@@ -22,7 +23,8 @@ def take_out(select: exp.Select, scope: Scope, binding: Binding, paths: PathValu
     """
     if select.args.get("distinct") or select.args.get("group"):
         return
-    if any(each.find(exp.AggFunc) for each in select.expressions):
+    calls = (call for each in select.expressions for call in each.find_all(exp.Func))
+    if any(is_aggregate(call, binding.types) for call in calls):
         return
     for i, each in enumerate(select.expressions):
         chain = each.unalias()

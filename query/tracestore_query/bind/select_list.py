@@ -11,6 +11,7 @@ from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.chains import Chains
 from tracestore_query.bind.path_values import PathValues
 from tracestore_query.bind.scopes import Columns, Item, Output, Scope, look_up
+from tracestore_query.bind.typed.engine_types import EngineTypes, is_aggregate
 from tracestore_query.bind.values.sources import Bound
 from tracestore_query.bind.values.types import ITEM, NULL, Kind
 from tracestore_query.bind.values.uses import Use, Want
@@ -61,7 +62,15 @@ def take_out(
         items[rebuilt.output].taken_out = True
 
 
-def note_grouped(select: exp.Select, scope: Scope, items: list[Item]) -> None:
+def is_aggregated(node: exp.Expr, types: EngineTypes) -> bool:
+    """Tells whether an aggregate function stands in an expression, and is no window function there."""
+    return any(
+        is_aggregate(call, types) and call.find_ancestor(exp.Window, exp.Query) is None
+        for call in node.find_all(exp.Func)
+    )
+
+
+def note_grouped(select: exp.Select, scope: Scope, items: list[Item], types: EngineTypes) -> None:
     """Notes the chains that rows are grouped by."""
     group = select.args.get("group")
     if group is None:
@@ -70,14 +79,40 @@ def note_grouped(select: exp.Select, scope: Scope, items: list[Item]) -> None:
     for sets in ("cube", "rollup", "grouping_sets"):
         for node in group.args.get(sets) or ():
             written += [each for inner in node.expressions for each in _each_key(inner)]
-    if group.args.get("all") or any(_is_all(each) for each in written):
-        written = [item.written for item in items if item.written.find(exp.AggFunc) is None]
+    if _is_by_all(group):
+        written = [item.written for item in items if not is_aggregated(item.written, types)]
     for node in written:
         meant = _meant(node, scope, items)
         steps = steps_of(meant) if is_chain(meant) else None
         chain = look_up(scope, steps) if steps else None
         if chain is not None:
             scope.grouped.add((chain.source.alias, tuple(chain.steps)))
+
+
+def write_out_groups(select: exp.Select, items: list[Item], types: EngineTypes) -> None:
+    """Writes out GROUP BY ALL where paths that no row has are all that it groups by.
+
+    These are constants to the engine, which has one group of them even where there is no row.
+    """
+    group = select.args.get("group")
+    if group is None or not _is_by_all(group):
+        return
+    keys = [item for item in items if not is_aggregated(item.written, types)]
+    if any(_reads(select.expressions[key.position - 1]) for key in keys):
+        return
+    positions = [exp.Literal.number(key.position) for key in keys if _reads(key.written)]
+    if positions:
+        select.set("group", exp.Group(expressions=positions))
+
+
+def _reads(node: exp.Expr) -> bool:
+    return node.find(exp.Column, exp.Query) is not None
+
+
+def _is_by_all(group: exp.Group) -> bool:
+    return bool(group.args.get("all")) or any(
+        _is_all(each) for node in group.expressions for each in _each_key(node)
+    )
 
 
 def _each_key(node: exp.Expr) -> list[exp.Expr]:
@@ -173,16 +208,13 @@ def as_answer(bound: Bound) -> None:
         _put_name(bound.node, name)
 
 
-def can_grow(select: exp.Select) -> bool:
+def can_grow(select: exp.Select, types: EngineTypes) -> bool:
     """Tells whether a SELECT may give one more column without changing its rows."""
     if select.args.get("group") or select.args.get("distinct"):
         return False
     if isinstance(select.parent, exp.SetOperation):
         return False
-    return not any(
-        each.find(exp.AggFunc) is not None and each.find(exp.Window) is None
-        for each in select.expressions
-    )
+    return not any(is_aggregated(each, types) for each in select.expressions)
 
 
 def outputs(

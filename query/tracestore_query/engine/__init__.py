@@ -1,5 +1,5 @@
 """How does DuckDB run it: the locked engine, and the SQL text it gets."""
 
-from tracestore_query.engine.duckdb import Deadline, Engine
+from tracestore_query.engine.duckdb import LOST, Deadline, Engine
 
-__all__ = ["Deadline", "Engine"]
+__all__ = ["LOST", "Deadline", "Engine"]

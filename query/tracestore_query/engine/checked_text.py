@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 import pyarrow as pa
@@ -83,8 +84,7 @@ class TextChecker:
         if isinstance(query.tree, exp.Pivot) and not query.tree.args.get("unpivot"):
             text = self._pivot(query.tree, allowed, nonce)
         else:
-            text = generate(query.tree)
-            self._check(text, allowed, nonce)
+            text = self._query(query.tree, allowed, nonce)
         for token, scan in plan.scans.items():
             source = scans[token]
             files = _files(scan, source.files)
@@ -123,6 +123,22 @@ class TextChecker:
             QueryForbiddenError: where the engine reads anything else in it.
         """
         self._check(_as_item(text), Allowed([], self._functions()), "")
+        return text
+
+    def _query(self, tree: exp.Expr, allowed: Allowed, nonce: str) -> str:
+        """Returns the text of a query; PIVOT statements inside of it are checked each on its own."""
+        pivots: dict[str, exp.Pivot] = {}
+        if next(_pivots(tree), None) is not None:
+            tree = tree.copy()
+            for number, pivot in enumerate(list(_pivots(tree))):
+                name = f"__pivot_{nonce}_{number}"
+                pivots[name] = pivot
+                pivot.replace(_rows_of(name))
+        text = generate(tree)
+        named = replace(allowed, tables=[*allowed.tables, *pivots])
+        self._check(text, named, nonce)
+        for name, pivot in pivots.items():
+            text = text.replace(generate(_rows_of(name)), self._pivot(pivot, allowed, nonce))
         return text
 
     def _pivot(self, pivot: exp.Pivot, allowed: Allowed, nonce: str) -> str:
@@ -165,6 +181,19 @@ class TextChecker:
         if text.endswith(f'"{_END}"'):
             _check_end(tree["statements"][0]["node"])
         self._right.put(digest, True)
+
+
+def _rows_of(name: str) -> exp.Select:
+    """Returns the query that stands for a PIVOT statement while the text around it is checked."""
+    return exp.select("*").from_(exp.to_identifier(name, quoted=True))
+
+
+def _pivots(tree: exp.Expr) -> Iterator[exp.Pivot]:
+    """Yields the PIVOT statements that stand for a query in a tree, and not behind a table."""
+    for pivot in tree.find_all(exp.Pivot):
+        is_query = pivot.arg_key == "this" and isinstance(pivot.parent, exp.CTE | exp.Subquery)
+        if is_query and not pivot.args.get("unpivot"):
+            yield pivot
 
 
 def _as_source(part: str) -> str:

@@ -15,13 +15,9 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from tracestore.errors import PayloadError
-from tracestore.variant import LEAVES, OVERFLOW, unshred_values
-from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore_query.engine import word_search
 from tracestore_query.engine.canonical_json import canonical_json
 from tracestore_query.engine.checked_text import TextChecker
-from tracestore_query.engine.moved_rows import with_moved
 from tracestore_query.engine.parser import Parser
 from tracestore_query.engine.watchdog import Watchdog
 from tracestore_query.errors import (
@@ -37,10 +33,18 @@ from tracestore_query.language.value_macros import (
     VALUE_FUNCTIONS,
     create_statements,
 )
-from tracestore_query.plan.plan import ObjectCall, part_name
 
 OWN_FUNCTIONS: Final = VALUE_FUNCTIONS | frozenset(word_search.FUNCTIONS)
+
 _PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
+# Errors of the engine in itself; some of them end its instance for every query.
+_FAULTS: Final = ("INTERNAL Error:", "FATAL Error:")
+_LOST: Final = "database has been invalidated"
+LOST: Final = (
+    "cannot finish query: another one met a fault of the engine, which was started again; ask again"
+)
+"""What a query says that had no part in it."""
+
 _CANCELLED = "cannot finish query: it was cancelled"
 _INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|row_id)[a-z0-9_]*"?\.?')
 
@@ -62,6 +66,7 @@ class Engine:
         spill_folder: where it spills, None for the system's folder of temporary files.
 
     Attributes:
+        generation: counts the instances that were lost.
         watchdog: interrupts queries.
         checker: makes the texts that it runs.
     """
@@ -74,7 +79,7 @@ class Engine:
         spill_bytes: int | None = None,
         spill_folder: str | None = None,
     ) -> None:
-        config: dict[str, Any] = {
+        self._config: dict[str, Any] = {
             "memory_limit": memory_limit,
             "python_enable_replacements": False,
             "autoinstall_known_extensions": False,
@@ -82,37 +87,45 @@ class Engine:
             "allow_community_extensions": False,
         }
         if threads is not None:
-            config["threads"] = threads
-        self._duckdb = duckdb.connect(":memory:", config=config)
-        listed = ", ".join("'" + folder.replace("'", "''") + "'" for folder in folders)
-        self._duckdb.execute("SET GLOBAL TimeZone = 'UTC'")
-        self._duckdb.execute("SET GLOBAL parquet_metadata_cache = true")
-        # A path that no row has a value of is NULL, and may be ordered by as any other.
-        self._duckdb.execute("SET GLOBAL order_by_non_integer_literal = true")
+            self._config["threads"] = threads
+        self._folders = folders
         self._spill = tempfile.TemporaryDirectory(prefix="tracestore-spill-", dir=spill_folder)
-        self._duckdb.execute(f"SET temp_directory = '{self._spill.name}'")
-        bound = _spill_bound(self._spill.name) if spill_bytes is None else spill_bytes
-        self._duckdb.execute(f"SET max_temp_directory_size = '{bound}B'")
-        self._duckdb.execute(f"SET allowed_directories = [{listed}]")
-        self._duckdb.execute("SET enable_external_access = false")
-        self._duckdb.execute("SET lock_configuration = true")
-        create: Any = self._duckdb.create_function
+        self._spill_bytes = _spill_bound(self._spill.name) if spill_bytes is None else spill_bytes
+        self._lock = threading.Lock()
+        self._is_lost = False
+        self.generation = 0
+        self._duckdb = self._open()
+        self.watchdog = Watchdog()
+        self._parser = Parser(self.cursor)
+        self.checker = TextChecker(self._parser, lambda: self._allowed_functions)
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        """Returns a new instance, locked."""
+        instance = duckdb.connect(":memory:", config=self._config)
+        listed = ", ".join("'" + folder.replace("'", "''") + "'" for folder in self._folders)
+        instance.execute("SET GLOBAL TimeZone = 'UTC'")
+        instance.execute("SET GLOBAL parquet_metadata_cache = true")
+        # A path that no row has a value of is NULL, and may be ordered by as any other.
+        instance.execute("SET GLOBAL order_by_non_integer_literal = true")
+        instance.execute(f"SET temp_directory = '{self._spill.name}/{self.generation}'")
+        instance.execute(f"SET max_temp_directory_size = '{self._spill_bytes}B'")
+        instance.execute(f"SET allowed_directories = [{listed}]")
+        instance.execute("SET enable_external_access = false")
+        instance.execute("SET lock_configuration = true")
+        create: Any = instance.create_function
         create(CANONICAL_JSON, canonical_json, ["VARCHAR"], "VARCHAR", type="arrow")
         for name, function in word_search.FUNCTIONS.items():
             # A text that is not there holds no word.
             options = {"type": "arrow", "null_handling": "special"}
             create(name, function, ["VARCHAR", "VARCHAR"], "UBIGINT", **options)
         for statement in create_statements():
-            self._duckdb.execute(statement)
-        self._lock = threading.Lock()
-        self.watchdog = Watchdog()
-        self._parser = Parser(self.cursor)
-        self.checker = TextChecker(self._parser, lambda: self._allowed_functions)
+            instance.execute(statement)
+        return instance
 
     @functools.cached_property
     def functions(self) -> frozenset[str]:
         """Returns the names of functions that look at nothing but their arguments."""
-        rows = self._duckdb.cursor().execute(
+        rows = self.cursor().execute(
             "SELECT DISTINCT function_name FROM duckdb_functions() "
             "WHERE function_type IN ('scalar', 'aggregate', 'macro', 'window') AND internal"
         )
@@ -123,9 +136,25 @@ class Engine:
         return self.functions | OWN_FUNCTIONS
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """Returns a cursor of its own for one query."""
+        """Returns a cursor of its own for one query, of a new instance where the last one is lost."""
         with self._lock:
+            if self._is_lost:
+                # Cursors of the lost one keep it until they are closed.
+                self.generation += 1
+                self._duckdb = self._open()
+                self._is_lost = False
             return self._duckdb.cursor()
+
+    def note_fault(self, error: Exception) -> bool:
+        """Tells whether an error is a fault of the engine, which may have lost the instance for every query."""
+        if not any(mark in str(error) for mark in _FAULTS):
+            return False
+        with self._lock:
+            try:
+                self._duckdb.cursor().execute("SELECT 1")
+            except duckdb.Error:
+                self._is_lost = True
+        return True
 
     def time_us(self, expression: str) -> int | None:
         """Returns the time of a constant expression as microseconds since 1970, None where it has none.
@@ -137,7 +166,8 @@ class Engine:
         cursor = self.cursor()
         try:
             row = cursor.execute(f"SELECT epoch_us(CAST(({text}) AS TIMESTAMPTZ))").fetchone()
-        except duckdb.Error:
+        except duckdb.Error as error:
+            self.note_fault(error)
             return None
         finally:
             cursor.close()
@@ -155,26 +185,32 @@ class Engine:
         cursor = self.cursor()
         try:
             return str(cursor.sql(f"SELECT {text}").types[0])
-        except duckdb.Error:
+        except duckdb.Error as error:
+            self.note_fault(error)
             return None
         finally:
             cursor.close()
 
-    def json_functions(self) -> frozenset[str]:
-        """Returns the names of functions and operators that take JSON."""
-        rows = self._duckdb.cursor().execute(
-            "SELECT DISTINCT function_name FROM duckdb_functions() "
-            "WHERE list_contains(parameter_types, 'JSON')"
-        )
-        return frozenset(name for (name,) in rows.fetchall())
+    def runs(self, expression: str) -> bool:
+        """Tells whether an expression over no table that the engine has bound can be run, too."""
+        text = self.checker.expression(expression)
+        cursor = self.cursor()
+        try:
+            cursor.execute(f"SELECT {text}").fetchall()
+        except duckdb.Error as error:
+            return self.note_fault(error)
+        else:
+            return True
+        finally:
+            cursor.close()
 
-    def boolean_functions(self) -> frozenset[str]:
-        """Returns the names of functions that take booleans alone: the engine binds these to anything."""
-        rows = self._duckdb.cursor().execute(
-            "SELECT function_name FROM duckdb_functions() GROUP BY function_name "
-            "HAVING bool_and(list_distinct(parameter_types) = ['BOOLEAN'])"
+    def signatures(self) -> list[tuple[str, str, list[str | None], str | None]]:
+        """Returns the name, the kind, the types of arguments and that of further ones of each function's signatures."""
+        rows = self.cursor().execute(
+            "SELECT function_name, function_type, parameter_types, varargs "
+            "FROM duckdb_functions() WHERE internal"
         )
-        return frozenset(name for (name,) in rows.fetchall())
+        return rows.fetchall()
 
     def close(self) -> None:
         """Ends the instance; what it spilled to disk goes."""
@@ -297,7 +333,19 @@ class Deadline:
                 "cannot finish query: it needs more memory, or more room on disk to spill, than the limit; "
                 "add a time range, a LIMIT, or fewer columns"
             )
+        if self._engine.note_fault(error):
+            if _LOST in text:
+                return QueryFailedError(LOST)
+            return QueryFailedError(
+                f"cannot run query: the engine has a fault there; write that part another way: {_reason(text)}"
+            )
         return QueryFailedError(f"cannot run query: {_clean(text)}")
+
+
+def _reason(message: str) -> str:
+    """Returns what an engine's own fault was about: its first line, less what only its makers need."""
+    first = _clean(message.partition("\n")[0])
+    return first.rpartition("Error: ")[2]
 
 
 class _Part:
@@ -327,41 +375,3 @@ def _clean(message: str) -> str:
     """Returns an engine's message without paths of files, names of ours, or its copy of the query."""
     first = re.split(r"\n+LINE ", message, maxsplit=1)[0]
     return _INTERNAL.sub("", _PATHS.sub("<file>", first)).strip()
-
-
-def add_object_function(cursor: duckdb.DuckDBPyConnection, name: str, call: ObjectCall) -> None:
-    """Registers a function from a struct of leaf columns to the JSON text they make."""
-
-    def rebuild(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-        struct = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        if isinstance(struct, pa.ChunkedArray):
-            # Some versions of pyarrow give a chunked array of one chunk.
-            struct = struct.chunk(0) if struct.num_chunks else pa.array([], struct.type)
-        table = pa.table(struct.flatten(), names=names)
-        texts = unshredded(table, call.path)
-        return with_moved(texts, table) if call.moved else texts
-
-    names = [OVERFLOW, *(f"{path}:{leaf_type}" for path, leaf_type in call.leaves)]
-    types = ["VARCHAR", *(LEAVES[leaf_type].sql for _, leaf_type in call.leaves)]
-    if call.moved:
-        names.append(MOVED_ATTRIBUTES)
-        types.append("VARCHAR")
-    listed = ", ".join(f"{part_name(number)} {each}" for number, each in enumerate(types))
-    create: Any = cursor.create_function
-    create(name, rebuild, [f"STRUCT({listed})"], "VARCHAR", type="arrow", null_handling="special")
-
-
-def unshredded(table: pa.Table, path: tuple[str, ...]) -> pa.Array:
-    """Returns the JSON under a path for rows that may come from several segments.
-
-    A leaf that is a column in one segment and in another's `_overflow` may be in both here, for different
-    rows, which one call refuses: then each half is tried on its own, and rows of one segment lie together.
-    """
-    try:
-        return unshred_values(table, path)
-    except PayloadError:
-        if table.num_rows < 2:
-            raise
-    half = table.num_rows // 2
-    parts = [unshredded(table.slice(0, half), path), unshredded(table.slice(half), path)]
-    return pa.concat_arrays(parts)

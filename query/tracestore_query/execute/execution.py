@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ import duckdb
 import pyarrow as pa
 
 from tracestore.store import SegmentRef, Snapshot
-from tracestore_query.engine.duckdb import Deadline, Engine, add_object_function
+from tracestore_query.engine.duckdb import Deadline, Engine
+from tracestore_query.engine.objects import add_object_function
 from tracestore_query.execute.arrow_forms import with_arrow_forms
 from tracestore_query.plan.plan import ObjectCall
 from tracestore_query.plan.scan_plan import ScanPlan
@@ -25,12 +27,14 @@ class Statement:
         relation: the bound query; it runs each time it is read.
         types: types of its columns.
         values: values of its parameters.
+        generation: of the engine's instance that bound it.
     """
 
     cursor: duckdb.DuckDBPyConnection
     relation: duckdb.DuckDBPyRelation
     types: tuple[str, ...]
     values: Mapping[str, Any]
+    generation: int
 
 
 class Execution:
@@ -97,7 +101,7 @@ class Execution:
         if formed is not None:
             relation = self.cursor.sql(formed, params=values or None)
             types = tuple(str(sql_type) for sql_type in relation.types)
-        self.statement = Statement(self.cursor, relation, types, values)
+        self.statement = Statement(self.cursor, relation, types, values, self._engine.generation)
         return self.statement
 
     def reuse(self, statement: Statement) -> None:
@@ -110,7 +114,8 @@ class Execution:
         """Releases everything but what is kept; the deadline stops nothing any more."""
         self.deadline.end()
         for name in self._functions:
-            self.cursor.remove_function(name)
+            with suppress(duckdb.Error):
+                self.cursor.remove_function(name)
         kept = False
         if self.exhausted and self.statement is not None and self.keep is not None:
             kept = self.keep(self.statement)

@@ -13,8 +13,7 @@ from tracestore.variant import OVERFLOW, TABLES, parse_leaf_name
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
-from tracestore_query.engine.duckdb import unshredded
-from tracestore_query.engine.moved_rows import with_moved
+from tracestore_query.engine.objects import unshredded, with_moved
 from tracestore_query.execute.file_rows import FileRows, Numbers
 from tracestore_query.plan.plan import Plan, Rebuilt
 from tracestore_query.plan.scan_plan import ScanPlan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -88,20 +88,31 @@ def _rows(planned: PlannedQuery, execution: Execution, stats: QueryStats, caps: 
 
 
 def _described(planned: PlannedQuery, execution: Execution, stats: QueryStats) -> Result:
-    """Returns the names and types of a query's columns; nothing is read for them."""
+    """Returns the names and types of a query's columns as rows; nothing is read for them."""
     with execution.deadline.running():
         statement = execution.bind(f"DESCRIBE {planned.sql}", planned.values)
         table = statement.relation.to_arrow_table()
-    numbers = planned.plan.query.numbers
-    types = [
-        "DOUBLE" if i in numbers else plain_name(sql_type)
-        for i, sql_type in enumerate(table["column_type"].to_pylist())
-    ]
-    for column in planned.plan.query.rebuilt:
-        types[column.output] = "JSON"
+    types = _shown_types(planned, table["column_type"].to_pylist())
     position = table.schema.get_field_index("column_type")
     table = table.set_column(position, "column_type", pa.array(types, pa.string()))
     return _of_table(table, list(statement.types), planned, stats, execution)
+
+
+def described_columns(
+    planned: PlannedQuery, execution: Execution
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Returns the names and types of a query's columns; nothing is read for them."""
+    names, types = execution.columns(planned.sql, planned.values)
+    return names, _shown_types(planned, types)
+
+
+def _shown_types(planned: PlannedQuery, types: Sequence[str]) -> list[str]:
+    """Returns the types of columns as readers get them."""
+    numbers = planned.plan.query.numbers
+    shown = ["DOUBLE" if i in numbers else plain_name(sql_type) for i, sql_type in enumerate(types)]
+    for column in planned.plan.query.rebuilt:
+        shown[column.output] = "JSON"
+    return shown
 
 
 def _explained(planned: PlannedQuery, execution: Execution, stats: QueryStats) -> Result:

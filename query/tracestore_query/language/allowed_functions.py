@@ -14,7 +14,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 ENGINE: Final = _names("""
-    abs acos acosh add age aggregate ago any_value apply approx_count_distinct approx_quantile approx_top_k
+    abs acos acosh add age aggregate ago any_value approx_count_distinct approx_quantile approx_top_k
     arbitrary arg_max arg_max_null arg_max_nulls_last arg_min arg_min_null arg_min_nulls_last argmax argmin
     ascii asin asinh atan atan2 atanh avg bar base64 bin bit_and bit_count bit_length bit_or bit_position bit_xor
     bitstring bitstring_agg bool_and bool_or cardinality cbrt ceil ceiling century char_length character_length
@@ -50,7 +50,7 @@ ENGINE: Final = _names("""
 """)
 """Names of scalar and aggregate functions of DuckDB."""
 
-FAMILIES: Final = ("array_", "list_", "map_", "regexp_", "regr_", "struct_", "union_", "variant_")
+FAMILIES: Final = ("array_", "list_", "map_", "regexp_", "regr_", "struct_", "union_")
 """Prefixes whose functions all work on the values they are given."""
 
 JSON: Final = _names("""

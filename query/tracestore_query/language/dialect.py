@@ -29,18 +29,32 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _PARAMETERS = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|(\$\w+)", re.DOTALL
 )
-# Full-text search, and functions whose last arguments other dialects do not know.
+# Full-text search, and functions that the parser would write with other arguments.
 _OTHER_DIALECTS = frozenset(
     {
         "SEARCH",
+        "APPROX_TOP_K",
+        "ARRAY_REVERSE_SORT",
+        "ARRAY_SORT",
+        "LIST_REVERSE_SORT",
+        "LIST_SORT",
         "MATCH",
         "MATCH_AGAINST",
+        "REDUCE",
         "DECODE",
         "ENCODE",
         "JAROWINKLER_SIMILARITY",
         "JARO_WINKLER_SIMILARITY",
     }
 )
+
+
+def _sum(arguments: list[exp.Expr]) -> exp.Expr:
+    """Returns a call of `date_add`, which is the engine's other name of `+`."""
+    if len(arguments) != 2:
+        return exp.Anonymous(this="date_add", expressions=arguments)
+    left, right = (exp.paren(each, copy=False) for each in arguments)
+    return exp.paren(exp.Add(this=left, expression=right), copy=False)
 
 
 class _Tokenizer(DuckDB.Tokenizer):
@@ -54,7 +68,7 @@ class _Parser(DuckDBParser):  # type: ignore[misc]
 
     FUNCTIONS: ClassVar = {
         name: build for name, build in DuckDBParser.FUNCTIONS.items() if name not in _OTHER_DIALECTS
-    }
+    } | {"DATE_ADD": _sum}
     # `attributes.list[0]` is an item of a path and not a list of one.
     ARRAY_CONSTRUCTORS: ClassVar[dict[str, Any]] = {}
     FUNCTION_PARSERS: ClassVar = {

@@ -12,12 +12,13 @@ from tracestore_query.language import allow_list, dialect, looking_around
 
 
 class Kind(Enum):
-    """What a statement asks for: the rows of a query, its plan, its plan with a profile, or its columns."""
+    """What a statement asks for: the rows of a query, its plan, a profile too, its columns, or what is in them."""
 
     SELECT = "SELECT"
     EXPLAIN = "EXPLAIN"
     EXPLAIN_ANALYZE = "EXPLAIN ANALYZE"
     DESCRIBE = "DESCRIBE"
+    SUMMARIZE = "SUMMARIZE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ def read_statement(sql: str, functions: Collection[str]) -> Statement:
 
 
 def _parts(tree: exp.Expr) -> tuple[Kind, exp.Expr]:
+    if isinstance(tree, exp.Summarize):
+        inside = tree.this
+        is_table = isinstance(inside, exp.Table)
+        return Kind.SUMMARIZE, exp.select("*").from_(inside) if is_table else inside
     if not isinstance(tree, exp.Describe):
         return Kind.SELECT, tree
     kind = Kind(tree.args["kind"])

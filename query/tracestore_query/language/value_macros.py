@@ -42,6 +42,8 @@ _REST_OF_INTEGER = (
     "ELSE (i::HUGEINT - i::DOUBLE::HUGEINT)::BIGINT END"
 )
 _STRING_OF_JSON = "json_extract_string(j, '$')"
+# A number of 39 digits at most, which HUGEINT holds.
+_IS_INTEGER = "v.__kind = 1 AND abs(v.__number) < 1e38 AND trunc(v.__number) = v.__number"
 _NUMBER_TEXT = """CASE
     WHEN v.__text IS NOT NULL THEN v.__text
     WHEN v.__rest <> 0 THEN (v.__number::HUGEINT + v.__rest)::VARCHAR
@@ -74,6 +76,8 @@ MACROS: Final = {
     "__as_number(v)": "v.__number",
     "__as_text(v)": "CASE WHEN v.__kind = 2 THEN v.__text END",
     "__as_boolean(v)": "CASE WHEN v.__kind = 3 THEN v.__text = 'true' END",
+    "__as_whole(v)": f"CASE WHEN {_IS_INTEGER} THEN v.__number::HUGEINT + v.__rest END",
+    "__as_fraction(v)": f"CASE WHEN NOT ({_IS_INTEGER}) THEN v.__number END",
     "__as_container(v)": "(CASE WHEN v.__kind >= 4 THEN v.__text END)::JSON",
     "__first_set(items)": "list_filter(items, lambda x: x IS NOT NULL AND x <> 'null')[1]",
     "__as_varchar(v)": f"CASE WHEN v.__kind = 1 THEN {_NUMBER_TEXT} ELSE v.__text END",

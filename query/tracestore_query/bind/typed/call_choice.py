@@ -4,51 +4,38 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from tracestore_query.bind.typed.engine_types import EngineTypes
+from tracestore_query.bind.typed.call_forms import (
+    arguments,
+    example_of,
+    filled,
+    is_constant,
+    null_of,
+    template,
+)
+from tracestore_query.bind.typed.engine_types import EngineTypes, is_aggregate
 from tracestore_query.bind.values.sources import Bound
-from tracestore_query.bind.values.types import ITEM, NULL, Kind, kind_of
-from tracestore_query.language.dialect import generate
+from tracestore_query.bind.values.types import ITEM, NULL, SPELLED, Kind, kind_of
 from tracestore_query.language.value_macros import VALUE
 
 MAX_TRIED = 200
 """Combinations of types that are tried for a call of many paths."""
 
-_WRAPPERS = (
-    *(exp.Distinct, exp.Order, exp.IgnoreNulls, exp.RespectNulls, exp.HavingMax),
-    *(exp.PropertyEQ, exp.Kwarg),
-)
-_NO_VALUES = (
-    *(exp.Identifier, exp.Var, exp.DataType, exp.JSONPath, exp.IntervalSpan, exp.Star),
-    *(exp.DataTypeParam, exp.TableAlias, exp.Ordered, exp.Where, exp.WindowSpec),
-)
 _CALLED = re.compile(r"(\w+)\(")
-_OPERATORS: dict[type[exp.Expr], str] = {exp.JSONExtract: "->", exp.JSONExtractScalar: "->>"}
+_OPERATORS: dict[type[exp.Expr], str] = {
+    exp.JSONExtract: "json_extract",
+    exp.JSONExtractScalar: "json_extract_string",
+}
 _NUMBERS = ("DOUBLE", "BIGINT", "HUGEINT", "UBIGINT", "INTEGER")
 _SPELLED = (
     *("TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "DATE", "TIME", "INTERVAL"),
     *("BLOB", "UUID"),
 )
 _TAGGED_KINDS = frozenset({Kind.NUMBER, Kind.TEXT, Kind.BOOLEAN, Kind.LIST, Kind.JSON})
-
-
-def arguments(node: exp.Expr) -> list[exp.Expr]:
-    """Returns the values that a function or operator is called with, in the order of the tree."""
-    found: list[exp.Expr] = []
-    for child in node.iter_expressions():
-        if isinstance(node, exp.PropertyEQ | exp.Kwarg) and child.arg_key == "this":
-            continue
-        if isinstance(child, _WRAPPERS):
-            found += arguments(child)
-        elif isinstance(child, exp.Lambda):
-            found.append(child.this)
-        elif not isinstance(child, _NO_VALUES):
-            found.append(child)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +55,6 @@ class Choice:
     derived: bool = False
 
 
-AS_TEXT = "text of any"
-"""Stands for VARCHAR where values of every kind count, as the text that they spell."""
-
-
 class Chooser:
     """The search for how the arguments of one form of a call are taken."""
 
@@ -80,12 +63,12 @@ class Chooser:
     ) -> None:
         self._types = types
         self._held = held
-        self._template = _template(node, len(held)) + suffix
+        self._template = template(node, len(held)) + suffix
         self._bodies = [
             i for i, each in enumerate(arguments(node)) if isinstance(each.parent, exp.Lambda)
         ]
         self._is_lambda = bool(self._bodies)
-        self._scalar = not suffix and not isinstance(node, exp.AggFunc)
+        self._scalar = not suffix and not is_aggregate(node, types)
         self._node = node
         self._open = [i for i, each in enumerate(held) if each.source is not None]
 
@@ -111,7 +94,7 @@ class Chooser:
                 typed = self._by_kind()
                 if typed is not None:
                     return typed
-        if self._takes_json():
+        if self._json_places() & set(self._open):
             chosen = [self._json(i) for i in range(len(self._held))]
             gives = self._gives(chosen) or self._gives(chosen, literals=True)
             if gives is not None:
@@ -145,7 +128,7 @@ class Chooser:
         if source is None:
             return None
         if source.type == ITEM:
-            return VALUE
+            return f"{ITEM}[]" if self._is_lambda and i == 0 else VALUE
         if source.type == f"{ITEM}[]" and not self._is_lambda:
             return f"{VALUE}[]"
         return source.type
@@ -174,10 +157,15 @@ class Chooser:
                     for i in range(len(base))
                 ]
                 gives = self._gives(types)
-                if gives is not None and self._takes_any(types):
+                if gives is None or not self._takes_any(types):
+                    continue
+                # What a function wants of what stands beside values, it may say only as it runs.
+                if self._types.runs(self._asked(types, of=example_of)):
                     return self._generic(types, gives) or self._spelled(base, gives)
         gives = self._gives(base, literals=True)
-        return (gives and (self._generic(base, gives) or self._spelled(base, gives))) or None
+        if gives is None or not self._types.runs(self._asked(base, literals=True, of=example_of)):
+            return None
+        return self._generic(base, gives) or self._spelled(base, gives)
 
     def _takes_any(self, types: Sequence[str | None]) -> bool:
         """Tells whether a function that binds with tagged values takes any type, and not structs alone."""
@@ -190,9 +178,18 @@ class Chooser:
         source = self._held[i].source
         if source is None or source.type == NULL:
             return None if source is None else NULL
+        if self._is_lambda and (i == 0 or source.type.endswith("]")):
+            # Its items have the type that the lambda's names have.
+            return self._natural(i)
         if source.type.endswith("]"):
-            return self._natural(i) if self._is_lambda else f"{VALUE}[]"
-        return VALUE
+            return f"{VALUE}[]"
+        return f"{VALUE}[]" if self._takes_lists(i) else VALUE
+
+    def _takes_lists(self, i: int) -> bool:
+        """Tells whether the catalog names nothing but lists for an argument."""
+        declared = self._types.declared.get(self._name(), ())
+        types = declared[i] if i < len(declared) else frozenset()
+        return bool(types) and all(each.endswith("]") for each in types)
 
     def _generic(self, types: Sequence[str | None], gives: str | None) -> Choice | None:
         """Returns the choice of a function that hands values on, or looks at what they are."""
@@ -210,16 +207,21 @@ class Chooser:
         """Returns the choice of a function that spells values: it gets them as texts, or as JSON."""
         if gives not in {"VARCHAR", "JSON"}:
             return None
-        text = AS_TEXT if gives == "VARCHAR" else "JSON"
-        types = [each.replace(VALUE, text) if each else each for each in base]
+        text = SPELLED if gives == "VARCHAR" else "JSON"
         if self._is_lambda:
             return None
+        # A list is spelled whole where that is taken, else each of its items is.
+        whole = [text if each and VALUE in each else each for each in base]
+        asked = [each.replace(SPELLED, "VARCHAR") if each else each for each in whole]
+        if self._gives(asked) and self._types.runs(self._asked(asked, of=example_of)):
+            return Choice(tuple(whole), gives)
+        types = [each.replace(VALUE, text) if each else each for each in base]
         return Choice(tuple(types), gives)
 
     # --- JSON -------------------------------------------------------------------------------------
 
-    def _takes_json(self) -> bool:
-        return self._name() in self._types.of_json
+    def _json_places(self) -> frozenset[int]:
+        return self._types.of_json.get(self._name(), frozenset())
 
     def _name(self) -> str:
         """Returns the engine's name of the function or operator."""
@@ -228,7 +230,10 @@ class Chooser:
 
     def _json(self, i: int) -> str | None:
         source = self._held[i].source
-        return None if source is None else ("VARCHAR" if source.kinds == {Kind.TEXT} else "JSON")
+        if source is None:
+            return None
+        is_text = source.kinds == {Kind.TEXT} or i not in self._json_places()
+        return "VARCHAR" if is_text else "JSON"
 
     # --- by kinds ---------------------------------------------------------------------------------
 
@@ -240,7 +245,7 @@ class Chooser:
             for i, (sql_type, _) in zip(self._open, tried, strict=True):
                 types[i] = sql_type
             gives = self._gives(types) or self._gives(types, literals=True)
-            if gives is None:
+            if gives is None or not self._runs_beside(types):
                 continue
             held.append((tuple(types), gives))
             if not self._scalar or len(self._open) > 1:
@@ -248,6 +253,12 @@ class Chooser:
         if not held:
             return None
         return self._of_kinds(held)
+
+    def _runs_beside(self, types: Sequence[str | None]) -> bool:
+        """Tells whether a call can be run: beside values the engine takes a text for the spelling of one."""
+        if not any(each is not None and each.endswith("]") for each in types):
+            return True
+        return self._types.runs(self._asked(types, literals=True, of=example_of))
 
     def _of_kinds(self, held: Sequence[tuple[tuple[str | None, ...], str]]) -> Choice:
         """Returns the choice of a function that takes values of several kinds: the row's own kind decides."""
@@ -311,13 +322,23 @@ class Chooser:
 
         Literals stand for their types: beside a value the engine would take a text for the spelling of one.
         """
+        return self._types.of(self._asked(types, literals=literals))
+
+    def _asked(
+        self,
+        types: Sequence[str | None],
+        *,
+        literals: bool = False,
+        of: Callable[[str | None], str] = null_of,
+    ) -> str:
+        """Returns the call of values of types, of constants as they are written where `literals` says so."""
         texts = []
         for bound, sql_type in zip(self._held, types, strict=True):
-            if literals and sql_type is None and isinstance(bound.node, exp.Literal):
-                texts.append(generate(bound.node))
+            if literals and sql_type is None and is_constant(bound.node):
+                texts.append(template(bound.node, 0))
                 continue
-            texts.append(_null_of(sql_type or (bound.source.type if bound.source else bound.type)))
-        return self._types.of(_filled(self._template, texts))
+            texts.append(of(sql_type or (bound.source.type if bound.source else bound.type)))
+        return filled(self._template, texts)
 
 
 def _together(options: list[list[tuple[str, bool]]]) -> Iterator[tuple[tuple[str, bool], ...]]:
@@ -338,27 +359,3 @@ def _can_be_tagged(bound: Bound) -> bool:
 
 def _tagged_type(sql_type: str) -> str:
     return f"{VALUE}[]" if kind_of(sql_type) is Kind.LIST else VALUE
-
-
-def _null_of(sql_type: str | None) -> str:
-    return "NULL" if sql_type in {None, NULL} else f"CAST(NULL AS {sql_type})"
-
-
-_MARK = "__argument{}__"
-
-
-def _template(node: exp.Expr, count: int) -> str:
-    copy = node.copy()
-    for i, argument in enumerate(arguments(copy)[:count]):
-        argument.replace(exp.column(_MARK.format(i)))
-    for order in list(copy.find_all(exp.Order)):
-        # What items are ordered by does not change the type.
-        if order.this is not None:
-            order.replace(order.this)
-    return generate(copy)
-
-
-def _filled(template: str, texts: Sequence[str]) -> str:
-    for i, text in enumerate(texts):
-        template = template.replace(_MARK.format(i), text)
-    return template

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from tracestore_query.bind.typed.call_choice import AS_TEXT, Choice, Chooser, arguments
+from tracestore_query.bind.typed.call_choice import Choice, Chooser
+from tracestore_query.bind.typed.call_forms import arguments, is_constant
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.bind.values import tagged_values
 from tracestore_query.bind.values.sources import Bound, Expression, kinds_together
-from tracestore_query.bind.values.types import ITEM, NULL, is_wavering
-from tracestore_query.bind.values.uses import AS_VARCHAR, BARE, Use, Want
+from tracestore_query.bind.values.types import ITEM, NULL, SPELLED, is_wavering
+from tracestore_query.bind.values.uses import AS_VARCHAR, BARE, Want
 from tracestore_query.language.parameters import type_of_parameter, value_of
 from tracestore_query.language.value_macros import VALUE
 
@@ -94,10 +95,8 @@ def take(bound: Bound, wanted: str | None) -> None:
 
 
 def _use(bound: Bound, wanted: str) -> Want:
-    if wanted == AS_TEXT:
+    if wanted == SPELLED:
         return AS_VARCHAR
-    if wanted == f"{AS_TEXT}[]":
-        return Want(Use.LIST, item="VARCHAR")
     source = bound.source
     if source is not None and wanted == source.type and wanted != ITEM:
         return BARE
@@ -109,7 +108,7 @@ def _form(bound: Bound) -> object:
     if source is not None:
         return (source.type, source.kinds, source.numbers, source.lists)
     node = bound.node
-    return (bound.type, node.sql() if isinstance(node, exp.Literal) else None)
+    return (bound.type, node.sql() if is_constant(node) else None)
 
 
 def _shape(value: object, held: set[int]) -> object:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from tracestore_query.bind.typed import combined
-from tracestore_query.bind.typed.call_choice import arguments
+from tracestore_query.bind.typed.call_forms import arguments
 from tracestore_query.bind.typed.conditions import compare
 from tracestore_query.bind.typed.context import Context, Expressions
 from tracestore_query.bind.typed.functions import comprehension

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from tracestore_query.bind.typed.call_choice import arguments
+from tracestore_query.bind.typed.call_forms import arguments
 from tracestore_query.bind.typed.context import Context, Expressions, Local
+from tracestore_query.bind.typed.engine_types import is_aggregate
 from tracestore_query.bind.typed.names import of_type
 from tracestore_query.bind.typed.reducing import one_item_type, reduces
 from tracestore_query.bind.values import tagged_values
@@ -24,7 +25,7 @@ def call(binder: Expressions, node: exp.Expr, context: Context, suffix: str = ""
     if _own_lambda(node) is not None:
         return _lambda_call(binder, node, context)
     inner = context
-    if isinstance(node, exp.AggFunc) and not suffix:
+    if is_aggregate(node, binder.types) and not suffix:
         inner = context.within_aggregate()
     held = [binder.bind(each, inner) for each in arguments(node)]
     _orders(binder, node, inner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from tracestore_query.bind.typed.call_choice import arguments
+from tracestore_query.bind.typed.call_forms import arguments
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.bind.values import tagged_values
 from tracestore_query.language.dialect import generate

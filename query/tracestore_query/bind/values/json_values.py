@@ -116,11 +116,15 @@ def _taken(value: exp.Expr, want: Want) -> exp.Expr:
             for name, word in _WORDS.items()
         ]
         return exp.Case(this=_type(value), ifs=ifs)
-    if want.use is Use.CAST and want.to is not None:
-        nested = want.to.this in exp.DataType.NESTED_TYPES or want.to.this == exp.DType.JSON
-        held = exp.cast(_unless_null(value), "JSON") if nested else _text(value)
-        return held if want.to.this == exp.DType.JSON else exp.TryCast(this=held, to=want.to.copy())
-    return value
+    return value if want.to is None else _converted(value, want.to)
+
+
+def _converted(value: exp.Expr, to: exp.DataType) -> exp.Expr:
+    if to.this == exp.DType.JSON:
+        return exp.cast(_unless_null(value), "JSON")
+    if to.this in exp.DataType.NESTED_TYPES:
+        return exp.TryCast(this=exp.cast(_unless_null(value), "JSON"), to=to.copy())
+    return tagged_values.converted(tagged_values.tagged(value, ITEM), to)
 
 
 def _whole(value: exp.Expr, use: Use) -> exp.Expr:

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from tracestore.variant import LEAVES
 from tracestore_query.bind.values import tagged_values
-from tracestore_query.bind.values.types import ITEM, NULL, Kind
+from tracestore_query.bind.values.types import ITEM, NULL, SPELLED, Kind
 from tracestore_query.bind.values.uses import Use, Want
 from tracestore_query.language.value_macros import VALUE
 
@@ -151,7 +151,7 @@ def listed(columns: Columns, item: str | None = None) -> exp.Expr:
         if leaf_type.endswith("[]"):
             held = ITEM if leaf_type == "json[]" else LEAVES[leaf_type].sql.removesuffix("[]")
             parts.append(_list(column.copy(), held, want))
-    return first(parts, "VARCHAR[]" if want == ITEM else f"{want}[]")
+    return first(parts, "VARCHAR[]" if want in {ITEM, SPELLED} else f"{want}[]")
 
 
 def _list(column: exp.Expr, held: str, want: str) -> exp.Expr:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from tracestore_query.bind.values import json_values, tagged_values
-from tracestore_query.bind.values.types import EVERY, ITEM, NULL, Kind, is_open, item_type, kind_of
+from tracestore_query.bind.values.types import (
+    EVERY,
+    ITEM,
+    NULL,
+    SPELLED,
+    Kind,
+    is_open,
+    item_type,
+    kind_of,
+)
 from tracestore_query.bind.values.uses import Use, Want
 from tracestore_query.language.value_macros import VALUE
 
@@ -54,7 +63,8 @@ class Absent(Source):
             return exp.cast(exp.null(), want.to.copy())
         types = {Use.NUMBER: "DOUBLE", Use.TEXT: "VARCHAR", Use.BOOL: "BOOLEAN", Use.VALUE: VALUE}
         if want.use is Use.LIST and want.item is not None:
-            return tagged_values.null(f"{'VARCHAR' if want.item == ITEM else want.item}[]")
+            item = "VARCHAR" if want.item in {ITEM, SPELLED} else want.item
+            return tagged_values.null(f"{item}[]")
         return tagged_values.null(types[want.use]) if want.use in types else exp.null()
 
 

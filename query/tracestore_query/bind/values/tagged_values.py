@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from tracestore_query.bind.values.types import ITEM, NULL, Kind, is_integer, item_type, kind_of
+from tracestore_query.bind.values.types import (
+    ITEM,
+    NULL,
+    SPELLED,
+    Kind,
+    is_integer,
+    item_type,
+    kind_of,
+)
 from tracestore_query.bind.values.uses import Use, Want
 from tracestore_query.language.value_macros import VALUE
 
@@ -97,10 +105,10 @@ def listed(value: exp.Expr, item: str, want: str | None) -> exp.Expr:
 def of_type(value: exp.Expr, sql_type: str, want: str) -> exp.Expr:
     """Returns a value as one of a type, NULL where its kind is another."""
     kind = kind_of(sql_type)
-    if want in {sql_type, VALUE}:
-        return value if want == sql_type else tagged(value, sql_type)
-    if want == ITEM:
-        return exp.cast(call("to_json", value), "VARCHAR")
+    if want == sql_type:
+        return value
+    if want in _OF_ANY:
+        return _of_any(value, sql_type, want)
     if sql_type in {VALUE, ITEM}:
         return of_use(tagged(value, sql_type), use_of_type(want))
     if kind_of(want) is not kind:
@@ -108,6 +116,19 @@ def of_type(value: exp.Expr, sql_type: str, want: str) -> exp.Expr:
     if kind is Kind.LIST:
         return listed(value, item_type(sql_type), item_type(want))
     return try_cast(value, want)
+
+
+_OF_ANY = frozenset({VALUE, ITEM, SPELLED, "JSON"})
+
+
+def _of_any(value: exp.Expr, sql_type: str, want: str) -> exp.Expr:
+    """Returns a value as one of a type that takes every kind."""
+    if want == ITEM:
+        return exp.cast(call("to_json", value), "VARCHAR")
+    value = tagged(value, sql_type)
+    if want == VALUE:
+        return value
+    return call("__as_varchar" if want == SPELLED else "__as_json", value)
 
 
 def use_of_type(sql_type: str) -> Want:
@@ -149,12 +170,27 @@ def _taken(value: exp.Expr, want: Want) -> exp.Expr:
     if use is Use.CAST and want.to is not None:
         if want.to.this == exp.DType.JSON:
             return call("__as_json", value)
-        nested = want.to.this in exp.DataType.NESTED_TYPES
-        text = call("__as_json" if nested else "__as_varchar", value)
-        if want.to.this in exp.DataType.TEXT_TYPES and want.to == data_type("VARCHAR"):
-            return text
-        return exp.TryCast(this=text, to=want.to.copy())
+        return converted(value, want.to)
     return value
+
+
+def converted(value: exp.Expr, to: exp.DataType) -> exp.Expr:
+    """Returns a tagged value converted to a type, NULL where it cannot be: as its own kind is converted."""
+    if to.this in exp.DataType.NESTED_TYPES:
+        return exp.TryCast(this=call("__as_json", value), to=to.copy())
+    if to.this in exp.DataType.TEXT_TYPES:
+        text = call("__as_varchar", value)
+        return text if to == data_type("VARCHAR") else exp.TryCast(this=text, to=to.copy())
+
+    def of_one(one: exp.Expr) -> exp.Expr:
+        first, *others = (
+            exp.TryCast(this=call(name, one.copy()), to=to.copy())
+            for name in ("__as_whole", "__as_fraction", "__as_boolean", "__as_text")
+        )
+        return exp.Coalesce(this=first, expressions=others)
+
+    # In a list of one, so that what gives the value stands in the text once.
+    return call("list_extract", each(exp.Array(expressions=[value]), of_one), exp.Literal.number(1))
 
 
 _MACROS = {

@@ -29,6 +29,9 @@ class Kind(enum.StrEnum):
     OTHER = "others"
 
 
+SPELLED: Final = "text of any"
+"""Stands for VARCHAR where values of every kind count, as the text that they spell."""
+
 EVERY: Final = frozenset({Kind.NUMBER, Kind.TEXT, Kind.BOOLEAN, Kind.LIST, Kind.OBJECT})
 """The kinds that a tagged value may be of."""
 
