@@ -143,6 +143,48 @@ class DocumentConflictError(TraceStoreError, ValueError):
     """A change of a document whose version is not the newest, or a name that another one has."""
 
 
+class TemplateError(TraceStoreError, ValueError):
+    """A template that cannot be read, or whose text would be too long."""
+
+
+class PlayError(TraceStoreError, ValueError):
+    """A prompt or a play that cannot be kept or run as it is."""
+
+
+class UnknownProviderError(TraceStoreError, LookupError):
+    """A name that no provider of models has, or one that a project may not use."""
+
+
+class ProviderError(TraceStoreError, RuntimeError):
+    """A call of a model that its provider refused, or did not answer whole.
+
+    Attributes:
+        provider: the provider's name.
+        status: the HTTP status of its answer, None where none came.
+        is_passing: whether the same call may work later.
+        retry_after_s: seconds that the provider asks to wait, None where it says nothing.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        provider: str,
+        status: int | None = None,
+        *,
+        is_passing: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.status = status
+        self.is_passing = is_passing
+        self.retry_after_s = retry_after_s
+
+
+class UnknownToolError(TraceStoreError, LookupError):
+    """A name that no stored scorer or tool has."""
+
+
 class CatalogError(TraceStoreError, RuntimeError):
     """An operation that the catalog's database refused; the database's own message follows."""
 

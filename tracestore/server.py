@@ -23,6 +23,7 @@ from tracestore.engine_process.fork_client import fork_server
 from tracestore.engine_process.supervisor import Supervisor
 from tracestore.engine_process.turns import Turns
 from tracestore.errors import TraceStoreError
+from tracestore.play.service import PlayService, PlaySettings
 from tracestore.server_settings import ServerSettings
 from tracestore.serving.application import make_app
 from tracestore.serving.browsers import BrowserRules
@@ -122,6 +123,10 @@ class Server:
         if door is not None:
             self.meters.add_gauges(door.gauges())
         self.alerts = AlertWatch(self.store.documents, self._asked, self.url)
+        self.play = PlayService(
+            self.store,
+            PlaySettings(settings.providers, settings.provider_keys),
+        )
         config = uvicorn.Config(
             app := self._app(door),
             http=protocol_class(file_bound(settings.max_connections), settings.header_timeout_s),
@@ -134,7 +139,7 @@ class Server:
             timeout_graceful_shutdown=int(GRACE_S),
             lifespan="off",
         )
-        self._uvicorn = HttpServer(config, door)
+        self._uvicorn = HttpServer(config, door, self.play.aclose)
         try:
             self._flight = self._flight_server(app)
         except BaseException:
@@ -156,6 +161,7 @@ class Server:
             self.keys,
             self.alerts,
             self.meters,
+            self.play.routers(),
             body_timeout_s=settings.body_timeout_s,
             cors_origins=settings.cors_origins,
             engine=door,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -14,6 +15,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tracestore.play.providers.settings import NAME as PROVIDER_NAME
+from tracestore.play.providers.settings import ProviderSettings
 from tracestore.serving.logs import LogFormat, LogLevel
 
 
@@ -30,7 +33,11 @@ class ServerSettings(BaseSettings):
     """What `tracestore serve` may be told; environment variables are `TRACESTORE_…`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TRACESTORE_", toml_file="tracestore.toml", extra="ignore"
+        env_prefix="TRACESTORE_",
+        toml_file="tracestore.toml",
+        extra="ignore",
+        # A key that is put where its name belongs is repeated by no message.
+        hide_input_in_errors=True,
     )
 
     data: Path = Field(default=Path("tracestore-data"), description="The store's folder.")
@@ -105,10 +112,33 @@ class ServerSettings(BaseSettings):
         default={},
         description="Dollars for a million tokens by model, which win over the list of genai-prices.",
     )
+    providers: dict[str, ProviderSettings] = Field(
+        default={},
+        description="Providers of models by name: `kind`, `base_url`, and the name of a `key` ([play.md](play.md)).",
+    )
+    provider_keys: dict[str, str] = Field(
+        default={"OPENAI_API_KEY": "api.openai.com", "ANTHROPIC_API_KEY": "api.anthropic.com"},
+        description="Variables with keys that providers made by the API may name, each with its host.",
+    )
+    play_keep_days: float = Field(
+        default=14,
+        gt=0,
+        le=3650,
+        description="Days after which runs of Play that nobody keeps are deleted.",
+    )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen on other addresses than loopback though nobody is asked for a key.",
     )
+
+    @model_validator(mode="after")
+    def _check_provider_names(self) -> Self:
+        for name in self.providers:
+            if not re.fullmatch(PROVIDER_NAME, name):
+                raise ValueError(
+                    "providers: a name has small letters, digits, and - . _ between them"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:

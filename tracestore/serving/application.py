@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from importlib.metadata import version
 from typing import Any, Final
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
@@ -51,6 +51,7 @@ def make_app(
     keys: KeyRing,
     alerts: Watch,
     meters: Meters,
+    rooms: Iterable[APIRouter] = (),
     *,
     body_timeout_s: float,
     cors_origins: Collection[str] = (),
@@ -69,6 +70,7 @@ def make_app(
         keys: the keys that there are, asked for or not.
         alerts: looks at alerts and sends what they tell.
         meters: measures what it does.
+        rooms: the routes of rooms that stand beside the store: they answer in this process.
         body_timeout_s: seconds in which a request's body must come.
         cors_origins: origins whose pages may send requests and read answers.
         engine: answers what reads in a process of its own; None for this one.
@@ -138,11 +140,15 @@ def make_app(
     include_api(app, store, stopping or threading.Event(), threads)
     app.include_router(documents_router(store.documents))
     app.include_router(keys_router(store, keys))
-    app.include_router(alerts_router(store.documents, alerts))
     mcp = McpRoute()
-    app.include_router(mcp.router)
-    app.include_router(session_router(gate.sessions))
-    app.include_router(pages_router())
+    own = (
+        alerts_router(store.documents, alerts),
+        *rooms,
+        mcp.router,
+        session_router(gate.sessions),
+        pages_router(),
+    )
+    _include(app, own)
     scopes = RouteScopes(app.routes)
     app.openapi = functools.partial(_document, app, scopes)  # type: ignore[method-assign]
     framed: App = RequestFrame(
@@ -168,6 +174,11 @@ def make_app(
         allow_private_network=True,
         expose_headers=("Retry-After", REQUEST_ID),
     )
+
+
+def _include(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    for router in routers:
+        app.include_router(router)
 
 
 _OTLP_KINDS: Final = ("application/x-protobuf", "application/json")

@@ -32,8 +32,16 @@ ROWS_KIND: Final = "application/x-tracestore-dataset-rows"
 _ROOMS: Final = ("/api/", "/jaeger/", "/tempo/")
 """Where statements are asked for, in our words and in those of other tools."""
 
-_OWN: Final = ("/api/documents", "/api/alerts", "/api/status", MCP_PATH)
-"""What this process answers though it only reads: no statement runs for it, and it is the writer's own.
+_OWN: Final = (
+    "/api/documents",
+    "/api/alerts",
+    "/api/status",
+    "/api/providers",
+    "/api/prompts",
+    "/api/play",
+    MCP_PATH,
+)
+"""What this process answers though it only reads: no statement runs for it, or it has one asked of the engine itself.
 
 What MCP asks comes back to the application, request by request."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 
 import uvicorn
 
@@ -14,13 +15,24 @@ from tracestore.errors import QueryError
 class HttpServer(uvicorn.Server):
     """Uvicorn, with the engine's door closed on the event loop that it was used on.
 
+    Args:
+        config: uvicorn's own.
+        door: the engine's door.
+        close: closes what else was used on the loop.
+
     Attributes:
         door: the engine's door, None where statements run in this process.
     """
 
-    def __init__(self, config: uvicorn.Config, door: EngineDoor | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        door: EngineDoor | None,
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         super().__init__(config)
         self.door = door
+        self._close = close
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -39,5 +51,7 @@ class HttpServer(uvicorn.Server):
         try:
             await super().serve(sockets)
         finally:
+            if self._close is not None:
+                await self._close()
             if self.door is not None:
                 self.door.close()

@@ -1,12 +1,13 @@
-"""What people save: views, queries, boards, review queues, alerts. Each has versions, and nobody's change is lost.
+"""What people save: views, queries, boards, alerts, prompts and more. Each has versions, and nobody's change is lost.
 
-A save names the version that it began with. Where another save came first it is refused, and the caller sees both.
+A save names the version that it began with. Where another save came first it is refused, and the caller sees both. An
+edit changes a part of what is there whoever came first, so that several people can write at one time.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,10 +22,22 @@ from tracestore.store.core import Core
 from tracestore.store.write import payloads
 from tracestore.store.write.allowed_projects import DEFAULT_PROJECT
 
-KINDS: Final = ("view", "query", "board", "queue", "alert")
+KINDS: Final = (
+    "view", "query", "board", "queue", "alert", "prompt", "prompt_labels", "play", "provider"
+)  # fmt: skip
 
 MAX_BODY_BYTES: Final = 256 * 1024
 """Bytes of a body as JSON: a board of a hundred tiles with SQL of a page each."""
+
+MAX_LARGE_BODY_BYTES: Final = 1024 * 1024
+"""Bytes of a prompt or a play: eight columns with a long conversation each."""
+
+_LARGE: Final = ("prompt", "play")
+
+SAME_VERSION_S: Final = 60.0
+"""Seconds within which a person's next edit is of the same version: what is typed without a pause is one."""
+
+_NS: Final = 1_000_000_000
 
 MAX_DOCUMENTS: Final = 2000
 """Documents of a project: what a list shows whole."""
@@ -91,6 +104,20 @@ class Documents:
             document = tables.found(connection, document_id, None)
         return _owned(document, document_id, kind, document.project if document else None, None)
 
+    def named(self, name: str, *, kind: str, project: str | None = None) -> Document:
+        """Returns the newest version of the document that has a name; raises UnknownDocumentError."""
+        self._core.require_open()
+        with self._core.catalog.transaction() as connection:
+            found = None
+            if sa.inspect(connection).has_table(DOCUMENTS.name):
+                owner = tables.name_owner(connection, project or DEFAULT_PROJECT, kind, name)
+                found = tables.found(connection, owner, None) if owner else None
+        if found is None:
+            raise UnknownDocumentError(
+                f"cannot find {kind} {name!r} in project {project or DEFAULT_PROJECT!r}; it may have been deleted"
+            )
+        return found
+
     def versions(
         self, document_id: str, *, kind: str, project: str | None = None
     ) -> tuple[DocumentVersion, ...]:
@@ -119,7 +146,7 @@ class Documents:
         payloads.check_name(project, "project")
         if kind not in KINDS:
             raise DocumentError(f"cannot save a {kind}: want one of {', '.join(KINDS)}")
-        text = _checked(name, body)
+        text = _checked(kind, name, body)
         now_ns = self._core.clock.now_ns()
         document_id = self._core.ulids.make(now_ns)
         document = Document(
@@ -141,6 +168,7 @@ class Documents:
         name: str | None = None,
         project: str | None = None,
         author: str | None = None,
+        kept: Collection[int] = (),
     ) -> Document:
         """Saves a new version of a document.
 
@@ -152,6 +180,7 @@ class Documents:
             name: its new name, by default the one it has.
             project: whose document it is.
             author: who saves it.
+            kept: earlier versions that stay, however old.
 
         Raises:
             DocumentConflictError: where a newer version is there, or the name is taken.
@@ -162,7 +191,7 @@ class Documents:
         now_ns = self._core.clock.now_ns()
         with self._core.catalog.writing() as connection:
             old = _newest(connection, document_id, kind, project, version)
-            text = _checked(name or old.name, body)
+            text = _checked(kind, name or old.name, body)
             new = replace(
                 old,
                 name=name or old.name,
@@ -173,7 +202,62 @@ class Documents:
             )
             _check_name_free(connection, new)
             _check_room(connection, new.project, 0, len(text) - len(json.dumps(old.body)))
-            tables.add_version(connection, new, text)
+            tables.add_version(connection, new, text, kept)
+        return new
+
+    def edit(
+        self,
+        document_id: str,
+        change: Callable[[dict[str, Any]], Mapping[str, Any]],
+        *,
+        kind: str,
+        name: str | None = None,
+        project: str | None = None,
+        author: str | None = None,
+        begins_version: bool = False,
+    ) -> Document:
+        """Changes a part of a document's newest version, whatever others changed before.
+
+        What a person edits without a pause of SAME_VERSION_S is one version.
+
+        Args:
+            document_id: which document.
+            change: gets the newest body, its own to change, and returns what takes its place.
+            kind: what it is.
+            name: its new name, by default the one it has.
+            project: whose document it is.
+            author: who edits it.
+            begins_version: whether a new version begins in any case.
+
+        Raises:
+            DocumentConflictError: where the name is taken.
+            DocumentError: where name or body cannot be kept.
+            UnknownDocumentError: where there is no such document.
+        """
+        self._core.require_writable()
+        now_ns = self._core.clock.now_ns()
+        with self._core.catalog.writing() as connection:
+            found = tables.found(connection, document_id, None)
+            old = _owned(found, document_id, kind, project, None)
+            before = len(json.dumps(old.body))
+            body = change(dict(old.body or {}))
+            text = _checked(kind, name or old.name, body)
+            goes_on = old.author == author and now_ns - old.updated_ns < SAME_VERSION_S * _NS
+            goes_on = goes_on and not begins_version
+            new = replace(
+                old,
+                name=name or old.name,
+                version=old.version if goes_on else old.version + 1,
+                updated_ns=now_ns,
+                author=author,
+                body=json.loads(text),
+            )
+            _check_name_free(connection, new)
+            _check_room(connection, new.project, 0, len(text) - before)
+            if goes_on:
+                tables.replace_version(connection, new, text)
+            else:
+                tables.add_version(connection, new, text)
         return new
 
     def delete(
@@ -217,7 +301,7 @@ def _owned(
     return document
 
 
-def _checked(name: str, body: Mapping[str, Any]) -> str:
+def _checked(kind: str, name: str, body: Mapping[str, Any]) -> str:
     """Returns a body as JSON text; raises DocumentError where it or its name cannot be kept."""
     if not 1 <= len(name.strip()) <= MAX_NAME_CHARACTERS or not name.isprintable():
         raise DocumentError(
@@ -227,9 +311,10 @@ def _checked(name: str, body: Mapping[str, Any]) -> str:
         text = json.dumps(dict(body), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise DocumentError(f"cannot save {name!r}: its body is not JSON: {error}") from error
-    if len(text) > MAX_BODY_BYTES:
+    most_bytes = MAX_LARGE_BODY_BYTES if kind in _LARGE else MAX_BODY_BYTES
+    if len(text) > most_bytes:
         raise DocumentError(
-            f"cannot save {name!r}: its body has {len(text)} bytes; want at most {MAX_BODY_BYTES}"
+            f"cannot save {name!r}: its body has {len(text)} bytes; want at most {most_bytes}"
         )
     return text
 

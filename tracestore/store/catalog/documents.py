@@ -109,8 +109,10 @@ def totals(connection: sa.Connection, project: str) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def add_version(connection: sa.Connection, document: Document, text: str) -> None:
-    """Stores a document's new version and drops its oldest ones beyond MAX_VERSIONS."""
+def add_version(
+    connection: sa.Connection, document: Document, text: str, kept: Collection[int] = ()
+) -> None:
+    """Stores a document's new version and drops its oldest ones beyond MAX_VERSIONS, but those that are kept."""
     head = {
         "name": document.name,
         "version": document.version,
@@ -135,7 +137,26 @@ def add_version(connection: sa.Connection, document: Document, text: str) -> Non
         )
     )
     old = (of.document_id == document.document_id) & (of.version <= document.version - MAX_VERSIONS)
-    connection.execute(DOCUMENT_VERSIONS.delete().where(old))
+    connection.execute(DOCUMENT_VERSIONS.delete().where(old & of.version.not_in(list(kept))))
+
+
+def replace_version(connection: sa.Connection, document: Document, text: str) -> None:
+    """Puts a body in place of that of a document's newest version."""
+    where = DOCUMENTS.c.document_id == document.document_id
+    head = {"name": document.name, "bytes": len(text)}
+    connection.execute(DOCUMENTS.update().where(where).values(**head))
+    of = DOCUMENT_VERSIONS.c
+    newest = (of.document_id == document.document_id) & (of.version == document.version)
+    connection.execute(
+        DOCUMENT_VERSIONS.update()
+        .where(newest)
+        .values(
+            name=document.name,
+            body=text,
+            author=document.author,
+            created_ns=document.updated_ns,
+        )
+    )
 
 
 def remove(connection: sa.Connection, document_ids: Collection[str]) -> None:

@@ -1,0 +1,1 @@
+"""The routes of providers, prompts and plays."""

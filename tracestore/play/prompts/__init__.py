@@ -1,0 +1,1 @@
+"""Prompts: versioned documents whose labels move, rendered and run."""

@@ -1,0 +1,1 @@
+"""Plays: columns tried on rows, cell by cell, each column's run an experiment."""

@@ -1,0 +1,97 @@
+"""All of Play over one store: put together for a server, which starts nothing of it and stops what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpx
+from fastapi import APIRouter
+
+from tracestore.embedded import Store
+from tracestore.play.api.prompt_runs import PromptRuns
+from tracestore.play.api.prompts import prompts_router
+from tracestore.play.api.providers import providers_router
+from tracestore.play.costs import CallCosts
+from tracestore.play.prompts.prompts import Prompts
+from tracestore.play.prompts.running import PromptRunner
+from tracestore.play.providers.registry import Providers
+from tracestore.play.providers.settings import ProviderSettings
+from tracestore.play.scoring import BuiltInScorers, NoTools, Scorers, Tools
+
+MAX_CONNECTIONS: Final = 512
+"""Connections to providers at once; each provider has its own bound on calls below that."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaySettings:
+    """What a server says of Play.
+
+    Attributes:
+        providers: by name.
+        key_hosts: the variables that providers of the API may name, each with the host that its key is for.
+    """
+
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    key_hosts: Mapping[str, str] = field(default_factory=dict)
+
+
+class PlayService:
+    """Play over one store, on the event loop of the server.
+
+    Args:
+        store: has the documents and takes the spans.
+        settings: what the server says of it.
+        scorers: the scorers that there are.
+        tools: the stored tools.
+
+    Attributes:
+        providers: the providers of models.
+        prompts: the prompts of the store.
+        runner: runs prompts.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: PlaySettings,
+        scorers: Scorers | None = None,
+        tools: Tools | None = None,
+    ) -> None:
+        self._http = _client()
+        self._fenced_http = _client()
+        self.scorers: Scorers = scorers or BuiltInScorers()
+        self.providers = Providers(
+            store.documents,
+            settings.providers,
+            settings.key_hosts,
+            self._http,
+            self._fenced_http,
+        )
+        self.prompts = Prompts(store.documents)
+        self.runner = PromptRunner(
+            self.providers, tools or NoTools(), CallCosts(store.settings.prices)
+        )
+        self._prompt_runs = PromptRuns(store, self.prompts, self.runner)
+
+    def routers(self) -> list[APIRouter]:
+        """Returns the routes of all of it."""
+        return [
+            providers_router(self.providers),
+            prompts_router(self.prompts, self._prompt_runs),
+        ]
+
+    async def aclose(self) -> None:
+        """Ends what runs, and the connections; on the server's event loop."""
+        await self._http.aclose()
+        await self._fenced_http.aclose()
+
+
+def _client() -> httpx.AsyncClient:
+    # A redirect could lead where nobody meant to send a key, and a proxy would see it.
+    return httpx.AsyncClient(
+        follow_redirects=False,
+        trust_env=False,
+        limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=64),
+    )
