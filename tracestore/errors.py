@@ -185,6 +185,14 @@ class UnknownToolError(TraceStoreError, LookupError):
     """A name that no stored scorer or tool has."""
 
 
+class SandboxError(TraceStoreError, RuntimeError):
+    """Code that could not be run at all: the sandbox has no turn or no process for it now."""
+
+
+class OutboundRefusedError(TraceStoreError, PermissionError):
+    """A request to a host or an address that this server does not send requests to."""
+
+
 class CatalogError(TraceStoreError, RuntimeError):
     """An operation that the catalog's database refused; the database's own message follows."""
 

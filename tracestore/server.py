@@ -23,6 +23,7 @@ from tracestore.engine_process.fork_client import fork_server
 from tracestore.engine_process.supervisor import Supervisor
 from tracestore.engine_process.turns import Turns
 from tracestore.errors import TraceStoreError
+from tracestore.outbound.fence import Fence
 from tracestore.play.service import PlayService, PlaySettings
 from tracestore.server_settings import ServerSettings
 from tracestore.serving.application import make_app
@@ -122,10 +123,17 @@ class Server:
         door = self._door()
         if door is not None:
             self.meters.add_gauges(door.gauges())
-        self.alerts = AlertWatch(self.store.documents, self._asked, self.url)
+        self.alerts = AlertWatch(
+            self.store.documents,
+            self._asked,
+            self.url,
+            Fence(private=settings.outbound_private_hosts),
+        )
         self.play = PlayService(
             self.store,
-            PlaySettings(settings.providers, settings.provider_keys),
+            PlaySettings(
+                settings.providers, settings.provider_keys, settings.outbound_private_hosts
+            ),
         )
         config = uvicorn.Config(
             app := self._app(door),

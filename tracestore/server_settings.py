@@ -126,6 +126,10 @@ class ServerSettings(BaseSettings):
         le=3650,
         description="Days after which runs of Play that nobody keeps are deleted.",
     )
+    outbound_private_hosts: Names = Field(
+        default=(),
+        description="Hosts, addresses and networks that webhooks and tools may reach though they are not public.",
+    )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen on other addresses than loopback though nobody is asked for a key.",

@@ -8,6 +8,7 @@ import http.server
 import json
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def settings(data: Path, **more: Any) -> ServerSettings:
+    more = {"outbound_private_hosts": ("127.0.0.1",), **more}
     return ServerSettings(data=data, port=0, grpc_port=-1, **more)
 
 
@@ -92,6 +94,32 @@ def test_an_alert_that_fires_is_told_with_a_signature(
         assert told["url"] == f"{server.url}/p/shop/alerts/{alert['document_id']}"
         [shown] = client.alerts.list(project="shop")
         assert (shown["state"], shown["value"], shown["failure"]) == ("firing", "2", None)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433"])
+def test_a_webhook_of_a_private_address_is_not_sent(
+    tmp_path: Path, receiver: Receiver, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "RETRY_S", ())
+    chosen = settings(tmp_path / "store", outbound_private_hosts=())
+    with Server(chosen) as server, Client(server.url) as client:
+        client.insert("spans", [{"name": "a"}, {"name": "b"}])
+        hook = {"url": receiver.url.replace("127.0.0.1", host)}
+        alert = client.alerts.create("Too many", {**RULE, "webhook": hook})
+        event = event_that_ended(client, alert["document_id"])
+        assert event["delivery"] == "failed"
+        assert event["answer"].startswith(f"cannot ask {host.strip('[]')}")
+    assert receiver.requests.empty()
+
+
+def event_that_ended(client: Client, document_id: str) -> dict[str, Any]:
+    """Returns the first event of an alert once it waits no more."""
+    deadline = time.monotonic() + HANG_S
+    while time.monotonic() < deadline:
+        for event in client.alerts.events(document_id):
+            if event["delivery"] != "waiting":
+                return event
+    raise AssertionError("no event ended in time")
 
 
 def test_what_is_not_taken_is_sent_again_also_after_a_restart(

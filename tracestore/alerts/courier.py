@@ -12,7 +12,9 @@ import httpx
 import structlog
 
 from tracestore.alerts.rule import NS, Rule, Webhook
-from tracestore.errors import TraceStoreError, UnknownDocumentError
+from tracestore.errors import OutboundRefusedError, TraceStoreError, UnknownDocumentError
+from tracestore.outbound.clients import client
+from tracestore.outbound.fence import Fence
 from tracestore.store import AlertEvent, Clock, Document, Documents
 
 log = structlog.get_logger("tracestore.alerts")
@@ -39,16 +41,18 @@ class Courier:
     Args:
         documents: has the alerts.
         address: of this server, for links.
+        fence: judges where webhooks are.
         clock: tells the time.
     """
 
-    def __init__(self, documents: Documents, address: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, documents: Documents, address: str, fence: Fence, clock: Clock | None = None
+    ) -> None:
         self._documents = documents
         self._alerts = documents.alerts
         self._address = address
         self._clock = clock or Clock()
-        # A redirect could lead where nobody meant to send.
-        self._http = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+        self._http = client(fence, timeout_s=TIMEOUT_S)
         self._wake = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="alert webhooks", daemon=True)
@@ -117,7 +121,7 @@ class Courier:
         try:
             with self._http.stream("POST", url, content=body, headers=headers) as answer:
                 return answer.is_success, f"{answer.status_code} {answer.reason_phrase}"
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        except (OutboundRefusedError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             return False, (str(error) or type(error).__name__)[:MAX_ANSWER_CHARACTERS]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tracestore.alerts.courier import Courier
 from tracestore.alerts.evaluator import Ask, Evaluator
+from tracestore.outbound.fence import Fence
 from tracestore.store import Documents
 
 
@@ -14,10 +15,11 @@ class AlertWatch:
         documents: has the alerts.
         ask: runs a statement.
         address: of the server, for links.
+        fence: judges where webhooks are.
     """
 
-    def __init__(self, documents: Documents, ask: Ask, address: str) -> None:
-        self._courier = Courier(documents, address)
+    def __init__(self, documents: Documents, ask: Ask, address: str, fence: Fence) -> None:
+        self._courier = Courier(documents, address, fence)
         self._evaluator = Evaluator(documents, ask, self._courier.wake)
 
     def start(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,6 +10,8 @@ import httpx
 from fastapi import APIRouter
 
 from tracestore.embedded import Store
+from tracestore.outbound.clients import async_client
+from tracestore.outbound.fence import Fence
 from tracestore.play.api.prompt_runs import PromptRuns
 from tracestore.play.api.prompts import prompts_router
 from tracestore.play.api.providers import providers_router
@@ -31,10 +33,12 @@ class PlaySettings:
     Attributes:
         providers: by name.
         key_hosts: the variables that providers of the API may name, each with the host that its key is for.
+        private_hosts: hosts that providers of the API may be at though their addresses are not public.
     """
 
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     key_hosts: Mapping[str, str] = field(default_factory=dict)
+    private_hosts: Collection[str] = ()
 
 
 class PlayService:
@@ -60,7 +64,9 @@ class PlayService:
         tools: Tools | None = None,
     ) -> None:
         self._http = _client()
-        self._fenced_http = _client()
+        self._fenced_http = async_client(
+            Fence(private=settings.private_hosts), timeout=None, max_connections=MAX_CONNECTIONS
+        )
         self.scorers: Scorers = scorers or BuiltInScorers()
         self.providers = Providers(
             store.documents,
