@@ -13,7 +13,7 @@ import pytest
 
 import tracestore
 from data import processes
-from docs import limits_page
+from docs import limits_page, reference_page
 from tracestore.client import AsyncClient
 from tracestore.demo.support import support_day
 
@@ -110,6 +110,11 @@ def test_the_pages_of_the_client_name_its_verbs() -> None:
 def test_the_page_of_limits_is_made_from_them() -> None:
     assert limits_page.PAGE.read_text(encoding="utf-8") == limits_page.page()
     assert list(limits_page.names_without_reason()) == []
+
+
+def test_the_reference_is_made_from_the_code() -> None:
+    assert reference_page.PAGE.read_text(encoding="utf-8") == reference_page.page()
+    assert list(reference_page.without_words()) == []
 
 
 def test_every_page_of_the_guide_is_in_the_site() -> None:

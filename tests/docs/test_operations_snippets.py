@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import os
 import re
 import shlex
 import shutil
@@ -15,12 +14,11 @@ from typing import Any
 
 import pytest
 import typer.main
-import yaml
 
 import tracestore
 from data import processes
 from tracestore.cli import app
-from tracestore.server import Server, ServerSettings
+from tracestore.server import ServerSettings
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide"
 PAGES = ("instrument.md", "operations.md")
@@ -116,18 +114,6 @@ def tracestore_limit_mib() -> int:
     return MAX_PAYLOAD_BYTES // 2**20
 
 
-def test_the_collectors_pipelines_name_what_they_have() -> None:
-    (text,) = blocks("instrument.md", "yaml")
-    config = yaml.safe_load(text)
-    (exporter,) = config["exporters"]
-    assert config["exporters"][exporter]["endpoint"].endswith(":4318")
-    assert "x-tracestore-project" in config["exporters"][exporter]["headers"]
-    for pipeline in config["service"]["pipelines"].values():
-        assert set(pipeline["receivers"]) <= set(config["receivers"])
-        assert set(pipeline["exporters"]) <= set(config["exporters"])
-    assert set(config["service"]["pipelines"]) == {"traces", "logs"}
-
-
 def test_prices_in_a_file_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (text,) = blocks("instrument.md", "toml")
     assert tomllib.loads(text)["prices"]
@@ -136,30 +122,3 @@ def test_prices_in_a_file_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     settings = ServerSettings(data=tmp_path / "store")
     assert settings.prices["my-model"]["output"] == 1.5
     tracestore.open(tmp_path / "store", prices=settings.prices).close()
-
-
-PROGRAM = """
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-provider = TracerProvider()
-provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-with provider.get_tracer("page").start_as_current_span("by the environment"):
-    pass
-provider.shutdown()
-"""
-
-
-def test_the_variables_of_the_page_are_all_that_an_sdk_needs(tmp_path: Path) -> None:
-    first = blocks("instrument.md", "console")[0]
-    variables = dict(
-        shlex.split(line)[0].split("=", 1)
-        for line in re.findall(r"^\$ export (.*)$", first, re.MULTILINE)
-    )
-    with Server(ServerSettings(data=tmp_path / "store", port=0, grpc_port=-1)) as server:
-        assert variables["OTEL_EXPORTER_OTLP_ENDPOINT"].endswith(":4318")
-        variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = server.url
-        processes.run([sys.executable, "-c", PROGRAM], env={**os.environ, **variables}, check=True)
-        (row,) = server.store.sql("SELECT project, service, name FROM spans").rows()
-    assert row == {"project": "shop", "service": "shop", "name": "by the environment"}
