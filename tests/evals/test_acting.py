@@ -13,7 +13,7 @@ import pytest
 
 import tracestore
 from tracestore import Eval, Store, dataset
-from tracestore.cli.commands.experiments import LISTED
+from tracestore.cli.commands.ask.experiments import LISTED
 from tracestore.evals import EvalResult
 from tracestore.evals.run import run_cases
 from tracestore.server import Server, ServerSettings

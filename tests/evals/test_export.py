@@ -23,8 +23,8 @@ from tracestore.client import Client
 from tracestore.exports import ExportError, Progress, export
 from tracestore.exports import targets as export_targets
 from tracestore.exports.chat_lines import chat_line
+from tracestore.object_stores import connect
 from tracestore.server import Server, ServerSettings
-from tracestore.store.files.segment_files import connect
 
 ROWS = 20_000  # more than two batches of an answer
 SQL = "SELECT span_id, start_time, duration, name, input, tags, attributes.n AS n FROM spans ORDER BY start_ns, span_id"

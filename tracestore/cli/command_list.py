@@ -16,101 +16,103 @@ _HOME: Final = "tracestore.cli.commands."
 
 COMMANDS: Final[dict[str, Listed]] = {
     "serve": Listed(
-        _HOME + "serve:serve",
+        _HOME + "start.serve:serve",
         "Serves a folder: OTLP over HTTP and gRPC, and the query API. Ends on Ctrl-C or SIGTERM.",
         _START,
     ),
     "demo": Listed(
-        _HOME + "demo:demo",
+        _HOME + "start.demo:demo",
         "Shows the store at work: a server, an agent that reports to it, and questions. Ends by itself.",
         _START,
     ),
     "doctor": Listed(
-        _HOME + "doctor:doctor",
+        _HOME + "start.doctor:doctor",
         "Looks at settings, ports, disk and clock, sends a span to itself and finds it again.",
         _START,
     ),
-    "query": Listed(_HOME + "query:query", "Answers one SQL statement.", _ASK),
-    "trace": Listed(_HOME + "traces:trace", "Prints a trace as a tree.", _ASK),
-    "tail": Listed(_HOME + "traces:tail", "Prints spans as they arrive, until Ctrl-C.", _ASK),
+    "query": Listed(_HOME + "ask.query:query", "Answers one SQL statement.", _ASK),
+    "trace": Listed(_HOME + "ask.traces:trace", "Prints a trace as a tree.", _ASK),
+    "tail": Listed(_HOME + "ask.traces:tail", "Prints spans as they arrive, until Ctrl-C.", _ASK),
     "schema": Listed(
-        _HOME + "query:schema", "Lists the paths of a table with their types and rows.", _ASK
+        _HOME + "ask.query:schema", "Lists the paths of a table with their types and rows.", _ASK
     ),
     "experiments": Listed(
-        _HOME + "experiments:experiments", "Lists experiments, newest first.", _ASK
+        _HOME + "ask.experiments:experiments", "Lists experiments, newest first.", _ASK
     ),
     "compare": Listed(
-        _HOME + "experiments:compare",
+        _HOME + "ask.experiments:compare",
         "Compares experiments with the first of them: scores, then the cases that got worse.",
         _ASK,
     ),
     "import": Listed(
-        _HOME + "import_files:import_files",
+        _HOME + "change.import_files:import_files",
         "Imports files: OTLP requests as JSON or protobuf, or rows whose keys are columns.",
         _CHANGE,
     ),
     "export": Listed(
-        _HOME + "export:export_rows",
+        _HOME + "change.export:export_rows",
         "Exports a query's answer, a dataset or an experiment: streamed, checked, and resumable.",
         _CHANGE,
     ),
     "score": Listed(
-        _HOME + "feedback:score",
+        _HOME + "change.feedback:score",
         "Scores a span, even one that has not arrived yet; every later query sees the score.",
         _CHANGE,
     ),
     "delete": Listed(
-        _HOME + "delete:delete",
+        _HOME + "change.delete:delete",
         "Deletes the rows that a condition of SQL selects, for good; first says how many they are.",
         _CHANGE,
     ),
     "view": Listed(
-        _HOME + "view:view",
+        _HOME + "change.view:view",
         "Writes a DuckDB file with a view of each project, which any DuckDB reads without tracestore.",
         _CHANGE,
     ),
     "eval": Listed(
-        _HOME + "evals:eval_files",
+        _HOME + "test.evals:eval_files",
         "Runs files of evals; status 1 where a bound is not kept, 130 where Ctrl-C ended it.",
         _TEST,
     ),
     "score-online": Listed(
-        _HOME + "score_online:score_online",
+        _HOME + "test.score_online:score_online",
         "Scores a share of the spans that a query gives, as they come, until Ctrl-C or a bound.",
         _TEST,
     ),
     "dataset": Listed(
-        _HOME + "datasets:app", "Manages datasets: versioned rows to test with.", _TEST
+        _HOME + "test.datasets:app", "Manages datasets: versioned rows to test with.", _TEST
     ),
     "projects": Listed(
-        _HOME + "projects:app", "Lists projects; sets their retention; deletes them.", _KEEP
+        _HOME + "keep.projects:app", "Lists projects; sets their retention; deletes them.", _KEEP
     ),
     "mcp": Listed(
-        _HOME + "mcp:mcp",
+        _HOME + "ask.mcp:mcp",
         "Gives coding agents a store's tools, over standard input and output.",
         _ASK,
     ),
-    "keys": Listed(_HOME + "keys:app", "Manages API keys.", _KEEP),
-    "stats": Listed(_HOME + "folders:stats", "Counts what a store holds.", _KEEP),
+    "keys": Listed(_HOME + "keep.keys:app", "Manages API keys.", _KEEP),
+    "stats": Listed(_HOME + "keep.stores:stats", "Counts what a store holds.", _KEEP),
     "check": Listed(
-        _HOME + "folders:check",
+        _HOME + "keep.stores:check",
         "Verifies the files of a folder and changes none; status 1 where something is wrong.",
         _KEEP,
     ),
     "compact": Listed(
-        _HOME + "folders:compact", "Merges small segments, and applies deletes.", _KEEP
+        _HOME + "keep.stores:compact", "Merges small segments, and applies deletes.", _KEEP
     ),
     "backup": Listed(
-        _HOME + "folders:backup",
+        _HOME + "keep.folders:backup",
         "Copies a store, while a server runs on it too; the copy is a store of its own.",
         _KEEP,
     ),
     "recover": Listed(
-        _HOME + "folders:recover",
+        _HOME + "keep.folders:recover",
         "Puts all complete segments of a folder back into its catalog, or into a new one where it is gone.",
         _KEEP,
     ),
-    "inspect": Listed(_HOME + "folders:inspect", "Prints a file of a store field by field.", _KEEP),
+    "inspect": Listed(
+        _HOME + "keep.folders:inspect", "Prints a file of a store field by field.", _KEEP
+    ),
 }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from tracestore.lazy_module import import_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class LazyGroup(TyperGroup):
 def load(name: str, listed: Listed) -> TyperCommand:
     """Imports a command and returns it."""
     module, _, attribute = listed.home.partition(":")
-    found = getattr(importlib.import_module(module), attribute)
+    found = getattr(import_part(module), attribute)
     if isinstance(found, typer.Typer):
         command = cast("TyperCommand", typer.main.get_command(found))
         command.name = name

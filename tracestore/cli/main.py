@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 
+import tracestore
 from tracestore.cli.command_list import Commands
 from tracestore.errors import TraceStoreError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        sys.stdout.write(f"tracestore {version('tracestore')}\n")
+        sys.stdout.write(f"tracestore {tracestore.__version__}\n")
         raise typer.Exit
 
 

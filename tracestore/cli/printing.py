@@ -8,6 +8,7 @@ import math
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -111,3 +112,8 @@ def show_report(fields: Mapping[str, Any], kind: Format = "table") -> None:
         show([{"what": name, "count": value} for name, value in fields.items()])
     else:
         show([fields], kind)
+
+
+def fields_of(report: Any) -> dict[str, Any]:
+    """Returns the fields of a report, of a store or of a server."""
+    return dict(report) if isinstance(report, dict) else asdict(report)

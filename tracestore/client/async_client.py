@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self
 
 from tracestore.answer import Answer
 from tracestore.client import requests
@@ -12,6 +10,12 @@ from tracestore.client.arrow_answers import ArrowAnswer
 from tracestore.client.requests import Patches, Request, Rows, checked, reached
 from tracestore.content_types import PROTOBUF
 from tracestore.feedback import Span, ids_of
+from tracestore.lazy_module import LazyModule
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = LazyModule("httpx")
 
 
 class AsyncClient:

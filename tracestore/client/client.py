@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterable, Iterator
-from typing import Any, Self
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self
 
 from tracestore.answer import Answer
 from tracestore.client import requests
@@ -20,6 +18,12 @@ from tracestore.client.operations import Operations
 from tracestore.client.requests import Patches, Request, Rows, checked, reached
 from tracestore.content_types import PROTOBUF
 from tracestore.feedback import FeedbackMethods
+from tracestore.lazy_module import LazyModule
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = LazyModule("httpx")
 
 
 class Client(FeedbackMethods, Operations):

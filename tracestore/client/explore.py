@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from tracestore.errors import ClientError
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class ExploreClient:

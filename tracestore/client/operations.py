@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import email.utils
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
+from tracestore.lazy_module import LazyModule
+
+if TYPE_CHECKING:
+    from email import utils as email_utils
+
+    import httpx
+else:
+    email_utils = LazyModule("email.utils")
 
 
 class Operations:
@@ -19,7 +25,7 @@ class Operations:
     def server_time(self) -> datetime.datetime:
         """Returns the server's time; the same as asking whether it answers."""
         told = self._send("GET", "/healthz").headers["date"]
-        return email.utils.parsedate_to_datetime(told)
+        return email_utils.parsedate_to_datetime(told)
 
     def stats(self) -> dict[str, Any]:
         """Returns counts of what the store holds and has done."""

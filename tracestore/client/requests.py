@@ -6,12 +6,16 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracestore.content_types import ARROW_STREAM
 from tracestore.errors import ClientError, ServerUnreachableError
+from tracestore.lazy_module import LazyModule
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = LazyModule("httpx")
 
 DEFAULT_URL: Final = "http://127.0.0.1:4318"
 

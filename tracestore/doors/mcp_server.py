@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types import ToolAnnotations
 
+import tracestore
 from tracestore.doors.api import TIMEOUT_S, Api
 from tracestore.doors.mcp_tools import Tools
 
@@ -33,7 +33,7 @@ _FORWARDED: Final = ("authorization", "x-api-key", "host")
 def make_server(api_of: Callable[[Context], Api]) -> MCPServer[Any]:
     """Returns the server; `api_of` gives the API for the caller of one request."""
     server: MCPServer[Any] = MCPServer(
-        "tracestore", instructions=INSTRUCTIONS, version=version("tracestore"), log_level="WARNING"
+        "tracestore", instructions=INSTRUCTIONS, version=tracestore.__version__, log_level="WARNING"
     )
     tools = Tools(api_of)
     for tool in tools.reading():

@@ -17,7 +17,7 @@ from tracestore.exports.reading import ExportError, Rows
 from tracestore.exports.state import Progress
 from tracestore.exports.targets import File, Folder
 from tracestore.exports.writers import WRITERS, Sink
-from tracestore.store.files.segment_files import connect
+from tracestore.object_stores import connect
 
 __all__ = ["FORMATS", "ExportError", "Progress", "export", "export_to"]
 

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import threading
 from collections.abc import AsyncIterator, Collection, Iterable
-from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -17,18 +16,19 @@ from opentelemetry.trace import Tracer
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
+import tracestore
 from tracestore.embedded import Store
 from tracestore.engine_process.door import EngineDoor
 from tracestore.scopes import needs
 from tracestore.serving.api_routes import include_api
-from tracestore.serving.browsers import BrowserRules
 from tracestore.serving.engine_routes import Split, dataset_query_router
 from tracestore.serving.gate import Gate
+from tracestore.serving.http.browsers import BrowserRules
+from tracestore.serving.http.request_frame import REQUEST_ID, App, RequestFrame
 from tracestore.serving.mcp_route import McpRoute
 from tracestore.serving.meters import Meters
 from tracestore.serving.other_doors import OtherDoors
 from tracestore.serving.problems import RefusedError, invalid_answer, problem_answer
-from tracestore.serving.request_frame import REQUEST_ID, App, RequestFrame
 from tracestore.serving.route_scopes import RouteScopes
 from tracestore.serving.routes_page import STYLE, STYLE_PATH, routes_page
 from tracestore.store import KeyRing
@@ -205,7 +205,7 @@ def _document(app: FastAPI, scopes: RouteScopes) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
-            version=version("tracestore"),
+            version=tracestore.__version__,
             description=app.description,
             routes=app.routes,
         )

@@ -15,7 +15,7 @@ from tracestore.engine_process.door import EngineDoor
 from tracestore.errors import DatasetError, TraceStoreError
 from tracestore.limits import MAX_PAYLOAD_BYTES
 from tracestore.scopes import needs
-from tracestore.serving.bodies import Receive
+from tracestore.serving.http.bodies import Receive
 from tracestore.serving.mcp_route import MCP_PATH
 from tracestore.serving.problems import RefusedError
 from tracestore.serving.route_scopes import RouteScopes

@@ -10,8 +10,8 @@ from collections.abc import MutableMapping
 from typing import Any, Final
 
 from tracestore.doors.bearer import bearer_of
-from tracestore.serving.bodies import Receive
-from tracestore.serving.request_frame import App, Send
+from tracestore.serving.http.bodies import Receive
+from tracestore.serving.http.request_frame import App, Send
 
 PATHS: Final = {
     "/otel/v1/traces": "/v1/traces",

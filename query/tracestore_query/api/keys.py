@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+import tracestore
 from tracestore.errors import UnknownKeyError
 from tracestore.scopes import needs
 from tracestore.store import ApiKey, KeyRing, Store, check_projects
@@ -111,7 +111,7 @@ def _status(store: Store, request: Request) -> dict[str, Any]:
     whole = projects_of(request) is None
     admin = getattr(request.state, "key_is_admin", True)
     return {
-        "version": version("tracestore"),
+        "version": tracestore.__version__,
         "folder": str(store.folder) if whole and admin else None,
         "numbers": asdict(store.stats()) if whole else None,
     }

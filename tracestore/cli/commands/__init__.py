@@ -1,1 +1,1 @@
-"""The commands, a module for each group of them; `tracestore.cli.command_list` names them all."""
+"""The commands, a room for each heading of the help; `tracestore.cli.command_list` names them all."""

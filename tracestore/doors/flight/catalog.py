@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import version
 from typing import Any, Final
 
 import pyarrow as pa
+
+import tracestore
 
 Ask = Callable[[str], pa.Table]
 """Returns the answer of a statement."""
@@ -35,7 +36,7 @@ class _Int32(int):
 
 _SQL_INFO: Final[Mapping[int, Any]] = {
     0: "tracestore",
-    1: version("tracestore"),
+    1: tracestore.__version__,
     2: pa.__version__,
     3: True,  # it only reads
     4: True,  # SQL

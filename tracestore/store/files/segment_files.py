@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
 from tracestore.errors import StoreFailedError, StoreMissingError
+from tracestore.object_stores import connect, shown_url
 from tracestore.store.files import filenames, filesystem
-
-_TIMEOUTS: Final = ("connect_timeout", "request_timeout")
 
 _COPY_BYTES: Final = 4 * 1024 * 1024
 
@@ -252,7 +249,7 @@ class ObjectFiles(SegmentFiles):
         return self._below(self._aside)
 
     def _move(self, source: str, target: str) -> None:
-        with self._remote_errors(f"cannot move an object of {_shown_url(self._url)}"):
+        with self._remote_errors(f"cannot move an object of {shown_url(self._url)}"):
             if not isinstance(self._remote, pafs.S3FileSystem):
                 self._remote.create_dir(target.rpartition("/")[0], recursive=True)
             self._remote.copy_file(source, target)
@@ -269,7 +266,7 @@ class ObjectFiles(SegmentFiles):
 
     def _below(self, root: str) -> Iterator[str]:
         selector = pafs.FileSelector(root, recursive=True, allow_not_found=True)
-        with self._remote_errors(f"cannot list {_shown_url(self._url)}"):
+        with self._remote_errors(f"cannot list {shown_url(self._url)}"):
             infos = self._remote.get_file_info(selector)
         for info in infos:
             if info.type == pafs.FileType.File:
@@ -296,7 +293,7 @@ class ObjectFiles(SegmentFiles):
         return f"{self._root}/{file_key}"
 
     def _shown(self, file_key: str) -> str:
-        return f"{_shown_url(self._url)}/{file_key}"
+        return f"{shown_url(self._url)}/{file_key}"
 
     def _adopt(self) -> None:
         # Copies of an earlier run cannot be told by file_key (names are hashed): start empty.
@@ -357,41 +354,3 @@ class ObjectFiles(SegmentFiles):
             if filesystem.is_full(error) if isinstance(error, OSError) else False:
                 raise
             raise StoreFailedError(f"{what}: {error}") from error
-
-
-def connect(url: str) -> tuple[pafs.FileSystem, str]:
-    """Returns the file system of a URL and the path in it; raises StoreFailedError."""
-    try:
-        if url.startswith("s3://"):
-            return _connect_s3(url)
-        remote, root = pafs.FileSystem.from_uri(url)
-    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
-        raise StoreFailedError(f"cannot open {_shown_url(url)}: {error}") from error
-    return remote, root.rstrip("/")
-
-
-def _connect_s3(url: str) -> tuple[pafs.FileSystem, str]:
-    """Connects to `s3://[key:secret@]bucket/prefix?region=&scheme=&endpoint_override=…`."""
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
-    if "endpoint_override" in options:
-        # Servers that speak S3 refuse the checksum trailers (no Content-Length) that Amazon's own
-        # takes; the SDK is told so by its environment only. Segments carry checksums of their own.
-        os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "WHEN_REQUIRED")
-    seconds = {name: float(options.pop(name)) for name in _TIMEOUTS if name in options}
-    remote = pafs.S3FileSystem(
-        access_key=unquote(parts.username) if parts.username else None,
-        secret_key=unquote(parts.password) if parts.password else None,
-        # Arrow's default is ten attempts; a flush that fails is tried again by its own caller.
-        retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=2),
-        **options,
-        **seconds,
-    )
-    return remote, f"{parts.hostname}{parts.path}".rstrip("/")
-
-
-def _shown_url(url: str) -> str:
-    """Returns a URL for messages: without user, password and options."""
-    parts = urlsplit(url)
-    file_key = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{file_key}{parts.path}".rstrip("/")

@@ -6,12 +6,19 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tracestore.cli.connection import folder_of, server_of
 from tracestore.cli.options import DataOption, KeyOption, UrlOption
 from tracestore.errors import StoreLockedError, TraceStoreError
-from tracestore.server import Server, ServerSettings
-from tracestore.serving.logs import configure_logs
+from tracestore.lazy_module import LazyModule
+
+if TYPE_CHECKING:
+    from tracestore import server as servers
+    from tracestore.serving import logs
+else:
+    servers = LazyModule("tracestore.server")
+    logs = LazyModule("tracestore.serving.logs")
 
 
 def mcp(data: DataOption = None, url: UrlOption = None, key: KeyOption = None) -> None:
@@ -22,8 +29,6 @@ def mcp(data: DataOption = None, url: UrlOption = None, key: KeyOption = None) -
         raise TraceStoreError(
             "cannot speak MCP: its package is not installed; pip install 'tracestore[mcp]'"
         ) from None
-    # Standard output is the protocol's.
-    configure_logs("error")
     server = server_of(data, url)
     if server is not None:
         run_stdio(server, key)
@@ -35,8 +40,10 @@ def mcp(data: DataOption = None, url: UrlOption = None, key: KeyOption = None) -
 @contextlib.contextmanager
 def _served(folder: Path) -> Iterator[str]:
     """Gives the address of a folder's server: the one that runs, else one of our own on a free port."""
+    # Standard output is the protocol's.
+    logs.configure_logs("error")
     try:
-        server = Server(ServerSettings(data=folder, port=0, grpc_port=-1))
+        server = servers.Server(servers.ServerSettings(data=folder, port=0, grpc_port=-1))
     except StoreLockedError as error:
         if error.url is None:
             raise

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
+import tracestore
 from tracestore.cli.connection import folder_of, opened_to_read
 from tracestore.cli.options import DataOption, FormatOption
 from tracestore.cli.printing import show, tell
-from tracestore.embedded import open as open_store
 from tracestore.errors import StoreLockedError
 from tracestore.store import KeyRing
 
@@ -33,7 +33,7 @@ def keys_create(
 ) -> None:
     """Makes a key and prints it once; default scopes are ingest and read."""
     with contextlib.suppress(StoreLockedError):
-        open_store(folder_of(data)).close()
+        tracestore.open(folder_of(data)).close()
     with _ring(folder_of(data)) as ring:
         try:
             key, text = ring.create(name, scope or ["ingest", "read"], project or None)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tracestore.cli.commands.evals import INTERRUPTED
+from tracestore.cli.commands.test.evals import INTERRUPTED
 from tracestore.cli.connection import writing
 from tracestore.cli.options import DataOption, KeyOption, UrlOption
 from tracestore.cli.printing import tell

@@ -9,10 +9,10 @@ import typer
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
+import tracestore
 from tracestore.cli.connection import reading
 from tracestore.cli.options import DataOption, KeyOption, ProjectOption, UrlOption
 from tracestore.cli.printing import err, note, tell
-from tracestore.embedded import Store
 from tracestore.exports import Progress, export, export_to
 
 QUERY_MEMORY = "300MB"
@@ -78,7 +78,7 @@ def export_rows(
         query = _traces_sql(query)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with reading(data, url, key) as source, Bars(*columns, console=err, transient=True) as bars:
-        if isinstance(source, Store):
+        if not isinstance(source, tracestore.Client):
             source.query_memory = QUERY_MEMORY
         if output == STDOUT:
             done = export_to(source, query, sys.stdout.buffer, format=format or "jsonl")

@@ -6,10 +6,9 @@ from typing import Annotated, Final
 
 import typer
 
-from tracestore.cli.commands.folders import fields_of
 from tracestore.cli.connection import reading, writing
 from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOption
-from tracestore.cli.printing import err, show, tell
+from tracestore.cli.printing import err, fields_of, show, tell
 
 app = typer.Typer(help="Lists projects; sets their retention; deletes them.", no_args_is_help=True)
 

@@ -8,10 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
-from tracestore.cli.commands.folders import fields_of
 from tracestore.cli.connection import writing
 from tracestore.cli.options import DataOption, KeyOption, UrlOption
-from tracestore.cli.printing import err, show, tell
+from tracestore.cli.printing import err, fields_of, show, tell
 
 
 class Table(StrEnum):

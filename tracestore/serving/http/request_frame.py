@@ -17,11 +17,11 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tracestore.serving import bodies
-from tracestore.serving.bodies import CountedBody, Receive
-from tracestore.serving.browsers import SECURITY_HEADERS, BrowserRules
-from tracestore.serving.connections import MAX_HEADERS
 from tracestore.serving.gate import Gate
+from tracestore.serving.http import bodies
+from tracestore.serving.http.bodies import CountedBody, Receive
+from tracestore.serving.http.browsers import SECURITY_HEADERS, BrowserRules
+from tracestore.serving.http.connections import MAX_HEADERS
 from tracestore.serving.meters import Meters
 from tracestore.serving.problems import problem_answer
 from tracestore.serving.route_scopes import RouteScopes

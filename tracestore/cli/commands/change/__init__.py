@@ -1,0 +1,1 @@
+"""Commands that bring rows in, change them or take them out."""

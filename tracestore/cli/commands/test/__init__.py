@@ -1,0 +1,1 @@
+"""Commands that try a task over cases and score what production did."""

@@ -1,0 +1,1 @@
+"""HTTP itself: connections, the frame around each request, its body, what browsers may do."""
