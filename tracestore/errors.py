@@ -185,6 +185,18 @@ class UnknownToolError(TraceStoreError, LookupError):
     """A name that no stored scorer or tool has."""
 
 
+class CodeError(TraceStoreError, ValueError):
+    """Code of a scorer or tool that the sandbox does not take, or that failed.
+
+    Attributes:
+        line: of the code, from 1 on; None where no line is to blame.
+    """
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 class SandboxError(TraceStoreError, RuntimeError):
     """Code that could not be run at all: the sandbox has no turn or no process for it now."""
 

@@ -132,7 +132,10 @@ class Server:
         self.play = PlayService(
             self.store,
             PlaySettings(
-                settings.providers, settings.provider_keys, settings.outbound_private_hosts
+                settings.providers,
+                settings.provider_keys,
+                settings.outbound_private_hosts,
+                settings.tool_hosts,
             ),
         )
         config = uvicorn.Config(

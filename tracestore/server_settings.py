@@ -130,6 +130,10 @@ class ServerSettings(BaseSettings):
         default=(),
         description="Hosts, addresses and networks that webhooks and tools may reach though they are not public.",
     )
+    tool_hosts: Names = Field(
+        default=(),
+        description="Hosts that tools may ask: names, `*.example.com`, or `name:port`.",
+    )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen on other addresses than loopback though nobody is asked for a key.",

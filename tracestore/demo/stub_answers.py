@@ -13,6 +13,11 @@ ARGUMENTS: Final = {"order": 7}
 
 _WORDS: Final = re.compile(r"\s*\S+")
 
+_CHOICES: Final = re.compile(r'"choice": "<one of: ([^>]*)>"')
+"""Asks for a judgement."""
+
+_COMPARED: Final = re.compile(r"^(answer|expected):(.*)$", re.IGNORECASE | re.MULTILINE)
+
 _TOPICS: Final = (
     ("parcel", ("parcel", "deliver", "shipment", "track")),
     ("refund", ("refund", "money back", "return")),
@@ -83,6 +88,9 @@ def _tool(body: Mapping[str, Any], model: str) -> str | None:
 
 
 def _said(body: Mapping[str, Any], system: str, asked: str, model: str) -> str:
+    choices = _CHOICES.search(asked)
+    if choices is not None:
+        return _judged(asked[: choices.start()], choices[1].split(", "))
     topic = _topic(asked)
     if (body.get("response_format") or {}).get("type") == "json_schema":
         return json.dumps({"topic": topic})
@@ -90,6 +98,14 @@ def _said(body: Mapping[str, Any], system: str, asked: str, model: str) -> str:
         # A small model looks at the first word alone.
         return topic if model != "stub-small" else _topic(" ".join(asked.split()[:3]))
     return f"Thank you for your message. I think that this is about your {topic}. {asked}".strip()
+
+
+def _judged(asked: str, choices: list[str]) -> str:
+    """Returns a judgement: the first choice where what was answered is what was expected, else the last."""
+    answers = {kind.lower(): text.strip().lower() for kind, text in _COMPARED.findall(asked)}
+    same = answers.get("answer") == answers.get("expected")
+    why = "They are the same." if same else "They differ."
+    return json.dumps({"rationale": why, "choice": choices[0 if same else -1]})
 
 
 def _topic(text: str) -> str:

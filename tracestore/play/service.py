@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,12 +16,16 @@ from tracestore.outbound.fence import Fence
 from tracestore.play.api.prompt_runs import PromptRuns
 from tracestore.play.api.prompts import prompts_router
 from tracestore.play.api.providers import providers_router
+from tracestore.play.api.scorers import scorers_router
+from tracestore.play.api.tools import tools_router
 from tracestore.play.costs import CallCosts
 from tracestore.play.prompts.prompts import Prompts
 from tracestore.play.prompts.running import PromptRunner
 from tracestore.play.providers.registry import Providers
 from tracestore.play.providers.settings import ProviderSettings
-from tracestore.play.scoring import BuiltInScorers, NoTools, Scorers, Tools
+from tracestore.play.scorers.stored import StoredScorers
+from tracestore.play.tools.stored import StoredTools
+from tracestore.sandbox.sandbox import Sandbox
 
 MAX_CONNECTIONS: Final = 512
 """Connections to providers at once; each provider has its own bound on calls below that."""
@@ -33,12 +38,14 @@ class PlaySettings:
     Attributes:
         providers: by name.
         key_hosts: the variables that providers of the API may name, each with the host that its key is for.
-        private_hosts: hosts that providers of the API may be at though their addresses are not public.
+        private_hosts: hosts that providers of the API and tools may be at though their addresses are not public.
+        tool_hosts: hosts that tools may ask.
     """
 
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     key_hosts: Mapping[str, str] = field(default_factory=dict)
     private_hosts: Collection[str] = ()
+    tool_hosts: Collection[str] = ()
 
 
 class PlayService:
@@ -47,27 +54,21 @@ class PlayService:
     Args:
         store: has the documents and takes the spans.
         settings: what the server says of it.
-        scorers: the scorers that there are.
-        tools: the stored tools.
 
     Attributes:
+        sandbox: runs code of users.
+        scorers: the scorers that there are.
+        tools: the stored tools.
         providers: the providers of models.
         prompts: the prompts of the store.
         runner: runs prompts.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        settings: PlaySettings,
-        scorers: Scorers | None = None,
-        tools: Tools | None = None,
-    ) -> None:
+    def __init__(self, store: Store, settings: PlaySettings) -> None:
         self._http = _client()
         self._fenced_http = async_client(
             Fence(private=settings.private_hosts), timeout=None, max_connections=MAX_CONNECTIONS
         )
-        self.scorers: Scorers = scorers or BuiltInScorers()
         self.providers = Providers(
             store.documents,
             settings.providers,
@@ -75,10 +76,14 @@ class PlayService:
             self._http,
             self._fenced_http,
         )
+        costs = CallCosts(store.settings.prices)
+        self.sandbox = Sandbox()
+        self.scorers = StoredScorers(store.documents, self.sandbox, self.providers, costs)
+        fence = Fence(settings.tool_hosts, settings.private_hosts, setting="tool_hosts")
+        self._tool_http = async_client(fence, timeout=None)
+        self.tools = StoredTools(store.documents, self.sandbox, fence, self._tool_http)
         self.prompts = Prompts(store.documents)
-        self.runner = PromptRunner(
-            self.providers, tools or NoTools(), CallCosts(store.settings.prices)
-        )
+        self.runner = PromptRunner(self.providers, self.tools, costs)
         self._prompt_runs = PromptRuns(store, self.prompts, self.runner)
 
     def routers(self) -> list[APIRouter]:
@@ -86,12 +91,16 @@ class PlayService:
         return [
             providers_router(self.providers),
             prompts_router(self.prompts, self._prompt_runs),
+            scorers_router(self.scorers),
+            tools_router(self.tools),
         ]
 
     async def aclose(self) -> None:
         """Ends what runs, and the connections; on the server's event loop."""
         await self._http.aclose()
         await self._fenced_http.aclose()
+        await self._tool_http.aclose()
+        await asyncio.to_thread(self.sandbox.close)
 
 
 def _client() -> httpx.AsyncClient:

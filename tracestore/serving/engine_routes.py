@@ -39,6 +39,8 @@ _OWN: Final = (
     "/api/providers",
     "/api/prompts",
     "/api/play",
+    "/api/scorers",
+    "/api/tools",
     MCP_PATH,
 )
 """What this process answers though it only reads: no statement runs for it, or it has one asked of the engine itself.

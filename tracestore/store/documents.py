@@ -23,7 +23,8 @@ from tracestore.store.write import payloads
 from tracestore.store.write.allowed_projects import DEFAULT_PROJECT
 
 KINDS: Final = (
-    "view", "query", "board", "queue", "alert", "prompt", "prompt_labels", "play", "provider"
+    "view", "query", "board", "queue", "alert", "prompt", "prompt_labels", "play", "provider",
+    "scorer", "tool",
 )  # fmt: skip
 
 MAX_BODY_BYTES: Final = 256 * 1024

@@ -12,12 +12,14 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from tracestore.errors import (
+    CodeError,
     DatasetError,
     DocumentConflictError,
     DocumentError,
     ExperimentError,
     LimitExceededError,
     NothingStoredError,
+    OutboundRefusedError,
     PatchError,
     PlayError,
     ProjectForbiddenError,
@@ -72,6 +74,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownToolError, 404),
     (ProviderError, 502),
     (PlayError, 400),
+    (CodeError, 422),
+    (OutboundRefusedError, 403),
     (TemplateError, 400),
     (DocumentConflictError, 409),
     (DocumentError, 400),
