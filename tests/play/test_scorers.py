@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from data import processes
 from tracestore.client import Client
 from tracestore.server import Server
 
@@ -31,7 +32,7 @@ CASE = {"input": {"question": "Where?"}, "output": "In Bonn.", "expected": "Bonn
 
 
 def call(server: Server, method: str, path: str, status: int = 200, **more: Any) -> Any:
-    answer = httpx.request(method, f"{server.url}{path}", timeout=60, **more)
+    answer = httpx.request(method, f"{server.url}{path}", timeout=processes.HANG_S, **more)
     assert answer.status_code == status, answer.text
     return answer.json()
 

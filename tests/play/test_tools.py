@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from data import processes
 from play.conftest import providers
 from tracestore.client import Client
 from tracestore.demo.stub_model import StubModel
@@ -35,7 +36,7 @@ PYTHON = {
 
 
 def call(server: Server, method: str, path: str, status: int = 200, **more: Any) -> Any:
-    answer = httpx.request(method, f"{server.url}{path}", timeout=60, **more)
+    answer = httpx.request(method, f"{server.url}{path}", timeout=processes.HANG_S, **more)
     assert answer.status_code == status, answer.text
     return answer.json()
 

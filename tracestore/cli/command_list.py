@@ -79,6 +79,11 @@ COMMANDS: Final[dict[str, Listed]] = {
         "Scores a share of the spans that a query gives, as they come, until Ctrl-C or a bound.",
         _TEST,
     ),
+    "push": Listed(
+        _HOME + "test.push:push",
+        "Puts the scorers and tools of a file on a server; status 1 and FILE:LINE where it does not take one.",
+        _TEST,
+    ),
     "dataset": Listed(
         _HOME + "test.datasets:app", "Manages datasets: versioned rows to test with.", _TEST
     ),

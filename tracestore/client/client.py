@@ -16,6 +16,7 @@ from tracestore.client.explore import ExploreClient
 from tracestore.client.keys import KeyClient
 from tracestore.client.operations import Operations
 from tracestore.client.requests import Patches, Request, Rows, checked, reached
+from tracestore.client.stored_code import ScorerClient, StoredCodeClient
 from tracestore.content_types import PROTOBUF
 from tracestore.feedback import FeedbackMethods
 from tracestore.lazy_module import LazyModule
@@ -42,6 +43,7 @@ class Client(FeedbackMethods, Operations):
         documents: saved views, queries, boards and review queues.
         keys: the API keys of the server.
         alerts: what the server watches.
+        scorers, tools: those that are documents and run on the server.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class Client(FeedbackMethods, Operations):
         self.documents = DocumentClient(self._send)
         self.keys = KeyClient(self._send)
         self.alerts = AlertClient(self._send)
+        self.scorers = ScorerClient(self._send)
+        self.tools = StoredCodeClient(self._send, "/api/tools")
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from tracestore.client import Client, ClientError
 from tracestore.errors import ServerUnreachableError
-from tracestore.evals import bases, regressions
+from tracestore.evals import bases, named, regressions
 from tracestore.evals import report as eval_report
 from tracestore.evals.cases import (
     CaseResult,
@@ -70,7 +70,7 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
     *,
     data: Data,
     task: Callable[..., Any],
-    scores: Sequence[Scorer] = (),
+    scores: Sequence[Scorer | str] = (),
     experiment: str | None = None,
     base: str | None = None,
     url: str | None = None,
@@ -93,7 +93,7 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
             `dataset('name')`.
         task: a function, sync or async, from an input to an output; it may declare `expected` and
             `metadata` too. Spans that it makes join the case's trace.
-        scores: scorers, see `tracestore.scorers`.
+        scores: scorers, see `tracestore.scorers`; a name is a scorer that is stored on the server.
         experiment: the experiment's name, by default the project and the time. Where the name is taken,
             a number is added.
         base: the experiment to compare with; default the last whole run on the same dataset, else the last that
@@ -124,6 +124,7 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
     around = _surroundings.get()
     with contextlib.ExitStack() as resources:
         target = _target(resources, url, api_key, store, around)
+        scorers = named.resolved(scores, target, project)
         rows, (dataset_name, version) = _rows(target, data, project)
         record = target.experiments.create(
             experiment or f"{project} {_now()}",
@@ -139,7 +140,7 @@ def Eval(  # noqa: N802 - a name that users know, in the manner of a class
         name = str(record["name"] if isinstance(record, Mapping) else record.name)
         result = EvalResult(project, name, base)
         plan = Plan(
-            task, tuple(scores), (around and around.concurrency) or concurrency, timeout_s, retries
+            task, tuple(scorers), (around and around.concurrency) or concurrency, timeout_s, retries
         )
         total = len(rows) * trials if isinstance(rows, Sequence) else None
         collector = Collector(_sender(target, project, name))

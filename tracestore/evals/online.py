@@ -15,6 +15,7 @@ from typing import Any, Final
 from tracestore.bounded_cache import BoundedCache
 from tracestore.evals.calling import called, said
 from tracestore.evals.cases import EvalError, scores_of
+from tracestore.evals.named import resolved
 from tracestore.scorers import Scorer, arguments_of, name_of
 
 DEFAULT_SQL: Final = (
@@ -39,6 +40,7 @@ class OnlinePlan:
 
     Attributes:
         scorers: as for `Eval`.
+        project: whose stored scorers names mean.
         sql: a query of spans with `trace_id`, `span_id` and what the scorers declare.
         sample: the share of the spans that are scored, above 0 and at most 1.
         concurrency: spans that are scored at once.
@@ -47,13 +49,14 @@ class OnlinePlan:
         max_cost: of what scorers say they cost (`{"metadata": {"cost": …}}`), after which no span is begun.
     """
 
-    scorers: Sequence[Scorer]
+    scorers: Sequence[Scorer | str]
     sql: str = DEFAULT_SQL
     sample: float = 1.0
     concurrency: int = 4
     timeout_s: float | None = 60.0
     max_spans: int | None = None
     max_cost: float | None = None
+    project: str | None = None
 
 
 @dataclass(slots=True)
@@ -101,7 +104,8 @@ class OnlineScoring:
             )
         self._target = target
         self._plan = plan
-        self._scorers = [(scorer, name_of(scorer), arguments_of(scorer)) for scorer in plan.scorers]
+        scorers = resolved(plan.scorers, target, plan.project)
+        self._scorers = [(scorer, name_of(scorer), arguments_of(scorer)) for scorer in scorers]
         self._done: BoundedCache[tuple[str, ...], bool] = BoundedCache(KNOWN)
         self.report = OnlineReport()
 

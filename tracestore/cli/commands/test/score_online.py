@@ -20,11 +20,20 @@ from tracestore.scorers import Scorer
 
 def score_online(
     file: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="A Python file with a list `scores` of scorers, as Eval takes them.", exists=True
         ),
-    ],
+    ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scorer", help="The name of a scorer that the server has; repeat for several."
+        ),
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option(help="Whose scorers the names mean; default `default`.")
+    ] = None,
     sql: Annotated[
         str,
         typer.Option(
@@ -57,8 +66,10 @@ def score_online(
     key: KeyOption = None,
 ) -> None:
     """Scores a share of the spans that a query gives, as they come, until Ctrl-C or a bound."""
-    scorers = _scorers(file)
-    plan = OnlinePlan(scorers, sql, sample, concurrency, timeout_s, max_spans, max_cost)
+    scorers = [*(_scorers(file) if file is not None else ()), *(named or ())]
+    if not scorers:
+        raise typer.BadParameter("give a FILE with scorers, or --scorer NAME", param_hint="FILE")
+    plan = OnlinePlan(scorers, sql, sample, concurrency, timeout_s, max_spans, max_cost, project)
     with writing(data, url, key, create=False) as target:
         scoring = OnlineScoring(target, plan)
         try:
