@@ -136,7 +136,9 @@ class Server:
                 settings.provider_keys,
                 settings.outbound_private_hosts,
                 settings.tool_hosts,
+                settings.play_keep_days,
             ),
+            lambda: self._uvicorn.door,
         )
         config = uvicorn.Config(
             app := self._app(door),
@@ -248,6 +250,7 @@ class Server:
         if self._flight is not None:
             self._flight.start()
         self.alerts.start()
+        self.play.start()
         log.info("serving", url=self.url, grpc_port=self.grpc_port, data=str(self.settings.data))
 
     def _serve(self) -> None:
@@ -257,6 +260,7 @@ class Server:
         """Stops taking requests, lets those under way finish, flushes and closes the store."""
         self._stopping.set()
         self.alerts.stop()
+        self.play.stop(self._uvicorn.running_loop)
         if self.engine is not None:
             self.engine.end_streams()
         if self._grpc is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from tracestore.engine_process.door import EngineDoor
+from tracestore.engine_process.own_query import own_query
 from tracestore.errors import QueryError
 
 CALLER: Final = "alerts"
@@ -37,7 +38,7 @@ def ask_engine(
         QueryError: where it cannot be answered.
     """
     asked = {"sql": sql, "max_rows": 1, "timeout_s": timeout_s}
-    work = asyncio.run_coroutine_threadsafe(_answer(door, asked, project), loop())
+    work = asyncio.run_coroutine_threadsafe(own_query(door, asked, project, CALLER), loop())
     try:
         status, body = work.result(timeout_s + PATIENCE_S)
     except TimeoutError:
@@ -48,38 +49,3 @@ def ask_engine(
         raise QueryError(str(document.get("detail", status)))
     rows = document["rows"]
     return rows[0][0] if rows and rows[0] else None
-
-
-async def _answer(door: EngineDoor, asked: dict[str, Any], project: str) -> tuple[int, bytes]:
-    """Returns the status and the body of the engine's answer to a query."""
-    given = [json.dumps(asked).encode()]
-    status = 500
-    parts: list[bytes] = []
-    done = asyncio.Event()
-
-    async def receive() -> MutableMapping[str, Any]:
-        if given:
-            return {"type": "http.request", "body": given.pop(), "more_body": False}
-        await done.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        nonlocal status
-        if message["type"] == "http.response.start":
-            status = message["status"]
-        else:
-            parts.append(message["body"])
-
-    scope: MutableMapping[str, Any] = {
-        "type": "http",
-        "method": "POST",
-        "path": "/api/query",
-        "query_string": b"",
-        "headers": [(b"content-type", b"application/json")],
-        "state": {"projects": frozenset({project}), "caller": CALLER},
-    }
-    try:
-        await door(scope, receive, send)
-    finally:
-        done.set()
-    return status, b"".join(parts)

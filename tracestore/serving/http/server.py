@@ -45,6 +45,11 @@ class HttpServer(uvicorn.Server):
             raise QueryError("cannot look: the server is starting")
         return self._loop
 
+    @property
+    def running_loop(self) -> asyncio.AbstractEventLoop | None:
+        """Returns the event loop that requests are answered on, None where it does not run yet."""
+        return self._loop
+
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves until it is told to end."""
         self._loop = asyncio.get_running_loop()

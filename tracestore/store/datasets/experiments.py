@@ -116,6 +116,15 @@ class Experiments:
                 return experiment
         return None
 
+    def remove(self, name: str, project: str | None = None) -> None:
+        """Removes the record of an experiment; its spans stay."""
+        self._core.require_writable()
+        where = (EXPERIMENTS.c.project == (project or DEFAULT_PROJECT)) & (
+            EXPERIMENTS.c.name == name
+        )
+        with self._core.catalog.writing() as connection:
+            connection.execute(EXPERIMENTS.delete().where(where))
+
 
 def _free_name(connection: sa.Connection, project: str, name: str, taken: Collection[str]) -> str:
     """Returns the name, or the first numbered one that no record of the project and none of `taken` has."""
