@@ -114,6 +114,7 @@ bench: build/.bench
 	$(PY) -m bench.shred
 	$(PY) -m bench.store --quick
 	$(PY) -m bench.query --rows 500000 --point-rows 1000000
+	$(PY) -m bench.words --rows 200000
 	$(PY) -m bench.evals --quick
 	$(PY) -m bench.patches --quick
 	$(PY) -m bench.service --seconds 15
@@ -126,6 +127,7 @@ bench-full: build/.bench
 	$(PY) -m bench.shred
 	$(PY) -m bench.store
 	$(PY) -m bench.query
+	$(PY) -m bench.words --rows 10000000
 	$(PY) -m bench.service --seconds 60
 	$(PY) -m bench.service.inserts --spans 200000
 	$(PY) -m bench.compare --rows apm=1000000 llm=20000 evolving=200000 events=1000000 --patience 120

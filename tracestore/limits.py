@@ -109,6 +109,36 @@ TAIL_ROW_GROUP_ROWS: Final = 8_192
 # Dictionary page bound for `str` and `json[]` leaves: a chat history repeats across a row group.
 DICTIONARY_PAGE_BYTES: Final = 64 * 1024 * 1024
 
+# --- words sidecars ------------------------------------------------------------------------------
+
+# A segment of fewer rows has no words sidecar: looking through its texts takes a few milliseconds, and it is merged
+# soon.
+MIN_WORDS_ROWS: Final = 4096
+
+# Bytes of a words sidecar for a byte of its segment and tail.
+MAX_WORDS_SHARE: Final = 0.2
+
+# Words that one search looks for in a column: a bit of the kernel's answer for each.
+MAX_SEARCHED_WORDS: Final = 64
+
+# Bytes of a word that is listed. Longer ones are encoded bytes, which nobody types, and would cost what they hold.
+MAX_LISTED_WORD_BYTES: Final = 128
+
+# A word in more than this share of the rows has no list: all rows are looked through, which its list would not shorten.
+MAX_LISTED_ROWS_SHARE: Final = 1 / 8
+
+# Row numbers of one sidecar in memory while it is written, 4 bytes each; words of the most rows are left without first.
+MAX_LISTED_ROWS: Final = 32 * 1024 * 1024
+
+# Words and row numbers of one row group of the sidecar: what a look-up decodes, about 0.3 ms.
+WORDS_ROW_GROUP_WORDS: Final = 4096
+WORDS_ROW_GROUP_ROWS: Final = 256 * 1024
+
+# Where there are too many words to list, rows of one filter of the words, and its bits for each: about one answer in
+# a hundred is wrong, and costs reading these rows.
+WORDS_FILTER_ROWS: Final = 8192
+WORDS_FILTER_BITS: Final = 10
+
 # Rate of false positives of the bloom filters; a full row group then needs just under 2^20 bits, and
 # filters are rounded up to a power of two (0.01 would double them).
 BLOOM_FALSE_POSITIVES: Final = 0.02

@@ -32,6 +32,7 @@ from tracestore_query.plan.plan import Plan
 from tracestore_query.plan.scan import EVER, Scan, TimeRange
 from tracestore_query.plan.scan_plan import ScanPlan
 from tracestore_query.plan.segment_selection import TableReader, reader_of
+from tracestore_query.plan.word_rows import with_word_rows
 from tracestore_query.tables.catalog import catalog_table
 from tracestore_query.tables.table_nodes import stored_table
 
@@ -167,7 +168,7 @@ class Planner:
             paging,
             time_range,
             time_independent=not constants.of_moment,
-            parameter_independent=not (constants.of_values or is_of_words),
+            parameter_independent=not (constants.of_values or is_of_words or plan.query.of_values),
             names=names,
         )
 
@@ -210,7 +211,7 @@ class Planner:
 
 
 def _scan_plan(scan: Scan, table: TableReader, execution: Execution) -> ScanPlan:
-    plan = with_tail_rows(table.select_segments(scan), execution)
+    plan = with_tail_rows(with_word_rows(table.select_segments(scan)), execution)
     if not scan.newest_only:
         return plan
     return with_newest_rows(plan, table.select_segments(ids_scan(scan)), execution)

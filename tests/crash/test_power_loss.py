@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crash.faulty import FaultyFs, PowerLossError
-from data.stores import span
+from data.stores import EVERY_WORD, span
 from store.kit import FakeClock, open_store, otlp_traces, read_rows, span_ids
 from tracestore.store import Store
 
@@ -83,7 +83,7 @@ def run(
     fs = FaultyFs(folder, shadow, die_at)
     store: Store | None = None
     try:
-        store = open_store(folder, fs=fs, clock=FakeClock())
+        store = open_store(folder, fs=fs, clock=FakeClock(), **EVERY_WORD)
         work(store, journal)
     except PowerLossError:
         pass

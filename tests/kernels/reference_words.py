@@ -95,7 +95,8 @@ def words(text: str) -> list[str]:
 
 def fold(character: str) -> str:
     """Returns a character in the case in which words are compared."""
-    return next((c for c in (character.casefold(), character.lower()) if len(c) == 1), character)
+    either = (character.casefold(), character.lower(), character.lower()[0])
+    return next(c for c in either if len(c) == 1)
 
 
 def texts_of(value: Any) -> list[str]:

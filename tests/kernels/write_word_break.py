@@ -44,10 +44,12 @@ def classes() -> dict[int, int]:
 
 
 def folded(character: str) -> str:
-    """Returns a character in the one case in which words are compared: one character for one."""
-    return next(
-        (each for each in (character.casefold(), character.lower()) if len(each) == 1), character
-    )
+    """Returns a character in the one case in which words are compared: one character for one.
+
+    Of the one character that Unicode makes two of, a capital I with a dot, the dot is left out, as the engine does.
+    """
+    either = (character.casefold(), character.lower(), character.lower()[0])
+    return next(each for each in either if len(each) == 1)
 
 
 def ranges(values: dict[int, int]) -> list[tuple[int, int, int]]:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from data.stores import DAY_NS, START_NS
+from data.stores import DAY_NS, EVERY_WORD, START_NS
 from store.kit import FakeClock, flat_rows, open_store, tables_of
 from tracestore.store import Snapshot
 
@@ -57,6 +57,7 @@ class StoreMachine(RuleBasedStateMachine):
             flush_rows=40,
             compaction_unit_rows=50,
             compaction_min_inputs=2,
+            **EVERY_WORD,
         )
         self.open_snapshots: list[Snapshot] = []
         self.versions: set[tuple[Key, str]] = set()

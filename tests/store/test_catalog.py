@@ -55,6 +55,9 @@ def make(number: int, **more: Any) -> NewSegment:
         "crc": 2**32 - 1,
         "tail_bytes": 10,
         "tail_crc": 1,
+        "words_bytes": 20,
+        "words_crc": 2,
+        "words_footer_crc": 3,
         "raw_bytes": 5000,
         "min_time_ns": -(2**63),
         "max_time_ns": 2**63 - 1,
@@ -104,6 +107,7 @@ def test_paths_grow_and_go_with_their_rows(url: str | Path) -> None:
     assert {place for place, _, _ in catalog.garbage()} == {
         "spans/p/1.parquet",
         "spans/p/1.tail.parquet",
+        "spans/p/1.words",
     }
     again = catalog.commit(Change(added=[make(3)], now_ns=12)).added
     assert catalog.paths.of(("spans", "p")).leaves[again[0].leaf_ids.tolist()[-1]] == ("a.b", "i64")
@@ -240,6 +244,8 @@ def test_a_catalog_of_version_1_is_migrated(url: str | Path) -> None:
         for table in schema.METADATA.sorted_tables:
             if table.name.startswith(_LATER):
                 table.drop(connection)
+        for column in ("words_bytes", "words_crc", "words_footer_crc"):
+            connection.execute(sa.text(f"ALTER TABLE tracestore_segments DROP COLUMN {column}"))
         connection.execute(
             sa.text("UPDATE tracestore_meta SET value='1' WHERE key='schema_version'")
         )

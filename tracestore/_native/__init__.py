@@ -22,6 +22,7 @@ from tracestore._native.ndjson import append_json
 from tracestore._native.otlp import append_otlp, otlp_projects
 from tracestore._native.row_keys import row_keys
 from tracestore._native.unshred import unshred, unshred_values
+from tracestore._native.word_index import WordIndex, filter_hash
 from tracestore._native.words import find_words, words
 
 __all__ = [
@@ -29,11 +30,13 @@ __all__ = [
     "ArrowBatch",
     "Builder",
     "Conventions",
+    "WordIndex",
     "add_keys",
     "append_batch",
     "append_json",
     "append_otlp",
     "export",
+    "filter_hash",
     "find_keys",
     "find_words",
     "fixed_column",

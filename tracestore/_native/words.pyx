@@ -32,8 +32,6 @@ cdef enum:
     MAX_CODE = 0x110000
     # Past the last character that has another case.
     MAX_CASED = 0x20000
-    # Equals limits.MAX_SEARCHED_WORDS: a bit of the answer for each.
-    MAX_WORDS = 64
 
 # In the order of CLASSES in tests/kernels/write_word_break.py.
 cdef enum:
@@ -66,26 +64,29 @@ cdef uint8_t[MAX_CODE] CLASSES
 cdef int32_t[MAX_CASED] FOLDS
 
 
+cdef inline bint is_of_run(int kind) noexcept nogil:
+    # Any two of these are joined (WB5, WB8 to WB10, WB13a and WB13b), but that Hebrew has rules of its own.
+    return kind == LETTER or kind == NUMERIC or kind == EXTEND_NUM
+
+
+cdef inline bint is_separator(int kind) noexcept nogil:
+    return kind == OTHER or kind == SPACE or is_line_end(kind)
+
+
 cdef void fill_tables() noexcept nogil:
     cdef int i
     cdef int32_t code
     for i in range(TS_WORD_CLASSES):
         for code in range(ts_word_classes[i][0], ts_word_classes[i][1] + 1):
             CLASSES[code] = <uint8_t>ts_word_classes[i][2]
+    for code in range(128):
+        if is_of_run(CLASSES[code] & CLASS_BITS):
+            ASCII_PARTS[code] = OF_RUN
+        elif is_separator(CLASSES[code] & CLASS_BITS):
+            ASCII_PARTS[code] = SEPARATOR
     for i in range(TS_WORD_FOLDS):
         if ts_word_folds[i][0] < MAX_CASED:
             FOLDS[ts_word_folds[i][0]] = ts_word_folds[i][1]
-
-
-cdef struct Words:
-    # What is looked for: words in one case, and a bit of `found` for each.
-    const uint8_t* words[MAX_WORDS]
-    size_t[MAX_WORDS] sizes
-    int count
-    uint64_t found
-    # Set where every word of a text is wanted: they are written here, each behind its size.
-    Buffer* every
-    Buffer folded
 
 
 cdef inline uint32_t code_at(const uint8_t* p, const uint8_t* end, int* size) noexcept nogil:
@@ -170,9 +171,15 @@ cdef int fold_word(Words* w, const uint8_t* p, const uint8_t* end) noexcept nogi
     cdef uint32_t c
     cdef int size
     w.folded.size = 0
-    if buffer_reserve(&w.folded, 2 * <size_t>(end - p) + 4) != 0:
+    if buffer_reserve(&w.folded, 3 * <size_t>(end - p) + 4) != 0:
         return TS_NO_MEMORY
     while p < end:
+        if p[0] < 0x80:
+            # There is room: three bytes for each of the word, as U+FFFD takes.
+            w.folded.data[w.folded.size] = p[0] | 0x20 if c'A' <= p[0] <= c'Z' else p[0]
+            w.folded.size += 1
+            p += 1
+            continue
         c = code_at(p, end, &size)
         if c < MAX_CASED and FOLDS[c] != 0:
             c = <uint32_t>FOLDS[c]
@@ -261,6 +268,15 @@ cdef int find_in_text(Words* w, const uint8_t* p, const uint8_t* end) noexcept n
             before = left
             left = kind
         p += size
+        if is_of_run(left) and last == left:
+            # Most of a text: the rest of a word in ASCII.
+            while p < end and ASCII_PARTS[p[0]] == OF_RUN:
+                bits = CLASSES[p[0]]
+                before = left
+                left = bits & CLASS_BITS
+                flags |= bits
+                p += 1
+            last = left
     if flags & OF_WORDS and may_be_wanted(w, start, p):
         return take_word(w, start, p)
     return TS_OK

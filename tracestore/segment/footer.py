@@ -13,12 +13,12 @@ FORMAT: Final = 1
 READABLE: Final = frozenset({1})
 
 _PREFIX: Final = "tracestore."
-_KINDS: Final = ("segment", "tail")
+_KINDS: Final = ("segment", "tail", "words")
 
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """The metadata of a segment file.
+    """The metadata of a segment file or one beside it.
 
     `min_time_ns` and `max_time_ns` are both included: times of the first and the last row.
     """
@@ -78,7 +78,9 @@ def decode_footer(metadata: pq.FileMetaData, path: str) -> Footer:
     except (KeyError, ValueError) as error:
         raise CorruptionError(path, f"footer metadata is incomplete: {error}") from error
     if footer.kind not in _KINDS:
-        raise CorruptionError(path, f"unexpected kind; got {footer.kind}; want segment or tail")
+        raise CorruptionError(
+            path, f"unexpected kind; got {footer.kind}; want segment, tail or words"
+        )
     if footer.kind == "segment" and footer.rows != metadata.num_rows:
         what = f"footer counts differ: tracestore.rows {footer.rows}, Parquet {metadata.num_rows}"
         raise CorruptionError(path, what)

@@ -23,6 +23,7 @@ class SegmentTable:
         bloom_columns: those with a bloom filter.
         tie_column: orders rows of one time.
         expires: whether rows go with their project's retention.
+        is_searched: whether its words are indexed.
     """
 
     spec: TableSpec
@@ -33,6 +34,7 @@ class SegmentTable:
     bloom_columns: tuple[str, ...]
     tie_column: str
     expires: bool
+    is_searched: bool
 
     @property
     def name(self) -> str:
@@ -63,6 +65,7 @@ def _table(
     bloom_columns: tuple[str, ...] = ("trace_id", "span_id"),
     tie_column: str = "trace_id",
     expires: bool = True,
+    is_searched: bool = True,
 ) -> SegmentTable:
     spec = TABLES[name]
     if spec.time_column is None or spec.time_ns_column is None:
@@ -76,6 +79,7 @@ def _table(
         bloom_columns,
         tie_column,
         expires,
+        is_searched,
     )
 
 
@@ -90,6 +94,12 @@ SEGMENT_TABLES: Final = {
         ),
         _table("logs"),
         # Revisions of rows: a row keeps its identity across versions, so that none is a repetition of another.
-        _table("dataset_rows", bloom_columns=("id",), tie_column="id", expires=False),
+        _table(
+            "dataset_rows",
+            bloom_columns=("id",),
+            tie_column="id",
+            expires=False,
+            is_searched=False,
+        ),
     )
 }

@@ -30,6 +30,7 @@ from tracestore.store.rewrite.compaction import CompactionReport
 from tracestore.store.rewrite.deletes import DeleteReport
 from tracestore.store.rewrite.predicate import Condition
 from tracestore.store.segments.leaf_arrays import Mask
+from tracestore.store.segments.replaced_rows import RowNumbers
 from tracestore.store.settings import Mode, Prices
 from tracestore.store.stats import StoreStats
 from tracestore.store.store import Store
@@ -80,6 +81,7 @@ __all__ = [
     "PatchView",
     "PathRow",
     "Prices",
+    "RowNumbers",
     "SegmentPatches",
     "SegmentRef",
     "SegmentRow",

@@ -112,19 +112,19 @@ def _copy_catalog(source: Path, target: Path) -> None:
 
 
 def _copy_segments(folder: Path, target: Path, copier: _Copier) -> int:
-    """Copies the segments that the copied catalog names, and their tails."""
+    """Copies the segments that the copied catalog names, and their sidecars."""
     copy = opening.make_core(target, Settings(mode="r"))
     try:
         _, rows, _ = copy.catalog.load()
     finally:
         copy.catalog.close()
     for row in rows:
-        file_keys = [row.file_key]
-        if row.tail_bytes is not None:
-            file_keys.append(filenames.tail_key(row.file_key))
-        for file_key in file_keys:
+        for file_key in (row.file_key, *(key for key, _ in row.sidecars())):
             source = folder / filenames.SEGMENTS_FOLDER / file_key
             # One that is quarantined since its file is gone stays so in the copy.
-            if row.fault is None or source.exists():
+            # A words sidecar that is gone is made again by the next merge.
+            if source.exists() or (
+                row.fault is None and not file_key.endswith(filenames.WORDS_SUFFIX)
+            ):
                 copier.copy(source, target / filenames.SEGMENTS_FOLDER / file_key, link=True)
     return len(rows)

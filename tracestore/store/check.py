@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tracestore.errors import CorruptionError, FormatVersionError, StoreMissingError
 from tracestore.segment.read import SegmentFile, file_crc
+from tracestore.segment.words_file import open_words
 from tracestore.store import recovery
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
@@ -61,6 +63,7 @@ def check(core: Core, *, deep: bool = False, quarantine: bool = False) -> CheckR
         problem = _problem(core, row, deep=deep)
         if problem is None:
             sound.append(row)
+            faults += _words_faults(core, row, deep=deep)
             continue
         if quarantine:
             core.quarantine(row, problem)
@@ -104,6 +107,28 @@ def _problem(core: Core, row: SegmentRow, *, deep: bool) -> str | None:
     except (CorruptionError, FormatVersionError, StoreMissingError) as error:
         return str(error)
     return None
+
+
+def _words_faults(core: Core, row: SegmentRow, *, deep: bool) -> Iterator[Fault]:
+    """Yields what is wrong with a words sidecar: no answer depends on it."""
+    if row.words_bytes is None:
+        return
+    words_key = filenames.words_key(row.file_key)
+    what: str | None = None
+    if core.segments.files.size(words_key) != row.words_bytes:
+        what = "it is missing or cut short"
+    else:
+        try:
+            path = core.segments.files.local(words_key)
+            open_words(path, row.segment_id, row.words_footer_crc)
+            if deep and file_crc(path) != row.words_crc:
+                what = "it does not match its checksum"
+        except (CorruptionError, FormatVersionError, StoreMissingError) as error:
+            what = str(error)
+    if what is not None:
+        yield Fault(
+            words_key, f"{what}; its segment is looked through, and the next merge writes it again"
+        )
 
 
 def _damaged_logs(core: Core) -> tuple[Fault, ...]:

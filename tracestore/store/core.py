@@ -28,6 +28,7 @@ from tracestore.store.segments.index import SegmentIndex
 from tracestore.store.segments.leaf_arrays import LeafArrays
 from tracestore.store.segments.replaced_rows import ReplacedRows, union
 from tracestore.store.segments.tail_cache import TailCache
+from tracestore.store.segments.words_cache import WordsCache
 from tracestore.store.segments.writer import SegmentStore
 from tracestore.store.settings import Settings
 from tracestore.store.wal.log import Wal
@@ -100,6 +101,7 @@ class Core:
             settings.recent_spans, settings.recent_seconds, settings.clock, self._recent_segments
         )
         self.tails = TailCache(catalog)
+        self.words = WordsCache(segments.files)
         self.leaf_arrays = LeafArrays(self.tails)
         self.patching = threading.Lock()
         self.patches = PatchLog()
@@ -165,6 +167,7 @@ class Core:
 
     def forget_segments(self, segment_ids: Collection[str]) -> None:
         """Drops what is cached of segments that are gone."""
+        self.words.forget(segment_ids)
         self.patch_lookup.forget(segment_ids)
         self.merged.forget(segment_ids)
 

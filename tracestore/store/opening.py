@@ -15,7 +15,7 @@ from tracestore.store.files.leases import Lease
 from tracestore.store.files.segment_files import LocalFiles, ObjectFiles, SegmentFiles
 from tracestore.store.files.segment_ids import UlidMaker
 from tracestore.store.rewrite import deletes
-from tracestore.store.segments.writer import SegmentStore
+from tracestore.store.segments.writer import SegmentStore, WordsRule
 from tracestore.store.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,8 @@ def make_core(folder: Path, settings: Settings) -> Core:
         writable=settings.mode == "rw",
         defaults={"store_id": ulids.make(settings.clock.now_ns()), "segment_format": str(FORMAT)},
     )
-    segments = SegmentStore(files, settings.fs, ulids, settings.clock)
+    rule = WordsRule(settings.min_words_rows, settings.max_words_share)
+    segments = SegmentStore(files, settings.fs, ulids, settings.clock, rule)
     return Core(folder, settings, catalog, segments, ulids)
 
 

@@ -135,7 +135,8 @@ def remove_leftovers(core: Core) -> None:
 
 def _orphans(core: Core) -> list[str]:
     rows = [*core.index.rows(), *core.quarantined.values()]
-    known = {row.file_key for row in rows} | {filenames.tail_key(row.file_key) for row in rows}
+    known = {row.file_key for row in rows} | {key for row in rows for key, _ in row.sidecars()}
+    known |= {filenames.tail_key(row.file_key) for row in rows}
     known |= {file_key for file_key, _, _ in core.catalog.garbage()}
     return [file_key for file_key in core.segments.files.file_keys() if file_key not in known]
 

@@ -65,6 +65,8 @@ class Settings:
     compaction_unit_rows: int = limits.COMPACTION_UNIT_ROWS
     compaction_unit_bytes: int = limits.COMPACTION_UNIT_BYTES
     compaction_min_inputs: int = limits.COMPACTION_MIN_INPUTS
+    min_words_rows: int = limits.MIN_WORDS_ROWS
+    max_words_share: float = limits.MAX_WORDS_SHARE
     object_cache_bytes: int = limits.OBJECT_CACHE_BYTES
     prices: Callable[[], Prices | None] = lambda: None
     fs: FileSystem = field(default_factory=FileSystem)

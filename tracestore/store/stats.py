@@ -12,7 +12,7 @@ class StoreStats:
     """A store's state in numbers.
 
     Attributes:
-        segments, segment_rows, segment_bytes: live segments, tails included in the bytes.
+        segments, segment_rows, segment_bytes: live segments, sidecars included in the bytes.
         quarantined: segments that are left out since they are damaged.
         memory_rows, memory_bytes: rows in no segment yet, and what the builders hold for them.
         wal_bytes: bytes of the open log file; wal_syncs: its fdatasync calls so far.
@@ -49,7 +49,7 @@ def collect(core: Core) -> StoreStats:
     return StoreStats(
         segments=len(rows),
         segment_rows=sum(row.rows for row in rows),
-        segment_bytes=sum(row.bytes + (row.tail_bytes or 0) for row in rows),
+        segment_bytes=sum(row.bytes + sum(size for _, size in row.sidecars()) for row in rows),
         quarantined=len(core.quarantined),
         memory_rows=sum(generation.rows for generation in generations),
         memory_bytes=sum(generation.nbytes for generation in generations),

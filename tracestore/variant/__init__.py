@@ -10,18 +10,26 @@ from tracestore.variant.report import Report
 from tracestore.variant.shredder import Shredder, json_projects, otlp_projects
 from tracestore.variant.tables import OVERFLOW, TABLES, TableSpec
 from tracestore.variant.unshredder import unshred, unshred_rows, unshred_values
-from tracestore.variant.words import find_words, words
+from tracestore.variant.words import (
+    SEARCHED_COLUMNS,
+    RowWords,
+    find_words,
+    may_be_in_filter,
+    words,
+)
 
 __all__ = [
     "LEAF_TYPES",
     "LEAVES",
     "OVERFLOW",
+    "SEARCHED_COLUMNS",
     "TABLES",
     "KeySet",
     "Keys",
     "LeafType",
     "Mask",
     "Report",
+    "RowWords",
     "Shredder",
     "TableSpec",
     "find_words",
@@ -30,6 +38,7 @@ __all__ = [
     "json_projects",
     "leaf_name",
     "make_valid",
+    "may_be_in_filter",
     "mixed",
     "numbers_of",
     "one_form",

@@ -1,13 +1,34 @@
-"""The words of texts, and which of some words stand in each text of a column."""
+"""The words of texts: which a text has, which of some stand in each text of a column, and in which rows each stands."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tracestore import _native
+from tracestore.variant.paths import parse_leaf_name
+from tracestore.variant.tables import OVERFLOW, TableSpec
+
+SEARCHED_COLUMNS: Final = ("name", "status_message", "severity_text", "event_name")
+"""Fixed columns whose texts a search of a whole row looks at, beside its variants."""
+
+FILTER_PART_BYTES: Final = 32
+"""Bytes of one part of a filter: a word sets a bit in each of its eight 32-bit words."""
+
+_JSON_OF_TYPE: Final = {"str": False, "str[]": False, "json": True, "json[]": True}
+_BINARY: Final = frozenset({"bin", "bin[]"})
+_FILTER_SALTS: Final = (
+    *(0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D),
+    *(0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31),
+)
+
+Rows = npt.NDArray[np.int32]
 
 
 def words(text: str) -> list[str]:
@@ -26,9 +47,135 @@ def find_words(texts: pa.Array, wanted: Sequence[str], *, of_json: bool) -> pa.A
     column = texts.cast(pa.string()).fill_null("")
     found = np.zeros(len(column), np.uint64)
     if len(column):
-        _, offsets, data = column.buffers()
-        places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
-        bytes_of_texts = np.frombuffer(data or b"", np.uint8)
+        offsets, data = _buffers(column)
         encoded = tuple(word.encode() for word in wanted)
-        _native.find_words(places, bytes_of_texts, encoded, found, of_json=of_json)
+        _native.find_words(offsets, data, encoded, found, of_json=of_json)
     return pa.array(found)
+
+
+class RowWords:
+    """The words of a table's rows, and the rows of each. The first word is the empty one: its rows may hold any.
+
+    Words stand in the searched columns, in leaves of texts and JSON, and in `_overflow`. Those of numbers and
+    booleans that have leaves of their own are left out, and rows with bytes may hold any word.
+    """
+
+    def __init__(self, table: pa.Table, spec: TableSpec) -> None:
+        self.rows = len(table)
+        self._index = _native.WordIndex(self.rows, secrets.randbits(64))
+        # Numbers of the first texts of dictionaries, by where these lie; they are held, so that no other lies there.
+        self._first_of: dict[tuple[int, int, int], int] = {}
+        self._held: list[pa.Array] = []
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            if name in spec.columns:
+                if name in SEARCHED_COLUMNS:
+                    self._add(column, of_json=False)
+                continue
+            leaf_type = "json" if name == OVERFLOW else parse_leaf_name(name)[1]
+            if leaf_type in _JSON_OF_TYPE:
+                self._add(column, of_json=_JSON_OF_TYPE[leaf_type])
+            elif leaf_type in _BINARY:
+                self._index.add_any(_present(column))
+        self.counts: npt.NDArray[np.uint64] = np.zeros(self._index.words, np.uint64)
+        """In how many rows each word stands."""
+        self._index.count_rows(self.counts)
+        self._first_of.clear()
+        self._held.clear()
+
+    def texts(self) -> pa.Array:
+        """Returns the words."""
+        offsets = np.zeros(self._index.words + 1, np.int32)
+        data = np.zeros(self._index.word_bytes, np.uint8)
+        self._index.write_words(offsets, data)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+        return pa.Array.from_buffers(pa.string(), self._index.words, buffers)
+
+    def rows_of(
+        self, chosen: npt.NDArray[np.bool_], order: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], Rows]:
+        """Returns where the rows of each word begin, in an order of words, and these rows: of chosen words alone."""
+        listed = np.where(chosen, self.counts, 0)[order].astype(np.int64)
+        starts = np.zeros(len(order) + 1, np.int64)
+        np.cumsum(listed, out=starts[1:])
+        places = np.zeros(len(self.counts), np.uint64)
+        places[order] = starts[:-1]
+        rows = np.zeros(int(starts[-1]), np.int32)
+        self._index.write_rows(chosen.view(np.uint8), places, rows)
+        return starts, rows
+
+    def filters(
+        self, chosen: npt.NDArray[np.bool_], block_rows: int, bits_a_word: int
+    ) -> list[bytes]:
+        """Returns a filter of the chosen words for each block of rows."""
+        blocks = -(-self.rows // block_rows)
+        counts = np.zeros(blocks, np.uint64)
+        self._index.count_blocks(chosen.view(np.uint8), block_rows, counts)
+        part_bits = FILTER_PART_BYTES * 8
+        sizes = np.maximum(1, -(-counts.astype(np.int64) * bits_a_word // part_bits))
+        bits = np.zeros(int(sizes.sum()) * part_bits // 32, np.uint32)
+        self._index.write_filters(chosen.view(np.uint8), block_rows, sizes, bits)
+        ends = np.cumsum(sizes * (part_bits // 32))
+        return [part.tobytes() for part in np.split(bits, ends[:-1])]
+
+    def _add(self, column: pa.ChunkedArray, *, of_json: bool) -> None:
+        first_row = 0
+        # Texts of one dictionary are cut once.
+        for chunk in column.unify_dictionaries().chunks if column.num_chunks > 1 else column.chunks:
+            rows = np.arange(first_row, first_row + len(chunk), dtype=np.int32)
+            first_row += len(chunk)
+            texts = chunk
+            if pa.types.is_list(chunk.type):
+                rows = np.repeat(rows, pc.list_value_length(chunk).fill_null(0).to_numpy())
+                texts = chunk.flatten()
+            self._add_texts(texts, rows, of_json=of_json)
+
+    def _add_texts(self, texts: pa.Array, rows: Rows, *, of_json: bool) -> None:
+        is_coded = pa.types.is_dictionary(texts.type)
+        distinct = texts.dictionary if is_coded else texts
+        first = self._first_of.get(_place(distinct)) if is_coded else None
+        if first is None:
+            offsets, data = _buffers(distinct.cast(pa.string()))
+            first = self._index.add_texts(offsets, data, of_json=of_json)
+            if is_coded:
+                self._first_of[_place(distinct)] = first
+                self._held.append(distinct)
+        numbers = (
+            texts.indices.fill_null(-1).to_numpy().astype(np.int32, copy=False)
+            if is_coded
+            else np.arange(len(texts), dtype=np.int32)
+        )
+        if texts.null_count:
+            valid = texts.is_valid().to_numpy(zero_copy_only=False)
+            rows, numbers = rows[valid], numbers[valid]
+        self._index.add_rows(np.ascontiguousarray(rows), np.ascontiguousarray(numbers), first)
+
+
+def may_be_in_filter(bits: npt.NDArray[np.uint32], word: str) -> bool:
+    """Returns whether a filter may hold a word: false only where it was not added."""
+    hashed = _native.filter_hash(word.encode())
+    parts = len(bits) // 8
+    part = ((hashed >> 32) * parts) >> 32
+    key = hashed & 0xFFFFFFFF
+    masks = [1 << (((key * salt) & 0xFFFFFFFF) >> 27) for salt in _FILTER_SALTS]
+    held = bits[8 * part : 8 * part + 8].tolist()
+    return parts > 0 and all(word & mask for word, mask in zip(held, masks, strict=True))
+
+
+def _buffers(texts: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Returns where each text begins in the bytes of a column, and these bytes."""
+    _, offsets, data = texts.buffers()
+    if len(texts) == 0 or offsets is None:
+        return np.zeros(1, np.int32), np.zeros(0, np.uint8)
+    places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return places, np.frombuffer(data or b"", np.uint8)
+
+
+def _place(texts: pa.Array) -> tuple[int, int, int]:
+    """Returns where a column of texts lies in memory."""
+    data = texts.buffers()[2]
+    return (0 if data is None else data.address), texts.offset, len(texts)
+
+
+def _present(column: pa.ChunkedArray) -> Rows:
+    """Returns the numbers of the rows that have a value."""
+    return np.flatnonzero(column.is_valid().to_numpy()).astype(np.int32)

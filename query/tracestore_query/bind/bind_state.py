@@ -49,6 +49,7 @@ class Binding:
         shortcuts: whether paths that a matching row must have are noted.
         row_ids: whether the whole query gives the file and number of each row it reads, too.
         datasets: those that the query may see, as they were before its snapshot was taken.
+        of_values: whether words that rows must hold come from a parameter.
         rebuilds_late: whether objects of the answer are taken out, and rebuilt once its rows are known.
     """
 
@@ -59,6 +60,7 @@ class Binding:
     shortcuts: bool = True
     row_ids: bool = False
     rebuilds_late: bool = True
+    of_values: bool = False
     scans: dict[str, ScanBuilder] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     objects: dict[str, ObjectCall] = field(default_factory=dict)
@@ -92,4 +94,5 @@ class Binding:
             tuple(self.rebuilt),
             tuple(self.warnings),
             frozenset(self.number_columns),
+            self.of_values,
         )

@@ -35,6 +35,7 @@ from tracestore_query.bind.values import tagged_values
 from tracestore_query.bind.values.sources import Absent, Bound, Expression
 from tracestore_query.bind.values.types import NULL, is_open, is_wavering, item_type
 from tracestore_query.bind.values.uses import BARE, Use, Want
+from tracestore_query.bind.word_conditions import note_words
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.path_syntax import Step
@@ -177,6 +178,7 @@ class Binder:
     def _select(self, select: exp.Select, outer: Scope) -> Columns:
         scope = self._with(select, outer)
         self._sources.from_clause(select, scope)
+        note_words(select, scope, self._binding, self._paths)
         complete = expand_stars(select, scope)
         names = [select_list.name_of_item(each) for each in select.expressions]
         items = select_list.items_of(select)

@@ -250,13 +250,15 @@ class PathValues:
         if use in {Use.NUMBER, Use.BOOL, Use.LIST, Use.TEXT}:
             self._warn_of_type(scan, steps, {"object": exp.null(), **columns}, want)
             return of_use(columns, want)
-        text = self._object_text(alias, scan, found)
+        text = self._object_text(alias, scan, found, is_stored=want.is_stored)
         if use is Use.PRESENT:
             return text
         parts = [of_use(columns, VALUE if use is Use.BARE else want)] if columns else []
         return leaf_values.first([*parts, leaf_values.object_of_use(text, want)], "JSON")
 
-    def _object_text(self, alias: str, scan: ScanBuilder, found: Resolved) -> exp.Expr:
+    def _object_text(
+        self, alias: str, scan: ScanBuilder, found: Resolved, *, is_stored: bool
+    ) -> exp.Expr:
         scan.fixed_columns[OVERFLOW] = None
         parts: list[exp.Expr] = [exp.column(OVERFLOW, table=alias, quoted=True)]
         data = self._binding.data(scan.table)
@@ -269,7 +271,7 @@ class PathValues:
                     parts.append(
                         exp.column(scan.object_part(path, leaf_type), table=alias, quoted=True)
                     )
-        moved = found.keys == (ATTRIBUTES,) and scan.table == SPANS.name
+        moved = not is_stored and found.keys == (ATTRIBUTES,) and scan.table == SPANS.name
         if moved:
             parts += self._moved_parts(alias, scan, data, leaves)
         call = ObjectCall(found.keys, tuple(leaves), moved)

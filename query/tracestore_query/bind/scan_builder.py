@@ -25,6 +25,7 @@ class ScanBuilder:
     time_range: TimeRange = EVER
     trace_ids: frozenset[str] | None = None
     top_n: TopN | None = None
+    words: dict[str, None] = field(default_factory=dict)
 
     def leaf_column(self, path: str, leaf_type: str) -> str:
         """Returns the scan's column of a leaf, which is read from now on."""
@@ -50,4 +51,5 @@ class ScanBuilder:
             self.time_range,
             self.trace_ids,
             self.top_n,
+            tuple(self.words),
         )

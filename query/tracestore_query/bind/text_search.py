@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from sqlglot import exp
 
-from tracestore.variant import TableSpec
+from tracestore.variant import SEARCHED_COLUMNS, TableSpec
 from tracestore_query.errors import UnknownNameError
 from tracestore_query.language.parameters import value_of
 from tracestore_query.language.search_words import words_of_needle
@@ -38,12 +38,14 @@ class Search:
     Attributes:
         texts: what is looked at, still to be bound.
         needle: the literal or parameter that holds the words.
-        count: how many distinct words these are.
+        words: the distinct ones, in order.
+        alias: of the one table all of whose texts are looked at, None where it is a path or several tables.
     """
 
     texts: list[exp.Expr]
     needle: exp.Expr
-    count: int
+    words: tuple[str, ...]
+    alias: str | None = None
 
 
 def search_of(call: exp.Anonymous, sources: Sequence[Searched]) -> Search:
@@ -58,13 +60,14 @@ def search_of(call: exp.Anonymous, sources: Sequence[Searched]) -> Search:
     if not arguments or len(arguments) > 2 or (name == "match" and len(arguments) != 2):
         raise UnknownNameError(f"cannot run query: {name}() takes {usage}")
     needle = arguments[-1]
-    count = len(_words_of(needle, name))
+    words = _words_of(needle, name)
     if len(arguments) == 2 and not _is_table(arguments[0], sources):
-        return Search([arguments[0].copy()], needle, count)
+        return Search([arguments[0].copy()], needle, words)
     chosen = sources
     if len(arguments) == 2:
         chosen = [source for source in sources if source.alias == arguments[0].name.lower()]
-    return Search([column for source in chosen for column in _columns(source)], needle, count)
+    texts = [column for source in chosen for column in _columns(source)]
+    return Search(texts, needle, words, chosen[0].alias if len(chosen) == 1 else None)
 
 
 def depends_on_parameter(tree: exp.Expr) -> bool:
@@ -107,9 +110,5 @@ def _columns(source: Searched) -> list[exp.Expr]:
     spec = source.spec
     if spec is None:
         return []
-    named = [
-        name
-        for name in ("name", "status_message", "severity_text", "event_name")
-        if name in spec.columns
-    ]
+    named = [name for name in SEARCHED_COLUMNS if name in spec.columns]
     return [exp.column(name, table=source.alias) for name in (*named, *spec.variants)]

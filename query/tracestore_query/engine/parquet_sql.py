@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from tracestore.store import SegmentRef
+from tracestore.store import RowNumbers, SegmentRef
 from tracestore.variant import LEAVES, OVERFLOW, TABLES
 from tracestore_query.plan.scan import Leaf, Scan, leaf_column_name
 from tracestore_query.tables.names import quoted
@@ -18,6 +19,9 @@ _FIXED_TYPE = {
     pa.float64(): "DOUBLE",
     pa.bool_(): "BOOLEAN",
 }
+
+MAX_APART: Final = 32
+"""Segments of one scan that are read on their own, each by its row numbers alone: each is a reader of the engine."""
 
 
 def fixed_type(scan: Scan, name: str) -> str:
@@ -132,4 +136,54 @@ def counting_rows(
     return (
         f'(SELECT base.* FROM {source} base LEFT JOIN "{name}" gone '
         f'ON gone."__row" = base.file_row_number{same_file} WHERE gone."__row" IS NULL)'
+    )
+
+
+def read_with_word_rows(
+    scan: Scan,
+    segments: Sequence[SegmentRef],
+    stored: Sequence[str],
+    word_rows: Mapping[str, RowNumbers],
+    tables: dict[str, pa.Table],
+) -> str:
+    """Returns a SELECT of stored columns and leaves, with each row's file and number, of the rows that are to be read.
+
+    Args:
+        scan: the scan.
+        segments: those of the source.
+        stored: stored columns to read.
+        word_rows: by file, the rows of segments of which not all are read.
+        tables: takes the tables that the text names.
+    """
+    few = [segment for segment in segments if segment.uri in word_rows]
+    whole = [segment for segment in segments if segment.uri not in word_rows]
+    parts = [read_parquet(scan, whole, stored, row_ids=True)] if whole else []
+    parts += [_by_number(scan, [segment], stored, word_rows, tables) for segment in few[:MAX_APART]]
+    if few[MAX_APART:]:
+        parts.append(_by_number(scan, few[MAX_APART:], stored, word_rows, tables))
+    return " UNION ALL ".join(parts)
+
+
+def _by_number(
+    scan: Scan,
+    segments: Sequence[SegmentRef],
+    stored: Sequence[str],
+    word_rows: Mapping[str, RowNumbers],
+    tables: dict[str, pa.Table],
+) -> str:
+    """Returns the rows by a join, whose numbers reach the reader: it skips pages and row groups without any."""
+    name = f"{scan.token}_words{len(tables)}"
+    columns: dict[str, pa.Array] = {
+        "__row": pa.array(np.concatenate([word_rows[segment.uri] for segment in segments]))
+    }
+    same_file = ""
+    if len(segments) > 1:
+        files = [pa.repeat(segment.uri, len(word_rows[segment.uri])) for segment in segments]
+        columns["__file"] = pa.concat_arrays(files)
+        same_file = ' AND wanted."__file" = base.filename'
+    tables[name] = pa.table(columns)
+    base = read_parquet(scan, segments, stored, row_ids=True)
+    return (
+        f'SELECT base.* FROM ({base}) base SEMI JOIN "{name}" wanted '
+        f'ON wanted."__row" = base.file_row_number{same_file}'
     )

@@ -21,6 +21,7 @@ from tracestore_query.engine.parquet_sql import (
     fixed_type,
     named_list,
     read_parquet,
+    read_with_word_rows,
     rows_between,
 )
 from tracestore_query.engine.patched_sql import (
@@ -106,7 +107,7 @@ def newest_rows_sql(source: str) -> str:
 def _is_plain(plan: ScanPlan) -> bool:
     """Returns whether a scan is files alone, whose columns are read as they are: the engine plans it faster."""
     scan = plan.scan
-    other_rows = plan.tailed or plan.memtable or plan.patched or plan.row_ranges
+    other_rows = plan.tailed or plan.memtable or plan.patched or plan.row_ranges or plan.word_rows
     if not plan.plain or other_rows or scan.object_parts or scan.needs_row_ids:
         return False
     if scan.predicate or plan.newest is not None:
@@ -142,7 +143,7 @@ def _stored_columns(plan: ScanPlan) -> list[str]:
 
 def _whole(plan: ScanPlan) -> Sequence[SegmentRef]:
     """Returns the segments that are read whole and as they are."""
-    special = plan.patched.keys() | plan.row_ranges.keys()
+    special = plan.patched.keys() | plan.row_ranges.keys() | plan.word_rows.keys()
     return [
         segment
         for segment in plan.plain
@@ -154,7 +155,7 @@ def _apart(plan: ScanPlan) -> tuple[list[SegmentRef], list[SegmentRef]]:
     """Returns the segments without patches that have rows that count no more, and those of which a range is read."""
     ranged = [segment for segment in plan.plain if segment.uri in plan.row_ranges]
     ranged = [segment for segment in ranged if segment.uri not in plan.patched]
-    special = plan.patched.keys() | plan.row_ranges.keys()
+    special = plan.patched.keys() | plan.row_ranges.keys() | plan.word_rows.keys()
     replaced = [segment for segment in plan.plain if len(segment.replaced)]
     return [segment for segment in replaced if segment.uri not in special], ranged
 
@@ -165,9 +166,14 @@ def _read_plain(
     stored: Sequence[str],
     tables: dict[str, pa.Table],
 ) -> list[str]:
-    """Returns the reads of segments without tails: whole ones together, then ranges, then those with patches."""
+    """Returns the reads of segments without tails: whole ones together, parts of others, those with patches."""
     scan = plan.scan
-    patched = [segment for segment in plan.plain if plan.patched and segment.uri in plan.patched]
+    few = [segment for segment in plan.plain if segment.uri in plan.word_rows]
+    patched = [
+        segment
+        for segment in plan.plain
+        if segment.uri in plan.patched and segment.uri not in plan.word_rows
+    ]
     sources = []
     if whole:
         files = named_list(_files_name(plan))
@@ -180,6 +186,9 @@ def _read_plain(
         rows = rows_between(*plan.row_ranges[segment.uri])
         source = f"({read_parquet(scan, (segment,), stored, row_ids=True)} WHERE {rows})"
         sources.append(counting_rows(scan, (segment,), source, tables))
+    if few:
+        source = f"({read_with_word_rows(scan, few, stored, plan.word_rows, tables)})"
+        sources.append(joined(plan, few, source, _patched_columns(plan, stored), tables))
     names = {leaf: leaf_column_name(leaf) for leaf in (*scan.leaves, *scan.object_parts)}
     for segment in patched[:MAX_BESIDE]:
         columns = beside(plan, segment, stored, names)
@@ -247,7 +256,7 @@ def _read_with_tail(
     """Returns the rows of segments with tails; patches are joined last, since they may replace what a tail holds."""
     source = tail_rows_alone(plan.scan, group, stored, tables)
     if source is None:
-        source = with_tail(plan.scan, group, stored, tables)
+        source = with_tail(plan.scan, group, stored, plan.word_rows, tables)
         patched = _patched_columns(plan, stored)
         source = joined(plan, group.segments, source, patched, tables)
     source = counting_rows(plan.scan, group.segments, source, tables)

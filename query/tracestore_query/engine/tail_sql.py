@@ -7,9 +7,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from tracestore.store import SegmentRef
+from tracestore.store import RowNumbers, SegmentRef
 from tracestore.variant import LEAVES
-from tracestore_query.engine.parquet_sql import read_parquet
+from tracestore_query.engine.parquet_sql import read_parquet, read_with_word_rows
 from tracestore_query.plan.scan import Scan
 from tracestore_query.plan.scan_plan import TailGroup, TailRows
 from tracestore_query.tables.names import quoted
@@ -29,7 +29,11 @@ def tail_rows_sql(scan: Scan, group: TailGroup, path: str, limit: int) -> str:
 
 
 def with_tail(
-    scan: Scan, group: TailGroup, stored: Sequence[str], tables: dict[str, pa.Table]
+    scan: Scan,
+    group: TailGroup,
+    stored: Sequence[str],
+    word_rows: Mapping[str, RowNumbers],
+    tables: dict[str, pa.Table],
 ) -> str:
     """Returns a source of a group's rows: each path of the tail is joined with its rows of the sidecars.
 
@@ -37,6 +41,7 @@ def with_tail(
         scan: the scan.
         group: segments with tails.
         stored: stored columns to read.
+        word_rows: by file, the rows of segments of which not all are read.
         tables: takes the tables that the text names.
     """
     joins = []
@@ -58,7 +63,7 @@ def with_tail(
         )
         columns = [column for held in paths.values() for _, column in held]
         replaced += [f'{tail}."{column}" AS "{column}"' for column in columns]
-    base = _base(scan, group, stored)
+    base = _base(scan, group, stored, word_rows, tables)
     return f"(SELECT base.* REPLACE ({', '.join(replaced)}) FROM ({base}) base {' '.join(joins)})"
 
 
@@ -113,10 +118,16 @@ def _joined_paths(scan: Scan, group: TailGroup) -> list[dict[str, list[tuple[str
     return found + [dict(rest[at : at + size]) for at in range(0, len(rest), size or 1)]
 
 
-def _base(scan: Scan, group: TailGroup, stored: Sequence[str]) -> str:
+def _base(
+    scan: Scan,
+    group: TailGroup,
+    stored: Sequence[str],
+    word_rows: Mapping[str, RowNumbers],
+    tables: dict[str, pa.Table],
+) -> str:
     """Returns the rows of a group's segments; where rows were looked up, only these."""
     if group.rows is None:
-        return read_parquet(scan, group.segments, stored, row_ids=True)
+        return read_with_word_rows(scan, group.segments, stored, word_rows, tables)
     table = group.rows.table
     by_file: dict[str, list[str]] = {}
     for file, row in zip(table["file"].to_pylist(), table["row"].to_pylist(), strict=True):

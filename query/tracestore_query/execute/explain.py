@@ -41,6 +41,17 @@ def shown_sql(plan: Plan, sql: str) -> str:
     return sql
 
 
+def _words(plan: ScanPlan) -> str:
+    """Returns what the words sidecars left out."""
+    words = ", ".join(plan.scan.words)
+    wanted = sum(len(rows) for rows in plan.word_rows.values())
+    rows = sum(segment.rows for segment in plan.segments if segment.uri in plan.word_rows)
+    return (
+        f"{words}: {plan.without_words} segments without them left out, {wanted} of {rows} rows read of "
+        f"{len(plan.word_rows)} segments, {len(plan.segments) - len(plan.word_rows)} read whole"
+    )
+
+
 def _scan(plan: ScanPlan) -> list[tuple[str, str]]:
     scan, segments = plan.scan, plan.segments
     tails = sum(1 for segment in segments if segment.tail_uri is not None)
@@ -56,6 +67,8 @@ def _scan(plan: ScanPlan) -> list[tuple[str, str]]:
     if plan.row_ranges:
         end = "last" if scan.top_n is not None and scan.top_n.last else "first"
         rows.append(("ends", f"the {end} rows by time alone, of {len(plan.row_ranges)} segments"))
+    if scan.words:
+        rows.append(("words", _words(plan)))
     if OVERFLOW in scan.fixed_columns:
         rows.append(("overflow", "read for every row: an object is needed inside the query"))
     return rows

@@ -63,6 +63,7 @@ class BoundQuery:
         rebuilt: output columns to rebuild.
         warnings: what the answer should carry along.
         numbers: output columns of integers and doubles, as tagged values.
+        of_values: whether the scans depend on the values of parameters.
     """
 
     tree: exp.Expr
@@ -72,6 +73,7 @@ class BoundQuery:
     rebuilt: tuple[Rebuilt, ...]
     warnings: tuple[str, ...]
     numbers: frozenset[int] = frozenset()
+    of_values: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
         where = select.args.get("where")
         # Rows of an outer join need not meet WHERE on their own side, and which rows an ASOF or a POSITIONAL
         # join pairs depends on rows that WHERE leaves out: no bounds are taken from a query that has one.
-        outer = any(join.side or join.args.get("method") for join in _joins(select))
+        outer = any(join.side or join.args.get("method") for join in joins_of(select))
         conditions = [] if where is None or outer else list(conjuncts(where.this))
         for table, alias in tables:
             name = scanned_table(table)
@@ -56,7 +56,7 @@ def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
     return ranges
 
 
-def _joins(select: exp.Select) -> Iterator[exp.Join]:
+def joins_of(select: exp.Select) -> Iterator[exp.Join]:
     """Yields the joins of a SELECT, those inside of others too."""
     from_ = select.args.get("from_")
     waiting = [from_.this] if from_ is not None else []

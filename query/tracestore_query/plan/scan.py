@@ -60,6 +60,7 @@ class Scan:
         time_range: range of times outside of which no row can match.
         trace_ids: traces whose rows alone can match, None for all.
         top_n: the rows by time that the query asks for, None for all.
+        words: that every row must hold, in one case.
     """
 
     token: str
@@ -75,3 +76,4 @@ class Scan:
     time_range: TimeRange = EVER
     trace_ids: frozenset[str] | None = None
     top_n: TopN | None = None
+    words: tuple[str, ...] = ()

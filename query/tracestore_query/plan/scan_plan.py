@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from tracestore.store import SegmentPatches, SegmentRef
+from tracestore.store import RowNumbers, SegmentPatches, SegmentRef
 from tracestore_query.plan.scan import Leaf, Scan
 
 
@@ -54,7 +54,9 @@ class ScanPlan:
         patched_fields: fields of the scan that some patch changes.
         memtable: rows that are in no segment yet.
         newest: `created_ns` of the rows that count, where only the newest row of each id does.
+        word_rows: of all segments, by file: the rows to read, ascending, where few may hold the scan's words.
         pruned: number of the table's segments that are not read.
+        without_words: how many of these hold no row with all of the scan's words.
     """
 
     scan: Scan
@@ -65,7 +67,9 @@ class ScanPlan:
     patched_fields: frozenset[str] = frozenset()
     memtable: tuple[pa.Table, ...] = ()
     newest: pa.Table | None = None
+    word_rows: Mapping[str, RowNumbers] = field(default_factory=dict)
     pruned: int = 0
+    without_words: int = 0
 
     @property
     def segments(self) -> tuple[SegmentRef, ...]:

@@ -42,7 +42,6 @@ from tracestore.store.catalog.schema import (
     SEGMENTS,
 )
 from tracestore.store.catalog.segment_row import Ids, NewSegment, SegmentRow
-from tracestore.store.files import filenames
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +124,13 @@ class Catalog:
 
         Quarantined segments are among them.
         """
-        columns = [column for column in SEGMENTS.c if column.name not in ("tail_ids", "tail_rows")]
         with self._begin() as connection:
             version = int(_meta(connection, "catalog_version"))
+            columns = [
+                column
+                for column in schema.segment_columns(schema.read_version(connection, self.name))
+                if column.name not in ("tail_ids", "tail_rows")
+            ]
             rows = connection.execute(sa.select(*columns)).mappings().all()
             replaced = replaced_table.read_in(connection)
         return version, [_segment_row(dict(row)) for row in rows], replaced
@@ -318,9 +321,7 @@ class Catalog:
             where = SEGMENTS.c.segment_id == row.segment_id
             if connection.execute(SEGMENTS.delete().where(where)).rowcount != 1:
                 raise AssertionError(f"BUG: segment {row.segment_id} was removed twice")
-            file_keys = [row.file_key]
-            if row.tail_bytes is not None:
-                file_keys.append(filenames.tail_key(row.file_key))
+            file_keys = [row.file_key, *(key for key, _ in row.sidecars())]
             values = [
                 {"place": file_key, "segment_id": row.segment_id, "version": version}
                 for file_key in file_keys

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from tracestore.errors import FormatVersionError
 
-VERSION: Final = 5
+VERSION: Final = 6
 
 METADATA: Final = sa.MetaData()
 
@@ -52,6 +52,9 @@ SEGMENTS: Final = sa.Table(
     sa.Column("tail_rows", sa.LargeBinary, nullable=False),
     sa.Column("unlisted_paths", sa.Integer, nullable=False),
     sa.Column("fault", sa.Text),
+    sa.Column("words_bytes", sa.BigInteger),
+    sa.Column("words_crc", sa.BigInteger),
+    sa.Column("words_footer_crc", sa.BigInteger),
 )
 
 PATHS: Final = sa.Table(
@@ -231,12 +234,32 @@ def _add_versions(connection: sa.Connection) -> None:
     METADATA.create_all(connection, tables=[FOLDED_PATCHES, REPLACED_ROWS])
 
 
+# The last version whose segments have no columns for words sidecars.
+_WITHOUT_WORDS: Final = 5
+_WORDS_COLUMNS: Final = ("words_bytes", "words_crc", "words_footer_crc")
+
+
+def segment_columns(version: int) -> list[sa.Column[Any]]:
+    """Returns the columns that the segments of a catalog of a version have: a reader migrates none."""
+    return [
+        column
+        for column in SEGMENTS.c
+        if version > _WITHOUT_WORDS or column.name not in _WORDS_COLUMNS
+    ]
+
+
+def _add_words(connection: sa.Connection) -> None:
+    for name in _WORDS_COLUMNS:
+        connection.execute(sa.text(f"ALTER TABLE {SEGMENTS.name} ADD COLUMN {name} BIGINT"))
+
+
 # Step n takes a catalog of version n to version n + 1, inside the transaction that opens it.
 MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _add_evals,
     2: _add_patches,
     3: _add_documents,
     4: _add_versions,
+    _WITHOUT_WORDS: _add_words,
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from tracestore.store.files import filenames
 
 Ids = npt.NDArray[np.uint32]
 
@@ -27,6 +29,8 @@ class SegmentFacts:
         rows: how many it has.
         bytes, crc: size and crc32 of the whole file; Parquet itself checks its pages only.
         tail_bytes, tail_crc: the same of the tail sidecar, None where there is none.
+        words_bytes, words_crc: the same of the words sidecar.
+        words_footer_crc: crc32 of its footer, which is read without the rest.
         raw_bytes: bytes of its rows in memory, which bound the cost of merging it.
         min_time_ns, max_time_ns: times of its first and last row.
         created_ns: when it was written.
@@ -42,10 +46,20 @@ class SegmentFacts:
     crc: int
     tail_bytes: int | None
     tail_crc: int | None
+    words_bytes: int | None
+    words_crc: int | None
+    words_footer_crc: int | None
     raw_bytes: int
     min_time_ns: int
     max_time_ns: int
     created_ns: int
+
+    def sidecars(self) -> Iterator[tuple[str, int]]:
+        """Yields the key and bytes of each file beside the segment's own."""
+        if self.tail_bytes is not None:
+            yield filenames.tail_key(self.file_key), self.tail_bytes
+        if self.words_bytes is not None:
+            yield filenames.words_key(self.file_key), self.words_bytes
 
     def catalog_values(self) -> dict[str, Any]:
         """Returns the facts by the names of the catalog's columns."""
@@ -91,8 +105,10 @@ class SegmentRow(SegmentFacts):
     @classmethod
     def of_values(cls, values: Mapping[str, Any], leaf_ids: Ids, leaf_rows: Ids) -> Self:
         """Returns a row of the catalog's table, given its lists of numbers unpacked."""
+        # Columns that an older catalog lacks are those of sidecars that its segments have not.
+        facts: dict[str, Any] = {name: values.get(column) for name, column in _COLUMNS.items()}
         return cls(
-            **{name: values[column] for name, column in _COLUMNS.items()},
+            **facts,
             version=values["version"],
             leaf_ids=leaf_ids,
             leaf_rows=leaf_rows,

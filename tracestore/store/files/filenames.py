@@ -2,7 +2,7 @@
 
 LOCK  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
 set-aside/<as below segments>: complete segments that the catalog does not name
-segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail.parquet)
+segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail.parquet, <ulid>.words)
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ SET_ASIDE_FOLDER: Final = "set-aside"
 
 SEGMENT_SUFFIX: Final = ".parquet"
 TAIL_SUFFIX: Final = ".tail.parquet"
+WORDS_SUFFIX: Final = ".words"
 TEMPORARY_SUFFIX: Final = ".tmp"
 LEASE_SUFFIX: Final = ".lease"
 
@@ -86,6 +87,11 @@ def segment_key(table: str, project: str, day: int, segment_id: str) -> str:
 def tail_key(key: str) -> str:
     """Returns the key of a segment's tail sidecar."""
     return key.removesuffix(SEGMENT_SUFFIX) + TAIL_SUFFIX
+
+
+def words_key(key: str) -> str:
+    """Returns the key of a segment's words sidecar."""
+    return key.removesuffix(SEGMENT_SUFFIX) + WORDS_SUFFIX
 
 
 def temporary(path: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tracestore.segment.read import SegmentFile
@@ -86,6 +86,10 @@ class SegmentRef:
         if self.row.tail_bytes is None:
             return None
         return self._core.segments.files.local_name(filenames.tail_key(self.row.file_key))
+
+    def rows_with(self, words: Sequence[str]) -> RowNumbers | None:
+        """Returns numbers of rows, ascending: no other row holds all of some words. None where any row may."""
+        return self._core.words.rows_of(self.row, words)
 
     @functools.cached_property
     def leaf_columns(self) -> frozenset[str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from tracestore.segment.footer import Footer
 from tracestore.segment.tables import SegmentTable
+from tracestore.segment.words import encode_words
+from tracestore.segment.words_file import footer_crc
 from tracestore.segment.write import SegmentSummary, Sink, summarize, write_segment, write_tail
 from tracestore.store.catalog.segment_row import NewSegment
 from tracestore.store.clock import Clock
@@ -18,48 +21,76 @@ from tracestore.store.files.segment_files import SegmentFiles
 from tracestore.store.files.segment_ids import UlidMaker
 
 
+@dataclass(frozen=True, slots=True)
+class WordsRule:
+    """Which segments get a words sidecar: those of at least `min_rows`, of `max_share` of their bytes at most."""
+
+    min_rows: int
+    max_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class _WordsFacts:
+    """The size and checksums of a words sidecar, None where there is none."""
+
+    bytes: int | None = None
+    crc: int | None = None
+    footer_crc: int | None = None
+
+
 class SegmentStore:
     """A durable writer of segments. Thread-safe: each write has names of its own."""
 
     def __init__(
-        self, files: SegmentFiles, fs: filesystem.FileSystem, ulids: UlidMaker, clock: Clock
+        self,
+        files: SegmentFiles,
+        fs: filesystem.FileSystem,
+        ulids: UlidMaker,
+        clock: Clock,
+        words: WordsRule,
     ) -> None:
         self.files = files
         self._fs = fs
         self._ulids = ulids
         self._clock = clock
+        self._words = words
 
     def write(
         self, table: pa.Table, tail: pa.Table | None, spec: SegmentTable, project: str
     ) -> NewSegment:
-        """Writes a sorted table and its tail; both files are durable on return.
+        """Writes a sorted table and its sidecars; all files are durable on return.
 
         1. write and sync `<ulid>.tail.parquet.tmp`, give it its name, sync the folder
         2. the same for `<ulid>.parquet`
-        crash after either: no catalog row names them -> recovery removes them
+        3. the same for `<ulid>.words`, whose bound is a share of the bytes of both
+        crash after any: no catalog row names them -> recovery removes them
         """
         summary = summarize(table, tail, spec)
         created_ns = self._clock.now_ns()
         segment_id = self._ulids.make(created_ns)
         day = filenames.day_of(summary.min_time_ns)
         file_key = filenames.segment_key(spec.name, project, day, segment_id)
+        entries = 0 if tail is None else len(tail)
+        footer = _footer(spec, project, segment_id, summary, created_ns, entries)
+        written: list[str] = []
         tail_bytes: int | None = None
         tail_crc: int | None = None
-        entries = 0
-        if tail is not None and len(tail):
-            entries = len(tail)
-            footer = _footer("tail", spec, project, segment_id, summary, created_ns, entries)
-            tail_bytes, tail_crc = self._publish(
-                filenames.tail_key(file_key), lambda sink: write_tail(sink, tail, footer)
-            )
-        footer = _footer("segment", spec, project, segment_id, summary, created_ns, entries)
         try:
+            if tail is not None and entries:
+                of_tail = replace(footer, kind="tail")
+                written.append(filenames.tail_key(file_key))
+                tail_bytes, tail_crc = self._publish(
+                    written[-1], lambda sink: write_tail(sink, tail, of_tail)
+                )
+            written.append(file_key)
             size, crc = self._publish(
                 file_key, lambda sink: write_segment(sink, table, spec, footer)
             )
+            written.append(filenames.words_key(file_key))
+            words = self._write_words(written[-1], table, spec, footer, size + (tail_bytes or 0))
         except BaseException:
-            if tail_bytes is not None:
-                self._discard(filenames.tail_key(file_key))
+            for key in written:
+                self._discard(key)
             raise
         return NewSegment(
             segment_id=segment_id,
@@ -72,6 +103,9 @@ class SegmentStore:
             crc=crc,
             tail_bytes=tail_bytes,
             tail_crc=tail_crc,
+            words_bytes=words.bytes,
+            words_crc=words.crc,
+            words_footer_crc=words.footer_crc,
             raw_bytes=table.nbytes,
             min_time_ns=summary.min_time_ns,
             max_time_ns=summary.max_time_ns,
@@ -80,11 +114,28 @@ class SegmentStore:
             tail_rows=summary.tail_rows,
         )
 
+    def _write_words(
+        self,
+        words_key: str,
+        table: pa.Table,
+        spec: SegmentTable,
+        footer: Footer,
+        segment_bytes: int,
+    ) -> _WordsFacts:
+        """Writes the words sidecar, if the segment gets one."""
+        if len(table) < self._words.min_rows or not spec.is_searched:
+            return _WordsFacts()
+        max_bytes = int(segment_bytes * self._words.max_share)
+        encoded = encode_words(table, spec, replace(footer, kind="words"), max_bytes)
+        if encoded is None:
+            return _WordsFacts()
+        size, crc = self._publish(words_key, lambda sink: sink.write(encoded))
+        return _WordsFacts(size, crc, footer_crc(encoded))
+
     def discard(self, segment: NewSegment) -> None:
         """Removes the files of a segment that will not be named."""
-        self._discard(segment.file_key)
-        if segment.tail_bytes is not None:
-            self._discard(filenames.tail_key(segment.file_key))
+        for file_key in (segment.file_key, *(key for key, _ in segment.sidecars())):
+            self._discard(file_key)
 
     def _discard(self, file_key: str) -> None:
         try:
@@ -92,7 +143,7 @@ class SegmentStore:
         except OSError:
             return  # recovery removes it as an orphan
 
-    def _publish(self, file_key: str, write: Callable[[Sink], None]) -> tuple[int, int]:
+    def _publish(self, file_key: str, write: Callable[[Sink], object]) -> tuple[int, int]:
         partial: Path = self.files.prepare(file_key)
         sink = self._fs.create(partial)
         try:
@@ -131,7 +182,6 @@ class _Checked:
 
 
 def _footer(
-    kind: str,
     spec: SegmentTable,
     project: str,
     segment_id: str,
@@ -140,7 +190,7 @@ def _footer(
     tail_entries: int,
 ) -> Footer:
     return Footer(
-        kind=kind,
+        kind="segment",
         table=spec.name,
         project=project,
         segment_id=segment_id,

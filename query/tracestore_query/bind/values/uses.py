@@ -34,11 +34,13 @@ class Want:
     Attributes:
         to: what a CAST converts to; for a NUMBER or a TEXT, what it is converted to where that is possible.
         item: the type of a LIST's items, None for that of the data.
+        is_stored: for JSON, whether attributes that moved to columns of their own are left there.
     """
 
     use: Use
     to: exp.DataType | None = None
     item: str | None = None
+    is_stored: bool = False
 
 
 BARE = Want(Use.BARE)
