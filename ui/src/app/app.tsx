@@ -13,6 +13,7 @@ const LOADERS: Record<string, () => Promise<Page>> = {
   trace: () => import("../pages/trace/page").then((m) => m.TracePage),
   ask: () => import("../pages/ask/page").then((m) => m.AskPage),
   experiments: () => import("../pages/experiments/page").then((m) => m.ExperimentsPage),
+  play: () => import("../pages/play/page").then((m) => m.PlayPage),
   datasets: () => import("../pages/datasets/page").then((m) => m.DatasetsPage),
   boards: () => import("../pages/boards/page").then((m) => m.BoardsPage),
   review: () => import("../pages/review/page").then((m) => m.ReviewPage),

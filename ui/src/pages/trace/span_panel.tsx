@@ -8,6 +8,7 @@ import { mayWrite } from "../../app/session";
 import { cost, count, duration, exactDuration, number, oneLine, utc, when } from "../../format";
 import { score, scoreName, keepScoreName } from "../../parts/actions";
 import { Conversation } from "../../parts/conversation";
+import { openInPlay } from "../../parts/open_in_play";
 import type { Loaded } from "../../parts/load";
 import { messagesOf, type Message } from "../../parts/messages";
 import { copy, toast } from "../../parts/overlay";
@@ -35,6 +36,13 @@ export function SpanPanel({ project, span }: { project: string; span: Loaded<Row
           <span class="cut" title={String(row.name)}>{String(row.name)}</span>
         </h2>
         <Facts row={row} />
+        {row.type === "llm" && mayWrite.value && (
+          <div class="panel-actions">
+            <button class="btn small" onClick={() => void openInPlay(project, row)}>
+              Open in Play <kbd>o</kbd>
+            </button>
+          </div>
+        )}
         {row.status_code === "ERROR" && <div class="note err">{oneLine(row.status_message, 1000) || "failed"}</div>}
       </header>
       <div class="tabs" role="tablist">
