@@ -24,6 +24,7 @@ interface Props {
   actions: Actions;
   write: boolean;
   choose: () => void;
+  narrow: boolean;
 }
 
 export function Grid(props: Props) {
@@ -37,7 +38,7 @@ export function Grid(props: Props) {
   useEffect(() => {
     scroller.current?.querySelector(".play-column.on")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   }, [props.column]);
-  const template = `minmax(200px, .7fr) ${columns.map(() => "minmax(264px, 1fr)").join(" ")}`;
+  const template = props.narrow ? `160px ${columns.map(() => "minmax(236px, 1fr)").join(" ")}` : `minmax(200px, .7fr) ${columns.map(() => "minmax(264px, 1fr)").join(" ")}`;
   return (
     <div class="play-grid" ref={scroller} role="grid" aria-label="Rows and columns" aria-rowcount={rows.length + 1} aria-colcount={columns.length + 1} aria-busy={!play.rows.value && !play.rowsError.value} tabIndex={0}>
       <div class="play-row play-head" role="row" style={{ gridTemplateColumns: template }}>
@@ -110,7 +111,7 @@ function ColumnHead({ play, id, number, way, actions, write, column, columns }: 
     <div role="columnheader" aria-selected={on} class={`play-column ${on ? "on" : ""}`} style={{ "--c": `var(--${colour(number)})` }}>
       <div class="row-flex">
         <span class="dot" />
-        <button class="link-like strong cut" onClick={() => actions.open(id)} title="The prompt of this column">
+        <button class="play-open strong cut" onClick={() => actions.open(id)} title="The prompt of this column">
           {way.name}
         </button>
         {way.column.prompt && (
@@ -180,10 +181,11 @@ function Sums({ play, id }: { play: LivePlay; id: string }) {
   return (
     <div class="play-sums small-text">
       {[...scores].slice(0, 3).map(([name, each]) => (
-        <span key={name} class="cut" title={`mean of ${plural(each.n, "cell")}`}>
-          {name} <b>{scored(each.sum / each.n)}</b>
+        <span key={name} class="score" title={`${name}: mean of ${plural(each.n, "cell")}`}>
+          <span class="cut">{name}</span> <b>{scored(each.sum / each.n)}</b>
         </span>
       ))}
+      <span class="gap" />
       <span class="muted">{spent ? cost(spent) : ""}</span>
       <span class="muted" title="mean of a cell">
         {done ? duration((seconds / done) * 1e9) : ""}
@@ -228,8 +230,8 @@ function CellFacts({ cell }: { cell: Cell }) {
   return (
     <div class="play-facts small-text muted">
       {Object.entries(cell.scores).map(([name, value]) => (
-        <span key={name} class={`score ${value === null ? "" : value >= 0.999 ? "good" : value <= 0.001 ? "err" : ""}`} title={cell.rationales[name]}>
-          {name} <b>{value === null ? "–" : scored(value)}</b>
+        <span key={name} class={`score ${value === null ? "" : value >= 0.999 ? "good" : value <= 0.001 ? "err" : ""}`} title={cell.rationales[name] ?? name}>
+          <span class="cut">{name}</span> <b>{value === null ? "–" : scored(value)}</b>
         </span>
       ))}
       {wrong.length > 0 && (

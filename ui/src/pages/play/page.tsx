@@ -186,7 +186,7 @@ function Opened({ play }: { play: LivePlay }) {
         </div>
       )}
       <div class={`play-split ${panel ? "open" : ""}`}>
-        <Grid play={play} rows={rows} columns={columns} ways={ways} row={rowId} column={column} actions={actions} write={write} choose={() => setDialog("rows")} />
+        <Grid play={play} rows={rows} columns={columns} ways={ways} row={rowId} column={column} actions={actions} write={write} choose={() => setDialog("rows")} narrow={!!panel} />
         {panel === "prompt" && way && <PromptPanel key={column} play={play} id={column} way={way} rows={rows} write={write} providers={providers.data ?? []} onSave={() => setDialog("save")} onPromote={() => setDialog("promote")} onVersions={() => setDialog("versions")} />}
         {panel === "cell" && row && <CellPanel key={`${row.id} ${column}`} play={play} row={row} id={column} write={write} onCase={() => setDialog("case")} onPrompt={openPrompt} score={(name, value) => (cell ? scored(play, cell, name, value) : Promise.resolve())} />}
       </div>
@@ -218,7 +218,7 @@ const SOURCES = { dataset: "dataset", query: "query", span: "one call", typed: "
 
 const sourceText = (found: RowsAnswer | null, source: keyof typeof SOURCES | undefined): string => {
   if (!source) return "Choose rows";
-  const rows = found ? `${plural(found.rows.length, "row")}${found.more ? " of more" : ""}` : "Rows";
+  const rows = found ? `${found.more ? "first " : ""}${plural(found.rows.length, "row")}` : "Rows";
   return found?.dataset ? `${rows} · ${found.dataset} v${found.dataset_version}` : `${rows} · ${SOURCES[source]}`;
 };
 

@@ -67,7 +67,7 @@ export function PromptPanel(props: Props) {
           </div>
         )}
       </header>
-      <div class="panel-body play-form" tabIndex={0} role="group" aria-label="Prompt">
+      <div class="panel-body play-form" tabIndex={0} role="group" aria-label="Fields of the prompt">
         <ModelFields {...props} set={set} />
         <Messages {...props} variables={variables} />
         <details open={whole.tools.length > 0}>
