@@ -11,7 +11,16 @@ from setuptools.command.build_py import build_py
 
 ROOT: Final = "../.."
 
-ROOMS: Final = ["cli", "client", "doors", "evals", "exports", "parquet_files", "tracing"]
+ROOMS: Final = [
+    "cli",
+    "client",
+    "doors",
+    "evals",
+    "exports",
+    "parquet_files",
+    "templates",
+    "tracing",
+]
 """Folders of `tracestore`, with those below them; what speaks Flight SQL is a server's."""
 
 BESIDE: Final = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, Self
 
 from tracestore.answer import Answer
 from tracestore.client import requests
 from tracestore.client.arrow_answers import ArrowAnswer
+from tracestore.client.prompts import AsyncPromptClient
 from tracestore.client.requests import Patches, Request, Rows, checked, reached
 from tracestore.content_types import PROTOBUF
 from tracestore.feedback import Span, ids_of
@@ -30,6 +32,7 @@ class AsyncClient:
 
     Attributes:
         url: the server's base URL.
+        prompts: versioned prompts, which the server runs.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class AsyncClient:
         self.url, headers = requests.server(url, api_key)
         with reached(self.url):
             self._http = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=timeout_s)
+        self.prompts = AsyncPromptClient(self._send, self._event_lines)
 
     async def __aenter__(self) -> Self:
         return self
@@ -112,7 +116,17 @@ class AsyncClient:
         )
 
     async def _ask(self, request: Request) -> httpx.Response:
+        return await self._send(request.method, request.path, **request.options)
+
+    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         with reached(self.url):
-            return checked(
-                await self._http.request(request.method, request.path, **request.options)
-            )
+            return checked(await self._http.request(method, path, **options))
+
+    async def _event_lines(self, method: str, path: str, **options: Any) -> AsyncGenerator[str]:
+        with reached(self.url):
+            async with self._http.stream(method, path, timeout=None, **options) as response:
+                if response.is_error:
+                    await response.aread()
+                checked(response)
+                async for line in response.aiter_lines():
+                    yield line

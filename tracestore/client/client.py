@@ -15,6 +15,7 @@ from tracestore.client.evals import DatasetClient, ExperimentClient
 from tracestore.client.explore import ExploreClient
 from tracestore.client.keys import KeyClient
 from tracestore.client.operations import Operations
+from tracestore.client.prompts import PromptClient
 from tracestore.client.requests import Patches, Request, Rows, checked, reached
 from tracestore.client.stored_code import ScorerClient, StoredCodeClient
 from tracestore.content_types import PROTOBUF
@@ -43,6 +44,7 @@ class Client(FeedbackMethods, Operations):
         documents: saved views, queries, boards and review queues.
         keys: the API keys of the server.
         alerts: what the server watches.
+        prompts: versioned prompts, which the server runs.
         scorers, tools: those that are documents and run on the server.
     """
 
@@ -58,6 +60,7 @@ class Client(FeedbackMethods, Operations):
         self.documents = DocumentClient(self._send)
         self.keys = KeyClient(self._send)
         self.alerts = AlertClient(self._send)
+        self.prompts = PromptClient(self._send, self._event_lines)
         self.scorers = ScorerClient(self._send)
         self.tools = StoredCodeClient(self._send, "/api/tools")
 
@@ -142,6 +145,10 @@ class Client(FeedbackMethods, Operations):
 
     def _lines(self, path: str, **options: Any) -> Generator[str]:
         with self._opened("GET", path, timeout=None, **options) as response:
+            yield from response.iter_lines()
+
+    def _event_lines(self, method: str, path: str, **options: Any) -> Generator[str]:
+        with self._opened(method, path, timeout=None, **options) as response:
             yield from response.iter_lines()
 
     @contextlib.contextmanager

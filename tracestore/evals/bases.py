@@ -9,6 +9,9 @@ RUNNING: Final = "running"
 DONE: Final = "done"
 INTERRUPTED: Final = "interrupted"
 
+PLAY: Final = "play"
+"""The key of an experiment's metadata under which a run of Play says whether somebody keeps it."""
+
 STATE: Final = "eval"
 """The key of an experiment's metadata under which its state stands, where it is not done: a run that was killed is
 `running` for ever."""
@@ -32,7 +35,7 @@ def chosen(
         wanted: the run that the user named, None where none was.
         dataset: what its cases came from, None where it is no dataset.
 
-    Runs that were interrupted, or are under way, are no base.
+    Runs that were interrupted, or are under way, are no base, and neither are those of Play that nobody keeps.
     """
     if wanted is not None:
         return wanted, "as asked for"
@@ -64,6 +67,9 @@ def _is_whole(record: Mapping[str, Any], name: str) -> bool:
         return False
     metadata = record["metadata"]
     told = metadata.get(STATE) if isinstance(metadata, Mapping) else None
+    play = metadata.get(PLAY) if isinstance(metadata, Mapping) else None
+    if isinstance(play, Mapping) and play.get("kept") is False:
+        return False
     return not isinstance(told, Mapping) or told.get("state") not in (RUNNING, INTERRUPTED)
 
 

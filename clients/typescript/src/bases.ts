@@ -31,7 +31,9 @@ export async function chosenBase(client: Client, project: string, name: string, 
 
 function isWhole(metadata: unknown): boolean {
   const told = (metadata as Record<string, { state?: string } | undefined> | null)?.[STATE];
-  return told?.state !== "running" && told?.state !== "interrupted";
+  const play = (metadata as Record<string, { kept?: boolean } | undefined> | null)?.["play"];
+  // A run of Play that nobody keeps is deleted some day.
+  return told?.state !== "running" && told?.state !== "interrupted" && play?.kept !== false;
 }
 
 async function withSharedInputs(client: Client, project: string, name: string): Promise<Set<string>> {

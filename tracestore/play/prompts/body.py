@@ -26,9 +26,6 @@ MAX_TURNS: Final = 32
 
 DEFAULT_TURNS: Final = 8
 
-LIST_ROLE: Final = "messages"
-"""The role of a message that stands for a list of messages."""
-
 
 class PromptMessage(BaseModel):
     """A message in the one form, its texts templates; of role `messages`, the list at the path that `content` is."""

@@ -12,7 +12,7 @@ from tracestore.evals import bases
 from tracestore.play.own_queries import OwnQueries
 from tracestore.store import Experiment
 
-MARK: Final = "play"
+MARK: Final = bases.PLAY
 """The key of an experiment's metadata under which stands what it is of."""
 
 TRACES_AT_ONCE: Final = 100
