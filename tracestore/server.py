@@ -23,6 +23,7 @@ from tracestore.engine_process.fork_client import fork_server
 from tracestore.engine_process.supervisor import Supervisor
 from tracestore.engine_process.turns import Turns
 from tracestore.errors import TraceStoreError
+from tracestore.gateway.gateway import Gateway, GatewaySettings
 from tracestore.outbound.fence import Fence
 from tracestore.play.service import PlayService, PlaySettings
 from tracestore.server_settings import ServerSettings
@@ -140,6 +141,13 @@ class Server:
             ),
             lambda: self._uvicorn.door,
         )
+        self.gateway = Gateway(
+            self.store,
+            self.play.providers,
+            GatewaySettings(
+                settings.gateway_usd_per_day, settings.gateway_budgets, settings.gateway_cache_s
+            ),
+        )
         config = uvicorn.Config(
             app := self._app(door),
             http=protocol_class(file_bound(settings.max_connections), settings.header_timeout_s),
@@ -152,7 +160,7 @@ class Server:
             timeout_graceful_shutdown=int(GRACE_S),
             lifespan="off",
         )
-        self._uvicorn = HttpServer(config, door, self.play.aclose)
+        self._uvicorn = HttpServer(config, door, self._close_rooms)
         try:
             self._flight = self._flight_server(app)
         except BaseException:
@@ -174,7 +182,7 @@ class Server:
             self.keys,
             self.alerts,
             self.meters,
-            self.play.routers(),
+            [*self.play.routers(), self.gateway.router()],
             body_timeout_s=settings.body_timeout_s,
             cors_origins=settings.cors_origins,
             engine=door,
@@ -252,6 +260,11 @@ class Server:
         self.alerts.start()
         self.play.start()
         log.info("serving", url=self.url, grpc_port=self.grpc_port, data=str(self.settings.data))
+
+    async def _close_rooms(self) -> None:
+        # Its calls use the connections of the other.
+        await self.gateway.aclose()
+        await self.play.aclose()
 
     def _serve(self) -> None:
         self._uvicorn.run(sockets=[self._socket])

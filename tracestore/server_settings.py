@@ -130,6 +130,19 @@ class ServerSettings(BaseSettings):
         default=(),
         description="Hosts, addresses and networks that webhooks and tools may reach though they are not public.",
     )
+    gateway_usd_per_day: float | None = Field(
+        default=None,
+        ge=0,
+        description="Dollars that each key may spend through the gateway in a day; the gateway is off without it.",
+    )
+    gateway_budgets: dict[str, float] = Field(
+        default={}, description="Dollars a day of keys by their names, in place of that."
+    )
+    gateway_cache_s: float = Field(
+        default=86_400.0,
+        ge=0,
+        description="Greatest age in seconds of a kept answer that a request may ask for; 0 keeps none.",
+    )
     tool_hosts: Names = Field(
         default=(),
         description="Hosts that tools may ask: names, `*.example.com`, or `name:port`.",

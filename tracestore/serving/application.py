@@ -19,6 +19,8 @@ from starlette.middleware.cors import CORSMiddleware
 import tracestore
 from tracestore.embedded import Store
 from tracestore.engine_process.door import EngineDoor
+from tracestore.gateway.frame import ProviderErrors
+from tracestore.gateway.shapes import PREFIX
 from tracestore.scopes import needs
 from tracestore.serving.api_routes import include_api
 from tracestore.serving.engine_routes import Split, dataset_query_router
@@ -162,7 +164,7 @@ def make_app(
         log_all=log_all,
         tracer=tracer,
     )
-    framed = OtherDoors(framed)
+    framed = ProviderErrors(OtherDoors(framed))
     mcp.app = framed
     if not cors_origins:
         return framed
@@ -194,7 +196,7 @@ def _refused(request: Request, error: HTTPException) -> Response:
     if request.method == "POST" and error.status_code in {404, 405}:
         hint = "OTLP over HTTP is POST /v1/traces and POST /v1/logs, SQL is POST /api/query"
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind in _OTLP_KINDS and not request.url.path.startswith("/api/"):
+        if kind in _OTLP_KINDS and not request.url.path.startswith(("/api/", PREFIX)):
             text = f"nothing takes data at {request.url.path}; {hint}"
             return refused(request, error.status_code, text, error.headers)
     return problem_answer(error.status_code, detail, detail, headers=error.headers, hint=hint)

@@ -24,7 +24,7 @@ from tracestore.store.write.allowed_projects import DEFAULT_PROJECT
 
 KINDS: Final = (
     "view", "query", "board", "queue", "alert", "prompt", "prompt_labels", "play", "provider",
-    "scorer", "tool",
+    "scorer", "tool", "gateway_spending",
 )  # fmt: skip
 
 MAX_BODY_BYTES: Final = 256 * 1024

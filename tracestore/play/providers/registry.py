@@ -97,8 +97,12 @@ class Providers:
         known = self._paces.get(provider.name)
         if known is None or known[0] != bounds:
             known = self._paces[provider.name] = (bounds, Pace(*bounds))
-        http = self._http if provider.origin == "settings" else self._fenced_http
+        http = self.http(provider)
         return ModelClient(provider.name, settings, ADAPTERS[settings.kind], http, known[1])
+
+    def http(self, provider: Provider) -> httpx.AsyncClient:
+        """Returns what sends requests to a provider: one of the API is behind the fence."""
+        return self._http if provider.origin == "settings" else self._fenced_http
 
     def save(
         self, name: str, settings: ProviderSettings, version: int, author: str | None

@@ -57,6 +57,8 @@ _RULES: Final = (
     BodyRule("/api/patch", _JSON, MAX_PAYLOAD_BYTES),
     BodyRule("/api/public/", _JSON, MAX_PAYLOAD_BYTES),
     BodyRule("/api/", _JSON, MAX_JSON_BYTES),
+    # Images of a conversation, as the providers take them.
+    BodyRule("/gateway/", _JSON, MAX_PAYLOAD_BYTES),
     BodyRule("/mcp", _JSON, 256 * 1024),
     # Nothing else takes a body: what comes is refused by its route.
     BodyRule("/", None, 64 * 1024),

@@ -35,7 +35,7 @@ SECURITY_HEADERS: Final = (
 _FROM_HERE: Final = frozenset({"", "same-origin", "none"})
 """Values of `Sec-Fetch-Site` of the server's own pages, of typed addresses and of programs, which send none."""
 
-_DATA: Final = ("/api/", "/v1/", "/mcp", "/jaeger/", "/tempo/")
+_DATA: Final = ("/api/", "/v1/", "/mcp", "/jaeger/", "/tempo/", "/gateway/")
 """Paths that no link of another page leads to; pages may be linked from anywhere."""
 
 

@@ -34,6 +34,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 REQUEST_ID: Final = "x-request-id"
+_REQUEST_ID: Final = REQUEST_ID.encode()
 MAX_ENGINE_ROUTES: Final = 200
 """Routes that the engine process may name; it has some fifty."""
 
@@ -95,10 +96,13 @@ class RequestFrame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                given = message.get("headers", [])
+                # A provider's answer has an id of its own, which its support asks for.
+                own = [] if any(name == _REQUEST_ID for name, _ in given) else [request_id]
                 message["headers"] = [
-                    *message.get("headers", []),
+                    *given,
                     *SECURITY_HEADERS,
-                    (REQUEST_ID.encode(), request_id.encode()),
+                    *((_REQUEST_ID, each.encode()) for each in own),
                 ]
             await send(message)
 
