@@ -130,9 +130,9 @@ MAX_LISTED_ROWS_SHARE: Final = 1 / 8
 # Row numbers of one sidecar in memory while it is written, 4 bytes each; words of the most rows are left without first.
 MAX_LISTED_ROWS: Final = 32 * 1024 * 1024
 
-# Words and row numbers of one row group of the sidecar: what a look-up decodes, about 0.3 ms.
+# Words and entries of their lists in one row group of the sidecar: what a look-up decodes, about 0.5 ms.
 WORDS_ROW_GROUP_WORDS: Final = 4096
-WORDS_ROW_GROUP_ROWS: Final = 256 * 1024
+WORDS_ROW_GROUP_ENTRIES: Final = 32 * 1024
 
 # Where there are too many words to list, rows of one filter of the words, and its bits for each: about one answer in
 # a hundred is wrong, and costs reading these rows.

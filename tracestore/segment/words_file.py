@@ -38,6 +38,7 @@ class WordsFile:
     Attributes:
         path: the file.
         segment_id: of its segment.
+        segment_rows: of its segment.
         metadata: Parquet's own.
         first_words: of each row group of words.
         has_filters: whether words that are not listed may stand in blocks of rows.
@@ -45,6 +46,7 @@ class WordsFile:
 
     path: Path
     segment_id: str
+    segment_rows: int
     metadata: pq.FileMetaData
     first_words: tuple[bytes, ...]
     has_filters: bool
@@ -61,30 +63,37 @@ class WordsFile:
 
     def words(self, group: int) -> pa.StringArray:
         """Returns the words of a row group, sorted."""
-        return self._read(group, "word")
+        return self._read(group, "word")["word"].combine_chunks()
 
     def rows(self, group: int, position: int) -> Rows | None:
-        """Returns the rows of the word at a position of a row group, None where any row may hold it."""
-        rows = self._read(group, "rows")[position].values
-        return None if rows is None else rows.to_numpy().astype(np.int64)
+        """Returns the rows that may hold the word at a position of a row group, None where any may."""
+        lists = self._read(group, "block_rows", "blocks").slice(position, 1)
+        [blocks] = lists["blocks"].combine_chunks()
+        if not blocks.is_valid:
+            return None
+        size = lists["block_rows"][0].as_py()
+        starts: Rows = blocks.values.to_numpy().astype(np.int64) * size
+        if size == 1:
+            return starts
+        rows: Rows = (starts[:, None] + np.arange(size)).ravel()
+        return rows[: np.searchsorted(rows, self.segment_rows)]
 
     def filters(self) -> list[tuple[int, int, npt.NDArray[np.uint32]]]:
         """Returns the filters: first row, row behind the last, and bits of each."""
         if not self.has_filters:
             return []
         group = len(self.first_words)
-        ranges = self._read(group, "rows").to_pylist()
-        filters = self._read(group, "filter")
-        return [
-            (start, stop, np.frombuffer(bits.as_buffer(), np.uint32))
-            for (start, stop), bits in zip(ranges, filters, strict=True)
-        ]
+        filters = self._read(group, "block_rows", "blocks", "filter").combine_chunks()
+        found = []
+        for number, size in enumerate(filters["block_rows"].to_pylist()):
+            start = filters["blocks"][number].values[0].as_py() * size
+            bits = np.frombuffer(filters["filter"][number].as_buffer(), np.uint32)
+            found.append((start, min(start + size, self.segment_rows), bits))
+        return found
 
-    def _read(self, group: int, column: str) -> pa.Array:
+    def _read(self, group: int, *columns: str) -> pa.Table:
         with _named(self.path), self._open() as file:
-            return file.read_row_group(group, columns=[column], use_threads=False)[
-                column
-            ].combine_chunks()
+            return file.read_row_group(group, columns=list(columns), use_threads=False)
 
     def _open(self) -> pq.ParquetFile:
         return pq.ParquetFile(self.path, metadata=self.metadata, page_checksum_verification=True)
@@ -134,7 +143,9 @@ def open_words(path: Path, segment_id: str, crc: int | None) -> WordsFile:
     words = [word for word in first_words if word is not None]
     if first_words[: len(words)] != words or len(first_words) - len(words) > 1:
         raise CorruptionError(str(path), "row groups of words must come first")
-    return WordsFile(path, segment_id, metadata, tuple(words), len(words) < len(first_words))
+    return WordsFile(
+        path, segment_id, footer.rows, metadata, tuple(words), len(words) < len(first_words)
+    )
 
 
 class WordsReader:
