@@ -35,7 +35,7 @@ interpreter() { # Prints the newest interpreter of a version: on the PATH, or of
 
 built=0
 for version in ${WHEELS_PYTHONS:-3.11 3.12 3.13 3.14}; do
-    python="$(interpreter "$version" | tail -1)"
+    python="$(interpreter "$version" | tail -1 || true)"
     if [ -z "$python" ]; then
         echo "note: no Python $version here: its wheel is left out"
         continue

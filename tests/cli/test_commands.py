@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,7 +183,8 @@ def test_experiments_are_listed_and_compared(place: tuple[str, str], folder: Pat
     assert {(row["name"], row["cases"]) for row in listed} == {("a", 2), ("b", 2)}
     printed = run("compare", "a", "b", *place).stdout
     assert "right 1.00 → 0.00   b" in printed
-    assert "before  answer a [b]   trace " in printed
+    assert "before  answer a [b]\n" in printed
+    assert re.search(r"traces  [0-9a-f]{32} → [0-9a-f]{32}\n", printed)
     assert "input   question 1" in printed
     scores = json.loads(
         run("compare", "a", "b", "--format", "ndjson", *place).stdout.splitlines()[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import unicodedata
 from typing import Any
@@ -58,7 +59,7 @@ def test_wide_characters_take_two_places() -> None:
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=60), st.integers(20, 200))
 def test_no_column_is_narrower_than_it_needs_or_the_least(natural: list[int], width: int) -> None:
-    widths = widths_of(natural, width)
+    widths = widths_of(natural, width, [min(own, LEAST_WIDTH) for own in natural])
     assert 1 <= len(widths) <= len(natural)
     assert sum(widths) + 3 * len(widths) + 1 <= width
     if len(widths) > 1:
@@ -120,3 +121,33 @@ def test_json_is_json_whatever_the_number(capsys: pytest.CaptureFixture[str]) ->
     show([{"a": float("nan"), "b": [float("inf")], "c": 0.5}], "json")
     printed = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert printed == [{"a": "NaN", "b": ["Infinity"], "c": 0.5}]
+
+
+def test_a_list_of_things_is_brief_and_other_formats_have_the_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    zone = datetime.timezone(datetime.timedelta(hours=2))
+    row = {"created": datetime.datetime(2026, 11, 27, 15, 4, 5, 678, tzinfo=zone), "base": None}
+    show([row], brief=True)
+    assert capsys.readouterr().out.splitlines()[1:4:2] == [
+        "│ created          │",
+        "│ 2026-11-27 13:04 │",
+    ]
+    show([row], "csv", brief=True)
+    assert capsys.readouterr().out.splitlines()[1] == "2026-11-27 15:04:05.000678+02:00,"
+
+
+def test_numbers_and_times_are_whole_or_left_out() -> None:
+    moment = datetime.datetime(2026, 11, 27, 13, 4, 5, 678901, tzinfo=datetime.UTC)
+    row = {
+        "text": "word " * 20,
+        "ns": 1795651226932208226,
+        "more": "word " * 20,
+        "at": moment,
+        "last": 2**62,
+    }
+    shown = "\n".join(table([row], 80))
+    assert "1795651226932208226" in shown
+    assert "2026-11-27" not in shown or str(moment) in shown
+    assert "… 2 more columns: at, last" in shown
+    assert "1795651226932208226" not in "\n".join(table([row], 30))

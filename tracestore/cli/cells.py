@@ -42,6 +42,13 @@ def text_of(value: Any) -> str:
     return MISSING if value is None else _SPELLINGS.get(type(value), str)(value)
 
 
+def minute_of(value: Any) -> str:
+    """Returns a value as text, a time with a zone to the minute in UTC."""
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        return f"{value.astimezone(datetime.UTC):%Y-%m-%d %H:%M}"
+    return text_of(value)
+
+
 def in_one_line(text: str) -> str:
     """Returns text in which everything that a terminal would obey is spelled out."""
     return text if text.isprintable() else _OBEYED.sub(_spelled, text)
@@ -69,6 +76,11 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
 def is_number(value: Any) -> bool:
     """Tells whether a value is written at the right of its column."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_cut_in_vain(value: Any) -> bool:
+    """Tells whether a part of a value says nothing, or something wrong: of a number, a time or a truth value."""
+    return isinstance(value, int | float | datetime.date)
 
 
 def _spelled(match: re.Match[str]) -> str:

@@ -44,6 +44,7 @@ def show(
     types: Sequence[str] | None = None,
     wide: bool = False,
     vertical: bool = False,
+    brief: bool = False,
 ) -> None:
     """Prints rows.
 
@@ -54,6 +55,8 @@ def show(
         types: their types, for the head of a table.
         wide: whether a table may be wider than the terminal; it always is where it is piped.
         vertical: whether each value has a line of its own, instead of a table.
+        brief: whether a table has times to the minute in UTC and no column that is empty in every row, so that a list
+            of what there is fits into a terminal; `wide` and `vertical` show all of it.
     """
     names = list(columns if columns is not None else rows[0] if rows else ())
     if kind == "json":
@@ -66,12 +69,17 @@ def show(
         writer.writerow(names)
         writer.writerows([_csv_cell(row[name]) for name in names] for row in rows)
     else:
+        if brief and not (wide or vertical):
+            names = [name for name in names if any(row[name] is not None for row in rows)] or names
         values = [[row[name] for name in names] for row in rows]
         width = terminal_width()
         lines = (
             vertical_lines(names, values, width)
             if vertical
-            else table_lines(columns_of(names, types, values), None if wide else width)
+            else table_lines(
+                columns_of(names, types, values, to_the_minute=brief and not wide),
+                None if wide else width,
+            )
         )
         for line in lines:
             sys.stdout.write(line + "\n")

@@ -1,7 +1,7 @@
 """Rows as a table of text, as wide as a terminal or as wide as they are; or a line for each value.
 
-A column is never narrower than `LEAST_WIDTH` or its widest cell: what finds no place is left out whole, and the
-line below the table names it.
+A column of numbers or times is never narrower than its widest cell, any other never than that or `LEAST_WIDTH`. What
+finds no place is left out whole, and the line below the table names it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
 
-from tracestore.cli.cells import in_one_line, is_number, lines_of, padded, text_of, width_of
+from tracestore.cli.cells import (
+    in_one_line,
+    is_cut_in_vain,
+    is_number,
+    lines_of,
+    minute_of,
+    padded,
+    text_of,
+    width_of,
+)
 
 LEAST_WIDTH: Final = 12
 """Places that a column keeps, so that a name or the start of a text can be told: as DuckDB's shell leaves."""
@@ -32,12 +41,19 @@ class Column:
         kind: the type, empty where none is told.
         cells: one line a row.
         right: whether cells stand at the right.
+        whole: whether no cell may be cut.
     """
 
     name: str
     kind: str
     cells: Sequence[str]
     right: bool
+    whole: bool
+
+    @property
+    def least(self) -> int:
+        """Returns the places that it needs to say anything."""
+        return self.width if self.whole else min(self.width, LEAST_WIDTH)
 
     @property
     def width(self) -> int:
@@ -46,9 +62,14 @@ class Column:
 
 
 def columns_of(
-    names: Sequence[str], kinds: Sequence[str] | None, rows: Sequence[Sequence[Any]]
+    names: Sequence[str],
+    kinds: Sequence[str] | None,
+    rows: Sequence[Sequence[Any]],
+    *,
+    to_the_minute: bool = False,
 ) -> list[Column]:
-    """Returns rows as columns of text."""
+    """Returns rows as columns of text, with times whole or to the minute."""
+    spelled = minute_of if to_the_minute else text_of
     columns = []
     for number, name in enumerate(names):
         values = [row[number] for row in rows]
@@ -57,8 +78,9 @@ def columns_of(
             Column(
                 in_one_line(name),
                 in_one_line(kinds[number]) if kinds is not None else "",
-                [in_one_line(text_of(value)) for value in values],
-                bool(present) and all(map(is_number, present)),
+                [in_one_line(spelled(value)) for value in values],
+                right=bool(present) and all(map(is_number, present)),
+                whole=bool(present) and all(map(is_cut_in_vain, present)),
             )
         )
     return columns
@@ -68,7 +90,9 @@ def table_lines(columns: Sequence[Column], width: int | None) -> Iterator[str]:
     """Yields the lines of a table; `width` None is as wide as it takes."""
     if not columns:
         return
-    widths = widths_of([column.width for column in columns], width)
+    widths = widths_of(
+        [column.width for column in columns], width, [column.least for column in columns]
+    )
     shown = columns[: len(widths)]
 
     def rule(left: str, middle: str, right: str) -> str:
@@ -94,20 +118,19 @@ def table_lines(columns: Sequence[Column], width: int | None) -> Iterator[str]:
         yield from _left_out(left_out, width or 0)
 
 
-def widths_of(natural: Sequence[int], width: int | None) -> list[int]:
+def widths_of(natural: Sequence[int], width: int | None, least: Sequence[int]) -> list[int]:
     """Returns the widths of the columns that have a place, from the left.
 
-    Each has at least its own width or `LEAST_WIDTH`; what is left goes to those that need more, evenly.
+    Each has at least its least width; what is left goes to those that need more, evenly.
     """
     if width is None:
         return list(natural)
-    least = [min(own, LEAST_WIDTH) for own in natural]
     needed = list(accumulate(own + _SIDES for own in least))
     count = max(1, sum(total + 1 <= width for total in needed))
     places = width - 1 - _SIDES * count
     if count == 1:
         return [max(1, min(natural[0], places))]
-    return _shared(natural[:count], places)
+    return _shared(natural[:count], least, places)
 
 
 def vertical_lines(
@@ -126,14 +149,16 @@ def vertical_lines(
                 yield f"{' ' * head_width} │ {line}".rstrip()
 
 
-def _shared(natural: Sequence[int], places: int) -> list[int]:
-    """Returns widths whose sum is at most `places`: the narrow ones whole, the others alike."""
-    widths = [0] * len(natural)
-    left = places
-    by_width = sorted(range(len(natural)), key=natural.__getitem__)
-    for done, column in enumerate(by_width):
-        widths[column] = min(natural[column], left // (len(natural) - done))
-        left -= widths[column]
+def _shared(natural: Sequence[int], least: Sequence[int], places: int) -> list[int]:
+    """Returns widths whose sum is at most `places`: what lacks least is whole, the others get as much more alike."""
+    widths = list(least[: len(natural)])
+    left = places - sum(widths)
+    lacking = [own - given for own, given in zip(natural, widths, strict=True)]
+    by_need = sorted(range(len(natural)), key=lacking.__getitem__)
+    for done, column in enumerate(by_need):
+        more = min(lacking[column], left // (len(natural) - done))
+        widths[column] += more
+        left -= more
     return widths
 
 

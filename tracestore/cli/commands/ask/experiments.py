@@ -20,19 +20,22 @@ from tracestore.cli.options import (
     VerticalOption,
     WideOption,
 )
-from tracestore.cli.printing import note, say, show
+from tracestore.cli.printing import note, say, show, terminal_width
 
 ProjectFilter = Annotated[str | None, typer.Option(help="Those of this project alone.")]
 
 SHOWN_WIDTH: Final = 100
-"""Places of an input or output in the list of cases; `tracestore trace ID` shows the rest."""
+"""Places of a line of the list of cases where output goes elsewhere than to a terminal; `tracestore trace ID` shows the
+rest of an input or output."""
+
+LEAST_WIDTH: Final = 40
+"""Places of such a line in a narrow terminal, which wraps it."""
 
 Row = Mapping[str, Any]
 
 LISTED: Final = """
     SELECT project, name, coalesce(json_extract_string(metadata, '$.eval.state'), 'done') AS state, case_count AS cases,
-           error_count AS errors, dataset, dataset_version AS version, base,
-           coalesce(created, start_time) AS created
+           error_count AS errors, coalesce(created, start_time) AS created, dataset, dataset_version AS version, base
     FROM experiments WHERE $project IS NULL OR project = $project
     ORDER BY coalesce(created, start_time) DESC, name LIMIT $most"""
 
@@ -51,7 +54,7 @@ def experiments(
     with reading(data, url, key) as source:
         answer = source.sql(LISTED, {"project": project, "most": limit})
         rows = answer.rows()
-    show(rows, format, columns=answer.names, wide=wide, vertical=vertical)
+    show(rows, format, columns=answer.names, wide=wide, vertical=vertical, brief=True)
 
 
 def compare(
@@ -84,18 +87,25 @@ def compare(
     if format == "json":
         sys.stdout.write(json.dumps(compared, indent=2, ensure_ascii=False, default=str) + "\n")
         return
-    show(list(_scores(compared)), format)
+    rows = list(_scores(compared))
     if format != "table":
+        show(rows, format)
         return
+    # The short word lets a table with long names of experiments keep its last column.
+    show([{"change" if name == "difference" else name: row[name] for name in row} for row in rows])
     for warning in compared["warnings"]:
         note(warning)
     for case, other, falls in worse:
         before, after = case["experiments"][names[0]], case["experiments"][other]
         say("")
         say(f"{', '.join(falls)}   {other}")
-        say(f"  input   {_shortened(told, after, 'input')}")
-        say(f"  before  {_shortened(told, before, 'output')}   trace {before['trace_id']}")
-        say(f"  after   {_shortened(told, after, 'output')}   trace {after['trace_id']}")
+        for head, run, field in (
+            ("  input   ", after, "input"),
+            ("  before  ", before, "output"),
+            ("  after   ", after, "output"),
+        ):
+            say(_shortened(head + _text(told, run, field)))
+        say(f"  traces  {before['trace_id']} → {after['trace_id']}")
 
 
 def _scores(compared: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -151,10 +161,14 @@ def _told(source: Any, cases: Sequence[Mapping[str, Any]]) -> dict[tuple[str, st
     return {(row["trace_id"], row["span_id"]): row for row in answer.rows()}
 
 
-def _shortened(told: Mapping[tuple[str, str], Row], run: Row, field: str) -> str:
-    text = text_of(told.get((run["trace_id"], run["span_id"]), {}).get(field))
-    line = " ".join(text.split())
-    return line if width_of(line) <= SHOWN_WIDTH else padded(line, SHOWN_WIDTH).rstrip()
+def _text(told: Mapping[tuple[str, str], Row], run: Row, field: str) -> str:
+    """Returns a span's input or output in one line."""
+    return " ".join(text_of(told.get((run["trace_id"], run["span_id"]), {}).get(field)).split())
+
+
+def _shortened(line: str) -> str:
+    width = max(LEAST_WIDTH, terminal_width() or SHOWN_WIDTH)
+    return line if width_of(line) <= width else padded(line, width).rstrip()
 
 
 def _rounded(value: float | None) -> float | None:

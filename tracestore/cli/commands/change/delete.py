@@ -63,7 +63,8 @@ def delete(
             if rows["rows"]:
                 owner = "" if project is None else " AND project = $project"
                 sql = PREVIEW[name].format(f"({where}\n){owner}")
-                show(source.sql(sql, None if project is None else {"project": project}).rows())
+                found = source.sql(sql, None if project is None else {"project": project}).rows()
+                show(found, brief=True)
             total += rows["rows"]
         if dry_run or not total:
             tell(f"{total:,} rows match; nothing was deleted")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -36,7 +37,19 @@ def list_projects(
     with reading(data, url, key) as source:
         answer = source.sql(LISTED)
         rows = answer.rows()
+    if format == "table":
+        show(
+            [_for_people(row) for row in rows],
+            columns=["name", "kept", *answer.names[2:]],
+            brief=True,
+        )
+        return
     show(rows, format, columns=answer.names)
+
+
+def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
+    days = row["retention_days"]
+    return {**row, "kept": "for ever" if days is None else f"{days} days"}
 
 
 @app.command()

@@ -63,7 +63,7 @@ def list_datasets(
     """Lists datasets."""
     with reading(data, url, key) as source:
         rows = source.sql("SELECT * FROM datasets ORDER BY project, name").rows()
-    show(rows, format)
+    show(rows, format, brief=True)
 
 
 @app.command(name="show")
@@ -94,7 +94,7 @@ def show_rows(
             number_or_name = int(version) if version is not None and version.isdigit() else version
             all_rows = source.datasets.rows(name, number_or_name, project=project)
             rows = [row for row, _ in zip(all_rows, range(limit), strict=False)]
-    show(rows, format)
+    show(rows, format, brief=versions)
 
 
 @app.command(name="snapshot")
