@@ -37,7 +37,7 @@ class TableData(Protocol):
         """Tells whether the `json` leaf of a path holds nothing but null."""
 
     def in_columns(self, leaf: Leaf) -> bool:
-        """Tells whether a leaf has a column of its own in some segment or memtable."""
+        """Tells whether objects take a leaf from a column of its own, in some segment or in memory."""
 
 
 @dataclass(slots=True)

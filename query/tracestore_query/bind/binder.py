@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from tracestore_query.bind import late_materialization, select_list
+from tracestore_query.bind import late_materialization, pivots, select_list
 from tracestore_query.bind.bind_state import Binding
-from tracestore_query.bind.chains import Chains
-from tracestore_query.bind.from_clause import Sources, cte_of, pivot_over_subquery
+from tracestore_query.bind.chains import Chains, must_be_set
+from tracestore_query.bind.from_clause import Sources, cte_of
 from tracestore_query.bind.path_values import PathValues
 from tracestore_query.bind.scopes import (
     Columns,
@@ -20,6 +20,7 @@ from tracestore_query.bind.scopes import (
     Item,
     Output,
     Scope,
+    Source,
     known_columns,
     look_up,
 )
@@ -34,11 +35,12 @@ from tracestore_query.bind.typed.expressions import TypedExpressions
 from tracestore_query.bind.values import tagged_values
 from tracestore_query.bind.values.sources import Absent, Bound, Expression
 from tracestore_query.bind.values.types import NULL, is_open, is_wavering, item_type
-from tracestore_query.bind.values.uses import BARE, Use, Want
+from tracestore_query.bind.values.uses import AS_VARCHAR, BARE, Use, Want
 from tracestore_query.bind.word_conditions import note_words
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.path_syntax import Step
+from tracestore_query.language.replacement import put_in_place
 from tracestore_query.plan.plan import BoundQuery
 
 MAX_DEPTH = 100
@@ -72,12 +74,7 @@ class Binder:
         """
         self._root = tree.unnest() if isinstance(tree, exp.Subquery) else tree
         binding = self._binding
-        if isinstance(tree, exp.Pivot):
-            pivot_over_subquery(tree)
-            self.columns(tree.this, Scope())
-        else:
-            columns = self.columns(tree, Scope())
-            self._as_answer(columns)
+        self._as_answer(self.columns(tree, Scope()))
         return binding.freeze(tree)
 
     def _as_answer(self, columns: Columns) -> None:
@@ -106,10 +103,8 @@ class Binder:
         if isinstance(node, exp.SetOperation):
             return self._set_operation(node, outer)
         if isinstance(node, exp.Pivot):
-            pivot_over_subquery(node)
-            self.columns(node.this, outer.inner())
-            # Which columns it gives, its rows say.
-            return Columns()
+            pivots.read_named(node, outer)
+            return self.pivoted(node, self.columns(node.this, outer.inner()), outer)
         if isinstance(node, exp.Values):
             self.rows(node, outer)
             return Columns()
@@ -139,16 +134,7 @@ class Binder:
         pairs = select_list.paired(left, right, by_name=bool(node.args.get("by_name")))
         types = self._expressions.type_of
         for sides in pairs:
-            if any(side.source for side in sides):
-                unified = combined.unify(sides, types)
-                for side in sides:
-                    side.type = unified
-                    side.source = (
-                        Expression(side.node, unified)
-                        if unified is not None and is_wavering(unified)
-                        else None
-                    )
-                    self._expressions.settle(side)
+            self._unify(sides)
         names = list(left.outputs or ())
         if len(names) != len(pairs):
             return Columns(bound=pairs)
@@ -156,6 +142,20 @@ class Binder:
             name: Output(type=types(sides[0])) for name, sides in zip(names, pairs, strict=True)
         }
         return Columns(outputs, None, pairs)
+
+    def _unify(self, sides: list[Bound]) -> None:
+        """Brings columns whose values stand below one another to one type."""
+        if not any(side.source for side in sides):
+            return
+        unified = combined.unify(sides, self._expressions.type_of)
+        for side in sides:
+            side.type = unified
+            side.source = (
+                Expression(side.node, unified)
+                if unified is not None and is_wavering(unified)
+                else None
+            )
+            self._expressions.settle(side)
 
     def _order_keys(self, node: exp.Expr, scope: Scope) -> None:
         """Binds the subqueries in ORDER BY and LIMIT around a whole query; its columns have no paths."""
@@ -253,9 +253,31 @@ class Binder:
             elif not isinstance(child, exp.Identifier | exp.Literal | exp.Var | exp.Star):
                 self._expressions.bare(child, context)
 
-    def expressions(self, node: exp.Expr, scope: Scope) -> None:
-        """Binds an expression as it is."""
-        self._expressions.bare(node, Context(scope, {}))
+    def pivoted(self, pivot: exp.Pivot, given: Columns, scope: Scope) -> Columns:
+        """Binds a PIVOT or UNPIVOT of the columns of its source; returns those that it gives: its rows say which."""
+        if given.bound is None or given.outputs is None:
+            return Columns()
+        on, below = pivots.on_columns(pivot), pivots.unpivoted(pivot)
+        columns = dict(zip(given.outputs, given.bound, strict=True))
+        if below:
+            self._unify([each for name in below for each in columns.get(name, ())])
+        for name, branches in columns.items():
+            for each in branches:
+                if name in on and each.source is not None and is_open(each.source.type):
+                    each.take(AS_VARCHAR)
+                    each.type, each.source = "VARCHAR", None
+                self._expressions.settle(each)
+        outputs = {
+            name: Output(type=self._expressions.type_of(branches[0]))
+            for name, branches in columns.items()
+        }
+        inner = scope.inner()
+        inner.add(Source(self._binding.name("pivoted"), outputs=outputs))
+        for node in pivots.computed(pivot):
+            self._expressions.bare(node, Context(inner, {}))
+            for column in node.find_all(exp.Column):
+                column.set("table", None)
+        return Columns()
 
     def unnested(self, node: exp.Expr, scope: Scope) -> str | None:
         """Binds a list whose items become rows; returns their type, None where it is not known."""
@@ -299,10 +321,10 @@ class Binder:
         chain = look_up(scope, steps)
         if chain is not None:
             own = any(source is chain.source for source in scope.sources.values())
-            must_be_set = own and not chain.source.nullable and _must_be_set(node)
+            is_required = own and not chain.source.nullable and must_be_set(node)
             key = (chain.source.alias, tuple(chain.steps))
             grouped = own and not context.aggregated and key in scope.grouped
-            return self._chains.bind(node, chain, must_be_set=must_be_set, grouped=grouped)
+            return self._chains.bind(node, chain, must_be_set=is_required, grouped=grouped)
         if name in scope.aliases and context.clause != "select":
             return self._alias(node, name, context)
         if (
@@ -323,12 +345,12 @@ class Binder:
         is_order = context.clause == "order" and _is_alone(node, context)
         if context.clause == "group" or (is_order and not item.taken_out):
             # What ORDER BY and GROUP BY may mean has the form in which values compare.
-            node.replace(exp.Literal.number(item.position))
+            put_in_place(node, exp.Literal.number(item.position))
             return Bound(node)
         if not item.open and not item.taken_out:
             return Bound(node, item.type)
         copy = item.written.copy()
-        node.replace(copy)
+        put_in_place(node, copy)
         return self._expressions.bind(copy, Context(context.scope, {}, "select"))
 
 
@@ -347,33 +369,8 @@ class _Branches(Bound):
         return self.node
 
 
-# Not true of a row where what is compared is NULL.
-_CONDITIONS = (
-    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
-    *(exp.Between, exp.ILike, exp.In, exp.Like),
-)
-
-
 def _is_alone(node: exp.Expr, context: Context) -> bool:
     """Tells whether a name is a whole item of ORDER BY or GROUP BY."""
     if context.clause == "order":
         return isinstance(node.parent, exp.Ordered) and isinstance(node.parent.parent, exp.Order)
     return context.clause == "group" and isinstance(node.parent, exp.Group)
-
-
-def _must_be_set(node: exp.Expr) -> bool:
-    """Tells whether a row can only match where a chain has a value: a condition that all of WHERE hangs on."""
-    condition = node.parent
-    if isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null):
-        condition = condition.parent
-        if not isinstance(condition, exp.Not):
-            return False
-    elif not isinstance(condition, _CONDITIONS) or node.arg_key not in {"this", "expression"}:
-        return False
-    elif isinstance(condition.expression, exp.All):
-        # True of every value where no row is there to compare with.
-        return False
-    above = condition.parent
-    while isinstance(above, exp.And | exp.Paren):
-        above = above.parent
-    return isinstance(above, exp.Where) and isinstance(above.parent, exp.Select)

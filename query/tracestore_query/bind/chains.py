@@ -18,6 +18,7 @@ from tracestore_query.bind.values.types import ITEM, NULL, Kind, is_open
 from tracestore_query.bind.values.uses import BARE, VALUE, Want
 from tracestore_query.errors import UnknownNameError
 from tracestore_query.language.path_syntax import Step
+from tracestore_query.language.replacement import put_in_place
 from tracestore_query.language.value_macros import VALUE as VALUE_TYPE
 
 
@@ -128,7 +129,7 @@ class Chains:
             return Bound(node, NULL, Absent())
         if len(steps) == 1:
             if not chain.merged:
-                node.replace(column)
+                put_in_place(node, column)
                 node = column
             return typed(node, output.type, output.kinds)
         passed = self._column_through(source, steps) or _inside(column, output.type, steps[1:])
@@ -203,3 +204,28 @@ def column_type(table: str, name: str) -> str:
 
 
 _TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
+
+
+# Not true of a row where what is compared is NULL.
+_CONDITIONS = (
+    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
+    *(exp.Between, exp.ILike, exp.In, exp.Like),
+)
+
+
+def must_be_set(node: exp.Expr) -> bool:
+    """Tells whether a row can only match where a chain has a value: a condition that all of WHERE hangs on."""
+    condition = node.parent
+    if isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null):
+        condition = condition.parent
+        if not isinstance(condition, exp.Not):
+            return False
+    elif not isinstance(condition, _CONDITIONS) or node.arg_key not in {"this", "expression"}:
+        return False
+    elif isinstance(condition.expression, exp.All):
+        # True of every value where no row is there to compare with.
+        return False
+    above = condition.parent
+    while isinstance(above, exp.And | exp.Paren):
+        above = above.parent
+    return isinstance(above, exp.Where) and isinstance(above.parent, exp.Select)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from sqlglot import exp
 
 from tracestore.variant import parse_path
+from tracestore_query.bind import pivots
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Columns, Cte, Output, Scope, Source
@@ -16,7 +17,6 @@ from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.allowed_functions import TABLE_GENERATORS
 from tracestore_query.language.dialect import generate, parse
-from tracestore_query.language.path_syntax import is_chain_end, name_of, steps_of
 from tracestore_query.plan import pruning, top_n
 from tracestore_query.plan.scan import EVER
 from tracestore_query.tables.catalog import CATALOG
@@ -34,8 +34,8 @@ class Queries(Protocol):
     def columns(self, node: exp.Expr, outer: Scope) -> Columns:
         """Binds a query; returns the columns that it gives."""
 
-    def expressions(self, node: exp.Expr, scope: Scope) -> None:
-        """Binds an expression as it is."""
+    def pivoted(self, pivot: exp.Pivot, given: Columns, scope: Scope) -> Columns:
+        """Binds a PIVOT or UNPIVOT of the columns of its source; returns those that it gives."""
 
     def unnested(self, node: exp.Expr, scope: Scope) -> str | None:
         """Binds a list whose items become rows; returns their type, None where it is not known."""
@@ -75,12 +75,11 @@ class Sources:
         if str(join.kind or "").upper() in {"SEMI", "ANTI"}:
             for source in added:
                 source.in_star = False
+        if str(join.args.get("method") or "").upper() == "NATURAL":
+            join.set("method", None)
+            join.set("using", _common(before, added))
         for column in join.args.get("using") or ():
             self._using(column, scope)
-        if str(join.args.get("method") or "").upper() == "NATURAL":
-            raise QueryForbiddenError(
-                "cannot run query: NATURAL JOIN is not supported; name the columns in USING (...)"
-            )
 
     def _using(self, column: exp.Expr, scope: Scope) -> None:
         name = column.name.lower()
@@ -96,6 +95,8 @@ class Sources:
                 source.scan.fixed_columns[name] = None
 
     def _source(self, node: exp.Expr, scope: Scope) -> None:
+        if isinstance(node, exp.Table) and node.args.get("pivots"):
+            node = pivots.over_named(node, scope)
         if isinstance(node, exp.Table):
             self._table(node, scope)
         elif isinstance(node, exp.Subquery):
@@ -121,9 +122,10 @@ class Sources:
             # A table or a join in parentheses.
             self._source(subquery.this, scope)
             return
-        for pivot in subquery.args.get("pivots") or ():
-            self._queries.expressions(pivot, scope)
         given = self._queries.columns(subquery, scope.inner())
+        for pivot in subquery.args.get("pivots") or ():
+            # Which columns the first one gives, its rows say.
+            given = self._queries.pivoted(pivot, given, scope)
         alias = node.alias_or_name.lower()
         if not alias:
             alias = self._binding.name("derived")
@@ -279,7 +281,6 @@ class Sources:
         self._binding.scans[scan.token] = scan
         _rename(node, scan.token, node.alias or alias)
         scope.add(Source(alias, scan=scan))
-        _pivot_columns_first(node)
         return scan
 
 
@@ -292,6 +293,23 @@ def renamed(outputs: dict[str, Output] | None, node: exp.Expr) -> dict[str, Outp
     return {
         new: outputs[name] for name, new in zip(old, [*names, *old[len(names) :]], strict=False)
     }
+
+
+def _common(left: Sequence[Source], right: Sequence[Source]) -> list[exp.Identifier]:
+    """Returns the columns that both sides of a NATURAL JOIN have."""
+    sides = []
+    for sources in (left, right):
+        columns = [source.columns() for source in sources]
+        sides.append([name for names in columns for name in names or ()])
+        if None in columns:
+            raise QueryForbiddenError(
+                "cannot run query: NATURAL JOIN of columns that are not known before it runs; "
+                "name them in USING (...)"
+            )
+    common = [name for name in dict.fromkeys(sides[0]) if name in sides[1]]
+    if not common:
+        raise UnknownNameError("cannot run query: NATURAL JOIN of tables without a common column")
+    return [exp.to_identifier(name, quoted=True) for name in common]
 
 
 def cte_of(cte: exp.CTE, given: Columns | None) -> Cte:
@@ -331,30 +349,3 @@ def _scores(binding: Binding) -> list[list[str]]:
         for path in data.below("scores")
         if {"i64", "f64", "bool"} & set(data.types(path))
     ]
-
-
-def _pivot_columns_first(node: exp.Table) -> None:
-    """Refuses a PIVOT on a table itself: it would group by every column the table has."""
-    if node.args.get("pivots"):
-        raise QueryForbiddenError(
-            "cannot run query: PIVOT here needs a subquery of the columns it is about; "
-            "write FROM (SELECT ... FROM ...) PIVOT (...), or PIVOT ... ON ... USING ..."
-        )
-
-
-def pivot_over_subquery(pivot: exp.Pivot) -> None:
-    """Makes a PIVOT statement read a subquery of the columns it names: it groups by no others."""
-    if not isinstance(pivot.this, exp.Table):
-        return
-    chains: dict[str, exp.Expr] = {}
-    parts = [*pivot.expressions, *(pivot.args.get("using") or ()), pivot.args.get("group")]
-    for part in parts:
-        for node in list(part.walk()) if part is not None else ():
-            steps = steps_of(node) if is_chain_end(node) else None
-            if steps:
-                name = name_of(steps)
-                chains.setdefault(name, node.copy())
-                node.replace(exp.column(name, quoted=True))
-    columns = [exp.alias_(chain, name, quoted=True) for name, chain in chains.items()]
-    select = exp.Select(expressions=columns or [exp.Literal.number(1)]).from_(pivot.this.copy())
-    pivot.set("this", exp.Subquery(this=select))

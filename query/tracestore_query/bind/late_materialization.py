@@ -10,6 +10,7 @@ from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Scope, Source, look_up
 from tracestore_query.bind.typed.engine_types import is_aggregate
 from tracestore_query.language.path_syntax import Step, name_of, steps_of
+from tracestore_query.language.replacement import put_in_place
 from tracestore_query.plan.plan import Rebuilt
 
 ROW_ID = "__row_id"
@@ -44,7 +45,7 @@ def take_out(select: exp.Select, scope: Scope, binding: Binding, paths: PathValu
         scan.needs_row_ids = True
         binding.rebuilt.append(Rebuilt(i, scan.token, keys))
         name = each.alias or name_of(steps)
-        each.replace(exp.alias_(row_id, name, quoted=True))
+        put_in_place(each, exp.alias_(row_id, name, quoted=True))
 
 
 def append_row_ids(select: exp.Select, scope: Scope) -> None:

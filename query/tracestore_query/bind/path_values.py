@@ -260,6 +260,7 @@ class PathValues:
         self, alias: str, scan: ScanBuilder, found: Resolved, *, is_stored: bool
     ) -> exp.Expr:
         scan.fixed_columns[OVERFLOW] = None
+        scan.object_fields.add(found.keys[0])
         parts: list[exp.Expr] = [exp.column(OVERFLOW, table=alias, quoted=True)]
         data = self._binding.data(scan.table)
         leaves: list[Leaf] = []
@@ -289,6 +290,7 @@ class PathValues:
     ) -> list[exp.Expr]:
         """Returns the leaves that attributes moved to, and notes them: all attributes are wanted."""
         parts: list[exp.Expr] = []
+        scan.object_fields.update(MOVED_COLUMNS)
         for column in MOVED_COLUMNS:
             for path in (column, *data.below(column)):
                 for leaf_type in data.types(path):

@@ -18,6 +18,7 @@ class ScanBuilder:
     fixed_columns: dict[str, None] = field(default_factory=dict)
     leaves: dict[Leaf, str] = field(default_factory=dict)
     object_parts: dict[Leaf, str] = field(default_factory=dict)
+    object_fields: set[str] = field(default_factory=set)
     non_null_paths: list[tuple[Leaf, ...]] = field(default_factory=list)
     needs_row_ids: bool = False
     predicate: Predicate = ()
@@ -43,6 +44,7 @@ class ScanBuilder:
             tuple(self.fixed_columns),
             dict(self.leaves),
             dict(self.object_parts),
+            frozenset(self.object_fields),
             frozenset(rebuilt_fields),
             tuple(self.non_null_paths),
             self.needs_row_ids,

@@ -17,6 +17,7 @@ from tracestore_query.bind.values.types import ITEM, NULL, Kind
 from tracestore_query.bind.values.uses import Use, Want
 from tracestore_query.language.dialect import generate
 from tracestore_query.language.path_syntax import name_of, steps_of
+from tracestore_query.language.replacement import put_in_place
 from tracestore_query.language.value_macros import VALUE
 
 TypeOf = Callable[[Bound], str | None]
@@ -247,7 +248,7 @@ def put_names(select: exp.Select, names: Sequence[str], bound: Sequence[Bound]) 
 def _put_name(item: exp.Expr, name: str) -> None:
     if not isinstance(item, exp.Alias | exp.Star):
         alias = exp.alias_(exp.null(), name, quoted=True)
-        item.replace(alias)
+        put_in_place(item, alias)
         # The item itself and no copy: its place may still decide which of its values count.
         alias.set("this", item)
 

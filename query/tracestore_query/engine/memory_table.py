@@ -9,6 +9,7 @@ import pyarrow as pa
 from tracestore.variant import LEAVES, OVERFLOW, TABLES, Shredder
 from tracestore_query.plan.scan import Leaf, leaf_column_name
 from tracestore_query.plan.scan_plan import ScanPlan
+from tracestore_query.plan.wide_rows import columns_of, is_wide
 
 
 def memory_table(plan: ScanPlan, stored: Sequence[str]) -> pa.Table | None:
@@ -29,13 +30,18 @@ def _columns(
     plan: ScanPlan, chunk: pa.Table, stored: Sequence[str]
 ) -> dict[str, pa.ChunkedArray | pa.Array]:
     scan = plan.scan
-    names = set(chunk.column_names)
+    names, of_leaves = set(chunk.column_names), set(scan.leaves.values())
     columns: dict[str, pa.ChunkedArray | pa.Array] = {name: chunk.column(name) for name in stored}
     absent = {leaf for leaf in scan.leaves if leaf_column_name(leaf) not in names}
     spilled = _spilled(chunk, absent, scan.table) if absent else {}
+    in_overflow = OVERFLOW in stored and is_wide(chunk)
+    if in_overflow:
+        columns[OVERFLOW] = _objects(chunk, scan.object_fields)
     for leaf, name in (*scan.leaves.items(), *scan.object_parts.items()):
         arrow_type = LEAVES[leaf[1]].arrow
-        if leaf_column_name(leaf) in names:
+        if in_overflow and name not in of_leaves:
+            columns[name] = pa.nulls(chunk.num_rows, arrow_type)
+        elif leaf_column_name(leaf) in names:
             column = chunk.column(leaf_column_name(leaf))
             columns[name] = column if column.type == arrow_type else column.cast(arrow_type)
         elif leaf in spilled and scan.leaves.get(leaf) == name:
@@ -43,6 +49,13 @@ def _columns(
         else:
             columns[name] = pa.nulls(chunk.num_rows, arrow_type)
     return columns
+
+
+def _objects(chunk: pa.Table, fields: frozenset[str]) -> pa.ChunkedArray:
+    """Returns what `_overflow` would hold if none of the leaves of some fields had earned a column."""
+    shredder = Shredder("json", max_leaf_columns=0)
+    shredder.append_table(chunk.select([OVERFLOW, *columns_of(chunk.column_names, fields)]))
+    return shredder.finish().column(OVERFLOW)
 
 
 def _spilled(chunk: pa.Table, leaves: Collection[Leaf], table: str) -> dict[Leaf, pa.ChunkedArray]:

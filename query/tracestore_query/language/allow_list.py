@@ -166,7 +166,9 @@ def check(tree: exp.Expr, functions: Collection[str]) -> None:
             raise QueryForbiddenError(
                 f"cannot run query: {_kind(node)} is not allowed; only SELECT is"
             )
-        if node.args.get("into") or node.args.get("locks"):
+        # Behind UNPIVOT stands what its columns are called.
+        into = None if isinstance(node, exp.Pivot) else node.args.get("into")
+        if into or node.args.get("locks"):
             raise QueryForbiddenError("cannot run query: INTO and FOR UPDATE are not allowed")
         _check_node(node, functions)
 

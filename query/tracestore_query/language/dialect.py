@@ -103,14 +103,17 @@ class _Parser(DuckDBParser):  # type: ignore[misc]
         tree: exp.Expr | None = super()._parse_bracket(this)
         return tree
 
-    def _parse_simplified_pivot(self, is_unpivot: bool | None = None) -> exp.Pivot:
-        """Returns a PIVOT statement with the order and the limit behind it."""
+    def _parse_simplified_pivot(self, is_unpivot: bool | None = None) -> exp.Expr:
+        """Returns a PIVOT statement with the order and the limit behind it; an UNPIVOT has them around it."""
         pivot: exp.Pivot = super()._parse_simplified_pivot(is_unpivot=is_unpivot)
-        for key, parse in (("order", self._parse_order), ("limit", self._parse_limit)):
-            found = parse()
-            if found is not None:
-                pivot.set(key, found)
-        return pivot
+        parts = {"order": self._parse_order(), "limit": self._parse_limit()}
+        ordered: exp.Expr = pivot
+        if is_unpivot and any(parts.values()):
+            ordered = exp.select("*").from_(exp.Subquery(this=pivot))
+        for key, part in parts.items():
+            if part is not None:
+                ordered.set(key, part)
+        return ordered
 
     def _parse_describe(self) -> exp.Describe:
         """Returns an EXPLAIN or DESCRIBE, which its `kind` tells apart, over the whole statement behind it."""

@@ -14,6 +14,7 @@ from tracestore.variant import LEAF_TYPES, format_path, parse_leaf_name
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
 from tracestore_query.plan.scan import Scan
+from tracestore_query.plan.wide_rows import columns_of, is_wide
 
 
 def field_of(path: str) -> str:
@@ -29,13 +30,14 @@ class PatchedData:
         self._fields = view.patches.fields
         self._by_fields: dict[frozenset[str], dict[int, SegmentPatches]] = {}
         self._leaves: dict[str, dict[str, set[str]]] = {}
+        self._parts: dict[str, frozenset[str]] = {}
 
     def fields_of(self, scan: Scan) -> frozenset[str]:
         """Returns the patched fields that a scan reads."""
         if not self._fields:
             return frozenset()
-        wanted = {field_of(path) for path, _ in (*scan.leaves, *scan.object_parts)}
-        wanted |= scan.rebuilt_fields
+        wanted = {field_of(path) for path, _ in scan.leaves}
+        wanted |= scan.rebuilt_fields | scan.object_fields
         if ATTRIBUTES in scan.rebuilt_fields:
             # Attributes that moved are rebuilt from where they are.
             wanted |= set(MOVED_COLUMNS)
@@ -78,6 +80,17 @@ class PatchedData:
             return self._view.memtable
         overlays = self.segments(frozenset({field})).values()
         return (*self.memtable, *(patches.overlay.table for patches in overlays))
+
+    def parts(self, path: str) -> frozenset[str]:
+        """Returns the leaf columns that objects of a path's field are made of, of rows in memory and patched ones."""
+        field = field_of(path)
+        if field not in self._parts:
+            memory = self.memtable if field in self._fields else self._view.memtable
+            tables = [chunk for chunk in memory if not is_wide(chunk)]
+            tables += self.tables(path)[len(memory) :]
+            names = (columns_of(table.column_names, (field,)) for table in tables)
+            self._parts[field] = frozenset(name for some in names for name in some)
+        return self._parts[field]
 
     def types(self, path: str, known: Sequence[str]) -> Sequence[str]:
         """Returns the leaf types of a path's values, given those that segments and memtables know."""

@@ -52,6 +52,7 @@ class Scan:
         leaves: leaves to read, each with the name of its column in the scan.
         object_parts: leaves that objects are made of, with the names of their columns. They are read from
             columns only: `_overflow` holds what lies in a tail.
+        object_fields: first keys of the objects that the query computes with.
         rebuilt_fields: first keys of the objects that are rebuilt once the answer's rows are known.
         non_null_paths: for every path that a matching row must have, its leaves.
         needs_row_ids: whether each row's file and number are read, to rebuild objects of the answer.
@@ -68,6 +69,7 @@ class Scan:
     fixed_columns: tuple[str, ...] = ()
     leaves: Mapping[Leaf, str] = field(default_factory=dict)
     object_parts: Mapping[Leaf, str] = field(default_factory=dict)
+    object_fields: frozenset[str] = frozenset()
     rebuilt_fields: frozenset[str] = frozenset()
     non_null_paths: tuple[tuple[Leaf, ...], ...] = ()
     needs_row_ids: bool = False

@@ -68,11 +68,10 @@ class TableReader:
         return self._null_only[path]
 
     def in_columns(self, leaf: Leaf) -> bool:
-        """Returns whether a leaf has a column of its own in some segment or memtable."""
+        """Returns whether objects take a leaf from a column of its own, in some segment or in memory."""
         if self._lookup.column_segments(leaf).any():
             return True
-        name = leaf_column_name(leaf)
-        return any(name in chunk.schema.names for chunk in self._patches.tables(leaf[0]))
+        return leaf_column_name(leaf) in self._patches.parts(leaf[0])
 
     def select_segments(self, scan: Scan) -> ScanPlan:
         """Returns what a scan reads: the segments whose times and paths allow a matching row."""

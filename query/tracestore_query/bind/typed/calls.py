@@ -14,6 +14,7 @@ from tracestore_query.bind.values.sources import Bound, Expression, kinds_togeth
 from tracestore_query.bind.values.types import ITEM, NULL, SPELLED, is_wavering
 from tracestore_query.bind.values.uses import AS_VARCHAR, BARE, Want
 from tracestore_query.language.parameters import type_of_parameter, value_of
+from tracestore_query.language.replacement import put_in_place
 from tracestore_query.language.value_macros import VALUE
 
 
@@ -71,7 +72,7 @@ class Calls:
             present = exp.Not(this=exp.Is(this=value.copy(), expression=exp.null()))
             ifs.append(exp.If(this=present, true=copy))
         case = exp.Case(ifs=ifs)
-        node.replace(case)
+        put_in_place(node, case)
         return case
 
 

@@ -21,6 +21,7 @@ from tracestore_query.bind.values.types import (
 )
 from tracestore_query.bind.values.uses import Use, Want
 from tracestore_query.language.path_syntax import name_of, steps_of
+from tracestore_query.language.replacement import put_in_place
 
 _OWN_KINDS = frozenset({Kind.NUMBER, Kind.TEXT, Kind.BOOLEAN})
 
@@ -102,7 +103,7 @@ def struct(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
             # A member without a name has that of its path.
             name = exp.to_identifier(name_of(steps), quoted=True)
             member = exp.PropertyEQ(this=name, expression=exp.null())
-            each.replace(member)
+            put_in_place(each, member)
             member.set("expression", each)
     held = [binder.bare(each, context) for each in arguments(node)]
 
@@ -119,7 +120,7 @@ def cast(binder: Expressions, node: exp.Cast, context: Context) -> Bound:
     to = node.to
     if bound.source is not None:
         value = bound.source.convert(Want(Use.CAST, to))
-        node.replace(value)
+        put_in_place(node, value)
         return Bound(value, spelled_type(binder.types, to))
     return Bound(node, spelled_type(binder.types, to))
 
@@ -130,5 +131,5 @@ def typeof(binder: Expressions, node: exp.Typeof, context: Context) -> Bound:
     if bound.source is None:
         return Bound(node, "VARCHAR")
     value = bound.source.convert(Want(Use.TYPEOF))
-    node.replace(value)
+    put_in_place(node, value)
     return Bound(value, "VARCHAR")

@@ -15,6 +15,7 @@ from tracestore_query.bind.values.types import (
 )
 from tracestore_query.bind.values.uses import BARE, Use, Want
 from tracestore_query.language.path_syntax import Step, steps_of
+from tracestore_query.language.replacement import put_in_place
 from tracestore_query.language.value_macros import VALUE as VALUE_TYPE
 
 
@@ -108,7 +109,7 @@ def _item(binder: Expressions, node: exp.Bracket, context: Context) -> Bound:
     if not isinstance(node.expressions[0], exp.Literal | exp.Neg):
         # The generator counts an index from 1 where it sees that it is a number.
         item = tagged_values.call("list_extract", inner.node.copy(), node.expressions[0].copy())
-        node.replace(item)
+        put_in_place(node, item)
         return of_type(item, item_type(lists))
     return of_type(node, item_type(lists))
 

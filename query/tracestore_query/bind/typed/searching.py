@@ -9,6 +9,7 @@ from tracestore_query.bind.values import tagged_values
 from tracestore_query.bind.values.sources import Absent, Bound
 from tracestore_query.bind.values.types import Kind, kind_of
 from tracestore_query.bind.values.uses import TEXT, Use, Want
+from tracestore_query.language.replacement import put_in_place
 from tracestore_query.language.search_words import WORDS_IN_JSON, WORDS_IN_TEXT
 
 
@@ -21,7 +22,7 @@ def search(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
     for call in calls:
         found = exp.BitwiseOr(this=found, expression=call)
     is_found = exp.paren(exp.EQ(this=exp.paren(found, copy=False), expression=every), copy=False)
-    node.replace(is_found)
+    put_in_place(node, is_found)
     # A path is looked at as it is read, a whole row as it is stored: what moved to another column is found there.
     is_stored = asked.alias is not None or len(asked.texts) > 1
     for call in calls:

@@ -20,6 +20,7 @@ from tracestore_query.bind.values.types import (
     kind_of,
 )
 from tracestore_query.bind.values.uses import Use, Want
+from tracestore_query.language.replacement import put_in_place
 from tracestore_query.language.value_macros import VALUE
 
 
@@ -166,6 +167,6 @@ class Bound:
     def put(self, value: exp.Expr) -> exp.Expr:
         """Puts another expression in its place."""
         if value is not self.node:
-            self.node.replace(value)
+            put_in_place(self.node, value)
             self.node = value
         return value
