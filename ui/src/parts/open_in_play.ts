@@ -1,6 +1,6 @@
 /** Opens a call of a model in Play: messages, model, parameters and tools as they were sent, with the call as the row. */
 import { exactJson } from "../api/exact";
-import { json, request } from "../api/http";
+import { json, Problem, request } from "../api/http";
 import type { Row } from "../api/query";
 import { navigate, pageUrl } from "../app/location";
 import { toast } from "./overlay";
@@ -16,6 +16,24 @@ interface Replay {
   notes: string[];
 }
 
+const MOST_NAMES = 1000; // plays of one name, told apart by a number
+
+/** Makes a play; where its name is taken, a number follows it. */
+export async function createNamed<Body, Made extends { name: string }>(project: string, name: string, body: Body): Promise<Made> {
+  const at = `/api/play?project=${encodeURIComponent(project)}`;
+  const taken = new Set((await json<{ name: string }[]>(at)).map((each) => each.name));
+  for (let number = 1; ; number++) {
+    const free = number === 1 ? name.slice(0, 190) : `${name.slice(0, 190)} ${number}`;
+    if (taken.has(free)) continue;
+    try {
+      return await json<Made>(at, { body: { name: free, body } });
+    } catch (error) {
+      // Somebody took it meanwhile.
+      if (!(error instanceof Problem && error.status === 409) || number >= MOST_NAMES) throw error;
+    }
+  }
+}
+
 export async function openInPlay(project: string, row: Row): Promise<void> {
   const span = { trace_id: String(row.trace_id), span_id: String(row.span_id) };
   const inProject = `project=${encodeURIComponent(project)}`;
@@ -24,7 +42,7 @@ export async function openInPlay(project: string, row: Row): Promise<void> {
     const { messages, template, provider, model, parameters, tools, response_schema } = sent;
     const column = { name: "A", messages, template, provider, model, parameters, tools, response_schema };
     const body = { rows: { source: "span", ...span }, columns: { c1: column }, order: ["c1"] };
-    const play = await json<{ document_id: string }>(`/api/play?${inProject}`, { body: { name: `${String(row.name)} again`.slice(0, 200), body } });
+    const play = await createNamed<typeof body, { name: string; document_id: string }>(project, `${String(row.name)} again`, body);
     navigate(pageUrl(project, `play/${play.document_id}`, { panel: "prompt", col: "c1" }));
     if (sent.notes.length) toast(sent.notes.join(" "));
   } catch (error) {

@@ -54,7 +54,8 @@ export function Dialog(props: { title: string; wide?: boolean; onClose: () => vo
       <div class={`dialog ${props.wide ? "wide" : ""}`} role="dialog" aria-modal="true" aria-label={props.title} tabIndex={-1} ref={box} onKeyDown={(event) => keepInside(event, box.current, props.onClose)}>
         <header>
           <h2>{props.title}</h2>
-          <button class="btn plain small" aria-label="Close" onClick={props.onClose}>
+          <button class="btn plain small" onClick={props.onClose}>
+            <span class="sr">Close</span>
             <kbd>Esc</kbd>
           </button>
         </header>

@@ -11,7 +11,7 @@ import type { LivePlay } from "./live";
 import type { Actions, Way } from "./page";
 import type { Cell, Column, PlayRow } from "./model";
 
-const ROW_PIXELS = 124;
+const ROW_PIXELS = 96;
 const SHOWN_CHARACTERS = 900; // of a cell; its panel has the whole
 
 interface Props {

@@ -22,7 +22,7 @@ export function PlayList({ project }: { project: string }) {
   const make = () =>
     void (async () => {
       try {
-        open((await createPlay(project, `Play ${rows.length + 1}`, await firstBody(project, providers.data ?? []))).document_id);
+        open((await createPlay(project, "Play", await firstBody(project, providers.data ?? []))).document_id);
       } catch (failure) {
         setError(failure);
       }

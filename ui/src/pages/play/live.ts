@@ -33,6 +33,8 @@ export class LivePlay {
   private timer = 0;
   private frame = 0;
   private rowsKey = "";
+  /** Why the server did not take the last change. */
+  private refused: unknown = null;
 
   constructor(
     readonly project: string,
@@ -80,6 +82,8 @@ export class LivePlay {
       source.close();
     });
     source.onerror = () => {
+      // Whether the server is there at all is found out at once, and shown.
+      void request("/healthz").catch(() => {});
       if (source.readyState === EventSource.CLOSED && !this.document.peek()) void request(this.at("")).then(() => (this.error.value = new Error("the server tells nothing of this play")), (error) => (this.error.value = error));
     };
   }
@@ -221,6 +225,7 @@ export class LivePlay {
       await json(this.at(""), { method: "PATCH", body: { edits: this.sent, client: this.client, ...(name ? { name } : {}) } });
       const sent = this.sent;
       this.sent = [];
+      if (this.error.peek() === this.refused) this.error.value = this.refused = null;
       this.keep();
       this.changed(sent);
       void this.send();
@@ -235,10 +240,10 @@ export class LivePlay {
       } else {
         this.sent = [];
         this.keep();
-        this.error.value = error;
+        this.error.value = this.refused = error;
         // What the server refused does not stay here either.
         const document = await json<PlayDocument>(this.at("")).catch(() => null);
-        if (document) this.document.value = { ...document, body: this.withOwn(document.body) };
+        if (document) this.document.value = { ...document, name: name ?? document.name, body: this.withOwn(document.body) };
       }
     }
   }
@@ -285,11 +290,11 @@ export class LivePlay {
       if (waited > MOST_WAIT_MS) throw new Error("the last changes have not reached the server yet; run it when they have");
       await new Promise((done) => setTimeout(done, STEP_MS));
     }
-    this.run.value = (await json<{ run: Run }>(this.at("/run"), { body: { what, columns, rows } })).run;
+    // The answer may come after the events of what it tells, and they are newer.
+    await json(this.at("/run"), { body: { what, columns, rows } });
   }
 
   async stop(columns: string[] | null = null): Promise<void> {
-    const answer = await json<{ run: Run | null }>(this.at("/stop"), { body: { columns } });
-    if (answer.run) this.run.value = answer.run;
+    await json(this.at("/stop"), { body: { columns } });
   }
 }

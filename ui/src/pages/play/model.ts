@@ -1,6 +1,7 @@
 /** A play as the server has it: rows, columns, cells; and edits of single places of it, applied as the server applies them. */
 import { json, request } from "../../api/http";
 import { exactJson } from "../../api/exact";
+import { createNamed } from "../../parts/open_in_play";
 
 export interface Message {
   role: string;
@@ -135,7 +136,7 @@ export const EMPTY_PROMPT: PromptBody = { messages: [], template: "mustache", pr
 
 export const of = (project: string): string => `project=${encodeURIComponent(project)}`;
 export const listPlays = (project: string, signal?: AbortSignal): Promise<PlayDocument[]> => json(`/api/play?${of(project)}`, { signal });
-export const createPlay = (project: string, name: string, body: PlayBody): Promise<PlayDocument> => json(`/api/play?${of(project)}`, { body: { name, body } });
+export const createPlay = createNamed<PlayBody, PlayDocument>;
 export const listProviders = (project: string, signal?: AbortSignal): Promise<Provider[]> => json(`/api/providers?${of(project)}`, { signal });
 export const listPrompts = (project: string, signal?: AbortSignal): Promise<Prompt[]> => json(`/api/prompts?${of(project)}`, { signal });
 export const getPrompt = async (project: string, slug: string, version?: number): Promise<Prompt> => exactJson(await (await request(`/api/prompts/${slug}?${of(project)}${version ? `&version=${version}` : ""}`)).text()) as Prompt;

@@ -107,7 +107,7 @@ function PromptMenu({ play, id, way, write }: Props) {
     play.edit({ path: ["columns", id, "prompt"], value: prompt }, ...OVERRIDES.map((name) => ({ path: ["columns", id, name], value: prompt ? null : way.whole[name] })));
   return (
     <Menu
-      name="Which prompt"
+      name={`Which prompt: ${way.column.prompt ? `${way.column.prompt.slug} v${way.column.prompt.version}` : "not saved yet"}`}
       title="Prompts of this project"
       label={
         <>
@@ -134,7 +134,7 @@ function ModelFields({ play, id, way, write, providers, set }: Props & { set: (n
   const provider = providers.find((each) => each.name === whole.provider);
   useEffect(() => {
     setModels(provider?.models ?? []);
-    if (!provider) return;
+    if (!provider || !write) return;
     let gone = false;
     void modelsOf(play.project, provider.name).then((found) => gone || setModels(found), () => {});
     return () => {

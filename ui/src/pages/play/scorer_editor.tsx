@@ -12,7 +12,8 @@ import { listProviders, textOf, type PlayRow } from "./model";
 import { TemplateField } from "./template_field";
 
 const FIRST = `def score(input, output, expected, metadata):
-    # A number from 0 to 1; or {"score": 0.5, "metadata": {"rationale": "why"}}.
+    # A number from 0 to 1; with a reason:
+    # {"score": 0.5, "metadata": {"rationale": "why"}}
     return 1.0 if str(expected) in str(output) else 0.0
 `;
 const JUDGE = `Question:
