@@ -75,6 +75,8 @@ def _taken(client: Client, verb: str, values: dict[str, Any]) -> Any:
         return client.experiments.compare(*values["experiments"], project=values["project"])
     if verb == "experiments":
         return client.experiments.list()
+    if verb.startswith("prompt"):
+        return _prompted(client, verb.removeprefix("prompt "), values)
     if verb.startswith("dataset"):
         found = getattr(client.datasets, verb.removeprefix("dataset "))(
             values.pop("name"), *_first(values), **values
@@ -88,6 +90,23 @@ def _taken(client: Client, verb: str, values: dict[str, Any]) -> Any:
 def _first(values: dict[str, Any]) -> list[Any]:
     """Takes out the value that stands without a name."""
     return [values.pop(name) for name in ("rows", "snapshot", "ids") if name in values]
+
+
+def _prompted(client: Client, verb: str, values: dict[str, Any]) -> Any:
+    prompts, slug = client.prompts, values.pop("slug")
+    if verb == "versions":
+        return list(prompts.versions(slug, **values))
+    if verb in {"render", "run"}:
+        given = values.pop("input")
+        prompt = prompts.get(slug, **values)
+        return prompt.render(given) if verb == "render" else prompt.run(given).output
+    if verb == "label":
+        prompt = prompts.label(slug, values["label"], values["version"], project=values["project"])
+    elif verb == "get":
+        prompt = prompts.get(slug, **values)
+    else:
+        prompt = getattr(prompts, verb)(slug, values.pop("body"), **values)
+    return [prompt.slug, prompt.version, prompt.labels, prompt.body]
 
 
 def _evaluated(client: Client, values: dict[str, Any]) -> Any:

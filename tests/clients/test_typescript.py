@@ -15,6 +15,9 @@ import pytest
 
 from clients import contract
 from data import processes
+from tracestore.client import Client
+from tracestore.demo import stub_model
+from tracestore.play.providers.settings import ProviderSettings
 from tracestore.server import Server, ServerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -321,6 +324,46 @@ def test_spans_of_opentelemetry_join_a_case_and_go_with_it(
     ]
 
 
+def test_a_prompt_runs_and_streams_as_in_python(project: Path, tmp_path: Path) -> None:
+    text = """
+        import { Client } from "@tracestore/client";
+        const prompt = await new Client({ url: process.argv[2] }).prompts.get("topic");
+        const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+        const run = await prompt.run({ question: "my parcel" }, { traceparent });
+        const parts = [];
+        for await (const part of prompt.stream({ question: "my bill" }, { model: "stub-slow" })) parts.push(part);
+        const last = parts.pop();
+        const failures = [];
+        for (const model of ["nosuch", "stub-cut"]) {
+          await prompt.run({ question: "x" }, { model }).catch((error) => failures.push([error.status, error.message]));
+        }
+        await (async () => { for await (const _ of prompt.stream({}, { model: "stub-cut" })); })()
+          .catch((error) => failures.push([error.status, error.message]));
+        console.log(JSON.stringify([run.output, run.trace_id, parts.join(""), last.output, failures]));
+    """
+    with stub_model.serving() as stub:
+        settings = ServerSettings(
+            data=tmp_path / "prompts",
+            port=0,
+            grpc_port=-1,
+            providers={"stub": ProviderSettings(kind="openai", base_url=f"{stub.url}/v1")},
+        )
+        with Server(settings) as server, Client(server.url) as client:
+            body = {
+                "messages": [{"role": "user", "content": "{{input.question}}"}],
+                "provider": "stub",
+                "model": "stub",
+            }
+            output = client.prompts.create("topic", body).run({"question": "my parcel"}).output
+            printed = node(project, "prompts.mjs", server.url, text=text).stdout
+    ran, trace_id, streamed, last, failures = json.loads(printed)
+    assert (ran, trace_id, streamed) == (output, "a" * 32, last)
+    assert streamed.endswith("about your invoice. my bill")
+    assert [status for status, _ in failures] == [502, 502, 502]
+    assert "does not exist" in failures[0][1]
+    assert "ends in the middle" in failures[2][1]
+
+
 def test_types_hold_in_a_strict_project(project: Path, built: Path) -> None:
     (project / "types.ts").write_text("""
         import { Client, dataset, Eval, type Scorer, traced } from "@tracestore/client";
@@ -333,6 +376,8 @@ def test_types_hold_in_a_strict_project(project: Path, built: Path) -> None:
           const result = await Eval("p", { client, data, task: (input) => input.toUpperCase(), scores: [exact] });
           await Eval("p", { client, data: dataset("d", "golden"), task: (input: { q: string }) => input.q });
           const length = traced((text: string) => text.length);
+          const run = await (await client.prompts.get("p", { label: "production" })).run<{ topic: string }>({ q: 1 });
+          if (run.output.topic) return run.usage["tokens"] ?? 0;
           // @ts-expect-error a number is no text
           await length(1);
           return (rows[0]?.n ?? 0) + (result.scores["exact"]?.mean ?? 0) + (await length("x"));

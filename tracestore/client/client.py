@@ -15,6 +15,7 @@ from tracestore.client.evals import DatasetClient, ExperimentClient
 from tracestore.client.explore import ExploreClient
 from tracestore.client.keys import KeyClient
 from tracestore.client.operations import Operations
+from tracestore.client.plays import PlayClient
 from tracestore.client.prompts import PromptClient
 from tracestore.client.requests import Patches, Request, Rows, checked, reached
 from tracestore.client.stored_code import ScorerClient, StoredCodeClient
@@ -45,6 +46,7 @@ class Client(FeedbackMethods, Operations):
         keys: the API keys of the server.
         alerts: what the server watches.
         prompts: versioned prompts, which the server runs.
+        plays: prompts and models tried side by side.
         scorers, tools: those that are documents and run on the server.
     """
 
@@ -61,6 +63,7 @@ class Client(FeedbackMethods, Operations):
         self.keys = KeyClient(self._send)
         self.alerts = AlertClient(self._send)
         self.prompts = PromptClient(self._send, self._event_lines)
+        self.plays = PlayClient(self._send, self._event_lines)
         self.scorers = ScorerClient(self._send)
         self.tools = StoredCodeClient(self._send, "/api/tools")
 

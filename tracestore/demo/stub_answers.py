@@ -18,6 +18,8 @@ _CHOICES: Final = re.compile(r'"choice": "<one of: ([^>]*)>"')
 
 _COMPARED: Final = re.compile(r"^(answer|expected):(.*)$", re.IGNORECASE | re.MULTILINE)
 
+_TOLD: Final = re.compile(r"^\W*(\w+): *(\S.*)$", re.MULTILINE)
+
 _TOPICS: Final = (
     ("parcel", ("parcel", "deliver", "shipment", "track")),
     ("refund", ("refund", "money back", "return")),
@@ -69,7 +71,7 @@ def reply_to(body: Mapping[str, Any], model: str, shown: Any) -> Reply:
     choice = body.get("tool_choice")
     if isinstance(choice, dict) and choice.get("type") == "tool":
         # The way in which an answer of Anthropic's meets a schema.
-        return Reply("", str(choice["name"]), prompt_tokens, 6, {"topic": _topic(asked)})
+        return Reply("", str(choice["name"]), prompt_tokens, 6, {"topic": _topic(asked, system)})
     tool = _tool(body, model)
     if tool is not None:
         return Reply("", tool, prompt_tokens, 6)
@@ -91,12 +93,12 @@ def _said(body: Mapping[str, Any], system: str, asked: str, model: str) -> str:
     choices = _CHOICES.search(asked)
     if choices is not None:
         return _judged(asked[: choices.start()], choices[1].split(", "))
-    topic = _topic(asked)
+    topic = _topic(asked, system)
     if (body.get("response_format") or {}).get("type") == "json_schema":
         return json.dumps({"topic": topic})
     if "one word" in system.lower():
         # A small model looks at the first word alone.
-        return topic if model != "stub-small" else _topic(" ".join(asked.split()[:3]))
+        return topic if model != "stub-small" else _topic(" ".join(asked.split()[:3]), system)
     return f"Thank you for your message. I think that this is about your {topic}. {asked}".strip()
 
 
@@ -108,9 +110,12 @@ def _judged(asked: str, choices: list[str]) -> str:
     return json.dumps({"rationale": why, "choice": choices[0 if same else -1]})
 
 
-def _topic(text: str) -> str:
+def _topic(text: str, system: str) -> str:
+    """Returns what a text is about: by the lines `topic: word, words` of the system's message, then by its own list."""
     lower = text.lower()
-    for topic, words in _TOPICS:
+    told = [(topic, words.lower().split(",")) for topic, words in _TOLD.findall(system)]
+    given = [(str(topic), tuple(word.strip() for word in words)) for topic, words in told]
+    for topic, words in (*given, *_TOPICS):
         if any(word in lower for word in words):
             return topic
     return "other"

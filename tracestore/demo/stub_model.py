@@ -34,6 +34,9 @@ MODELS: Final = (
     "stub-whole",  # does not stream
     "stub-error",  # tells of an error in the middle
     "stub-echo",  # repeats the request's headers and body
+    "gpt-4o",  # answer as `stub` does: so a call that an agent made can be tried again
+    "gpt-4o-mini",
+    "claude-sonnet-4-5",
 )
 
 CREATED: Final = 1_700_000_000

@@ -22,10 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tracestore.client import Client
+from tracestore.demo import stub_model
 from tracestore.demo.evals import run_evals
 from tracestore.demo.support import PROJECT, support_day
 from tracestore.demo.support_documents import save_documents
 from tracestore.demo.support_evals import run_support_evals
+from tracestore.demo.support_play import save_play, stub_providers
 from tracestore.importing import requests_of
 from tracestore.server import Server, ServerSettings
 
@@ -90,7 +92,18 @@ def run_demo(
         keep: whether the server stays up, on the usual ports, until it is interrupted.
     """
     out = console or Console()
-    settings = ServerSettings(data=data) if keep else ServerSettings(data=data, port=0, grpc_port=0)
+    with stub_model.serving() as stub:
+        settings = ServerSettings(data=data, providers=stub_providers(stub.url))
+        if not keep:
+            settings = settings.model_copy(update={"port": 0, "grpc_port": 0})
+        _run_tour(out, settings, data, traces, keep=keep)
+    out.print(f"the store is {data}: open Parquet files below segments/, readable by any engine")
+    out.print(f'ask more:  tracestore query --data {data} "FROM spans LIMIT 5"')
+
+
+def _run_tour(
+    out: Console, settings: ServerSettings, data: Path, traces: int, *, keep: bool
+) -> None:
     with Server(settings) as server, Client(server.url) as client:
         out.rule("tracestore")
         out.print(
@@ -137,13 +150,15 @@ def run_demo(
         out.print(
             f"project {PROJECT} has a day of a support agent: 420 traces, three experiments, a board"
         )
+        play, wrong = save_play(client)
+        out.print(
+            "a prompt was tried in two versions on a stub that answers as models do: see which is better"
+        )
         if keep:
-            _keep(out, client, server.url)
-    out.print(f"the store is {data}: open Parquet files below segments/, readable by any engine")
-    out.print(f'ask more:  tracestore query --data {data} "FROM spans LIMIT 5"')
+            _keep(out, client, server.url, play, wrong)
 
 
-def _keep(out: Console, client: Client, url: str) -> None:
+def _keep(out: Console, client: Client, url: str, play: str, wrong: str) -> None:
     """Says which pages are worth opening, and waits until the process is interrupted."""
     worst = client.sql(SLOWEST_FAILURE).rows()[0]["trace_id"]
     base = f"{url}/p/{PROJECT}"
@@ -155,6 +170,11 @@ def _keep(out: Console, client: Client, url: str) -> None:
     out.print(
         f"  two prompts, case by case      {base}/compare?{runs}", highlight=False, soft_wrap=True
     )
+    for title, path in (
+        ("a wrong answer, to open in Play", f"trace/{wrong}"),
+        ("two versions of a prompt on data", f"play/{play}"),
+    ):
+        out.print(f"  {title:<33}{base}/{path}", highlight=False, soft_wrap=True)
     out.print(f"  charts of its day              {base}/boards", highlight=False, soft_wrap=True)
     out.print("Ctrl+C ends it", highlight=False)
     with contextlib.suppress(KeyboardInterrupt):

@@ -7,5 +7,7 @@ export { EvalError, TracestoreError } from "./errors.js";
 export type { Comparison, ExperimentOptions, ExperimentRecord, ExperimentSummary, ScoreChange } from "./experiments.js";
 export type { ClientOptions, Fetch } from "./http.js";
 export type { SpanLike, SpanRef } from "./ids.js";
+export { Prompt } from "./prompts.js";
+export type { PromptBody, PromptMessage, PromptRun, PromptVersion, RunOptions, WhichVersion } from "./prompts.js";
 export type { Answer, Column, Parameters, QueryOptions } from "./query.js";
 export { Query } from "./query.js";

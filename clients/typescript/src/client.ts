@@ -5,6 +5,7 @@ import { Experiments } from "./experiments.js";
 import { type ClientOptions, Http } from "./http.js";
 import { idsOf, randomId, type SpanLike } from "./ids.js";
 import { stringify } from "./json.js";
+import { Prompts } from "./prompts.js";
 import { type Parameters, Query, type QueryOptions } from "./query.js";
 import { batches } from "./rows.js";
 
@@ -42,11 +43,14 @@ export class Client {
   readonly #http: Http;
   readonly datasets: Datasets;
   readonly experiments: Experiments;
+  /** Versioned prompts, which the server runs. */
+  readonly prompts: Prompts;
 
   constructor(options: ClientOptions = {}) {
     this.#http = new Http(options);
     this.datasets = new Datasets(this.#http, (text, params) => this.sql(text, params, { timeoutMs: 600_000 }));
     this.experiments = new Experiments(this.#http);
+    this.prompts = new Prompts(this.#http);
   }
 
   /** The server's base URL. */

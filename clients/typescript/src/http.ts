@@ -31,6 +31,8 @@ export interface Sent {
   readonly signal?: AbortSignal | undefined;
   /** Whether to send again where it is not known that the server heard it: it must not change twice what it changes. */
   readonly idempotent?: boolean;
+  /** Whether it is sent once, whatever is answered: it costs each time. */
+  readonly once?: boolean;
 }
 
 export class Http {
@@ -61,12 +63,12 @@ export class Http {
       try {
         const answer = await this.#once(method, path, sent);
         if (answer.ok) return answer;
-        if (attempt === TRIES || !BUSY.has(answer.status)) throw await refusal(answer);
+        if (sent.once || attempt === TRIES || !BUSY.has(answer.status)) throw await refusal(answer);
         await answer.body?.cancel();
         waitMs = Math.max(waitMs, retryAfterMs(answer));
       } catch (error) {
         if (error instanceof TracestoreError || sent.signal?.aborted) throw error;
-        const again = sent.idempotent ?? method === "GET";
+        const again = !sent.once && (sent.idempotent ?? method === "GET");
         if (attempt === TRIES || !again) {
           const cause = (error as { cause?: { message?: string } }).cause?.message ?? (error as Error).message;
           throw new TracestoreError(`cannot reach ${this.url}: ${cause}`, undefined, "start a server there (`tracestore serve`), or name another url", { cause: error });

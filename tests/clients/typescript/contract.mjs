@@ -39,6 +39,7 @@ const SCORERS = {
 };
 
 // No optional values: what is absent is not sent.
+const told = ({ slug, version, labels, body }) => [slug, version, labels, body];
 const where = ({ project }) => ({ project });
 const VERBS = {
   insert: ({ table, rows, ...more }) => client.insert(table, rows, more),
@@ -54,6 +55,13 @@ const VERBS = {
   "dataset snapshot": (step) => client.datasets.snapshot(step.name, step.snapshot, where(step)),
   "dataset delete": (step) => client.datasets.delete(step.name, step.ids, where(step)),
   "dataset rows": async ({ name, version, project }) => (await client.datasets.get(name, { version, project })).rows,
+  "prompt create": async ({ slug, body, ...more }) => told(await client.prompts.create(slug, body, more)),
+  "prompt save": async ({ slug, body, ...more }) => told(await client.prompts.save(slug, body, more)),
+  "prompt label": async ({ slug, label, version, ...more }) => told(await client.prompts.label(slug, label, version, more)),
+  "prompt get": async ({ slug, ...more }) => told(await client.prompts.get(slug, more)),
+  "prompt render": async ({ slug, input, ...more }) => (await client.prompts.get(slug, more)).render(input),
+  "prompt run": async ({ slug, input, ...more }) => (await (await client.prompts.get(slug, more)).run(input)).output,
+  "prompt versions": ({ slug, ...more }) => client.prompts.versions(slug, more),
   score: ({ span, name, value, ...more }) => client.score(span, name, value, more),
   tag: ({ span, tags, ...more }) => client.tag(span, tags, more),
   comment: ({ span, text, ...more }) => client.comment(span, text, more),
