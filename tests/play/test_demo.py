@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from data import processes
 from tracestore.client import Client
 from tracestore.demo.stub_model import StubModel
 from tracestore.demo.support import PROJECT, support_day
@@ -61,3 +65,12 @@ def test_any_call_of_the_day_opens_and_runs(client: Client) -> None:
         play = client.plays.create(f"again {number}", body, project=PROJECT)
         run = client.plays.run(play["document_id"], "all", project=PROJECT)
         assert (run["done"], run["failed"]) == (1, 0)
+
+
+def test_the_guides_program_prints_what_it_says(client: Client) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "guide" / "play.md"
+    text = page.read_text(encoding="utf-8")
+    [(code, output)] = re.findall(r"```python\n(.*?)```\s*```text\n(.*?)```", text, re.DOTALL)
+    environment = {**os.environ, "TRACESTORE_URL": client.url, "TRACESTORE_API_KEY": ""}
+    done = processes.run([sys.executable, "-c", code], env=environment)
+    assert (done.returncode, done.stdout) == (0, output), done.stderr

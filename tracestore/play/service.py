@@ -113,7 +113,7 @@ class PlayService:
         experiments = PlayExperiments(store, self.queries, settings.keep_days)
         cases = CaseRunner(store, self.runner, self.prompts, self.queries)
         self.sessions = PlaySessions(self.plays, cases, experiments, self.scorers)
-        self.sweep = Sweep(experiments)
+        self.sweep = Sweep(experiments, self.sessions.forget)
 
     def routers(self) -> list[APIRouter]:
         """Returns the routes of all of it."""

@@ -154,6 +154,13 @@ class PlaySession:
         self.viewers.end()
         await asyncio.gather(*self._tasks.values(), *self._ending, return_exceptions=True)
 
+    def forget(self, experiments: Collection[str]) -> None:
+        """Forgets the cells of experiments that are gone."""
+        for cell_id, cell in list(self._cells.items()):
+            if cell.experiment in experiments and cell_id not in self._tasks:
+                del self._cells[cell_id]
+                self.viewers.publish("cell", {"cell": Cell(*cell_id).shown()})
+
     async def keep(self, column_id: str, name: str, author: str | None) -> str:
         """Keeps the experiment of a column under a name; returns that name."""
         play = play_of((await self.document()).body)

@@ -41,10 +41,12 @@ class PlaySessions:
         self._experiments = experiments
         self._scorers = scorers
         self._sessions: dict[tuple[str, str], PlaySession] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def of(self, document_id: str, project: str) -> PlaySession:
         """Returns the session of a play; raises UnknownDocumentError, PlayError where there are too many."""
         await asyncio.to_thread(self._plays.get, document_id, project)
+        self._loop = asyncio.get_running_loop()
         known = self._sessions.get((project, document_id))
         if known is not None:
             return known
@@ -97,6 +99,15 @@ class PlaySessions:
         if session is not None:
             session.viewers.publish("deleted", {})
             await session.end()
+
+    def forget(self, experiments: list[tuple[str, str]]) -> None:
+        """Forgets cells of experiments, by project and name, that are gone; from another thread."""
+        if self._loop is not None and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self._forget, experiments)
+
+    def _forget(self, experiments: list[tuple[str, str]]) -> None:
+        for (project, _), session in self._sessions.items():
+            session.forget({name for owner, name in experiments if owner == project})
 
     async def end(self) -> None:
         """Ends everything, since the server stops."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -23,10 +24,14 @@ class Sweep:
 
     Args:
         experiments: has the experiments of plays.
+        forget: is told the project and name of each that is deleted.
     """
 
-    def __init__(self, experiments: PlayExperiments) -> None:
+    def __init__(
+        self, experiments: PlayExperiments, forget: Callable[[list[tuple[str, str]]], None]
+    ) -> None:
         self._experiments = experiments
+        self._forget = forget
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="play sweep", daemon=True)
 
@@ -40,11 +45,19 @@ class Sweep:
         if self._thread.is_alive():
             self._thread.join(STOP_S)
 
+    def once(self) -> list[tuple[str, str]]:
+        """Deletes what is due and returns the project and name of each."""
+        gone = self._experiments.expire()
+        for project, name in gone:
+            log.info("a run that nobody keeps is deleted", project=project, experiment=name)
+        if gone:
+            self._forget(gone)
+        return gone
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                for project, name in self._experiments.expire():
-                    log.info("a run that nobody keeps is deleted", project=project, experiment=name)
+                self.once()
             except (TraceStoreError, OSError) as error:
                 log.warning("runs that nobody keeps are not deleted", error=str(error))
             self._stopping.wait(EVERY_S)
