@@ -109,6 +109,24 @@ def test_a_case_is_one_trace_with_its_calls(server: Server, client: Client) -> N
     )
 
 
+def test_what_people_say_of_a_cell_is_shown_and_becomes_a_case(
+    server: Server, client: Client, dataset: str
+) -> None:
+    play = Play(server.url, two_columns(dataset))
+    play.run_to_end()
+    cell = play.cells()["b", "r1"]
+    client.score((cell["trace_id"], cell["span_id"]), "helpful", 0.25, comment="too short")
+    told = play.cells()["b", "r1"]
+    assert told["scores"] == {**cell["scores"], "helpful": 0.25}
+    assert told["state"] == "done"
+    origin = {name: cell[name] for name in ("trace_id", "span_id", "experiment")}
+    [row] = [each for each in play.call("GET", f"{play.path}/rows")["rows"] if each["id"] == "r1"]
+    case = {"input": row["input"], "expected": "refund", "origin": origin}
+    case["metadata"] = {"wrong": cell["output"]}
+    assert client.datasets.add(dataset, [case])["added"] == 1
+    assert play.run_to_end("changed")["cells"] == 2
+
+
 def test_cells_that_fail_say_why_and_run_again(server: Server) -> None:
     body = {
         "rows": typed("a", "b"),

@@ -92,7 +92,7 @@ class PlaySession:
 
     async def cells_shown(self, play: PlayBody) -> list[dict[str, Any]]:
         """Returns the cells that are known, and whether each is of what it is now."""
-        await self._read_cells(play)
+        await self._read_cells(play, again=True)
         keys: dict[str, str] = {}
         row_keys: dict[str, str] = {}
         try:
@@ -180,16 +180,21 @@ class PlaySession:
 
     # --- what a run needs --------------------------------------------------------------------------
 
-    async def _read_cells(self, play: PlayBody) -> None:
-        """Reads the results of columns whose experiment this session has not read or made."""
+    async def _read_cells(self, play: PlayBody, *, again: bool = False) -> None:
+        """Reads the results of columns whose experiment this session has not read or made.
+
+        Args:
+            play: names the experiments.
+            again: whether the others are read too: people may have scored them since.
+        """
         named = {
             column_id: column.experiment
             for column_id, column in play.columns.items()
             if column.experiment is not None
         }
-        if self._read_of == named:
+        if self._read_of == named and not again:
             return
-        known = self._read_of or {}
+        known = {} if again else self._read_of or {}
         fresh = {each: name for each, name in named.items() if known.get(each) != name}
         found = await cells_of(self.document_id, fresh, self._cases.queries, self.project)
         busy = {*self._tasks, *(job.cell_id for job in self._waiting)}
