@@ -235,10 +235,12 @@ def test_a_key_of_ours_is_asked_for_and_its_scopes_and_projects_hold(
         assert asked(server, reader).status_code == 403
         assert asked(server, sender, **{"x-tracestore-project": "other"}).status_code == 403
         assert asked(server, sender).status_code == 200
-        with pytest.raises(openai.AuthenticationError):
-            openai.OpenAI(
-                base_url=f"{server.url}/gateway/openai/v1", api_key="wrong", max_retries=0
-            ).chat.completions.create(**CHAT)
+        url = f"{server.url}/gateway/openai/v1"
+        with (
+            openai.OpenAI(base_url=url, api_key="wrong", max_retries=0) as client,
+            pytest.raises(openai.AuthenticationError),
+        ):
+            client.chat.completions.create(**CHAT)
         by_header = post(
             f"{server.url}/gateway/anthropic/v1/messages", MESSAGES, headers={"x-api-key": sender}
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,21 @@ LLM = {"type": "llm", "status_code": "UNSET"}
 Stored = Callable[[int], list[dict[str, Any]]]
 
 
-@pytest.fixture
-def oai(server: Server) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{server.url}/gateway/openai/v1", api_key="none", max_retries=0)
+def openai_at(url: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=url, api_key="none", max_retries=0)
 
 
 @pytest.fixture
-def claude(server: Server) -> anthropic.Anthropic:
-    return anthropic.Anthropic(
-        base_url=f"{server.url}/gateway/anthropic", api_key="none", max_retries=0
-    )
+def oai(server: Server) -> Iterator[openai.OpenAI]:
+    with openai_at(f"{server.url}/gateway/openai/v1") as client:
+        yield client
+
+
+@pytest.fixture
+def claude(server: Server) -> Iterator[anthropic.Anthropic]:
+    url = f"{server.url}/gateway/anthropic"
+    with anthropic.Anthropic(base_url=url, api_key="none", max_retries=0) as client:
+        yield client
 
 
 def test_openais_chat(oai: openai.OpenAI, stored: Stored) -> None:
@@ -158,23 +163,22 @@ def test_a_providers_refusal_is_the_sdks_own_error(
         assert span["error"]["message"] == "no such model"
 
 
-def test_the_gateways_own_refusals_are_the_sdks_errors(
-    server: Server, claude: anthropic.Anthropic
-) -> None:
-    unknown = openai.OpenAI(
-        base_url=f"{server.url}/gateway/nosuch/v1", api_key="none", max_retries=0
-    )
-    with pytest.raises(openai.NotFoundError, match="cannot find provider"):
-        unknown.chat.completions.create(model="m", messages=QUESTION)
-    other = openai.OpenAI(
-        base_url=f"{server.url}/gateway/anthropic/v1", api_key="none", max_retries=0
-    )
-    with pytest.raises(openai.NotFoundError, match="it is of kind anthropic"):
-        other.chat.completions.create(model="m", messages=QUESTION)
-    with pytest.raises(anthropic.NotFoundError):
-        claude.with_options(base_url=f"{server.url}/gateway/openai").messages.create(
-            model="m", max_tokens=5, messages=QUESTION
-        )
+def test_the_gateways_own_refusals_are_the_sdks_errors(server: Server) -> None:
+    for provider, why in (
+        ("nosuch", "cannot find provider"),
+        ("anthropic", "it is of kind anthropic"),
+    ):
+        with (
+            openai_at(f"{server.url}/gateway/{provider}/v1") as client,
+            pytest.raises(openai.NotFoundError, match=why),
+        ):
+            client.chat.completions.create(model="m", messages=QUESTION)
+    url = f"{server.url}/gateway/openai"
+    with (
+        anthropic.Anthropic(base_url=url, api_key="none", max_retries=0) as claude,
+        pytest.raises(anthropic.NotFoundError),
+    ):
+        claude.messages.create(model="m", max_tokens=5, messages=QUESTION)
 
 
 NODE = """

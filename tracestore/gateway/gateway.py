@@ -48,6 +48,18 @@ SAVE_S: Final = 5.0
 
 CONNECT_S: Final = 10.0
 
+ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The provider's answer.",
+        "content": {"application/json": {}, "text/event-stream": {}},
+    },
+    "default": {
+        "description": "An error in the provider's own form, its own or the gateway's.",
+        "content": {"application/json": {}},
+    },
+}
+"""What the routes may answer, for OpenAPI."""
+
 _NOT_PASSED_ON: Final = frozenset(
     {
         "host", "connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer",
@@ -108,6 +120,7 @@ class Gateway:
                 self._endpoint(path),
                 methods=["POST"],
                 response_class=Response,
+                responses=ANSWERS,
                 name=f"gateway_{path.replace('/', '_')}",
             )
         return router

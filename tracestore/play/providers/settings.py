@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 NAME: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -57,7 +58,10 @@ class ProviderSettings(BaseModel):
         try:
             parts = urlsplit(given)
             port = parts.port
-        except ValueError:
+            httpx.URL(
+                given
+            )  # what sends requests reads some that the line above takes in another way
+        except (ValueError, httpx.InvalidURL):
             raise ValueError("base_url is no URL; want http(s)://HOST[:PORT][/PATH]") from None
         if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
             raise ValueError("base_url is no URL; want http(s)://HOST[:PORT][/PATH]")
