@@ -147,8 +147,9 @@ class Planner:
         if self._shortcuts:
             ranges = pruning.note_bounds(tree, constants.value)
             top_n.note_top_n(tree, constants.value, ties=paging is not None)
-        time_range = _time_range(tree, ranges)
-        plan = self._plan_of(tree, time_range, request, execution, paging)
+        tables = _stored_tables(tree)
+        time_range = _time_range(tree, tables, ranges)
+        plan = self._plan_of(tree, tables, time_range, request, execution, paging)
         if paging is not None:
             paging.take_order(plan.query.tree)
         query = query_sql(plan, self._engine.checker)
@@ -175,6 +176,7 @@ class Planner:
     def _plan_of(
         self,
         tree: exp.Expr,
+        tables: tuple[str, ...],
         time_range: TimeRange,
         request: Request,
         execution: Execution,
@@ -183,7 +185,6 @@ class Planner:
         """Binds a tree to a snapshot of the store, and plans each of its scans."""
         projects = request.projects
         datasets: list[Dataset] = []
-        tables = _stored_tables(tree)
         if "dataset_rows" in tables:
             # Before the snapshot: it has the rows of every version that is known here.
             datasets = self._store.datasets.list(projects)
@@ -231,9 +232,9 @@ def _stored_tables(tree: exp.Expr) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
-def _time_range(tree: exp.Expr, ranges: dict[str, TimeRange]) -> TimeRange:
+def _time_range(tree: exp.Expr, tables: tuple[str, ...], ranges: dict[str, TimeRange]) -> TimeRange:
     """Returns the range of times that covers the ranges of all tables that a query reads."""
     if any(isinstance(table.this, exp.Func) for table in tree.find_all(exp.Table)):
         return EVER
-    by_table = [ranges.get(name, EVER) for name in _stored_tables(tree)] or [EVER]
+    by_table = [ranges.get(name, EVER) for name in tables] or [EVER]
     return min(start for start, _ in by_table), max(stop for _, stop in by_table)

@@ -5,7 +5,7 @@ No footer is opened to bind: the schema comes from the catalog, and a column tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -151,9 +151,14 @@ def _whole(plan: ScanPlan) -> Sequence[SegmentRef]:
     ]
 
 
+def _among(segments: Sequence[SegmentRef], special: Collection[str]) -> list[SegmentRef]:
+    """Returns the segments whose files are special: where none is, none of many is asked for its name."""
+    return [segment for segment in segments if segment.uri in special] if special else []
+
+
 def _apart(plan: ScanPlan) -> tuple[list[SegmentRef], list[SegmentRef]]:
     """Returns the segments without patches that have rows that count no more, and those of which a range is read."""
-    ranged = [segment for segment in plan.plain if segment.uri in plan.row_ranges]
+    ranged = _among(plan.plain, plan.row_ranges)
     ranged = [segment for segment in ranged if segment.uri not in plan.patched]
     special = plan.patched.keys() | plan.row_ranges.keys() | plan.word_rows.keys()
     replaced = [segment for segment in plan.plain if len(segment.replaced)]
@@ -168,11 +173,9 @@ def _read_plain(
 ) -> list[str]:
     """Returns the reads of segments without tails: whole ones together, parts of others, those with patches."""
     scan = plan.scan
-    few = [segment for segment in plan.plain if segment.uri in plan.word_rows]
+    few = _among(plan.plain, plan.word_rows)
     patched = [
-        segment
-        for segment in plan.plain
-        if segment.uri in plan.patched and segment.uri not in plan.word_rows
+        segment for segment in _among(plan.plain, plan.patched) if segment.uri not in plan.word_rows
     ]
     sources = []
     if whole:

@@ -64,15 +64,12 @@ def look_up_leaves(
         memtables: its rows in memory.
         known_rows: segments whose paths count, those that are not read included.
     """
-    by_project: dict[str, list[int]] = {}
-    for position, segment in enumerate(segments):
-        by_project.setdefault(segment.project, []).append(position)
     projects = []
     unlisted: dict[Leaf, list[int]] = {}
-    for project, positions in by_project.items():
+    every_row = [segment.row for segment in segments]
+    for project, positions, rows in _by_project(every_row):
         owner = (table, project)
         paths = core.catalog.paths.of(owner)
-        rows = [segments[position].row for position in positions]
         leaves = core.leaf_arrays.of_segments(owner, rows)
         names = core.leaf_arrays.sorted_names(owner, paths)
         numbers = np.array(positions, np.int64)
@@ -92,18 +89,30 @@ def look_up_leaves(
 
 def _projects_of(core: Core, table: str, rows: Sequence[SegmentRow]) -> list[_ProjectLeaves]:
     """Returns the leaves of segments, those alone that the catalog lists; positions are those of the rows."""
-    by_project: dict[str, list[int]] = {}
-    for position, row in enumerate(rows):
-        by_project.setdefault(row.project, []).append(position)
     found = []
-    for project, positions in by_project.items():
+    for project, positions, own_rows in _by_project(rows):
         owner = (table, project)
         paths = core.catalog.paths.of(owner)
-        leaves = core.leaf_arrays.of_segments(owner, [rows[position] for position in positions])
+        leaves = core.leaf_arrays.of_segments(owner, own_rows)
         names = core.leaf_arrays.sorted_names(owner, paths)
         numbers = np.array(positions, np.int64)
         found.append(_ProjectLeaves(paths, names, numbers, leaves.columns, leaves.tails))
     return found
+
+
+def _by_project(
+    rows: Sequence[SegmentRow],
+) -> Iterator[tuple[str, Sequence[int], Sequence[SegmentRow]]]:
+    """Yields the positions and rows of each project; those of one project alone are not sorted out."""
+    projects = {row.project for row in rows}
+    if len(projects) == 1:
+        yield projects.pop(), range(len(rows)), rows
+        return
+    by_project: dict[str, list[int]] = {}
+    for position, row in enumerate(rows):
+        by_project.setdefault(row.project, []).append(position)
+    for project, positions in by_project.items():
+        yield project, positions, [rows[position] for position in positions]
 
 
 @dataclass(slots=True)

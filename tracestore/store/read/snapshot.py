@@ -155,8 +155,7 @@ class _View:
             pins = core.pins
             for row in self.rows:
                 pins[row.segment_id] = pins.get(row.segment_id, 0) + 1
-        for row in self.rows:
-            core.segments.files.pin(row.file_key)
+        core.segments.files.pin(row.file_key for row in self.rows)
         return True
 
 
@@ -207,8 +206,7 @@ def _release(core: Core, pinned: Sequence[SegmentRow], lease: Keeper | None) -> 
                 pins[row.segment_id] = left
             else:
                 del pins[row.segment_id]
-    for row in pinned:
-        core.segments.files.unpin(row.file_key)
+    core.segments.files.unpin(row.file_key for row in pinned)
     if lease is not None:
         lease.close()
 

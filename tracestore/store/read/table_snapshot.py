@@ -49,7 +49,9 @@ class TableSnapshot:
         self.known_rows = known_rows
         self.segment_rows = tuple(rows)
         self.segments: tuple[SegmentRef, ...] = tuple(
-            SegmentRef(core, row, replaced.get(row.segment_id, NO_ROWS)) for row in rows
+            [SegmentRef(core, row, replaced.get(row.segment_id, NO_ROWS)) for row in rows]
+            if replaced
+            else [SegmentRef(core, row) for row in rows]
         )
 
     @property
