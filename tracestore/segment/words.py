@@ -47,9 +47,9 @@ _EXACT_ROWS: Final = 16
 _BLOCKS_SHARE: Final = 1 / 8
 _MAX_BLOCK_ROWS: Final = 256
 
-# How often the lists are written, each time with less room by their estimate: words stand nearer in some texts.
+# How often the lists are written, each time with less room by what was too much, and some more: estimates are rough.
 _TRIES: Final = 3
-_SAFE_SHARE: Final = 0.98
+_OVERSHOOT: Final = 1.15
 
 # Words of at most so many rows are in filters instead of lists: none, and where that is too much, those of one or few.
 _FILTERED_ROWS: Final = (0, 1, 8)
@@ -90,7 +90,7 @@ def encode_words(
             encoded = _encoded(row_words, texts, order, choice, listed, blocks, footer)
             if len(encoded) <= max_bytes:
                 return encoded
-            room *= max_bytes / len(encoded) * _SAFE_SHARE
+            room = max(room - (len(encoded) - max_bytes) * _OVERSHOOT, 0)
     return None
 
 
