@@ -37,8 +37,8 @@ _EMPTY_BYTES: Final = 2048
 _BYTES_A_LETTER: Final = 0.6
 _BYTES_A_WORD: Final = 3.0
 
-# Bits of a row number beside those of the distance to the one before it.
-_BITS_BESIDE: Final = 2.6
+# Bits of a number beside those of the mean distance to the one before it: the widest of 32 decides the width of all.
+_BITS_BESIDE: Final = 3.8
 
 # A word of more rows than this is listed by blocks of rows: as large as leaves of all rows at most this share in blocks
 # with the word, and at most so many rows. Numbers of blocks are nearer to each other and so take fewer bits: with
