@@ -16,6 +16,9 @@ from urllib.parse import quote
 from playwright.sync_api import Page, expect
 
 from tracestore.client import Client
+from tracestore.demo import stub_model
+from tracestore.demo.support import PROJECT
+from tracestore.demo.support_play import save_play, stub_providers
 from tracestore.server import Server, ServerSettings
 from tracestore.store import KeyRing
 
@@ -59,6 +62,11 @@ ADDRESSES: Final = {
     "paths": "settings/paths",
     "storage": "settings/storage",
     "about": "settings/about",
+}
+PLAY_LOOKS: Final = {
+    "play": "?col=v2",
+    "play-prompt": "?panel=prompt&col=v2",
+    "play-cell": "?panel=cell&col=v1",
 }
 FAILED: Final = """
     SELECT t.trace_id, s.span_id FROM spans t JOIN spans s ON s.trace_id = t.trace_id
@@ -129,19 +137,52 @@ def test_the_page_that_asks_for_a_key_fits_its_window(
         assert max(looked_at(page, "sign-in").values()) <= SAME
 
 
+def test_play_fits_its_window(tmp_path: Path, open_page: OpenPage) -> None:
+    with stub_model.serving() as stub:
+        settings = ServerSettings(
+            data=tmp_path / "store", port=0, grpc_port=-1, providers=stub_providers(stub.url)
+        )
+        with Server(settings) as server, Client(server.url) as client:
+            play, _ = save_play(client)
+            base = f"{server.url}/p/{PROJECT}/play"
+            page = open_page(base)
+            far = looked_at(page, "plays")
+            for name, look in PLAY_LOOKS.items():
+                page.goto(f"{base}/{play}{look}")
+                expect(page.get_by_role("gridcell").nth(9)).to_contain_text("exact_match")
+                for _ in range(2):
+                    page.keyboard.press("j")
+                far |= looked_at(page, name)
+            # It must not listen to a server that ends.
+            page.close()
+    assert {name: by for name, by in far.items() if by > SAME} == {}
+
+
 def test_the_guide_shows_each_picture_and_no_other() -> None:
     guide = (PICTURES.parent / "ui.md").read_text("utf-8")
     shown = {path.name for path in PICTURES.iterdir() if f"(ui/{path.name})" in guide}
     assert shown == {path.name for path in PICTURES.iterdir()}
     names = {path.stem.rsplit("-", 2)[0] for path in PICTURES.iterdir()}
-    assert {*ADDRESSES, "trace", "board", "review", "alert", "start", "sign-in"} <= names
+    assert {
+        *ADDRESSES,
+        *PLAY_LOOKS,
+        "plays",
+        "trace",
+        "board",
+        "review",
+        "alert",
+        "start",
+        "sign-in",
+    } <= names
 
 
 def looked_at(page: Page, name: str) -> dict[str, float]:
     """Returns how far a page is from its pictures: of both sizes, in both themes."""
     expect(page.locator(".wait, [aria-busy=true]")).to_have_count(0)
     expect(page.locator("main > :last-child")).to_be_visible()
-    page.wait_for_load_state("networkidle")
+    if "/play/" not in page.url:
+        # A play's events come for as long as its page is there.
+        page.wait_for_load_state("networkidle")
     # The folder of a test is nobody's.
     for folder in page.locator("dd", has_text="/pytest-").all():
         folder.evaluate("element => { element.textContent = '/srv/tracestore'; }")

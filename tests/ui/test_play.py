@@ -453,6 +453,7 @@ def test_a_reader_looks_and_changes_nothing(
         expect(page.get_by_role("button", name="Promote")).to_have_count(0)
         page.keyboard.press("Control+Enter")
         expect(page.locator(".foot")).to_contain_text("no run")
+        page.close()
     ring.close()
 
 

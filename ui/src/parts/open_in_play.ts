@@ -1,8 +1,9 @@
 /** Opens a call of a model in Play: messages, model, parameters and tools as they were sent, with the call as the row. */
 import { exactJson } from "../api/exact";
-import { json, Problem, request } from "../api/http";
+import { request } from "../api/http";
 import type { Row } from "../api/query";
 import { navigate, pageUrl } from "../app/location";
+import { createNamed } from "./new_play";
 import { toast } from "./overlay";
 
 interface Replay {
@@ -14,24 +15,6 @@ interface Replay {
   tools: unknown[];
   response_schema: unknown;
   notes: string[];
-}
-
-const MOST_NAMES = 1000; // plays of one name, told apart by a number
-
-/** Makes a play; where its name is taken, a number follows it. */
-export async function createNamed<Body, Made extends { name: string }>(project: string, name: string, body: Body): Promise<Made> {
-  const at = `/api/play?project=${encodeURIComponent(project)}`;
-  const taken = new Set((await json<{ name: string }[]>(at)).map((each) => each.name));
-  for (let number = 1; ; number++) {
-    const free = number === 1 ? name.slice(0, 190) : `${name.slice(0, 190)} ${number}`;
-    if (taken.has(free)) continue;
-    try {
-      return await json<Made>(at, { body: { name: free, body } });
-    } catch (error) {
-      // Somebody took it meanwhile.
-      if (!(error instanceof Problem && error.status === 409) || number >= MOST_NAMES) throw error;
-    }
-  }
 }
 
 export async function openInPlay(project: string, row: Row): Promise<void> {

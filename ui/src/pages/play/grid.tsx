@@ -38,7 +38,7 @@ export function Grid(props: Props) {
   useEffect(() => {
     scroller.current?.querySelector(".play-column.on")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   }, [props.column]);
-  const template = props.narrow ? `160px ${columns.map(() => "minmax(236px, 1fr)").join(" ")}` : `minmax(200px, .7fr) ${columns.map(() => "minmax(264px, 1fr)").join(" ")}`;
+  const template = props.narrow ? `minmax(160px, .5fr) ${columns.map(() => "minmax(236px, 1fr)").join(" ")}` : `minmax(200px, .7fr) ${columns.map(() => "minmax(264px, 1fr)").join(" ")}`;
   return (
     <div class="play-grid" ref={scroller} role="grid" aria-label="Rows and columns" aria-rowcount={rows.length + 1} aria-colcount={columns.length + 1} aria-busy={!play.rows.value && !play.rowsError.value} tabIndex={0}>
       <div class="play-row play-head" role="row" style={{ gridTemplateColumns: template }}>
@@ -149,8 +149,10 @@ function ColumnHead({ play, id, number, way, actions, write, column, columns }: 
           ]}
         />
       </div>
-      <div class="muted cut small-text" title={parameters}>
+      <div class="row-flex play-model-line muted small-text">
+        <span class="cut" title={parameters}>
         {way.failed ? <span class="err">its prompt is gone</span> : way.whole.model ? `${way.whole.provider ? `${way.whole.provider} · ` : ""}${way.whole.model}${parameters ? ` · ${parameters}` : ""}` : "choose a model"}
+        </span>
       </div>
       <Sums play={play} id={id} />
     </div>
@@ -186,7 +188,7 @@ function Sums({ play, id }: { play: LivePlay; id: string }) {
         </span>
       ))}
       <span class="gap" />
-      <span class="muted">{spent ? cost(spent) : ""}</span>
+      <span class="muted cost">{spent ? cost(spent) : ""}</span>
       <span class="muted" title="mean of a cell">
         {done ? duration((seconds / done) * 1e9) : ""}
       </span>
@@ -241,7 +243,7 @@ function CellFacts({ cell }: { cell: Cell }) {
       )}
       <span class="gap" />
       {cell.is_current === false && <span class="warn">changed since</span>}
-      {cell.cost !== null && <span title={`$${cell.cost}`}>{cost(cell.cost)}</span>}
+      {cell.cost !== null && <span class="cost" title={`$${cell.cost}`}>{cost(cell.cost)}</span>}
       {cell.seconds !== null && <span>{duration(cell.seconds * 1e9)}</span>}
     </div>
   );

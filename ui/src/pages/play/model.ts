@@ -1,7 +1,7 @@
 /** A play as the server has it: rows, columns, cells; and edits of single places of it, applied as the server applies them. */
 import { json, request } from "../../api/http";
 import { exactJson } from "../../api/exact";
-import { createNamed } from "../../parts/open_in_play";
+import { createNamed } from "../../parts/new_play";
 
 export interface Message {
   role: string;

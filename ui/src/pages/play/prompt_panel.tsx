@@ -125,7 +125,7 @@ function PromptMenu({ play, id, way, write }: Props) {
 
 const COMMON: [string, string, number, number | undefined][] = [
   ["temperature", "Temperature", 0.1, 2],
-  ["max_tokens", "Most tokens", 1, undefined],
+  ["max_tokens", "Tokens", 1, undefined],
 ];
 
 function ModelFields({ play, id, way, write, providers, set }: Props & { set: (name: Override, value: unknown) => void }) {
@@ -173,7 +173,7 @@ function ModelFields({ play, id, way, write, providers, set }: Props & { set: (n
         {COMMON.map(([name, text, step, most]) => (
           <label class="field" key={name}>
             {text}
-            <input class="text short" type="number" step={step} min={0} max={most} readOnly={!write} value={parameters[name] === undefined || parameters[name] === null ? "" : String(parameters[name])} placeholder="default" onInput={(event) => put({ ...parameters, [name]: event.currentTarget.value === "" ? null : Number(event.currentTarget.value) })} />
+            <input class="text short" type="number" step={step} min={0} max={most} readOnly={!write} value={parameters[name] === undefined || parameters[name] === null ? "" : String(parameters[name])} placeholder="auto" onInput={(event) => put({ ...parameters, [name]: event.currentTarget.value === "" ? null : Number(event.currentTarget.value) })} />
           </label>
         ))}
       </div>

@@ -5,6 +5,7 @@ import { duration, scored } from "../../format";
 import { useLoad } from "../../parts/load";
 import { Dialog, toast } from "../../parts/overlay";
 import { FailureNote } from "../../parts/states";
+import { CodeField } from "./code_field";
 import { saveScorer, tryScorer, type ScorerBody, type StoredScorer, type Trial } from "./functions";
 import { JsonField, written } from "./json_field";
 import type { LivePlay } from "./live";
@@ -92,11 +93,11 @@ export function ScorerEditor(props: { play: LivePlay; scorer: StoredScorer | nul
         <div class="play-two">
           <div class="col form">
             {body.type === "python" ? (
-              <CodeField value={body.code} line={trial?.failure?.line ?? null} onInput={(code) => setBody({ ...body, code, function: functionOf(code) })} />
+              <CodeField keys={[...new Set(keysIn(given))].slice(0, 200)} value={body.code} line={trial?.failure?.line ?? null} onInput={(code) => setBody({ ...body, code, function: functionOf(code) })} />
             ) : (
               <JudgeFields play={play} body={body} onBody={setBody} />
             )}
-            {body.type === "python" && <p class="muted small-text flat">It runs in a sandbox: no files, no network, two seconds. It declares those of input, output, expected and metadata that it needs.</p>}
+            {body.type === "python" && <p class="muted small-text flat">It runs in a sandbox: no files, no network, two seconds. It declares those of input, output, expected and metadata that it needs. No generators, no inheritance; <code>re</code>, <code>json</code>, <code>math</code>, <code>collections</code>, <code>datetime</code> and some more can be imported.</p>}
           </div>
           <div class="col form">
             {(["input", "output", "expected"] as const).map((each) => (
@@ -178,31 +179,8 @@ function JudgeFields({ play, body, onBody }: { play: LivePlay; body: Extract<Sco
   );
 }
 
-/** Code in lines with numbers; Tab indents, and the line that failed is marked. */
-function CodeField({ value, line, onInput }: { value: string; line: number | null; onInput: (text: string) => void }) {
-  const numbers = useRef<HTMLDivElement>(null);
-  const lines = value.split("\n").length;
-  const keys = (event: KeyboardEvent & { currentTarget: HTMLTextAreaElement }) => {
-    const area = event.currentTarget;
-    const start = area.value.lastIndexOf("\n", area.selectionStart - 1) + 1;
-    const indent = /^ */.exec(area.value.slice(start))![0];
-    if (event.key === "Enter" && !event.ctrlKey) area.setRangeText(`\n${indent}${/:\s*$/.test(area.value.slice(start, area.selectionStart)) ? "    " : ""}`, area.selectionStart, area.selectionEnd, "end");
-    else if (event.key === "Tab" && !event.shiftKey && area.selectionStart === area.selectionEnd && !area.value.slice(start, area.selectionStart).trim() && area.selectionStart > start - 1 && start > 0) area.setRangeText("    ", area.selectionStart, area.selectionEnd, "end");
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-    onInput(area.value);
-  };
-  return (
-    <div class="play-code">
-      <div class="play-numbers" ref={numbers} aria-hidden="true">
-        {Array.from({ length: lines }, (_, i) => (
-          <div key={i} class={line === i + 1 ? "err" : ""}>
-            {i + 1}
-          </div>
-        ))}
-      </div>
-      <textarea aria-label="Code of the scorer" spellcheck={false} wrap="off" rows={Math.max(12, lines + 1)} value={value} onInput={(event) => onInput(event.currentTarget.value)} onKeyDown={keys} />
-    </div>
-  );
+/** Returns the keys of a case's objects, which code asks for. */
+function keysIn(value: unknown, depth = 0): string[] {
+  if (!value || typeof value !== "object" || depth > 4) return [];
+  return Object.entries(value).flatMap(([key, inner]) => [...(Array.isArray(value) ? [] : [key]), ...keysIn(inner, depth + 1)]);
 }
