@@ -299,10 +299,15 @@ class PlaySession:
         now_s = asyncio.get_running_loop().time()
         if self._run is None or self._run.state != "running":
             self._run = Run(started_s=now_s)
-        busy = {*self._tasks, *(job.cell_id for job in self._waiting)}
+        waiting = {job.cell_id: job for job in self._waiting}
         for job in jobs:
-            if job.cell_id in busy:
+            if job.cell_id in self._tasks:
                 continue
+            known = waiting.get(job.cell_id)
+            if known is not None:
+                # What waits has not begun: it runs as what it is now.
+                self._waiting.remove(known)
+                self._run.cells -= 1
             self._run.cells += 1
             self._run.experiments[job.column] = job.experiment
             self._waiting.append(job)
