@@ -43,12 +43,13 @@ def server(tmp_path: Path, models: stub_models.Models) -> Iterator[Server]:
         yield running
 
 
-def spans(server: Server, count: int, key: str | None = None) -> Rows:
+def spans(server: Server, count: int, key: str | None = None, project: str | None = None) -> Rows:
     """Returns the spans that are stored, once there are so many: they are stored beside the connection."""
     deadline = time.monotonic() + HANG_S
     with Client(server.url, key) as client:
         while True:
-            found = client.sql("SELECT * FROM spans ORDER BY start_ns").rows()
+            rows = client.sql("SELECT * FROM spans ORDER BY start_ns").rows()
+            found = [row for row in rows if project in {None, row["project"]}]
             if len(found) >= count:
                 assert len(found) == count
                 return found

@@ -256,7 +256,6 @@ class Gateway:
             passing.error = (
                 f"the provider's answer was cut off: {str(error) or type(error).__name__}"
             )
-            # The connection ends without an end, as the provider's did.
             raise
 
     def _from_cache(self, passing: Passing, kept: Kept) -> Response:

@@ -32,7 +32,7 @@ class Passing:
     project: str
     key_name: str | None
     traceparent: str | None
-    provider_key: str = ""
+    provider_key: str = field(default="", repr=False)
     reserved: Reserved | None = None
     cache_key: bytes | None = None
     start_ns: int = field(default_factory=time.time_ns)

@@ -20,6 +20,12 @@ _LEVELS: Final = {
 }
 
 
+_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+"""Says where a fault arose, without the values of variables there: one of them may be a key."""
+
+
 class StandardError:
     """What standard error is at the time of each line. A line that cannot be written is lost, and ends no thread."""
 
@@ -47,7 +53,7 @@ def configure_logs(level: LogLevel = "info", form: LogFormat = "text") -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.processors.dict_tracebacks] if form == "json" else []),
+            *([_TRACEBACKS] if form == "json" else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
