@@ -26,6 +26,7 @@ PAGES = (
     "compare?e=short-answers%7Cname-the-dates",
     "datasets",
     "datasets/questions",
+    "play",
     "boards",
     "review",
     "alerts",

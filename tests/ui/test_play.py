@@ -298,6 +298,70 @@ def test_a_scorer_is_written_tried_and_used_with_its_reason(
     expect(page.get_by_role("complementary")).to_contain_text("6 letters")
 
 
+def test_a_provider_that_fails_is_told_in_its_cell_and_run_again(
+    server: Server, open_page: OpenPage
+) -> None:
+    models = ["stub-429", "stub-500", "stub-cut", "stub-401", "stub-error"]
+    rows = {
+        "source": "typed",
+        "items": {"r": {"input": {"question": "My parcel?"}}},
+        "order": ["r"],
+    }
+    page = open_page(new_play(server.url, models=models, rows=rows))
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.keyboard.press("Control+Enter")
+    foot = page.locator(".foot")
+    expect(foot).to_contain_text("2 of 5 cells done, 3 failed")
+    for number, text in enumerate(("parcel", "parcel", "cannot", "no such key", "overloaded")):
+        expect(cells(page).nth(number)).to_contain_text(text)
+    page.goto(f"{page.url}?col=c2&panel=prompt")
+    page.get_by_label("Model", exact=True).fill("stub")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.keyboard.press("C")
+    expect(cells(page).nth(2)).to_contain_text("parcel")
+
+
+def test_stored_tools_are_called_until_the_model_answers(
+    server: Server, open_page: OpenPage
+) -> None:
+    tool = {
+        "type": "python",
+        "code": "def lookup_order(order):\n    return {'city': 'Bonn'}\n",
+        "function": "lookup_order",
+        "description": "Looks an order up.",
+        "parameters": {"type": "object", "properties": {"order": {"type": "integer"}}},
+    }
+    asked(server.url, "POST", "/api/tools", {"name": "lookup_order", "body": tool})
+    page = open_page(f"{new_play(server.url, models=['stub-tools'])}?panel=prompt")
+    page.get_by_text("Tools", exact=True).click()
+    page.get_by_label("lookup_order").check()
+    saved(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".foot")).to_contain_text("3 of 3 cells done")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary")).to_contain_text("2 turns")
+    page.get_by_role("link", name="Open trace").press("Enter")
+    expect(page.get_by_role("grid").or_(page.get_by_role("tree"))).to_contain_text("lookup_order")
+
+
+def test_a_version_of_a_play_is_taken_again(server: Server, open_page: OpenPage) -> None:
+    page = open_page(new_play(server.url, models=["stub", "stub-small"]))
+    expect(page.get_by_role("columnheader")).to_have_count(3)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".foot")).to_contain_text("6 of 6 cells done")
+    page.keyboard.press("Delete")
+    expect(page.get_by_role("columnheader")).to_have_count(2)
+    saved(page)
+    page.get_by_role("button", name=re.compile("^version")).press("Enter")
+    page.get_by_role("button", name="Take it again").first.press("Enter")
+    expect(page.get_by_role("columnheader")).to_have_count(3)
+    saved(page)
+    page.reload()
+    expect(page.get_by_role("columnheader")).to_have_count(3)
+
+
 def test_two_people_see_each_others_changes_and_lose_none(
     server: Server, open_page: OpenPage
 ) -> None:

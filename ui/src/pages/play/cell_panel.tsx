@@ -17,7 +17,7 @@ import type { LivePlay } from "./live";
 import { columnsOf, nameOf, textOf, type Cell, type PlayRow, type RowsSource } from "./model";
 import { TemplateField } from "./template_field";
 
-export function CellPanel(props: { play: LivePlay; row: PlayRow; id: string; write: boolean; onCase: () => void; onPrompt: () => void; score: (name: string, value: number | null) => Promise<unknown> }) {
+export function CellPanel(props: { play: LivePlay; row: PlayRow; id: string; write: boolean; onCase: () => void; onPrompt: () => void; onRun: () => void; score: (name: string, value: number | null) => Promise<unknown> }) {
   const { play, row, id, write } = props;
   const body = play.document.value!.body;
   const cell = play.cell(row.id, id).value;
@@ -49,6 +49,11 @@ export function CellPanel(props: { play: LivePlay; row: PlayRow; id: string; wri
           <button class="btn small" onClick={props.onPrompt}>
             Prompt <kbd>p</kbd>
           </button>
+          {write && (
+            <button class="btn small" onClick={props.onRun}>
+              Run the row <kbd>R</kbd>
+            </button>
+          )}
           {write && (
             <button class="btn small" onClick={props.onCase}>
               Add as a case <kbd>d</kbd>

@@ -21,6 +21,7 @@ import { PromptPanel } from "./prompt_panel";
 import { RowsDialog } from "./rows_dialog";
 import { SaveDialog, PromoteDialog, VersionsDialog } from "./prompt_dialogs";
 import { ScorersDialog } from "./scorers_dialog";
+import { PlayVersions } from "./play_versions";
 import { NameDialog } from "../../parts/saved";
 import "../../parts/conversation.css";
 import "./play.css";
@@ -44,7 +45,7 @@ function PlayOf({ project, id }: { project: string; id: string }) {
   return <Opened play={play} />;
 }
 
-type DialogName = "rows" | "scorers" | "save" | "versions" | "promote" | "case" | "keep" | null;
+type DialogName = "rows" | "scorers" | "save" | "versions" | "promote" | "case" | "keep" | "history" | null;
 
 function Opened({ play }: { play: LivePlay }) {
   const { project } = play;
@@ -129,6 +130,7 @@ function Opened({ play }: { play: LivePlay }) {
   useCommands([
     { label: "Run all", hint: "Play", run: act(() => play.start("all")) },
     { label: "Run what changed", hint: "Play", run: changed },
+    { label: "Versions of this play", hint: "Play", run: () => setDialog("history") },
     { label: "Choose rows", hint: "Play", run: () => setDialog("rows") },
     { label: "Choose scorers", hint: "Play", run: () => setDialog("scorers") },
     { label: "Delete this play", hint: "Play", run: () => void json(play.at("") + `&version=${play.document.peek()!.version}`, { method: "DELETE" }).then(() => navigate(pageUrl(project, "play")), setError) },
@@ -188,9 +190,10 @@ function Opened({ play }: { play: LivePlay }) {
       <div class={`play-split ${panel ? "open" : ""}`}>
         <Grid play={play} rows={rows} columns={columns} ways={ways} row={rowId} column={column} actions={actions} write={write} choose={() => setDialog("rows")} narrow={!!panel} />
         {panel === "prompt" && way && <PromptPanel key={column} play={play} id={column} way={way} rows={rows} write={write} providers={providers.data ?? []} onSave={() => setDialog("save")} onPromote={() => setDialog("promote")} onVersions={() => setDialog("versions")} />}
-        {panel === "cell" && row && <CellPanel key={`${row.id} ${column}`} play={play} row={row} id={column} write={write} onCase={() => setDialog("case")} onPrompt={openPrompt} score={(name, value) => (cell ? scored(play, cell, name, value) : Promise.resolve())} />}
+        {panel === "cell" && row && <CellPanel key={`${row.id} ${column}`} play={play} row={row} id={column} write={write} onCase={() => setDialog("case")} onPrompt={openPrompt} onRun={act(() => play.start("all", null, [row.id]))} score={(name, value) => (cell ? scored(play, cell, name, value) : Promise.resolve())} />}
       </div>
-      <Foot play={play} />
+      <Foot play={play} history={() => setDialog("history")} />
+      {dialog === "history" && <PlayVersions play={play} write={write} onClose={() => setDialog(null)} />}
       {dialog === "rows" && <RowsDialog play={play} onClose={() => setDialog(null)} />}
       {dialog === "scorers" && <ScorersDialog play={play} row={row ?? null} output={cell?.output ?? null} onClose={() => setDialog(null)} />}
       {dialog === "save" && way && <SaveDialog play={play} id={column} way={way} onClose={() => setDialog(null)} />}
@@ -270,7 +273,7 @@ function Progress({ play }: { play: LivePlay }) {
   );
 }
 
-function Foot({ play }: { play: LivePlay }) {
+function Foot({ play, history }: { play: LivePlay; history: () => void }) {
   const run = play.run.value;
   const document = play.document.value!;
   return (
@@ -287,8 +290,11 @@ function Foot({ play }: { play: LivePlay }) {
       {run && <span>{run.seconds.toFixed(1)} s</span>}
       <span class="gap" />
       <span title={utc(document.updated_ns / 1e6)} data-saved={play.unsaved.value === 0 ? "" : undefined}>
-        {play.unsaved.value ? "saving…" : `saved, version ${document.version}${document.author ? ` by ${document.author}` : ""}, ${when(document.updated_ns / 1e6)}`}
+        {play.unsaved.value ? "saving…" : `saved${document.author ? ` by ${document.author}` : ""}, ${when(document.updated_ns / 1e6)}`}
       </span>
+      <button class="link" onClick={history}>
+        version {document.version}
+      </button>
     </footer>
   );
 }
