@@ -9,7 +9,6 @@ import { mayWrite } from "../../app/session";
 import { cost, count, duration, exactDuration, number, plural, utc, when } from "../../format";
 import { AddToDataset, caseSql, ExportDialog, isOneOf, score, scoreName } from "../../parts/actions";
 import { useLoad } from "../../parts/load";
-import { openInPlay } from "../../parts/open_in_play";
 import { copy } from "../../parts/overlay";
 import { TypeDot } from "../../parts/span_look";
 import { Failure, State, Waiting } from "../../parts/states";
@@ -129,7 +128,7 @@ function Opened({ project, id, data, reload }: { project: string; id: string; da
     { keys: "e", label: "Export", run: () => setDialog("export") },
     { keys: "s", label: "Open as SQL", run: () => navigate(sql) },
     { keys: "Escape", label: "Back to Traces", run: () => (given.get("find") ? (setSearch(""), setParams({ find: null }, { replace: true })) : history.length > 1 ? history.back() : back()) },
-    ...(write && span.data?.type === "llm" ? [{ keys: "o", label: "Open the call in Play", run: () => void openInPlay(project, span.data!) }] : []),
+    ...(write && span.data?.type === "llm" ? [{ keys: "o", label: "Open the call in Play", run: () => void import("../../parts/open_in_play").then((module) => module.openInPlay(project, span.data!)) }] : []),
     ...(write ? [{ keys: "d", label: "Add the span to a dataset", run: () => setDialog("dataset") }, ...digits((value) => score(project, [ref], scoreName(), value).then(span.reload))] : []),
   ]);
   useCommands([

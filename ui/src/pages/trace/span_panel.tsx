@@ -8,7 +8,6 @@ import { mayWrite } from "../../app/session";
 import { cost, count, duration, exactDuration, number, oneLine, utc, when } from "../../format";
 import { score, scoreName, keepScoreName } from "../../parts/actions";
 import { Conversation } from "../../parts/conversation";
-import { openInPlay } from "../../parts/open_in_play";
 import type { Loaded } from "../../parts/load";
 import { messagesOf, type Message } from "../../parts/messages";
 import { copy, toast } from "../../parts/overlay";
@@ -38,7 +37,7 @@ export function SpanPanel({ project, span }: { project: string; span: Loaded<Row
         <Facts row={row} />
         {row.type === "llm" && mayWrite.value && (
           <div class="panel-actions">
-            <button class="btn small" onClick={() => void openInPlay(project, row)}>
+            <button class="btn small" onClick={() => void import("../../parts/open_in_play").then((module) => module.openInPlay(project, row))}>
               Open in Play <kbd>o</kbd>
             </button>
           </div>
