@@ -76,3 +76,15 @@ def test_a_range_of_time_changes_no_type_and_no_value(
 def test_a_column_of_nulls_alone_has_the_type_of_the_others(hourly: tuple[Query, Query]) -> None:
     sql = f"DESCRIBE SELECT attributes.text AS t FROM spans WHERE start_ns = {START_NS + HOUR_NS}"
     assert [row["column_type"] for row in hourly[0].sql(sql).rows()] == ["VARCHAR"]
+
+
+def test_a_place_that_takes_one_kind_reads_no_other(hourly: tuple[Query, Query]) -> None:
+    def read(sql: str) -> str:
+        steps = {row["step"]: row["detail"] for row in hourly[0].sql(f"EXPLAIN {sql}").rows()}
+        return steps["leaf columns"].replace("attributes.mixed:", "")
+
+    count = "SELECT count(*) FROM spans WHERE attributes.mixed"
+    assert set(read(f"{count} > 1").split(", ")) <= {"i64", "f64", "json"}
+    assert read(f"{count} = 'a'") == "str"
+    assert read(f"{count}") == "bool"
+    assert len(read("SELECT max(attributes.mixed) FROM spans").split(", ")) > 4

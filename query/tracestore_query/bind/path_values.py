@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from tracestore.variant import OVERFLOW, TABLES
+from tracestore.variant import LEAF_TYPES, OVERFLOW, TABLES
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
@@ -35,6 +35,14 @@ _BY_USE = {
     Use.JSON: leaf_values.json,
     Use.VALUE: leaf_values.value,
 }
+
+_TAKEN = {
+    Use.NUMBER: frozenset({"i64", "f64", "json"}),
+    Use.TEXT: frozenset({"str"}),
+    Use.BOOL: frozenset({"bool"}),
+    Use.LIST: frozenset(name for name in LEAF_TYPES if name.endswith("[]")),
+}
+"""The leaf types whose values some uses take; others take all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +168,18 @@ class PathValues:
             return self._inside(columns, found, want)
         if found.below:
             return self._object(alias, scan, steps, found, columns, want)
-        self._warn_of_type(scan, steps, columns, want)
+        self._warn_of_type(scan, steps, _leaf_types(found, data), want)
         return of_use(columns, want)
 
     def _columns(
         self, alias: str, scan: ScanBuilder, found: Resolved, data: TableData, want: Want
     ) -> dict[str, exp.Expr]:
-        """Returns the columns of a path's leaves, by leaf type."""
+        """Returns the columns of those of a path's leaves that a use takes, by leaf type: no other is read."""
         columns: dict[str, exp.Expr] = {}
+        taken = None if found.inner else _TAKEN.get(want.use)
         for path, leaf_type in found.leaves:
+            if taken is not None and leaf_type not in taken:
+                continue
             # A null is a type of its own to typeof, and to nothing else.
             named = want.use is Use.TYPEOF
             if not named and _is_null_only(data, path, leaf_type, len(found.leaves)):
@@ -198,7 +209,8 @@ class PathValues:
                 _add(columns, leaf_type, exp.Case(ifs=[exp.If(this=mark.copy(), true=column)]))
             if found.inner:
                 return self._inside(columns, found, want)
-            self._warn_of_type(scan, steps, columns, want)
+            types = [*_leaf_types(found, data), *_leaf_types(there, data)]
+            self._warn_of_type(scan, steps, types, want)
             return of_use(columns, want)
         if want.use is Use.BARE and not found.absent:
             # One of them may be an object, or of another type.
@@ -248,7 +260,8 @@ class PathValues:
         """Returns an object, made inside the engine for every row it is asked for."""
         use = want.use
         if use in {Use.NUMBER, Use.BOOL, Use.LIST, Use.TEXT}:
-            self._warn_of_type(scan, steps, {"object": exp.null(), **columns}, want)
+            types = _leaf_types(found, self._binding.data(scan.table))
+            self._warn_of_type(scan, steps, ["object", *types], want)
             return of_use(columns, want)
         text = self._object_text(alias, scan, found, is_stored=want.is_stored)
         if use is Use.PRESENT:
@@ -309,16 +322,15 @@ class PathValues:
         self._binding.warn(f"{scan.table} has no path {shown(steps)} in the data read{hint}")
 
     def _warn_of_type(
-        self, scan: ScanBuilder, steps: list[Step], columns: Mapping[str, exp.Expr], want: Want
+        self, scan: ScanBuilder, steps: list[Step], leaf_types: Sequence[str], want: Want
     ) -> None:
         """Warns where a path has values, none of which the use can take."""
-        wanted = {Use.NUMBER: {"i64", "f64", "json"}, Use.TEXT: {"str"}, Use.BOOL: {"bool"}}
-        kinds = wanted.get(want.use)
-        if columns and kinds is not None and not kinds & set(columns):
+        kinds = None if want.use is Use.LIST else _TAKEN.get(want.use)
+        if leaf_types and kinds is not None and not kinds & set(leaf_types):
             words = {Use.NUMBER: "numbers", Use.TEXT: "strings", Use.BOOL: "booleans"}
             self._binding.warn(
                 f"{scan.table} path {shown(steps)} holds no {words[want.use]} in the data read, "
-                f"only {', '.join(sorted(columns))}; write {shown(steps)}::TYPE to convert it"
+                f"only {', '.join(sorted(set(leaf_types)))}; write {shown(steps)}::TYPE to convert it"
             )
 
 
