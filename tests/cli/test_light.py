@@ -113,6 +113,8 @@ COMMANDS = [
     (["experiments"], "one"),
     (["compare", "one", "two", "--project", "p"], "two"),
     (["score-online", "online.py", "--once", "--sample", "1"], "scored"),
+    (["push", "online.py"], "scorer long: version 1"),
+    (["score-online", "--scorer", "long", "--once", "--sample", "1"], "scored"),
     (["export", "--dataset", "cases", "--project", "p", "-o", "cases.csv"], "2 rows"),
     (["export", "--dataset", "cases", "--project", "p", "-o", "cases.parquet"], "2 rows"),
     (["projects", "list"], "asked"),

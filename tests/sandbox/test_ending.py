@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -69,3 +70,12 @@ def test_a_sandbox_is_used_by_threads_that_end_and_closed_while_they_call() -> N
         assert [outcome.value for outcome in outcomes] == list(range(8))
     assert sandbox.replaced == 0
     sandbox.close()
+
+
+def test_a_closed_sandbox_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sandbox = Sandbox(lanes=1)
+    assert sandbox.call("def f():\n    return 1", "f", {}).value == 1
+    assert list(tmp_path.iterdir()) != []
+    sandbox.close()
+    assert list(tmp_path.iterdir()) == []

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tracestore.sandbox import frames
-from tracestore.sandbox.bounds import START_S
+from tracestore.sandbox import confinement, frames
+from tracestore.sandbox.bounds import (
+    OPEN_FILES,
+    START_S,
+    WORKER_ADDRESS_BYTES,
+    WORKER_CPU_S,
+)
 from tracestore.sandbox.frames import FrameError
 
 END_S: Final = 10.0
@@ -46,11 +53,14 @@ class Lane:
 
     def __init__(self) -> None:
         interpreter = _interpreter()
+        # Not the other process's: it is killed, and cleans up nothing.
+        self._folder = tempfile.TemporaryDirectory(prefix="tracestore-sandbox-")
+        worker = _written_worker(Path(self._folder.name), interpreter)
         ours, theirs = socket.socketpair()
         self._socket = ours
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
-                _command(theirs.fileno(), interpreter),
+                _command(theirs.fileno(), interpreter, worker),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -116,9 +126,10 @@ class Lane:
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(END_S)
+        self._folder.cleanup()
 
 
-def _command(descriptor: int, interpreter: str) -> list[str]:
+def _command(descriptor: int, interpreter: str, worker: str) -> list[str]:
     """Returns what starts the other process.
 
     It finds modules where this one does, Python's own before all others: a program's folder, which is first here, may
@@ -127,7 +138,17 @@ def _command(descriptor: int, interpreter: str) -> list[str]:
     root = Path(__file__).parents[2]
     folders = [str(root), *(each for each in sys.path if each and Path(each).is_absolute())]
     start = _START.format(folders=folders)
-    return [sys.executable, "-I", "-S", "-c", start, str(descriptor), interpreter]
+    return [sys.executable, "-I", "-S", "-c", start, str(descriptor), interpreter, worker]
+
+
+def _written_worker(folder: Path, interpreter: str) -> str:
+    """Writes a program that confines itself and becomes the interpreter; returns its path."""
+    bounds = f"{WORKER_ADDRESS_BYTES},{WORKER_CPU_S},{OPEN_FILES}"
+    words = [sys.executable, "-I", "-S", confinement.__file__, bounds, interpreter]
+    path = folder / "worker"
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
+    path.chmod(0o500)
+    return str(path)
 
 
 def _interpreter() -> str:

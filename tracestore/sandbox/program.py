@@ -1,22 +1,19 @@
 """The program of the sandbox: it keeps one interpreter and answers what it is asked, one call at a time.
 
-A `Lane` starts it, with the number of its end of a socket; when that is closed, it ends. It is not trusted by who
+A `Lane` starts it, with the number of its end of a socket, the interpreter, and a program that confines itself and
+becomes the interpreter. When the socket is closed, it ends. It is not trusted by who
 starts it: what it reads comes from code of anybody. The interpreter runs in a process below it, with fewer rights.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
 import resource
-import shlex
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic_monty import (
@@ -37,8 +34,6 @@ from tracestore.sandbox.bounds import (
     MAX_RECURSION,
     OPEN_FILES,
     SPEAKER_DATA_BYTES,
-    WORKER_ADDRESS_BYTES,
-    WORKER_CPU_S,
     Bounds,
 )
 from tracestore.sandbox.outcome import Checked, Failure, Kind, Outcome
@@ -69,11 +64,8 @@ _NOT_TAKEN: Final = "NotImplementedError: The monty syntax parser does not yet s
 
 def main() -> None:
     """Answers until the other end is closed."""
-    descriptor, interpreter = int(sys.argv[1]), sys.argv[2]
-    with (
-        open(descriptor, "rb", buffering=0) as source,
-        _worker_command(interpreter) as command,
-    ):
+    descriptor, interpreter, command = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    with open(descriptor, "rb", buffering=0) as source:
         _confine(command, interpreter)
         with Monty(
             binary_path=command,
@@ -91,18 +83,6 @@ def _send(descriptor: int, message: Mapping[str, Any]) -> None:
     left = memoryview(frames.encoded(message))
     while left:
         left = left[os.write(descriptor, left) :]
-
-
-@contextlib.contextmanager
-def _worker_command(interpreter: str) -> Iterator[str]:
-    """Gives a program that confines itself and becomes the interpreter."""
-    bounds = f"{WORKER_ADDRESS_BYTES},{WORKER_CPU_S},{OPEN_FILES}"
-    words = [sys.executable, "-I", "-S", confinement.__file__, bounds, interpreter]
-    with tempfile.TemporaryDirectory(prefix="tracestore-sandbox-") as folder:
-        path = Path(folder) / "worker"
-        path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-        path.chmod(0o500)
-        yield str(path)
 
 
 def _confine(command: str, interpreter: str) -> None:
