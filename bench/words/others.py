@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import tantivy
 
@@ -30,7 +31,8 @@ def tantivy_index(folder: Path, batches: Iterable[list[str]]) -> Count:
 
     def count(word: str) -> int:
         query = index.parse_query(word, ["message"])
-        return int(searcher.search(query, limit=1, count=True).count)  # type: ignore[attr-defined] # its stubs lack it
+        result: Any = searcher.search(query, limit=1, count=True)  # whose stubs lack the count
+        return int(result.count)
 
     return count
 
