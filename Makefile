@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 PYTEST_WORKERS ?= auto
 SANITIZE_TESTS ?= tests/kernels
 
-UI := $(wildcard ui/*.json ui/*.ts ui/*.html ui/*.sh ui/public/* ui/src/*.ts ui/src/*.tsx ui/src/*/*.ts ui/src/*/*.tsx ui/src/*/*.css ui/src/*/*/*)
+UI := $(wildcard ui/*.json ui/*.ts ui/*.html ui/*.sh ui/public/* ui/src/*.ts ui/src/*.tsx ui/src/*/*.ts ui/src/*/*.tsx ui/src/*/*.css ui/src/*/*/* ui/src/*/*/*/*)
 
 .PHONY: setup build ui demo serve test sdks check bench bench-full sanitize debug-kernels dist-check \
         lint types imports stubs strict-kernels wheels docs clean

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { applied, columnsOf, effective, promptText, variablesOf, type PlayBody } from "../src/pages/play/model";
-import { codeOptions } from "../src/pages/play/code_field";
-import { openTag, partsOf } from "../src/pages/play/template_field";
+import { codeOptions } from "../src/pages/play/fields/code_field";
+import { openTag, partsOf } from "../src/pages/play/fields/template_field";
 
 const body: PlayBody = { columns: { a: { name: "A", model: "m", experiment: "run 1", key: "k" }, b: { messages: [{ role: "user", content: "x" }] } }, order: ["b"], scorers: ["one"] };
 

@@ -12,10 +12,10 @@ import { messagesOf } from "../../parts/messages";
 import { Payload } from "../../parts/payload";
 import { FailureNote } from "../../parts/states";
 import { comparable, Words } from "../../parts/words";
-import { JsonField } from "./json_field";
+import { JsonField } from "./fields/json_field";
 import type { LivePlay } from "./live";
 import { columnsOf, nameOf, textOf, type Cell, type PlayRow, type RowsSource } from "./model";
-import { TemplateField } from "./template_field";
+import { TemplateField } from "./fields/template_field";
 
 export function CellPanel(props: { play: LivePlay; row: PlayRow; id: string; write: boolean; onCase: () => void; onPrompt: () => void; onRun: () => void; score: (name: string, value: number | null) => Promise<unknown> }) {
   const { play, row, id, write } = props;

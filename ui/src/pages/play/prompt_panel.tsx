@@ -4,11 +4,11 @@ import { setParams } from "../../app/location";
 import { useLoad } from "../../parts/load";
 import { Menu } from "../../parts/overlay";
 import { listTools } from "./functions";
-import { JsonField } from "./json_field";
+import { JsonField } from "./fields/json_field";
 import type { LivePlay } from "./live";
 import { EMPTY_PROMPT, listPrompts, modelsOf, OVERRIDES, ROLES, textOf, variablesOf, type Message, type Override, type PlayRow, type Provider, type Tool } from "./model";
 import type { Way } from "./page";
-import { TemplateField } from "./template_field";
+import { TemplateField } from "./fields/template_field";
 
 interface Props {
   play: LivePlay;

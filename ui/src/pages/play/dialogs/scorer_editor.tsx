@@ -1,16 +1,16 @@
 /** Writes a scorer: a Python function that runs in the sandbox, or a model that judges; a test run on the row stands beside it. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { aborted } from "../../api/http";
-import { duration, scored } from "../../format";
-import { useLoad } from "../../parts/load";
-import { Dialog, toast } from "../../parts/overlay";
-import { FailureNote } from "../../parts/states";
-import { CodeField } from "./code_field";
-import { saveScorer, tryScorer, type ScorerBody, type StoredScorer, type Trial } from "./functions";
-import { JsonField, written } from "./json_field";
-import type { LivePlay } from "./live";
-import { listProviders, textOf, type PlayRow } from "./model";
-import { TemplateField } from "./template_field";
+import { aborted } from "../../../api/http";
+import { duration, scored } from "../../../format";
+import { useLoad } from "../../../parts/load";
+import { Dialog, toast } from "../../../parts/overlay";
+import { FailureNote } from "../../../parts/states";
+import { CodeField } from "../fields/code_field";
+import { saveScorer, tryScorer, type ScorerBody, type StoredScorer, type Trial } from "../functions";
+import { JsonField, written } from "../fields/json_field";
+import type { LivePlay } from "../live";
+import { listProviders, textOf, type PlayRow } from "../model";
+import { TemplateField } from "../fields/template_field";
 
 const FIRST = `def score(input, output, expected, metadata):
     # A number from 0 to 1; with a reason:

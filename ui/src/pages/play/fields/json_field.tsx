@@ -1,6 +1,6 @@
 /** A value as JSON that is typed: what is no JSON yet stays in the field and is said. */
 import { useEffect, useState } from "preact/hooks";
-import { exactJson } from "../../api/exact";
+import { exactJson } from "../../../api/exact";
 
 export const written = (value: unknown): string => (value === null || value === undefined ? "" : JSON.stringify(value, null, 2));
 

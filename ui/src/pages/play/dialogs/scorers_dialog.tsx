@@ -1,11 +1,11 @@
 /** Which scorers look at every cell; and the way to write one. */
 import { useState } from "preact/hooks";
-import { useLoad } from "../../parts/load";
-import { Dialog } from "../../parts/overlay";
-import { FailureNote, Waiting } from "../../parts/states";
-import { listScorers, type StoredScorer } from "./functions";
-import type { LivePlay } from "./live";
-import type { PlayRow } from "./model";
+import { useLoad } from "../../../parts/load";
+import { Dialog } from "../../../parts/overlay";
+import { FailureNote, Waiting } from "../../../parts/states";
+import { listScorers, type StoredScorer } from "../functions";
+import type { LivePlay } from "../live";
+import type { PlayRow } from "../model";
 import { ScorerEditor } from "./scorer_editor";
 
 export function ScorersDialog({ play, row, output, onClose }: { play: LivePlay; row: PlayRow | null; output: unknown; onClose: () => void }) {

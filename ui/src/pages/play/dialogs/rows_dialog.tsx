@@ -1,14 +1,14 @@
 /** Where a play's rows come from: a dataset, a query, one call of a trace, or typed in. */
 import { useState } from "preact/hooks";
-import { datasetsOf } from "../../parts/actions";
-import { useLoad } from "../../parts/load";
-import { Dialog } from "../../parts/overlay";
-import { FailureNote } from "../../parts/states";
-import { plural } from "../../format";
-import { written } from "./json_field";
-import type { LivePlay } from "./live";
-import type { RowsSource, TypedRow } from "./model";
-import { casesOf } from "../datasets/case_file";
+import { datasetsOf } from "../../../parts/actions";
+import { useLoad } from "../../../parts/load";
+import { Dialog } from "../../../parts/overlay";
+import { FailureNote } from "../../../parts/states";
+import { plural } from "../../../format";
+import { written } from "../fields/json_field";
+import type { LivePlay } from "../live";
+import type { RowsSource, TypedRow } from "../model";
+import { casesOf } from "../../datasets/case_file";
 
 const KINDS = [
   ["dataset", "A dataset"],

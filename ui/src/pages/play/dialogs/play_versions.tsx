@@ -1,13 +1,13 @@
 /** The versions of a play: any is looked at, and taken again as a change like any other. */
 import { useState } from "preact/hooks";
-import { exactJson } from "../../api/exact";
-import { json, request } from "../../api/http";
-import { plural, utc, when } from "../../format";
-import { useLoad } from "../../parts/load";
-import { Dialog, toast } from "../../parts/overlay";
-import { FailureNote, Waiting } from "../../parts/states";
-import type { LivePlay } from "./live";
-import { columnsOf, of, type PlayDocument } from "./model";
+import { exactJson } from "../../../api/exact";
+import { json, request } from "../../../api/http";
+import { plural, utc, when } from "../../../format";
+import { useLoad } from "../../../parts/load";
+import { Dialog, toast } from "../../../parts/overlay";
+import { FailureNote, Waiting } from "../../../parts/states";
+import type { LivePlay } from "../live";
+import { columnsOf, of, type PlayDocument } from "../model";
 
 interface VersionInfo {
   version: number;

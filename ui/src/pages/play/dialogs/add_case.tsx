@@ -1,15 +1,15 @@
 /** Adds a row as a case of a dataset: with what is expected, and what came out wrong beside it. */
 import { useState } from "preact/hooks";
-import { exactJson } from "../../api/exact";
-import { request } from "../../api/http";
-import { pageUrl } from "../../app/location";
-import { datasetsOf } from "../../parts/actions";
-import { useLoad } from "../../parts/load";
-import { Dialog, toast } from "../../parts/overlay";
-import { FailureNote } from "../../parts/states";
-import { comparable } from "../../parts/words";
-import type { LivePlay } from "./live";
-import { of, textOf, type Cell, type PlayRow } from "./model";
+import { exactJson } from "../../../api/exact";
+import { request } from "../../../api/http";
+import { pageUrl } from "../../../app/location";
+import { datasetsOf } from "../../../parts/actions";
+import { useLoad } from "../../../parts/load";
+import { Dialog, toast } from "../../../parts/overlay";
+import { FailureNote } from "../../../parts/states";
+import { comparable } from "../../../parts/words";
+import type { LivePlay } from "../live";
+import { of, textOf, type Cell, type PlayRow } from "../model";
 
 export function AddCase({ play, row, cell, onClose }: { play: LivePlay; row: PlayRow; cell: Cell | null; onClose: () => void }) {
   const datasets = useLoad(`datasets ${play.project}`, (signal) => datasetsOf(play.project, signal));

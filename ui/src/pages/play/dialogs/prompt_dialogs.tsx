@@ -1,15 +1,15 @@
 /** Versions of a prompt: saved, compared word by word, and the label that production asks for moved to one. */
 import { useState } from "preact/hooks";
-import { json, Problem } from "../../api/http";
-import { utc, when } from "../../format";
-import { useLoad } from "../../parts/load";
-import { Dialog, toast } from "../../parts/overlay";
-import { FailureNote, Waiting } from "../../parts/states";
-import { Words } from "../../parts/words";
-import { notePrompt } from "./columns";
-import type { LivePlay } from "./live";
-import { EMPTY_PROMPT, getPrompt, of, OVERRIDES, promptText, type Prompt, type PromptBody } from "./model";
-import type { Way } from "./page";
+import { json, Problem } from "../../../api/http";
+import { utc, when } from "../../../format";
+import { useLoad } from "../../../parts/load";
+import { Dialog, toast } from "../../../parts/overlay";
+import { FailureNote, Waiting } from "../../../parts/states";
+import { Words } from "../../../parts/words";
+import { notePrompt } from "../columns";
+import type { LivePlay } from "../live";
+import { EMPTY_PROMPT, getPrompt, of, OVERRIDES, promptText, type Prompt, type PromptBody } from "../model";
+import type { Way } from "../page";
 
 interface Props {
   play: LivePlay;
