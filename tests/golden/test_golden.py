@@ -63,7 +63,7 @@ def test_every_old_file_is_described(golden: tuple[Path, dict[str, object]]) -> 
         shown = describe(path)
         assert shown.footer.rows == sum(shown.row_groups)
         assert f"segment_id      {shown.footer.segment_id}" in list(shown.lines())
-        tail = Path(filenames.tail_key(str(path)))
+        tail = Path(filenames.former_tail_key(str(path)))
         if tail.exists():
             assert describe(tail).footer.tail_entries == sum(describe(tail).row_groups)
 

@@ -155,6 +155,6 @@ def stored_columns(table: str) -> list[str]:
 
 
 def segment_files(folder: Path) -> list[Path]:
-    """Returns the segment files of a store, tails left out, sorted."""
+    """Returns the segment files of a store, tails that older versions wrote left out, sorted."""
     found = (folder / "segments").rglob("*.parquet")
     return sorted(path for path in found if not path.name.endswith(".tail.parquet"))

@@ -106,6 +106,7 @@ def test_paths_grow_and_go_with_their_rows(url: str | Path) -> None:
     assert left == {("a.b", "str"): 7, ("d", "f64"): 3, ("c", "str"): 1}
     assert {place for place, _, _ in catalog.garbage()} == {
         "spans/p/1.parquet",
+        "spans/p/1.tail",
         "spans/p/1.tail.parquet",
         "spans/p/1.words",
     }

@@ -97,7 +97,7 @@ def test_files_no_row_names_are_removed_at_open(tmp_path: Path) -> None:
         store.insert("spans", [span(1)])
         store.flush()
     (kept,) = segment_files(tmp_path)
-    for name in ("01ORPHAN.parquet", "01ORPHAN.tail.parquet", "01ORPHAN.parquet.tmp"):
+    for name in ("01ORPHAN.parquet", "01ORPHAN.tail", "01ORPHAN.parquet.tmp"):
         (kept.parent / name).write_bytes(b"x")
     with open_store(tmp_path) as store:
         assert store._core.recovery.removed_orphans == 3

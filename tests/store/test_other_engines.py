@@ -14,11 +14,15 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+import tracestore
 from data.stores import span
 from store.kit import open_store, segment_files
 from tracestore import limits
 from tracestore.segment.read import SegmentFile
+from tracestore.store.backup import backup
 from tracestore.store.files import filenames
+from tracestore.store.rebuild import recover
+from tracestore.store.settings import Mode, Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "format" / "segment.md"
 
@@ -35,6 +39,45 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     return path, Path(filenames.tail_key(str(path)))
 
 
+def test_the_obvious_glob_reads_rows_and_nothing_else(files: tuple[Path, Path]) -> None:
+    folder, tail = files[0].parent, files[1]
+    assert tail.exists()
+    assert [path.name for path in folder.glob("*.parquet")] == [files[0].name]
+    with duckdb.connect() as connection:
+        for glob in (f"{folder}/*.parquet", f"{folder.parents[2]}/**/*.parquet"):
+            assert connection.execute(f"SELECT count(*) FROM '{glob}'").fetchone() == (300,)
+
+
+@pytest.mark.parametrize("mode", ["r", "rw"])
+def test_tails_under_the_name_of_older_versions_are_read_copied_and_recovered(
+    files: tuple[Path, Path], tmp_path: Path, mode: Mode
+) -> None:
+    path, tail = files
+    tail.rename(filenames.former_tail_key(str(path)))
+
+    def needles(folder: Path, mode: Mode = "rw") -> list[Any]:
+        with tracestore.open(folder, mode) as store:
+            assert store.check(deep=True).faults == ()
+            sql = (
+                "SELECT metadata.rare FROM spans WHERE metadata.rare IS NOT NULL ORDER BY start_ns"
+            )
+            return [row["rare"] for row in store.sql(sql)]
+
+    assert needles(tmp_path, mode) == ["needle", 7]
+    copy = tmp_path.parent / f"{tmp_path.name}-copy"
+    backup(tmp_path, copy, Settings())
+    assert needles(copy) == ["needle", 7]
+    for file in copy.glob("catalog.sqlite*"):
+        file.unlink()
+    recover(copy, Settings())
+    with open_store(copy) as store:
+        store.insert("spans", [span(300)])
+        store.flush()
+        assert store.compact(full=True).merges == 1
+    assert needles(copy) == ["needle", 7]
+    assert list(copy.rglob("*.tail.parquet")) == []
+
+
 def test_plain_pyarrow(files: tuple[Path, Path]) -> None:
     table = pq.read_table(files[0])
     assert table.num_rows == 300
@@ -49,7 +92,9 @@ def test_plain_duckdb(files: tuple[Path, Path]) -> None:
 
         def ask(sql: str) -> list[tuple[Any, ...]]:
             return connection.execute(
-                sql.replace("SEGMENT", f"'{files[0]}'").replace("TAIL", f"'{files[1]}'")
+                sql.replace("SEGMENT", f"'{files[0]}'").replace(
+                    "TAIL", f"read_parquet('{files[1]}')"
+                )
             ).fetchall()
 
         assert ask('SELECT sum("input.a:i64"), count(DISTINCT trace_id) FROM SEGMENT') == [

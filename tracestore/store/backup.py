@@ -14,12 +14,15 @@ import contextlib
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tracestore.errors import CatalogError, StoreExistsError, StoreMissingError
 from tracestore.store import opening
+from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.files import filenames, filesystem
+from tracestore.store.files.segment_files import LocalFiles
 from tracestore.store.settings import Settings
 
 
@@ -66,12 +69,12 @@ class _Copier:
     """A copier of files that counts their bytes. Segments never change, so a link is a copy of them."""
 
     def __init__(self, fs: filesystem.FileSystem) -> None:
-        self._fs = fs
+        self.fs = fs
         self.bytes = 0
 
     def copy(self, source: Path, target: Path, *, link: bool) -> None:
         """Copies a file, or links it where both lie in one file system."""
-        self._fs.make_folder(target.parent)
+        self.fs.make_folder(target.parent)
         if link:
             with contextlib.suppress(OSError):
                 os.link(source, target)
@@ -79,10 +82,10 @@ class _Copier:
             shutil.copyfile(source, target)
             self._sync(target)
         self.bytes += target.stat().st_size
-        self._fs.sync_folder(target.parent)
+        self.fs.sync_folder(target.parent)
 
     def _sync(self, path: Path) -> None:
-        file = self._fs.open_append(path)
+        file = self.fs.open_append(path)
         try:
             file.sync()
         finally:
@@ -118,8 +121,9 @@ def _copy_segments(folder: Path, target: Path, copier: _Copier) -> int:
         _, rows, _ = copy.catalog.load()
     finally:
         copy.catalog.close()
+    files = LocalFiles(folder / filenames.SEGMENTS_FOLDER, copier.fs)
     for row in rows:
-        for file_key in (row.file_key, *(key for key, _ in row.sidecars())):
+        for file_key in _file_keys(files, row):
             source = folder / filenames.SEGMENTS_FOLDER / file_key
             # One that is quarantined since its file is gone stays so in the copy.
             # A words sidecar that is gone is made again by the next merge.
@@ -128,3 +132,11 @@ def _copy_segments(folder: Path, target: Path, copier: _Copier) -> int:
             ):
                 copier.copy(source, target / filenames.SEGMENTS_FOLDER / file_key, link=True)
     return len(rows)
+
+
+def _file_keys(files: LocalFiles, row: SegmentRow) -> Iterator[str]:
+    """Yields the keys of a segment's files, as they are in the folder."""
+    yield row.file_key
+    for key, _ in row.sidecars():
+        is_tail = key.endswith(filenames.TAIL_SUFFIX)
+        yield files.tail_key(row.file_key) if is_tail else key

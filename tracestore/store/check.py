@@ -95,7 +95,7 @@ def _problem(core: Core, row: SegmentRow, *, deep: bool) -> str | None:
         return problem
     file_keys = {row.file_key: row.crc}
     if row.tail_crc is not None:
-        file_keys[filenames.tail_key(row.file_key)] = row.tail_crc
+        file_keys[core.segments.files.tail_key(row.file_key)] = row.tail_crc
     try:
         for file_key, crc in file_keys.items():
             path = core.segments.files.local(file_key)

@@ -85,8 +85,9 @@ def _recovered(folder: Path, settings: Settings) -> RebuildReport:
         # crash here: sources of merges lie beside them and are not named -> the next run sets them aside
         for file_key in repeated:
             files.set_aside(file_key)
-            if files.size(filenames.tail_key(file_key)) is not None:
-                files.set_aside(filenames.tail_key(file_key))
+            tail_key = files.tail_key(file_key)
+            if files.size(tail_key) is not None:
+                files.set_aside(tail_key)
         created = renamed or core.catalog.created
         rows_adopted = sum(new.rows for new in kept)
         return RebuildReport(created, len(kept), rows_adopted, len(repeated), tuple(unreadable))
@@ -122,7 +123,7 @@ def _unnamed(core: Core, named: dict[str, SegmentRow]) -> tuple[list[NewSegment]
     unreadable: list[str] = []
     dead = {file_key for file_key, _, _ in core.catalog.garbage()}
     for file_key in list(core.segments.files.file_keys()):
-        tail = file_key.endswith(filenames.TAIL_SUFFIX)
+        tail = file_key.endswith(filenames.FORMER_TAIL_SUFFIX)
         if (
             file_key in named
             or file_key in dead
@@ -144,7 +145,7 @@ def _adopted(core: Core, file_key: str) -> NewSegment:
     with SegmentFile(path) as file:
         footer = file.footer
         table = file.columns(file.schema.names)
-    tail_key = filenames.tail_key(file_key)
+    tail_key = files.tail_key(file_key)
     tail_bytes = files.size(tail_key)
     tail: pa.Table | None = None
     if footer.tail_entries:

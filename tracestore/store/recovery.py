@@ -94,7 +94,7 @@ def file_problem(core: Core, row: SegmentRow) -> str | None:
     """Returns what is wrong with a segment's files from the outside, None if nothing is."""
     expected = [(row.file_key, row.bytes)]
     if row.tail_bytes is not None:
-        expected.append((filenames.tail_key(row.file_key), row.tail_bytes))
+        expected.append((core.segments.files.tail_key(row.file_key), row.tail_bytes))
     for file_key, size in expected:
         file_bytes = core.segments.files.size(file_key)
         if file_bytes is None:
@@ -137,6 +137,7 @@ def _orphans(core: Core) -> list[str]:
     rows = [*core.index.rows(), *core.quarantined.values()]
     known = {row.file_key for row in rows} | {key for row in rows for key, _ in row.sidecars()}
     known |= {filenames.tail_key(row.file_key) for row in rows}
+    known |= {filenames.former_tail_key(row.file_key) for row in rows}
     known |= {file_key for file_key, _, _ in core.catalog.garbage()}
     return [file_key for file_key in core.segments.files.file_keys() if file_key not in known]
 
@@ -147,7 +148,8 @@ def unnamed(core: Core) -> list[str]:
 
 
 def _left_by_no_crash(core: Core, orphans: Sequence[str]) -> list[str]:
-    whole = [key for key in orphans if key.endswith(filenames.SEGMENT_SUFFIX)]
+    kept = (filenames.SEGMENT_SUFFIX, filenames.TAIL_SUFFIX)
+    whole = [key for key in orphans if key.endswith(kept)]
     return whole if whole and not _is_of_these_files(core) else []
 
 

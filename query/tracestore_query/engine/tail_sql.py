@@ -15,7 +15,7 @@ from tracestore_query.plan.scan_plan import TailGroup, TailRows
 from tracestore_query.tables.names import quoted
 
 SEGMENT_SUFFIX: Final = ".parquet"
-TAIL_SUFFIX: Final = ".tail.parquet"
+TAIL_SUFFIX: Final = ".tail"
 
 MAX_TAIL_JOINS: Final = 8
 """Joins with paths of a tail that rows may lack. The engine plans joins in more than the square of their number: 500
@@ -176,7 +176,7 @@ def _segment_of_tail(segments: Sequence[SegmentRef]) -> str:
     """Returns the segment's file as an expression over a sidecar's `filename`."""
     pairs = [(segment.tail_uri, segment.uri) for segment in segments if segment.tail_uri]
     if all(tail == uri.removesuffix(SEGMENT_SUFFIX) + TAIL_SUFFIX for tail, uri in pairs):
-        return f"replace(filename, {quoted(TAIL_SUFFIX)}, {quoted(SEGMENT_SUFFIX)})"
+        return f"regexp_replace(filename, '[.]tail$', {quoted(SEGMENT_SUFFIX)})"
     listed = ", ".join(f"{quoted(str(tail))}: {quoted(uri)}" for tail, uri in pairs)
     return f"MAP {{{listed}}}[filename]"
 

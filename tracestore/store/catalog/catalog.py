@@ -42,6 +42,7 @@ from tracestore.store.catalog.schema import (
     SEGMENTS,
 )
 from tracestore.store.catalog.segment_row import Ids, NewSegment, SegmentRow
+from tracestore.store.files import filenames
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +323,8 @@ class Catalog:
             if connection.execute(SEGMENTS.delete().where(where)).rowcount != 1:
                 raise AssertionError(f"BUG: segment {row.segment_id} was removed twice")
             file_keys = [row.file_key, *(key for key, _ in row.sidecars())]
+            if row.tail_bytes is not None:
+                file_keys.append(filenames.former_tail_key(row.file_key))
             values = [
                 {"place": file_key, "segment_id": row.segment_id, "version": version}
                 for file_key in file_keys

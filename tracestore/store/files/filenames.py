@@ -2,7 +2,7 @@
 
 LOCK  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
 set-aside/<as below segments>: complete segments that the catalog does not name
-segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail.parquet, <ulid>.words)
+segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail, <ulid>.words)
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ CACHE_FOLDER: Final = "cache"
 SET_ASIDE_FOLDER: Final = "set-aside"
 
 SEGMENT_SUFFIX: Final = ".parquet"
-TAIL_SUFFIX: Final = ".tail.parquet"
+# No sidecar ends as a segment does, so that `*.parquet` names files of rows and no others.
+TAIL_SUFFIX: Final = ".tail"
+FORMER_TAIL_SUFFIX: Final = ".tail.parquet"
 WORDS_SUFFIX: Final = ".words"
 TEMPORARY_SUFFIX: Final = ".tmp"
 LEASE_SUFFIX: Final = ".lease"
@@ -87,6 +89,11 @@ def segment_key(table: str, project: str, day: int, segment_id: str) -> str:
 def tail_key(key: str) -> str:
     """Returns the key of a segment's tail sidecar."""
     return key.removesuffix(SEGMENT_SUFFIX) + TAIL_SUFFIX
+
+
+def former_tail_key(key: str) -> str:
+    """Returns the key that a tail sidecar has where an older version wrote it."""
+    return key.removesuffix(SEGMENT_SUFFIX) + FORMER_TAIL_SUFFIX
 
 
 def words_key(key: str) -> str:

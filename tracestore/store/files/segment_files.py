@@ -28,6 +28,21 @@ _COPY_BYTES: Final = 4 * 1024 * 1024
 class SegmentFiles(ABC):
     """A keeper of segment files by key (`<table>/<project>/<day>/<ulid>.parquet`)."""
 
+    def __init__(self) -> None:
+        self._tail_keys: dict[str, str] = {}
+
+    def tail_key(self, file_key: str) -> str:
+        """Returns the key of a segment's tail: the one of today, or where there is none the one of older versions."""
+        known = self._tail_keys.get(file_key)
+        if known is not None:
+            return known
+        key = filenames.tail_key(file_key)
+        if self.is_at_hand(key) or self.size(key) is not None:
+            self._tail_keys[file_key] = key
+            return key
+        former = filenames.former_tail_key(file_key)
+        return key if self.size(former) is None else self._tail_keys.setdefault(file_key, former)
+
     @abstractmethod
     def prepare(self, file_key: str) -> Path:
         """Returns the local name that a new file is written to before `publish`."""
@@ -85,6 +100,7 @@ class LocalFiles(SegmentFiles):
     """Segment files in a folder."""
 
     def __init__(self, folder: Path, fs: filesystem.FileSystem) -> None:
+        super().__init__()
         self._folder = folder
         self._prefix = f"{folder}/"
         self._aside = folder.parent / filenames.SET_ASIDE_FOLDER
@@ -117,6 +133,7 @@ class LocalFiles(SegmentFiles):
 
     def remove(self, file_key: str) -> None:
         """Removes the file."""
+        self._tail_keys.pop(file_key, None)
         self._fs.remove(self._folder / file_key)
 
     def file_keys(self) -> Iterator[str]:
@@ -156,6 +173,7 @@ class ObjectFiles(SegmentFiles):
     """
 
     def __init__(self, url: str, cache: Path, fs: filesystem.FileSystem, cache_bytes: int) -> None:
+        super().__init__()
         self._remote, self._root = connect(url)
         self._aside = f"{self._root}-{filenames.SET_ASIDE_FOLDER}"
         self._url = url
@@ -222,6 +240,7 @@ class ObjectFiles(SegmentFiles):
 
     def remove(self, file_key: str) -> None:
         """Removes the object and its copy."""
+        self._tail_keys.pop(file_key, None)
         with self._lock:
             self._held.pop(file_key, None)
         self._fs.remove(self._copy(file_key))

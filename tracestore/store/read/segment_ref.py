@@ -10,7 +10,6 @@ from tracestore.segment.read import SegmentFile
 from tracestore.store.catalog.path_ids import Leaf, OwnedPaths, column_of, types_by_path
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
-from tracestore.store.files import filenames
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
 
 
@@ -85,7 +84,8 @@ class SegmentRef:
         """Returns the local path of the tail sidecar, None where there is none."""
         if self.row.tail_bytes is None:
             return None
-        return self._core.segments.files.local_name(filenames.tail_key(self.row.file_key))
+        files = self._core.segments.files
+        return files.local_name(files.tail_key(self.row.file_key))
 
     def rows_with(self, words: Sequence[str]) -> RowNumbers | None:
         """Returns numbers of rows, ascending: no other row holds all of some words. None where any row may."""
@@ -123,8 +123,8 @@ class SegmentRef:
         return self._core.catalog.paths.of((self.table, self.project))
 
     def _leaves_of_sidecar(self) -> dict[Leaf, int]:
-        file_key = filenames.tail_key(self.row.file_key)
-        with SegmentFile(self._core.segments.files.local(file_key)) as file:
+        files = self._core.segments.files
+        with SegmentFile(files.local(files.tail_key(self.row.file_key))) as file:
             leaves = file.columns(["path", "type"])
         counts = leaves.group_by(["path", "type"]).aggregate([([], "count_all")])
         columns = [counts.column(name).to_pylist() for name in ("path", "type", "count_all")]

@@ -11,7 +11,6 @@ import pyarrow as pa
 from tracestore.store.catalog.path_ids import Leaf, types_by_path
 from tracestore.store.catalog.segment_row import Ids, SegmentRow
 from tracestore.store.core import Core
-from tracestore.store.files import filenames
 from tracestore.store.memory.memtable import MemoryMark
 from tracestore.store.patches.log import PatchView
 from tracestore.store.read.leaf_lookup import LeafLookup, look_up_leaves
@@ -118,7 +117,7 @@ class TableSnapshot:
         for row in unread:
             if row.segment_id in in_columns and files.is_at_hand(row.file_key):
                 columns.append(SegmentRef(self._core, row, NO_ROWS))
-            if row.segment_id in in_tails and files.is_at_hand(filenames.tail_key(row.file_key)):
+            if row.segment_id in in_tails and files.is_at_hand(files.tail_key(row.file_key)):
                 tails.append(SegmentRef(self._core, row, NO_ROWS))
         return columns, tails
 

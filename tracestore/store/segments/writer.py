@@ -60,7 +60,7 @@ class SegmentStore:
     ) -> NewSegment:
         """Writes a sorted table and its sidecars; all files are durable on return.
 
-        1. write and sync `<ulid>.tail.parquet.tmp`, give it its name, sync the folder
+        1. write and sync `<ulid>.tail.tmp`, give it its name, sync the folder
         2. the same for `<ulid>.parquet`
         3. the same for `<ulid>.words`, whose bound is a share of the bytes of both
         crash after any: no catalog row names them -> recovery removes them
