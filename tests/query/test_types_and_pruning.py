@@ -81,7 +81,7 @@ def test_a_column_of_nulls_alone_has_the_type_of_the_others(hourly: tuple[Query,
 def test_a_place_that_takes_one_kind_reads_no_other(hourly: tuple[Query, Query]) -> None:
     def read(sql: str) -> str:
         steps = {row["step"]: row["detail"] for row in hourly[0].sql(f"EXPLAIN {sql}").rows()}
-        return steps["leaf columns"].replace("attributes.mixed:", "")
+        return str(steps["leaf columns"]).replace("attributes.mixed:", "")
 
     count = "SELECT count(*) FROM spans WHERE attributes.mixed"
     assert set(read(f"{count} > 1").split(", ")) <= {"i64", "f64", "json"}
