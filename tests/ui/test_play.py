@@ -346,6 +346,48 @@ def test_stored_tools_are_called_until_the_model_answers(
     expect(page.get_by_role("grid").or_(page.get_by_role("tree"))).to_contain_text("lookup_order")
 
 
+def test_a_run_is_stopped_and_what_it_left_is_run_later(
+    server: Server, stub: StubModel, open_page: OpenPage
+) -> None:
+    page = open_page(new_play(server.url))
+    expect(page.get_by_role("row")).to_have_count(4)
+    stub.held.clear()
+    try:
+        page.keyboard.press("Control+Enter")
+        expect(page.locator(".foot")).to_contain_text("running: 0 of 3 cells done")
+        page.keyboard.press("s")
+        expect(page.locator(".foot")).to_contain_text("stopped")
+        expect(cells(page).first).not_to_contain_text("asked")
+    finally:
+        stub.held.set()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".foot")).to_contain_text("3 of 3 cells done")
+    expect(cells(page).nth(2)).to_contain_text("invoice")
+
+
+def test_an_address_shows_a_cell_and_back_leads_where_one_was(
+    server: Server, open_page: OpenPage
+) -> None:
+    address = new_play(server.url, models=["stub", "stub-small"])
+    page = open_page(address)
+    expect(page.get_by_role("row")).to_have_count(4)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".foot")).to_contain_text("6 of 6 cells done")
+    for key in ("j", "l", "Enter"):
+        page.keyboard.press(key)
+    panel = page.get_by_role("complementary")
+    expect(panel).to_contain_text("stub-small on this row")
+    other = open_page(page.url)
+    expect(other.get_by_role("complementary")).to_contain_text("I want my money back")
+    expect(other.locator(".play-cell.on")).to_have_count(1)
+    page.get_by_role("link", name="Open trace").press("Enter")
+    expect(page).to_have_url(re.compile("/trace/"))
+    page.go_back()
+    expect(panel).to_contain_text("stub-small on this row")
+    page.go_forward()
+    expect(page).to_have_url(re.compile("/trace/"))
+
+
 def test_a_version_of_a_play_is_taken_again(server: Server, open_page: OpenPage) -> None:
     page = open_page(new_play(server.url, models=["stub", "stub-small"]))
     expect(page.get_by_role("columnheader")).to_have_count(3)
