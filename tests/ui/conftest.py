@@ -13,11 +13,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tracestore.client import Client
+from tracestore.demo import stub_model
+from tracestore.demo.stub_model import StubModel
 from tracestore.demo.support import PROJECT, support_day
 from tracestore.demo.support_documents import save_documents
 from tracestore.demo.support_evals import run_support_evals
 from tracestore.server import Server, ServerSettings
 from tracestore.ui.pages import BUILT
+from ui.play_pages import QUESTIONS, failed_call, settings_of
 
 CHROMIUM: Final = shutil.which("chromium")
 QUIET: Final = (
@@ -121,6 +124,24 @@ def support(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         save_documents(client)
         server.store.flush()
         yield server
+
+
+@pytest.fixture(scope="module")
+def stub() -> Iterator[StubModel]:
+    """A stub of the models."""
+    with stub_model.serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, stub: StubModel) -> Iterator[Server]:
+    """A server with the stub as its provider, a dataset, and a call that failed."""
+    with Server(settings_of(tmp_path_factory.mktemp("play") / "store", stub)) as running:
+        with Client(running.url) as client:
+            rows = [{"input": {"question": each}, "expected": topic} for each, topic in QUESTIONS]
+            client.datasets.add("topics", rows, project="shop")
+            client.insert("spans", [failed_call()], project="shop")
+        yield running
 
 
 @pytest.fixture(scope="session")
