@@ -1,10 +1,14 @@
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 def filter_hash(word: bytes) -> int: ...
 
+@disjoint_base
 class WordIndex:
-    def __init__(self, rows: int, seed: int) -> None: ...
+    def __new__(cls, rows: int, seed: int) -> Self: ...
     @property
     def words(self) -> int: ...
     @property
