@@ -277,6 +277,8 @@ def test_a_catalog_of_version_two_takes_patches(tmp_path: Path) -> None:
     database = sa.create_engine(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
     with database.begin() as connection:
         connection.execute(sa.text("DROP TABLE tracestore_patches"))
+        for column in ("words_bytes", "words_crc", "words_footer_crc"):
+            connection.execute(sa.text(f"ALTER TABLE tracestore_segments DROP COLUMN {column}"))
         connection.execute(
             sa.text("UPDATE tracestore_meta SET value='2' WHERE key='schema_version'")
         )

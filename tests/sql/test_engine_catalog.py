@@ -24,6 +24,9 @@ SHOWN: Final = 100
 PATHS_OF_CALL: Final = (1, 2)
 """Paths that a call is asked of: in each state, and in the first one."""
 
+ROWS_DISAGREE: Final = "Mismatched n values"
+"""DuckDB refuses so where rows differ in an argument that all must share, and its threads met different ones first."""
+
 OF_THEIR_OWN: Final = frozenset(
     {
         *("hash", "histogram", "histogram_exact", "histogram_values", "mode", "nullif", "typeof"),
@@ -76,6 +79,8 @@ def check(
     wrong = []
     for case, answer in wrong_answers(store, state, asked):
         call, argument, table = by_text[case.text]
+        if call.aggregate and isinstance(answer, str) and ROWS_DISAGREE in answer:
+            continue
         if call.aggregate and argument and not isinstance(answer, str):
             others = oracle.in_other_orders(call, argument, table)
             if not wrong_answers(store, state, [Case(case.text, True, (*case.right, *others))]):
