@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import tempfile
@@ -93,9 +94,11 @@ class Server:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._traces = SelfTracing(self.store) if settings.self_trace else None
-        try:
+        with contextlib.ExitStack() as undo:
+            for close in (self.store.close, self.keys.close, self._spill.cleanup):
+                undo.callback(close)
             self._check_keys()
-            self._socket = listening(settings.host, settings.port)
+            self._socket = undo.enter_context(listening(settings.host, settings.port))
             self.http_port: int = self._socket.getsockname()[1]
             self.store.announce(self.url)
             if settings.grpc_port >= 0:
@@ -114,11 +117,7 @@ class Server:
                     self.meters.ingest,
                 )
                 self.grpc_port = self._grpc.port
-        except BaseException:
-            self._spill.cleanup()
-            self.keys.close()
-            self.store.close()
-            raise
+            undo.pop_all()
         if settings.engine_process and ENGINE_PROCESS_RUNS:
             self.engine = engine_supervisor(settings, self.store, self._spill.name)
         door = self._door()
@@ -283,6 +282,7 @@ class Server:
         self._uvicorn.should_exit = True
         if self._thread is not None:
             self._thread.join(GRACE_S + 5)
+        self._socket.close()
         if self._traces is not None:
             self._traces.close()
         if self.engine is not None:
