@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from tracestore.errors import UnknownDocumentError
+from tracestore.play.named_documents import NamedDocuments
 from tracestore.play.prompts.body import PromptBody, body_of
 from tracestore.store import Document, Documents
 
@@ -56,17 +57,15 @@ class Prompts:
     """The prompts of a store. Thread-safe."""
 
     def __init__(self, documents: Documents) -> None:
-        self._documents = documents
+        self._documents = NamedDocuments(documents, KIND)
+        self._labels = NamedDocuments(documents, LABELS_KIND)
 
     def list(self, projects: Collection[str] | None) -> list[Prompt]:
         """Returns the newest versions of prompts in order of project and slug."""
-        labels = {
-            (each.project, each.name): _labels(each)
-            for each in self._documents.list(projects, kind=LABELS_KIND, bodies=True)
-        }
+        labels = {(each.project, each.name): _labels(each) for each in self._labels.list(projects)}
         return [
             _prompt(each, labels.get((each.project, each.name), {}))
-            for each in self._documents.list(projects, kind=KIND, bodies=True)
+            for each in self._documents.list(projects)
         ]
 
     def get(
@@ -78,59 +77,42 @@ class Prompts:
         label: str | None = None,
     ) -> Prompt:
         """Returns a prompt as of a version or a label, by default its newest version; raises UnknownDocumentError."""
-        document = self._documents.named(slug, kind=KIND, project=project)
         labels = self._labels_of(slug, project)
         if label is not None and label not in labels:
+            self._documents.get(slug, project)
             known = ", ".join(sorted(labels)) or "none"
             raise UnknownDocumentError(
                 f"cannot find prompt {slug!r} with label {label!r}: its labels are {known}"
             )
         wanted = labels[label] if label is not None else version
-        if wanted is not None and wanted != document.version:
-            document = self._documents.get(
-                document.document_id, kind=KIND, project=project, version=wanted
-            )
-        return _prompt(document, labels)
+        return _prompt(self._documents.get(slug, project, wanted), labels)
 
     def create(self, slug: str, body: PromptBody, project: str, author: str | None) -> Prompt:
         """Saves a new prompt; raises DocumentConflictError where the slug is taken, TemplateError."""
-        document = self._documents.create(
-            KIND, slug, body.checked().stored(), project=project, author=author
-        )
+        document = self._documents.save(slug, body.checked().stored(), 0, project, author)
         return _prompt(document, self._labels_of(slug, project))
 
     def save(
         self, slug: str, body: PromptBody, version: int, project: str, author: str | None
     ) -> Prompt:
         """Saves a new version over the newest one; raises DocumentConflictError, TemplateError."""
-        known = self._documents.named(slug, kind=KIND, project=project)
         labels = self._labels_of(slug, project)
         document = self._documents.save(
-            known.document_id,
-            body.checked().stored(),
-            kind=KIND,
-            version=version,
-            project=project,
-            author=author,
-            kept=set(labels.values()),
+            slug, body.checked().stored(), version, project, author, kept=set(labels.values())
         )
         return _prompt(document, labels)
 
     def delete(self, slug: str, version: int, project: str) -> None:
         """Removes a prompt with every version and label; raises DocumentConflictError."""
-        known = self._documents.named(slug, kind=KIND, project=project)
-        self._documents.delete(known.document_id, kind=KIND, version=version, project=project)
+        self._documents.delete(slug, version, project)
         try:
-            labels = self._documents.named(slug, kind=LABELS_KIND, project=project)
+            labels = self._labels.get(slug, project)
         except UnknownDocumentError:
             return
-        self._documents.delete(
-            labels.document_id, kind=LABELS_KIND, version=labels.version, project=project
-        )
+        self._labels.delete(slug, labels.version, project)
 
     def versions(self, slug: str, project: str) -> Rows:
         """Returns the versions that are kept, newest first, with their labels."""
-        known = self._documents.named(slug, kind=KIND, project=project)
         labels = self._labels_of(slug, project)
         return [
             {
@@ -139,7 +121,7 @@ class Prompts:
                 "created_ns": each.created_ns,
                 "labels": sorted(name for name, at in labels.items() if at == each.version),
             }
-            for each in self._documents.versions(known.document_id, kind=KIND, project=project)
+            for each in self._documents.versions(slug, project)
         ]
 
     def label(
@@ -153,23 +135,14 @@ class Prompts:
             return labels if version is None else {**labels, label: version}
 
         try:
-            known = self._documents.named(slug, kind=LABELS_KIND, project=project)
+            self._labels.change(slug, moved, project, author)
         except UnknownDocumentError:
-            self._documents.create(LABELS_KIND, slug, moved({}), project=project, author=author)
-        else:
-            self._documents.edit(
-                known.document_id,
-                moved,
-                kind=LABELS_KIND,
-                project=project,
-                author=author,
-                begins_version=True,
-            )
+            self._labels.save(slug, moved({}), 0, project, author)
         return self.get(slug, project, version=prompt.version)
 
     def _labels_of(self, slug: str, project: str) -> dict[str, int]:
         try:
-            return _labels(self._documents.named(slug, kind=LABELS_KIND, project=project))
+            return _labels(self._labels.get(slug, project))
         except UnknownDocumentError:
             return {}
 

@@ -10,6 +10,7 @@ import httpx
 from pydantic import ValidationError
 
 from tracestore.errors import PlayError, UnknownDocumentError, UnknownProviderError
+from tracestore.play.named_documents import NamedDocuments
 from tracestore.play.providers.adapter import Adapter
 from tracestore.play.providers.anthropic_messages import AnthropicMessages
 from tracestore.play.providers.asking import ModelClient
@@ -60,7 +61,7 @@ class Providers:
         http: httpx.AsyncClient,
         fenced_http: httpx.AsyncClient,
     ) -> None:
-        self._documents = documents
+        self._documents = NamedDocuments(documents, KIND)
         self._given = {name: Provider(name, each, "settings") for name, each in given.items()}
         self._key_hosts = key_hosts
         self._http = http
@@ -69,7 +70,7 @@ class Providers:
 
     def list(self, projects: Collection[str] | None = None) -> list[Provider]:
         """Returns the providers that some of the projects may use (None for all), in order of their names."""
-        stored = self._documents.list([PROJECT], kind=KIND, bodies=True)
+        stored = self._documents.list([PROJECT])
         found = {each.name: each for document in stored for each in self._of(document)}
         found |= self._given
         return [
@@ -115,21 +116,13 @@ class Providers:
         """
         self._check_changeable(name)
         self._check_key(settings)
-        body = settings.shown()
-        if version:
-            known = self._documents.named(name, kind=KIND, project=PROJECT)
-            saved = self._documents.save(
-                known.document_id, body, kind=KIND, version=version, project=PROJECT, author=author
-            )
-        else:
-            saved = self._documents.create(KIND, name, body, project=PROJECT, author=author)
+        saved = self._documents.save(name, settings.shown(), version, PROJECT, author)
         return Provider(name, settings, "api", saved.version)
 
     def delete(self, name: str, version: int) -> None:
         """Removes a provider that the API made; raises as `save` does."""
         self._check_changeable(name)
-        known = self._documents.named(name, kind=KIND, project=PROJECT)
-        self._documents.delete(known.document_id, kind=KIND, version=version, project=PROJECT)
+        self._documents.delete(name, version, PROJECT)
 
     def _check_changeable(self, name: str) -> None:
         if name in self._given:
@@ -159,7 +152,7 @@ class Providers:
 
     def _stored(self, name: str) -> Provider | None:
         try:
-            document = self._documents.named(name, kind=KIND, project=PROJECT)
+            document = self._documents.get(name, PROJECT)
         except UnknownDocumentError:
             return None
         return next(self._of(document), None)

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from tracestore.errors import PlayError, UnknownDocumentError, UnknownToolError
 from tracestore.play.costs import CallCosts
+from tracestore.play.named_documents import NamedDocuments
 from tracestore.play.providers.registry import Providers
 from tracestore.play.scorers.body import JudgeBody, PythonScorerBody, body_of, check_judge
 from tracestore.play.scorers.judge import Judge
@@ -34,7 +35,7 @@ class StoredScorers:
     def __init__(
         self, documents: Documents, sandbox: Sandbox, providers: Providers, costs: CallCosts
     ) -> None:
-        self._documents = documents
+        self._documents = NamedDocuments(documents, KIND)
         self._sandbox = sandbox
         self._providers = providers
         self._costs = costs
@@ -42,15 +43,14 @@ class StoredScorers:
 
     def names(self, project: str) -> list[str]:
         """Returns the names that there are, built-in ones first."""
-        stored = [each.name for each in self._documents.list({project}, kind=KIND)]
-        return [*self._built_in.names(project), *stored]
+        return [*self._built_in.names(project), *self._documents.names(project)]
 
     def get(self, name: str, project: str) -> Scorer:
         """Returns a scorer as of its newest version; raises UnknownToolError."""
         if name in self._built_in.names(project):
             return self._built_in.get(name, project)
         try:
-            return self.of(self._documents.named(name, kind=KIND, project=project))
+            return self.of(self._documents.get(name, project))
         except UnknownDocumentError:
             raise UnknownToolError(
                 f"cannot find scorer {name!r}: project {project!r} has {', '.join(self.names(project))}"
@@ -77,16 +77,11 @@ class StoredScorers:
 
     def list(self, projects: Collection[str] | None) -> list[Document]:
         """Returns the newest versions of the stored ones, in order of project and name."""
-        return self._documents.list(projects, kind=KIND, bodies=True)
+        return self._documents.list(projects)
 
     def document(self, name: str, project: str, version: int | None = None) -> Document:
         """Returns a stored one as of a version, by default the newest; raises UnknownDocumentError."""
-        document = self._documents.named(name, kind=KIND, project=project)
-        if version is None or version == document.version:
-            return document
-        return self._documents.get(
-            document.document_id, kind=KIND, project=project, version=version
-        )
+        return self._documents.get(name, project, version)
 
     def save(
         self,
@@ -111,24 +106,15 @@ class StoredScorers:
             check_function(self._sandbox, body.code, body.function, ARGUMENTS)
         else:
             check_judge(body)
-        stored = body.model_dump(mode="json")
-        if not version:
-            return self._documents.create(KIND, name, stored, project=project, author=author)
-        known = self._documents.named(name, kind=KIND, project=project)
-        return self._documents.save(
-            known.document_id, stored, kind=KIND, version=version, project=project, author=author
-        )
+        return self._documents.save(name, body.model_dump(mode="json"), version, project, author)
 
     def delete(self, name: str, version: int, project: str) -> None:
         """Removes a scorer with every version; raises DocumentConflictError."""
-        known = self._documents.named(name, kind=KIND, project=project)
-        self._documents.delete(known.document_id, kind=KIND, version=version, project=project)
+        self._documents.delete(name, version, project)
 
     def versions(self, name: str, project: str) -> Rows:
         """Returns the versions that are kept, newest first."""
-        known = self._documents.named(name, kind=KIND, project=project)
-        found = self._documents.versions(known.document_id, kind=KIND, project=project)
         return [
             {"version": each.version, "author": each.author, "created_ns": each.created_ns}
-            for each in found
+            for each in self._documents.versions(name, project)
         ]

@@ -9,6 +9,7 @@ import httpx
 
 from tracestore.errors import UnknownDocumentError, UnknownToolError
 from tracestore.outbound.fence import Fence
+from tracestore.play.named_documents import NamedDocuments
 from tracestore.play.scorers.python_scorer import check_function
 from tracestore.play.tools.body import HttpToolBody, PythonToolBody, body_of
 from tracestore.play.tools.running import HttpTool, PythonTool
@@ -31,19 +32,19 @@ class StoredTools:
     def __init__(
         self, documents: Documents, sandbox: Sandbox, fence: Fence, http: httpx.AsyncClient
     ) -> None:
-        self._documents = documents
+        self._documents = NamedDocuments(documents, KIND)
         self._sandbox = sandbox
         self._fence = fence
         self._http = http
 
     def names(self, project: str) -> list[str]:
         """Returns the names that there are."""
-        return [each.name for each in self._documents.list({project}, kind=KIND)]
+        return self._documents.names(project)
 
     def get(self, name: str, project: str) -> PythonTool | HttpTool:
         """Returns a tool as of its newest version; raises UnknownToolError."""
         try:
-            document = self._documents.named(name, kind=KIND, project=project)
+            document = self._documents.get(name, project)
         except UnknownDocumentError:
             there = ", ".join(self.names(project)) or "none"
             raise UnknownToolError(
@@ -61,16 +62,11 @@ class StoredTools:
 
     def list(self, projects: Collection[str] | None) -> list[Document]:
         """Returns the newest versions, in order of project and name."""
-        return self._documents.list(projects, kind=KIND, bodies=True)
+        return self._documents.list(projects)
 
     def document(self, name: str, project: str, version: int | None = None) -> Document:
         """Returns a tool's document as of a version, by default the newest; raises UnknownDocumentError."""
-        document = self._documents.named(name, kind=KIND, project=project)
-        if version is None or version == document.version:
-            return document
-        return self._documents.get(
-            document.document_id, kind=KIND, project=project, version=version
-        )
+        return self._documents.get(name, project, version)
 
     def save(
         self,
@@ -91,15 +87,8 @@ class StoredTools:
             check_function(self._sandbox, body.code, body.function)
         else:
             self._fence.target(body.request({})[0])
-        stored = body.model_dump(mode="json")
-        if not version:
-            return self._documents.create(KIND, name, stored, project=project, author=author)
-        known = self._documents.named(name, kind=KIND, project=project)
-        return self._documents.save(
-            known.document_id, stored, kind=KIND, version=version, project=project, author=author
-        )
+        return self._documents.save(name, body.model_dump(mode="json"), version, project, author)
 
     def delete(self, name: str, version: int, project: str) -> None:
         """Removes a tool with every version; raises DocumentConflictError."""
-        known = self._documents.named(name, kind=KIND, project=project)
-        self._documents.delete(known.document_id, kind=KIND, version=version, project=project)
+        self._documents.delete(name, version, project)
