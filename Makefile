@@ -16,7 +16,7 @@ SANITIZE_TESTS ?= tests/kernels
 
 UI := $(wildcard ui/*.json ui/*.ts ui/*.html ui/*.sh ui/public/* ui/src/*.ts ui/src/*.tsx ui/src/*/*.ts ui/src/*/*.tsx ui/src/*/*.css ui/src/*/*/* ui/src/*/*/*/*)
 
-.PHONY: setup build ui demo serve test sdks check bench bench-full sanitize debug-kernels dist-check \
+.PHONY: setup build ui demo serve test sdks duckdb-iceberg check bench bench-full sanitize debug-kernels dist-check \
         lint types imports stubs strict-kernels wheels docs clean
 
 setup: build/.installed
@@ -106,6 +106,11 @@ build/.site: build/.installed mkdocs.yml $(wildcard docs/*/*.md docs/*/*/*)
 	TRACESTORE_SKIP_KERNELS=1 $(PY) -m pip install --quiet --no-build-isolation -e ".[docs]"
 	$(BIN)/mkdocs build --strict --quiet
 	@touch $@
+
+# DuckDB's reader of Iceberg is an extension made for each of its versions: one that has it, apart from the installed one.
+duckdb-iceberg: build/duckdb-iceberg
+build/duckdb-iceberg: build/.installed
+	$(PY) -m pip install --quiet --no-deps --target $@ duckdb==1.5.5 duckdb-extension-iceberg==1.5.5 duckdb-extension-avro==1.5.5
 
 # --- measurements and hardening -----------------------------------------------------------------
 

@@ -25,6 +25,8 @@ from tracestore.engine_process.supervisor import Supervisor
 from tracestore.engine_process.turns import Turns
 from tracestore.errors import TraceStoreError
 from tracestore.gateway.gateway import Gateway, GatewaySettings
+from tracestore.iceberg.api import iceberg_router
+from tracestore.iceberg.publisher import Publisher
 from tracestore.outbound.fence import Fence
 from tracestore.play.service import PlayService, PlaySettings
 from tracestore.server_settings import ServerSettings
@@ -147,6 +149,7 @@ class Server:
                 settings.gateway_usd_per_day, settings.gateway_budgets, settings.gateway_cache_s
             ),
         )
+        self.publisher = Publisher(self.store, settings.iceberg_every, settings.iceberg_keep)
         config = uvicorn.Config(
             app := self._app(door),
             http=protocol_class(file_bound(settings.max_connections), settings.header_timeout_s),
@@ -181,7 +184,7 @@ class Server:
             self.keys,
             self.alerts,
             self.meters,
-            [*self.play.routers(), self.gateway.router()],
+            [*self.play.routers(), self.gateway.router(), iceberg_router(self.publisher)],
             body_timeout_s=settings.body_timeout_s,
             cors_origins=settings.cors_origins,
             engine=door,
@@ -258,6 +261,7 @@ class Server:
             self._flight.start()
         self.alerts.start()
         self.play.start()
+        self.publisher.start()
         log.info("serving", url=self.url, grpc_port=self.grpc_port, data=str(self.settings.data))
 
     async def _close_rooms(self) -> None:
@@ -272,6 +276,7 @@ class Server:
         """Stops taking requests, lets those under way finish, flushes and closes the store."""
         self._stopping.set()
         self.alerts.stop()
+        self.publisher.stop()
         self.play.stop(self._uvicorn.running_loop)
         if self.engine is not None:
             self.engine.end_streams()

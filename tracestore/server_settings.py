@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import (
@@ -27,6 +27,21 @@ def _split(given: object) -> object:
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """Names, in an environment variable parted by commas."""
+
+
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def _seconds(given: object) -> object:
+    """Returns the seconds of a text like `30s`, `5m`, `1h` or `7d`."""
+    match = (
+        re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", given.strip()) if isinstance(given, str) else None
+    )
+    return float(match.group(1)) * _UNITS[match.group(2)] if match else given
+
+
+Duration = Annotated[float, BeforeValidator(_seconds)]
+"""Seconds, or a text with a unit."""
 
 
 class ServerSettings(BaseSettings):
@@ -146,6 +161,16 @@ class ServerSettings(BaseSettings):
     tool_hosts: Names = Field(
         default=(),
         description="Hosts that tools may ask: names, `*.example.com`, or `name:port`.",
+    )
+    iceberg_every: Duration | None = Field(
+        default=None,
+        gt=0,
+        description="Time between two publications to Iceberg, e.g. `5m`; none without ([lakehouse.md](lakehouse.md)).",
+    )
+    iceberg_keep: Duration = Field(
+        default=86_400.0,
+        ge=0,
+        description="Age at which published snapshots are forgotten and their files may go, e.g. `1d`.",
     )
     allow_unauthenticated: bool = Field(
         default=False,

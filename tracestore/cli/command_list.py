@@ -105,6 +105,11 @@ COMMANDS: Final[dict[str, Listed]] = {
     "compact": Listed(
         _HOME + "keep.stores:compact", "Merges small segments, and applies deletes.", _KEEP
     ),
+    "iceberg": Listed(
+        _HOME + "keep.iceberg:app",
+        "Publishes spans and logs as Apache Iceberg tables.",
+        _KEEP,
+    ),
     "backup": Listed(
         _HOME + "keep.folders:backup",
         "Copies a store, while a server runs on it too; the copy is a store of its own.",

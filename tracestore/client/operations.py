@@ -39,6 +39,10 @@ class Operations:
         """Writes what is in memory to segments and merges small ones; `full` merges each day as far as it goes."""
         return self._document("POST", "/api/store/compact", json={"full": full}, timeout=None)
 
+    def publish_iceberg(self) -> dict[str, Any]:
+        """Brings the tables of Apache Iceberg up to all that was acknowledged before; returns what changed."""
+        return self._document("POST", "/api/iceberg/publish", timeout=None)
+
     def delete(
         self,
         *,

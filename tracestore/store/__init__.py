@@ -21,6 +21,7 @@ from tracestore.store.follow.feed import ChangeFeed
 from tracestore.store.follow.follower import Follower
 from tracestore.store.patches.log import NO_PATCHES, PatchView
 from tracestore.store.patches.rows import Overlay, leaf_columns, put_back
+from tracestore.store.publications import Publications, PublishedSegment
 from tracestore.store.read.leaf_lookup import LeafLookup
 from tracestore.store.read.segment_patches import SegmentPatches
 from tracestore.store.read.segment_ref import SegmentRef
@@ -81,6 +82,8 @@ __all__ = [
     "PatchView",
     "PathRow",
     "Prices",
+    "Publications",
+    "PublishedSegment",
     "RowNumbers",
     "SegmentPatches",
     "SegmentRef",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tracestore.content_types import NDJSON, PROTOBUF
@@ -23,6 +22,7 @@ from tracestore.store.follow.change import Change
 from tracestore.store.follow.feed import ChangeFeed
 from tracestore.store.follow.follower import Follower
 from tracestore.store.maintenance import Maintenance
+from tracestore.store.publications import Publications
 from tracestore.store.read.snapshot import Keeper, Snapshot, take_snapshot
 from tracestore.store.rewrite import compaction, deletes, predicate, retention
 from tracestore.store.rewrite.compaction import CompactionReport
@@ -54,6 +54,7 @@ class Store(FeedbackMethods):
         datasets: versioned rows.
         experiments: what is known of named runs beside their spans.
         documents: what people saved.
+        publications: segments that other programs list.
     """
 
     def __init__(self, core: Core, lock: WriterLock | None) -> None:
@@ -64,6 +65,7 @@ class Store(FeedbackMethods):
         self.datasets: Datasets = Datasets(core)
         self.experiments: Experiments = Experiments(core)
         self.documents = Documents(core)
+        self.publications = Publications(core)
         if core.writable and core.settings.background:
             self._maintenance = Maintenance(core)
             self._maintenance.start()
@@ -132,12 +134,7 @@ class Store(FeedbackMethods):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def ingest_otlp(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tracestore.errors import FormatVersionError
 
-VERSION: Final = 6
+VERSION: Final = 7
 
 METADATA: Final = sa.MetaData()
 
@@ -164,6 +164,12 @@ REPLACED_ROWS: Final = sa.Table(
     sa.Column("rows", sa.LargeBinary, nullable=False),
 )
 
+PUBLISHED: Final = sa.Table(
+    "tracestore_published",
+    METADATA,
+    sa.Column("place", sa.Text, primary_key=True),
+)
+
 DOCUMENTS: Final = sa.Table(
     "tracestore_documents",
     METADATA,
@@ -253,6 +259,10 @@ def _add_words(connection: sa.Connection) -> None:
         connection.execute(sa.text(f"ALTER TABLE {SEGMENTS.name} ADD COLUMN {name} BIGINT"))
 
 
+def _add_published(connection: sa.Connection) -> None:
+    METADATA.create_all(connection, tables=[PUBLISHED])
+
+
 # Step n takes a catalog of version n to version n + 1, inside the transaction that opens it.
 MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _add_evals,
@@ -260,6 +270,7 @@ MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     3: _add_documents,
     4: _add_versions,
     _WITHOUT_WORDS: _add_words,
+    6: _add_published,
 }
 
 

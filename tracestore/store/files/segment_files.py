@@ -44,6 +44,10 @@ class SegmentFiles(ABC):
         return key if self.size(former) is None else self._tail_keys.setdefault(file_key, former)
 
     @abstractmethod
+    def location(self, file_key: str) -> str:
+        """Returns the URL by which other programs name a file, without user, password and options."""
+
+    @abstractmethod
     def prepare(self, file_key: str) -> Path:
         """Returns the local name that a new file is written to before `publish`."""
 
@@ -105,6 +109,10 @@ class LocalFiles(SegmentFiles):
         self._prefix = f"{folder}/"
         self._aside = folder.parent / filenames.SET_ASIDE_FOLDER
         self._fs = fs
+
+    def location(self, file_key: str) -> str:
+        """Returns the file's URL."""
+        return f"file://{self._folder.absolute()}/{file_key}"
 
     def prepare(self, file_key: str) -> Path:
         """Returns a name beside the file's own, so that the rename stays in one folder."""
@@ -192,6 +200,10 @@ class ObjectFiles(SegmentFiles):
         """Returns the bytes of local copies."""
         with self._lock:
             return sum(self._held.values())
+
+    def location(self, file_key: str) -> str:
+        """Returns the object's URL."""
+        return self._shown(file_key)
 
     def prepare(self, file_key: str) -> Path:
         """Returns a name in the cache."""

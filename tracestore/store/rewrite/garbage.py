@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from tracestore.store.catalog import published_table
 from tracestore.store.core import Core
 from tracestore.store.files import filenames, leases
 
 
 def collect(core: Core) -> int:
-    """Removes what no snapshot of this process and no reader's lease holds; returns files removed."""
+    """Removes what no snapshot here, no reader's lease and no published table holds; returns files removed."""
     held_version = leases.oldest_version(core.folder / filenames.READERS_FOLDER)
     removed: list[str] = []
-    for file_key, segment_id, version in core.catalog.garbage():
+    with core.catalog.transaction() as connection:
+        garbage = published_table.removable_garbage_in(connection)
+    for file_key, segment_id, version in garbage:
         with core.lock:
             pinned = core.pins.get(segment_id, 0) > 0
         if pinned or (held_version is not None and held_version < version):

@@ -23,6 +23,7 @@ from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog.catalog import Change
 from tracestore.store.catalog.segment_row import NewSegment, SegmentRow
 from tracestore.store.core import Core
+from tracestore.store.files import filenames
 from tracestore.store.patches.log import PatchesByRow
 from tracestore.store.patches.rows import with_changes
 from tracestore.store.rewrite import garbage, replaced_folding
@@ -66,12 +67,13 @@ def rewrite(
     *,
     delete: str | None = None,
     gone: RowSet | None = None,
+    by_day: bool = False,
 ) -> Rewritten:
     """Replaces segments of one table and project by as few as the bounds of memory allow.
 
     Patches are merged into their rows and leave the log. Rows are sorted again, rows that `drop` or
-    `gone` names and repeated spans left out, leaf columns chosen again. Outputs do not overlap in time. `delete` is
-    noted as finished in the same transaction.
+    `gone` names and repeated spans left out, leaf columns chosen again. Outputs do not overlap in time; `by_day`
+    gives each UTC day outputs of its own. `delete` is noted as finished in the same transaction.
     The caller holds `core.maintenance`. Raises DamagedInputError; nothing has changed then.
     """
     for row in inputs:
@@ -81,7 +83,7 @@ def rewrite(
     dropped = _Dropped(drop, gone, settled)
     outputs: list[NewSegment] = []
     try:
-        for low, high in time_slices(core, inputs):
+        for low, high in time_slices(core, inputs, by_day=by_day):
             outputs += _write_slice(core, inputs, low, high, dropped, folding)
         _commit(core, inputs, outputs, settled, folding, delete)
     except BaseException:
@@ -174,7 +176,9 @@ def slices_of(core: Core, inputs: Sequence[SegmentRow]) -> int:
     return max(by_rows, by_bytes, 1)
 
 
-def time_slices(core: Core, inputs: Sequence[SegmentRow]) -> list[tuple[int, int]]:
+def time_slices(
+    core: Core, inputs: Sequence[SegmentRow], *, by_day: bool = False
+) -> list[tuple[int, int]]:
     """Returns half-open time ranges that cover the inputs, each within the bounds of one builder.
 
     Rows of one time are never parted, so that copies of a span meet.
@@ -182,11 +186,18 @@ def time_slices(core: Core, inputs: Sequence[SegmentRow]) -> list[tuple[int, int
     slices = slices_of(core, inputs)
     low = min(row.min_time_ns for row in inputs)
     high = max(row.max_time_ns for row in inputs) + 1
-    if slices == 1:
+    if slices == 1 and not by_day:
         return [(low, high)]
     times = np.concatenate([_times(core, row) for row in inputs])
-    times.partition(cuts := [len(times) * number // slices for number in range(1, slices)])
-    bounds = sorted({low, high, *(int(times[cut]) for cut in cuts)})
+    days: set[int] = set()
+    if by_day:
+        # Days with rows alone: a segment may hold two rows that are years apart.
+        starts = np.unique(times // filenames.NS_PER_DAY) * filenames.NS_PER_DAY
+        days = {start for start in starts.tolist() if start > low}
+    cuts = [len(times) * number // slices for number in range(1, slices)]
+    if cuts:
+        times.partition(cuts)
+    bounds = sorted({low, high, *days, *(int(times[cut]) for cut in cuts)})
     return list(itertools.pairwise(bounds))
 
 

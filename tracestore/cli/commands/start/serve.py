@@ -31,6 +31,10 @@ def serve(
     self_trace: Annotated[
         bool, typer.Option("--self-trace", help="Store spans of the server's own requests.")
     ] = False,
+    iceberg_every: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Publish to Iceberg so often, e.g. 5m or 1h."),
+    ] = None,
     log_level: Annotated[
         str, typer.Option(help="debug (a line for every request), info, warning or error.")
     ] = "info",
@@ -50,6 +54,7 @@ def serve(
         allow_unauthenticated=allow_unauthenticated,
         require_keys=require_keys,
         self_trace=self_trace,
+        iceberg_every=iceberg_every,
         log_level=log_level,
         log_format=log_format,
     )
