@@ -11,7 +11,7 @@ import duckdb
 
 from sql.statements.rows import untagged
 from sql.statements.statement import Statement, Statements
-from sql.statements.store import ChangingStore, comparable, same_rows
+from sql.statements.store import ChangingStore, comparable, differing, same_rows
 from tracestore.errors import QueryError
 from tracestore_query import Query
 
@@ -90,14 +90,6 @@ def check(made: ChangingStore, every_row: Query, statement: Statement) -> tuple[
                 return compared, described(statement, parameters, *differing(got, want))
             compared += 1
     return compared, None
-
-
-def differing(got: list[Any], want: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Returns the rows that only one side has, both sides whole where there are none."""
-    texts = [{str(row) for row in rows} for rows in (got, want)]
-    only_got = [row for row in got if str(row) not in texts[1]]
-    only_want = [row for row in want if str(row) not in texts[0]]
-    return (only_got, only_want) if only_got or only_want else (got, want)
 
 
 def plain_rows(

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from sql.catalog.asking import Case, Oracle, right_of_mixed, wrong_answers
-from sql.catalog.calls import ASKED_KINDS, Call, every_call
+from sql.catalog.calls import ASKED_KINDS, Call, Signature, every_call
 from sql.catalog.rows import COLUMNS, MIXED, STATES, build, forms_of, held_in, plain_tables
 from tracestore import Store
 
@@ -102,6 +102,27 @@ def test_every_function_is_called(listed: tuple[list[Call], set[str]]) -> None:
     print(f"{len(calls)} calls of {len(names)} functions, operators, casts and forms")  # noqa: T201 - how many are covered is asked for
     assert not left, "no call is known of these"
     assert len(names) > 500
+
+
+def test_a_function_that_a_new_engine_brings_is_called_without_a_change() -> None:
+    more: list[Signature] = [
+        ("list_of_tomorrow", "scalar", ["T[]", "VARCHAR"], None),
+        ("regr_of_tomorrow", "aggregate", ["DOUBLE"], "BIGINT"),
+    ]
+    plain = plain_tables()
+    try:
+        calls, left = every_call(plain, more)
+    finally:
+        plain.close()
+    assert {call.text for call in calls if "tomorrow" in call.name} == {
+        "list_of_tomorrow({}, 'a')",
+        "list_of_tomorrow([1, 2], {})",
+        "regr_of_tomorrow({}, 1)",
+        "regr_of_tomorrow(0.5, {})",
+        "regr_of_tomorrow({}, 1) OVER (ORDER BY __place)",
+        "regr_of_tomorrow(0.5, {}) OVER (ORDER BY __place)",
+    }
+    assert not left
 
 
 @pytest.mark.parametrize("state", STATES)

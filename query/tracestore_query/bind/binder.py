@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from tracestore_query.bind import late_materialization, pivots, select_list
+from tracestore_query.bind import late_materialization, pivots, select_list, using
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.chains import Chains, must_be_set
 from tracestore_query.bind.from_clause import Sources, cte_of
@@ -17,6 +17,7 @@ from tracestore_query.bind.path_values import PathValues
 from tracestore_query.bind.scopes import (
     Columns,
     Cte,
+    Found,
     Item,
     Output,
     Scope,
@@ -42,6 +43,7 @@ from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.path_syntax import Step
 from tracestore_query.language.replacement import put_in_place
 from tracestore_query.plan.plan import BoundQuery
+from tracestore_query.plan.pruning import joins_of
 
 MAX_DEPTH = 100
 """Subqueries inside one another; the binder recurses."""
@@ -232,7 +234,7 @@ class Binder:
 
     def _clauses(self, select: exp.Select, scope: Scope, items: list[Item]) -> None:
         """Binds the clauses of a SELECT but its FROM and its select list."""
-        for join in select.args.get("joins") or ():
+        for join in joins_of(select):
             if join.args.get("on") is not None:
                 self._expressions.condition(join.args["on"], Context(scope, {}, "on"))
         select_list.write_out_order(select, scope, items)
@@ -324,6 +326,8 @@ class Binder:
             is_required = own and not chain.source.nullable and must_be_set(node)
             key = (chain.source.alias, tuple(chain.steps))
             grouped = own and not context.aggregated and key in scope.grouped
+            if chain.others:
+                return self._merged(node, chain, context, grouped=grouped)
             return self._chains.bind(node, chain, must_be_set=is_required, grouped=grouped)
         if name in scope.aliases and context.clause != "select":
             return self._alias(node, name, context)
@@ -338,6 +342,18 @@ class Binder:
                     f"cannot run query: unknown column {steps[0].text}{nearest(name, known)}"
                 )
         return Bound(node)
+
+    def _merged(self, node: exp.Expr, chain: Found, context: Context, *, grouped: bool) -> Bound:
+        """Binds a chain into a column that a FULL JOIN made of several."""
+        value = using.first_set(node, chain)
+        put_in_place(node, value)
+        bound = self._expressions.bind(value, context)
+        if grouped and bound.source is not None:
+            # Every use of it is made of what rows are grouped by.
+            self._expressions.settle(bound)
+            sql_type = bound.source.type
+            return Bound(bound.node, sql_type, Expression(bound.node, sql_type))
+        return bound
 
     def _alias(self, node: exp.Expr, name: str, context: Context) -> Bound:
         """Binds an alias of the select list: as what it stands for, where its place matters."""

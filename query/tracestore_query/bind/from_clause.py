@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from tracestore.variant import parse_path
-from tracestore_query.bind import pivots
+from tracestore_query.bind import pivots, using
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Columns, Cte, Output, Scope, Source
@@ -18,6 +18,7 @@ from tracestore_query.language.allow_list import nearest
 from tracestore_query.language.allowed_functions import TABLE_GENERATORS
 from tracestore_query.language.dialect import generate, parse
 from tracestore_query.plan import pruning, top_n
+from tracestore_query.plan.pruning import is_in_parentheses
 from tracestore_query.plan.scan import EVER
 from tracestore_query.tables.catalog import CATALOG
 from tracestore_query.tables.functions import FUNCTIONS
@@ -57,14 +58,16 @@ class Sources:
         if from_ is not None:
             self._source(from_.this, scope)
         for join in select.args.get("joins") or ():
-            self._join(join, scope)
+            self._join(join, scope, 0)
         for lateral in select.args.get("laterals") or ():
             self._source(lateral, scope)
 
-    def _join(self, join: exp.Join, scope: Scope) -> None:
-        before = list(scope.sources.values())
+    def _join(self, join: exp.Join, scope: Scope, first: int) -> None:
+        """Adds what is joined to the sources of a scope from the first on."""
+        count = len(scope.sources)
         self._source(join.this, scope)
-        added = [source for source in scope.sources.values() if source not in before]
+        sources = list(scope.sources.values())
+        before, added = sources[first:count], sources[count:]
         side = str(join.side or "").upper()
         if side in {"LEFT", "FULL"}:
             for source in added:
@@ -78,23 +81,10 @@ class Sources:
         if str(join.args.get("method") or "").upper() == "NATURAL":
             join.set("method", None)
             join.set("using", _common(before, added))
-        for column in join.args.get("using") or ():
-            self._using(column, scope)
-
-    def _using(self, column: exp.Expr, scope: Scope) -> None:
-        name = column.name.lower()
-        scope.using.add(name)
-        for source in scope.sources.values():
-            if source.spec is None or source.scan is None:
-                continue
-            if name in source.spec.variants:
-                raise UnknownNameError(
-                    f"cannot run query: {name} is a variant and cannot stand in USING; write ON"
-                )
-            if name in source.spec.columns:
-                source.scan.fixed_columns[name] = None
+        using.merge_columns(join, before, added, scope)
 
     def _source(self, node: exp.Expr, scope: Scope) -> None:
+        first = len(scope.sources)
         if isinstance(node, exp.Table) and node.args.get("pivots"):
             node = pivots.over_named(node, scope)
         if isinstance(node, exp.Table):
@@ -115,11 +105,10 @@ class Sources:
                 f"cannot run query: {node.key.upper()} is not allowed in FROM"
             )
         for join in node.args.get("joins") or ():
-            self._join(join, scope)
+            self._join(join, scope, first)
 
     def _subquery(self, node: exp.Expr, subquery: exp.Subquery, scope: Scope) -> None:
-        if isinstance(subquery.this, exp.Table):
-            # A table or a join in parentheses.
+        if is_in_parentheses(subquery):
             self._source(subquery.this, scope)
             return
         given = self._queries.columns(subquery, scope.inner())

@@ -32,13 +32,15 @@ def take_out(select: exp.Select, scope: Scope, binding: Binding, paths: PathValu
         is_chain = isinstance(chain, exp.Column | exp.Dot | exp.Bracket)
         steps = steps_of(chain) if is_chain else None
         found = look_up(scope, steps) if steps else None
-        if steps is None or found is None or found.source.alias not in scope.sources:
+        if steps is None or found is None or found.others:
+            continue
+        if found.source.alias not in scope.sources:
             continue
         origin = _origin(found.source, found.steps)
         if origin is None:
             continue
         scan, path = origin
-        keys = paths.is_object(scan, path)
+        keys = paths.object_keys(scan, path)
         if keys is None:
             continue
         row_id = _row_id(found.source, found.steps, binding)

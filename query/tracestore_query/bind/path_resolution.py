@@ -20,25 +20,46 @@ MAX_LENGTH_APART = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
-    """A path of a query over a table's data.
+class Place:
+    """A stored path that a query's path names: one way to cut its dots into keys, of which rows have values.
 
     Attributes:
-        keys: the path as written, up to the first array index.
+        keys: the stored path's.
         leaves: (path text, leaf type) of every leaf at exactly this path.
         below: texts of stored paths under it: where there are any, the value is an object in some rows.
-        inner: the steps from the first array index on.
     """
 
     keys: tuple[str, ...]
     leaves: tuple[tuple[str, str], ...]
     below: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A path of a query over a table's data.
+
+    Attributes:
+        places: the stored paths that it names, up to the first array index: one column to the reader.
+        inner: the steps from the first array index on.
+    """
+
+    places: tuple[Place, ...]
     inner: tuple[Step, ...]
+
+    @property
+    def leaves(self) -> tuple[tuple[str, str], ...]:
+        """Returns (path text, leaf type) of every leaf at exactly this path."""
+        return tuple(leaf for place in self.places for leaf in place.leaves)
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """Returns the stored paths under it: where there are any, the value is an object in some rows."""
+        return tuple(path for place in self.places for path in place.below)
 
     @property
     def absent(self) -> bool:
         """Tells whether no row has the path."""
-        return not self.leaves and not self.below
+        return not self.places
 
 
 class Leaves(Protocol):
@@ -62,15 +83,14 @@ def resolve(steps: Sequence[Step], data: Leaves) -> Resolved:
         if step.index is not None:
             outer, inner = list(steps[:i]), tuple(steps[i:])
             break
-    leaves: list[tuple[str, str]] = []
-    below: list[str] = []
+    places = []
     for keys in _stored_readings(outer, data):
         text = format_path(keys)
-        leaves += [(text, leaf_type) for leaf_type in data.types(text)]
-        below += data.below(text)
-    return Resolved(
-        tuple(step.text for step in outer), tuple(leaves), tuple(dict.fromkeys(below)), inner
-    )
+        leaves = tuple((text, leaf_type) for leaf_type in data.types(text))
+        below = tuple(data.below(text))
+        if leaves or below:
+            places.append(Place(keys, leaves, below))
+    return Resolved(tuple(places), inner)
 
 
 def _stored_readings(steps: Sequence[Step], data: Leaves) -> Iterator[tuple[str, ...]]:

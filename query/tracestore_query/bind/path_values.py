@@ -13,7 +13,7 @@ from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
 from tracestore_query.bind.bind_state import Binding, TableData
 from tracestore_query.bind.moved_paths import MovedPath, moved_path
-from tracestore_query.bind.path_resolution import Resolved, nearest_paths, resolve
+from tracestore_query.bind.path_resolution import Place, Resolved, nearest_paths, resolve
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.values import json_values, leaf_values
 from tracestore_query.bind.values.sources import Absent, Expression
@@ -97,11 +97,13 @@ class PathValues:
             return None
         return moved
 
-    def is_object(self, scan: ScanBuilder, steps: list[Step]) -> tuple[str, ...] | None:
-        """Returns the keys of a path that is an object in some row, else None."""
+    def object_keys(self, scan: ScanBuilder, steps: list[Step]) -> tuple[str, ...] | None:
+        """Returns the keys of a path that is an object in some row, None where it is none or lies in several places."""
         data = self._binding.data(scan.table)
         found = self._resolve(steps, data)
-        return found.keys if found.below and not found.inner else None
+        if not found.below or found.inner or len(found.places) > 1:
+            return None
+        return found.places[0].keys
 
     def facts(self, scan: ScanBuilder, steps: list[Step]) -> Facts:
         """Returns what is known of a path."""
@@ -263,21 +265,25 @@ class PathValues:
             types = _leaf_types(found, self._binding.data(scan.table))
             self._warn_of_type(scan, steps, ["object", *types], want)
             return of_use(columns, want)
-        text = self._object_text(alias, scan, found, is_stored=want.is_stored)
+        texts = [
+            self._object_text(alias, scan, place, is_stored=want.is_stored)
+            for place in found.places
+        ]
+        text = leaf_values.first(texts, "VARCHAR")
         if use is Use.PRESENT:
             return text
         parts = [of_use(columns, VALUE if use is Use.BARE else want)] if columns else []
         return leaf_values.first([*parts, leaf_values.object_of_use(text, want)], "JSON")
 
     def _object_text(
-        self, alias: str, scan: ScanBuilder, found: Resolved, *, is_stored: bool
+        self, alias: str, scan: ScanBuilder, place: Place, *, is_stored: bool
     ) -> exp.Expr:
         scan.fixed_columns[OVERFLOW] = None
-        scan.object_fields.add(found.keys[0])
+        scan.object_fields.add(place.keys[0])
         parts: list[exp.Expr] = [exp.column(OVERFLOW, table=alias, quoted=True)]
         data = self._binding.data(scan.table)
         leaves: list[Leaf] = []
-        for path in (*dict.fromkeys(path for path, _ in found.leaves), *found.below):
+        for path in (*dict.fromkeys(path for path, _ in place.leaves), *place.below):
             for leaf_type in data.types(path):
                 # What lies in a tail is in `_overflow` too.
                 if data.in_columns((path, leaf_type)):
@@ -285,10 +291,10 @@ class PathValues:
                     parts.append(
                         exp.column(scan.object_part(path, leaf_type), table=alias, quoted=True)
                     )
-        moved = not is_stored and found.keys == (ATTRIBUTES,) and scan.table == SPANS.name
+        moved = not is_stored and place.keys == (ATTRIBUTES,) and scan.table == SPANS.name
         if moved:
             parts += self._moved_parts(alias, scan, data, leaves)
-        call = ObjectCall(found.keys, tuple(leaves), moved)
+        call = ObjectCall(place.keys, tuple(leaves), moved)
         # The same object has the same name wherever it stands: the engine must see that both are one.
         name = self._names.get(call)
         if name is None:

@@ -32,7 +32,7 @@ class Output:
     kinds: frozenset[Kind] | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Source:
     """What an alias stands for: a scan, or a select whose columns pass through it.
 
@@ -70,6 +70,26 @@ class Source:
                 name for name in (*self.spec.columns, *self.spec.variants) if name not in hidden
             ]
         return None if self.outputs is None else list(self.outputs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merged:
+    """A column that USING made of one or more.
+
+    Attributes:
+        members: the sources whose columns it is made of.
+        parts: those that give its value, the first that is set; none where only the engine knows.
+    """
+
+    members: tuple[Source, ...]
+    parts: tuple[Source, ...]
+
+    def value(self, name: str) -> exp.Expr:
+        """Returns its value, named by the aliases of its parts."""
+        if not self.parts:
+            return exp.column(name, quoted=True)
+        first, *others = (exp.column(name, table=part.alias, quoted=True) for part in self.parts)
+        return exp.Coalesce(this=first, expressions=others) if others else first
 
 
 @dataclass(slots=True)
@@ -122,7 +142,7 @@ class Scope:
 
     Attributes:
         indexes: how many indexes are around it, each the index of the next; a query among them counts for several.
-        using: columns that USING joins on: one column to the reader.
+        using: columns that USING made, by name; see `merged`.
         aliases: items of the select list by their alias, as they were written.
         grouped: chains that rows are grouped by, each as its source's alias and its path.
     """
@@ -132,7 +152,7 @@ class Scope:
     outer: Scope | None = None
     depth: int = 0
     indexes: int = 0
-    using: set[str] = field(default_factory=set)
+    using: dict[str, list[Merged]] = field(default_factory=dict)
     aliases: dict[str, Item] = field(default_factory=dict)
     grouped: set[tuple[str, tuple[Step, ...]]] = field(default_factory=set)
 
@@ -161,6 +181,22 @@ class Scope:
             )
         self.sources[source.alias] = source
 
+    def merge(self, name: str, column: Merged) -> None:
+        """Adds a column that USING made, in place of those that it is made of."""
+        others = [
+            each
+            for each in self.using.get(name, ())
+            if not any(source in column.members for source in each.members)
+        ]
+        self.using[name] = [*others, column]
+
+    def merged(self, name: str, sources: Sequence[Source]) -> Merged | None:
+        """Returns the column that USING made of columns of some sources, None where they are not one."""
+        for column in self.using.get(name, ()):
+            if sources and all(source in column.members for source in sources):
+                return column
+        return None
+
     def named(self, alias: str) -> Source:
         """Returns the source of an alias.
 
@@ -179,11 +215,14 @@ class Scope:
 class Found:
     """What a chain names: a source, and the steps from its column on.
 
-    `merged` columns come from a USING join and are left for the engine to merge.
+    Attributes:
+        others: what it names as well where a FULL JOIN merged columns: the first value that is set counts.
+        merged: whether the engine merges the column, of which not everything is known here.
     """
 
     source: Source
     steps: list[Step]
+    others: tuple[Found, ...] = ()
     merged: bool = False
 
 
@@ -214,8 +253,13 @@ def _in_scope(scope: Scope, steps: Sequence[Step]) -> Found | None:
     if len(owners) > 1:
         # The far side of a semi join is seen by its condition alone, which names it.
         owners = [source for source in owners if source.in_star] or owners
-    if len(owners) > 1 and name in scope.using:
-        return Found(owners[0], _of_column(owners[0], steps), merged=len(steps) == 1)
+    merged = scope.merged(name, owners)
+    if merged is not None:
+        first, *others = (
+            Found(part, _of_column(part, steps)) for part in merged.parts or owners[:1]
+        )
+        is_unknown = not merged.parts and len(steps) == 1
+        return Found(first.source, first.steps, tuple(others), merged=is_unknown)
     if len(owners) > 1:
         names = ", ".join(owner.alias for owner in owners)
         raise UnknownNameError(

@@ -50,7 +50,9 @@ def origin_of(node: exp.Expr, scope: Scope, chains: Chains) -> Output | None:
     value = node.unalias()
     steps = steps_of(value) if is_chain(value) else None
     chain = look_up(scope, steps) if steps else None
-    return chains.output(chain.source, chain.steps) if chain is not None else None
+    if chain is None or chain.others:
+        return None
+    return chains.output(chain.source, chain.steps)
 
 
 def take_out(
@@ -86,8 +88,8 @@ def note_grouped(select: exp.Select, scope: Scope, items: list[Item], types: Eng
         meant = _meant(node, scope, items)
         steps = steps_of(meant) if is_chain(meant) else None
         chain = look_up(scope, steps) if steps else None
-        if chain is not None:
-            scope.grouped.add((chain.source.alias, tuple(chain.steps)))
+        for each in (chain, *chain.others) if chain is not None else ():
+            scope.grouped.add((each.source.alias, tuple(each.steps)))
 
 
 def write_out_groups(select: exp.Select, items: list[Item], types: EngineTypes) -> None:

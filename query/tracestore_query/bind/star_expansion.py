@@ -6,7 +6,7 @@ import re
 
 from sqlglot import exp
 
-from tracestore_query.bind.scopes import Scope, Source
+from tracestore_query.bind.scopes import Merged, Scope, Source
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 
 
@@ -72,25 +72,28 @@ def _columns_of(
     listed: list[exp.Expr] = []
     for name in names:
         # A column that USING joined on shows once, with the first source.
-        merged = len(sources) > 1 and name in scope.using
-        if name in except_ or (merged and source is not _first_with(name, sources)):
+        merged = scope.merged(name, [source]) if len(sources) > 1 else None
+        is_shown = merged is None or source is _first_with(name, sources, merged)
+        if name in except_ or not is_shown:
             continue
         if name in replace:
             listed.append(replace[name].copy())
             continue
-        column = _column(name, None if merged else source.alias)
-        listed.append(exp.alias_(column, rename[name], quoted=True) if name in rename else column)
+        column = merged.value(name) if merged is not None else _column(name, source.alias)
+        shown = rename.get(name, name)
+        is_named = isinstance(column, exp.Column) and name not in rename
+        listed.append(column if is_named else exp.alias_(column, shown, quoted=True))
     return listed
 
 
-def _first_with(name: str, sources: list[Source]) -> Source | None:
-    return next((source for source in sources if name in (source.columns() or ())), None)
+def _first_with(name: str, sources: list[Source], merged: Merged) -> Source | None:
+    having = (source for source in sources if name in (source.columns() or ()))
+    return next((source for source in having if source in merged.members), None)
 
 
-def _column(name: str, alias: str | None) -> exp.Column:
+def _column(name: str, alias: str) -> exp.Column:
     return exp.column(
-        exp.to_identifier(name, quoted=True),
-        table=exp.to_identifier(alias, quoted=True) if alias else None,
+        exp.to_identifier(name, quoted=True), table=exp.to_identifier(alias, quoted=True)
     )
 
 

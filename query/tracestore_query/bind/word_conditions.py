@@ -145,7 +145,7 @@ def _chain_of(node: exp.Expr, scope: Scope) -> Found | None:
     is_chain = isinstance(node, exp.Column | exp.Dot | exp.Bracket)
     steps = steps_of(node) if is_chain else None
     chain = look_up(scope, steps) if steps else None
-    if chain is None or chain.merged or chain.source.nullable:
+    if chain is None or chain.merged or chain.others or chain.source.nullable:
         return None
     source = chain.source
     if source.scan is None or source.spec is None or scope.sources.get(source.alias) is not source:

@@ -63,11 +63,24 @@ def joins_of(select: exp.Select) -> Iterator[exp.Join]:
     joins = list(select.args.get("joins") or ())
     while joins or waiting:
         if waiting:
-            joins += waiting.pop().args.get("joins") or ()
+            source = waiting.pop()
+            joins += source.args.get("joins") or ()
+            if is_in_parentheses(source):
+                waiting.append(source.this)
             continue
         join = joins.pop()
         yield join
         waiting.append(join.this)
+
+
+def is_in_parentheses(source: exp.Expr) -> bool:
+    """Tells whether a source of FROM is a table or a join in parentheses, and no query."""
+    if not isinstance(source, exp.Subquery) or source.alias:
+        return False
+    inner = source.this
+    if isinstance(inner, exp.Subquery):
+        return bool(inner.alias or inner.args.get("joins"))
+    return not isinstance(inner, exp.Query)
 
 
 def _tables(select: exp.Select) -> Iterator[tuple[exp.Table, str]]:

@@ -113,6 +113,10 @@ _WRITTEN_OTHERWISE: Final = frozenset({"time_bucket"})
 _OF_NOW: Final = frozenset({"age"})
 
 
+Signature = tuple[str, str, list[str | None], str | None]
+"""A function's name, its kind, the types of its arguments and that of further ones, as the engine lists them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call with a path at one position.
@@ -165,14 +169,22 @@ class Call:
         )
 
 
-def every_call(plain: duckdb.DuckDBPyConnection) -> tuple[list[Call], set[str]]:
-    """Returns every call of the engine's catalog, of its grammar and of casts, and the functions left without one."""
-    listed = plain.execute(
+def every_call(
+    plain: duckdb.DuckDBPyConnection, more: Sequence[Signature] = ()
+) -> tuple[list[Call], set[str]]:
+    """Returns every call of the engine's catalog, of its grammar and of casts, and the functions left without one.
+
+    Args:
+        plain: the engine.
+        more: functions that a later engine may list as well.
+    """
+    listed: list[Signature] = plain.execute(
         "SELECT DISTINCT function_name, function_type, parameter_types, varargs FROM duckdb_functions() "
         "WHERE function_type IN ('scalar', 'aggregate', 'window', 'macro') AND internal "
         "AND stability IS DISTINCT FROM 'VOLATILE' "
         "ORDER BY ALL"
     ).fetchall()
+    listed += more
     callable_names = allowed([name for name, *_ in listed])
     calls: dict[str, Call] = {}
     names: set[str] = set()

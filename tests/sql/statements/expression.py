@@ -34,7 +34,10 @@ class Expression:
         if self.kind == "value" and kind in _READ_MACROS:
             return Expression(self.ours, f"{_READ_MACROS[kind]}({self.plain})", kind, self.is_path)
         if self.kind == "absent" and kind in _SQL_TYPES:
-            return Expression(self.ours, f"NULL::{_SQL_TYPES[kind]}", kind, self.is_path)
+            # A column of NULLs and no constant: GROUP BY takes a constant for one group, even of no rows.
+            return Expression(
+                self.ours, f"TRY_CAST({self.plain} AS {_SQL_TYPES[kind]})", kind, self.is_path
+            )
         if kind == "value" and self.kind in _VALUE_MACROS:
             return Expression(
                 self.ours, f"{_VALUE_MACROS[self.kind]}({self.plain})", kind, self.is_path

@@ -91,6 +91,17 @@ def _model(row: dict[str, Any]) -> Any:
     return _keys("attributes", "gen_ai", "model")(row) if flat is None else flat
 
 
+def _called(*keys: str | int) -> Callable[[dict[str, Any]], Any]:
+    """Returns what gives a part of an object under a key that holds a dot, or under two keys."""
+
+    def at(row: dict[str, Any]) -> Any:
+        flat = _keys("attributes", "tool.call")(row)
+        found = _keys("attributes", "tool", "call")(row) if flat is None else flat
+        return _keys(*keys)(found)
+
+    return at
+
+
 def _time(row: dict[str, Any]) -> dt.datetime:
     ns = row.get("start_ns", row.get("time_ns", 0))
     return dt.datetime.fromtimestamp(ns // 10**9, dt.UTC)
@@ -109,6 +120,9 @@ _SHARED: Final = [
     Path("attributes.objs[-1].w", _keys("attributes", "objs", -1, "w"), "value"),
     Path("attributes.vals[1]", _keys("attributes", "vals", 1), "value"),
     Path("attributes.strs[0]", _keys("attributes", "strs", 0)),
+    Path("attributes.tool.call", _called(), "value"),
+    Path("attributes.tool.call.id", _called("id")),
+    Path("attributes.tool.call.args[0]", _called("args", 0), "value"),
     Path("service", _keys("service"), "text"),
     Path("span_id", _keys("span_id"), "text"),
 ]
@@ -178,6 +192,8 @@ def _attributes(chance: random.Random, *, late: bool) -> dict[str, Any]:
         ],
     }
     found |= some([{"gen_ai.model": some("abc")}, {"gen_ai": {"model": some("abc")}}])
+    called = {"id": integer, "args": [some(WORDS)]}
+    found |= some([{"tool.call": called}, {"tool": {"call": called}}, {"tool.call": integer}])
     kept = {name: value for name, value in found.items() if chance.random() < 0.85}
     if chance.random() < 0.06:
         kept["rare"] = integer

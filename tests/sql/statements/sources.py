@@ -58,11 +58,39 @@ class Sources(Values):
             return self._named(made("({})", text), columns)
         if draw < 0.55:
             return self._constant()
+        if depth > 0 and draw < 0.6:
+            return self._merged(depth - 1)
         table = self.chance.choice(["spans", "spans", "logs"])
         alias = self.name("s")
         columns = [each.within(alias) for each in self.tables[table]]
         keys = [each for each in columns if each.ours == f"{alias}.span_id"]
         return same(f"{table} {alias}"), Scope(columns, keys)
+
+    def _merged(self, depth: int) -> tuple[Expression, Scope]:
+        """Returns two queries joined by USING, whose column of that name is one."""
+        kind = self.chance.choice(JOINED_KINDS)
+        key, texts, columns = self.name("k"), [], []
+        for _ in range(2):
+            source, scope = self._source(depth)
+            found = [each for each in scope.columns if each.kind == kind and each.is_path]
+            given = self.chance.choice(found) if found else self.constant("num").taken_as(kind)
+            beside, alias = self.some(scope, 0, ["num", "text", "value"]), self.name("t")
+            if given.kind != kind:
+                return self._constant()
+            item = self.name("c")
+            texts.append(
+                made(
+                    f"(SELECT {{}} AS {key}, {{}} AS {item} FROM {{}}) {alias}",
+                    given,
+                    beside,
+                    source,
+                )
+            )
+            columns.append(Expression(f"{alias}.{item}", f"{alias}.{item}", beside.kind))
+        join = self.chance.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN"])
+        text = made(f"({{}} {join} {{}} USING ({key}))", *texts)
+        shown = columns[: 1 if join == "SEMI JOIN" else 2]
+        return text, Scope([Expression(key, key, kind), *shown])
 
     def _named(self, text: Expression, columns: list[Expression]) -> tuple[Expression, Scope]:
         alias = self.name("t")

@@ -110,6 +110,14 @@ def comparable(value: Any) -> Any:
     return value
 
 
+def differing(got: list[Any], want: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Returns the rows that only one side has, both sides whole where there are none."""
+    texts = [{str(row) for row in rows} for rows in (got, want)]
+    only_got = [row for row in got if str(row) not in texts[1]]
+    only_want = [row for row in want if str(row) not in texts[0]]
+    return (only_got, only_want) if only_got or only_want else (got, want)
+
+
 def _key(row: list[Any]) -> str:
     return json.dumps([_rounded(item) for item in row], sort_keys=True, default=str)
 
