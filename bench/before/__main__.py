@@ -22,8 +22,12 @@ BENCHMARKS: Final = {
     "shred": [],
     "store": ["--quick"],
     "query": ["--rows", "200000", "--point-rows", "200000"],
+    "service": ["--seconds", "30"],
 }
 """The arguments of each benchmark, for sizes at which a round takes minutes."""
+
+SENT_FROM_HERE: Final = frozenset({"service"})
+"""Benchmarks that load a server: one and the same sender loads the servers of both trees."""
 
 PATIENCE_S: Final = 1800
 """Seconds that one run of one benchmark may take before it counts as hanging."""
@@ -80,11 +84,15 @@ def earlier_tree(commit: str) -> Iterator[Path]:
 
 def measured(tree: Path, name: str) -> Iterator[tuple[Key, float, str]]:
     """Yields the numbers of ours that one run of a benchmark prints."""
-    rooms = (tree, tree / "ingest", tree / "query")
+    command = [sys.executable, "-m", f"bench.{name}", *BENCHMARKS[name]]
+    if name in SENT_FROM_HERE:
+        command += ["--server", str(tree)]
+    home = HERE if name in SENT_FROM_HERE else tree
+    rooms = (home, home / "ingest", home / "query")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, rooms))}
     run = subprocess.run(
-        [sys.executable, "-m", f"bench.{name}", *BENCHMARKS[name]],
-        cwd=tree,
+        command,
+        cwd=home,
         env=environment,
         check=True,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Loads a server from two processes: `python -m bench.service [--seconds 60]`."""
+"""Loads a server from two processes: `python -m bench.service [--seconds 60] [--server TREE]`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 
 from bench.report import Result, keep, middle, peak_bytes, show
-from bench.service.server import served
+from bench.service.server import cpu_seconds, resident_bytes, served
 from tracestore.client import Client
 
 SENDERS = 2
@@ -30,7 +31,10 @@ def main() -> None:
     """Runs the load and prints its results."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60.0)
-    seconds = parser.parse_args().seconds
+    parser.add_argument(
+        "--server", type=Path, help="a checkout whose code serves; this one by default"
+    )
+    chosen = parser.parse_args()
     results: list[Result] = []
 
     def note(metric: str, value: float, unit: str, spread: float = 0.0) -> None:
@@ -41,39 +45,106 @@ def main() -> None:
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        served(Path(folder) / "store") as (url, pid),
+        served(Path(folder) / "store", tree=chosen.server) as (url, pid),
         Client(url) as client,
     ):
         idle = [ask(client, "SELECT 1") for _ in range(200)]
         note("smallest query, idle, p50", statistics.median(idle), "ms", middle(idle)[1])
-        sender = [sys.executable, "-m", "bench.service.sender", url, str(seconds)]
-        # Into files: a sender's answer is longer than a pipe that nobody reads yet.
-        files = [Path(folder) / f"sender{number}.json" for number in range(SENDERS)]
-        senders = []
-        for number, file in enumerate(files):
-            with file.open("wb") as answer:
-                senders.append(subprocess.Popen([*sender, str(number)], stdout=answer))
-        busy: list[float] = []
-        while any(each.poll() is None for each in senders):
-            busy.append(ask(client, "SELECT 1"))
-            time.sleep(0.02)
-        answers = [json.loads(file.read_text()) for file in files]
-        sent = sum(answer["spans"] for answer in answers)
-        acks = [ms for answer in answers for ms in answer["ack_ms"]]
-        note("ingest", sent / max(answer["seconds"] for answer in answers), "spans/s")
-        note("acknowledgement, p50", statistics.median(acks), "ms")
-        note("acknowledgement, p99", percentile(acks, 0.99), "ms")
-        note("smallest query under load, p50", statistics.median(busy), "ms", middle(busy)[1])
+        before_s = cpu_seconds(pid)
+        load = run_load(client, url, pid, chosen.seconds, Path(folder))
+        cpu_s = cpu_seconds(pid) - before_s
+        note("ingest", load.spans / load.seconds, "spans/s")
+        note("processor time of the server", cpu_s / load.spans * 1e6, "us/span")
+        note("acknowledgement, p50", statistics.median(load.acks_ms), "ms")
+        note("acknowledgement, p99", percentile(load.acks_ms, 0.99), "ms")
+        note(
+            "smallest query under load, p50",
+            statistics.median(load.asked_ms),
+            "ms",
+            middle(load.asked_ms)[1],
+        )
         note("peak resident memory", peak_bytes(pid) / 1e6, "MB")
+        quarter = len(load.resident_bytes) // 4
+        if quarter:
+            early, late = load.resident_bytes[quarter : 2 * quarter], load.resident_bytes[-quarter:]
+            grown = statistics.median(late) / statistics.median(early)
+            note("resident memory, last quarter of second", grown, "x")
+        amplification = written_for_kept(url)
+        if amplification is not None:
+            note("bytes written for a byte kept", amplification, "B")
+        note("segments", load.segments, "")
         counted = client.sql(
             "SELECT count(*) AS rows, count(DISTINCT span_id) AS ids FROM spans",
             timeout_s=300,
         ).rows()[0]
-        lost, doubled = sent - counted["ids"], counted["rows"] - counted["ids"]
+        lost, doubled = load.spans - counted["ids"], counted["rows"] - counted["ids"]
         note("lost", lost, "spans")
         note("doubled", doubled, "spans")
-    keep(results, "service", quick=seconds < 10)
+    keep(results, "service", quick=chosen.seconds < 10 or chosen.server is not None)
     show(results)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the senders and the server did under load.
+
+    Attributes:
+        spans, seconds: sent and acknowledged, and how long it took.
+        acks_ms: how long each acknowledgement took.
+        asked_ms: how long each of the smallest queries took meanwhile.
+        resident_bytes: memory of the server, once a look.
+        segments: at the end.
+    """
+
+    spans: int
+    seconds: float
+    acks_ms: list[float]
+    asked_ms: list[float]
+    resident_bytes: list[int]
+    segments: int
+
+
+def run_load(client: Client, url: str, pid: int, seconds: float, folder: Path) -> Load:
+    """Sends from two processes until the time is up, and asks meanwhile."""
+    sender = [sys.executable, "-m", "bench.service.sender", url, str(seconds)]
+    # Into files: a sender's answer is longer than a pipe that nobody reads yet.
+    files = [folder / f"sender{number}.json" for number in range(SENDERS)]
+    senders = []
+    for number, file in enumerate(files):
+        with file.open("wb") as answer:
+            senders.append(subprocess.Popen([*sender, str(number)], stdout=answer))
+    asked_ms: list[float] = []
+    held: list[int] = []
+    while any(each.poll() is None for each in senders):
+        asked_ms.append(ask(client, "SELECT 1"))
+        held.append(resident_bytes(pid))
+        time.sleep(0.02)
+    answers = [json.loads(file.read_text()) for file in files]
+    return Load(
+        spans=sum(answer["spans"] for answer in answers),
+        seconds=max(answer["seconds"] for answer in answers),
+        acks_ms=[ms for answer in answers for ms in answer["ack_ms"]],
+        asked_ms=asked_ms,
+        resident_bytes=held,
+        segments=int(counters(url).get("tracestore_segments", 0)),
+    )
+
+
+def counters(url: str) -> dict[str, float]:
+    """Returns the server's counts by name, those with labels left out."""
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    pairs = [line.split() for line in lines if not line.startswith("#") and "{" not in line]
+    return {pair[0].removesuffix("_total"): float(pair[1]) for pair in pairs if len(pair) == 2}
+
+
+def written_for_kept(url: str) -> float | None:
+    """Returns the bytes of segments that flushes and merges wrote for each that is left; None where nobody counts."""
+    counts = counters(url)
+    if "tracestore_flushed_bytes" not in counts:
+        return None
+    written = counts["tracestore_flushed_bytes"] + counts["tracestore_written_bytes"]
+    kept = written - counts["tracestore_merged_bytes"]
+    return written / kept if kept else None
 
 
 def ask(client: Client, sql: str) -> float:
