@@ -114,6 +114,7 @@ class Core:
         self.counts = Counting()
         self.flush_error: Exception | None = None
         self.last_read_s: float | None = None
+        self.full_flush_s: float | None = None
         self.follows = False
         self.closed = False
 

@@ -203,6 +203,7 @@ class Shredder:
         tail: Literal[True],
         dictionary: bool = ...,
         order: NDArray[np.integer[Any]] | None = ...,
+        leaf_columns: int | None = ...,
     ) -> tuple[pa.Table, pa.Table]: ...
     @overload
     def build(
@@ -211,6 +212,7 @@ class Shredder:
         tail: Literal[False] = ...,
         dictionary: bool = ...,
         order: NDArray[np.integer[Any]] | None = ...,
+        leaf_columns: int | None = ...,
     ) -> pa.Table: ...
     def build(
         self,
@@ -218,6 +220,7 @@ class Shredder:
         tail: bool = False,
         dictionary: bool = False,
         order: NDArray[np.integer[Any]] | None = None,
+        leaf_columns: int | None = None,
     ) -> pa.Table | tuple[pa.Table, pa.Table]:
         """Returns the finished table, and with `tail` its tail; the shredder keeps its rows.
 
@@ -225,20 +228,20 @@ class Shredder:
             tail: whether the tail is wanted as a second table, sorted by (path, row).
             dictionary: whether `str` and `json[]` columns come dictionary-encoded.
             order: numbers of the rows in output order; rows left out are dropped.
+            leaf_columns: how many of the densest leaves get a column; None for those that earn one.
 
         Raises:
             ValueError: where `order` names a row twice or one that does not exist.
             LimitExceededError: where a column would pass 2 GiB.
         """
         rows = None if order is None else np.ascontiguousarray(order, dtype=np.int64)
+        bounds = (self._max_leaf_columns, self._min_leaf_rows, self._min_leaf_density)
         batch, tail_batch = _native.export(
             self._builder,
             0,
             self.rows,
             rows,
-            self._max_leaf_columns,
-            self._min_leaf_rows,
-            self._min_leaf_density,
+            *(bounds if leaf_columns is None else (leaf_columns, 1, 0.0)),
             dictionary,
             tail,
         )
@@ -254,6 +257,7 @@ class Shredder:
         tail: Literal[True],
         dictionary: bool = ...,
         order: NDArray[np.integer[Any]] | None = ...,
+        leaf_columns: int | None = ...,
     ) -> tuple[pa.Table, pa.Table]: ...
     @overload
     def finish(
@@ -262,6 +266,7 @@ class Shredder:
         tail: Literal[False] = ...,
         dictionary: bool = ...,
         order: NDArray[np.integer[Any]] | None = ...,
+        leaf_columns: int | None = ...,
     ) -> pa.Table: ...
     def finish(
         self,
@@ -269,14 +274,15 @@ class Shredder:
         tail: bool = False,
         dictionary: bool = False,
         order: NDArray[np.integer[Any]] | None = None,
+        leaf_columns: int | None = None,
     ) -> pa.Table | tuple[pa.Table, pa.Table]:
         """Returns what `build` returns and empties the shredder."""
         if tail:
             result: pa.Table | tuple[pa.Table, pa.Table] = self.build(
-                tail=True, dictionary=dictionary, order=order
+                tail=True, dictionary=dictionary, order=order, leaf_columns=leaf_columns
             )
         else:
-            result = self.build(dictionary=dictionary, order=order)
+            result = self.build(dictionary=dictionary, order=order, leaf_columns=leaf_columns)
         self._builder.clear()
         return result
 

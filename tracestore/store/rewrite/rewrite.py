@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tracestore import limits
 from tracestore.errors import CorruptionError, StoreMissingError
+from tracestore.segment.dictionaries import own_dictionaries
 from tracestore.segment.read import SegmentFile, file_crc
 from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog.catalog import Change
@@ -27,11 +27,11 @@ from tracestore.store.files import filenames
 from tracestore.store.patches.log import PatchesByRow
 from tracestore.store.patches.rows import with_changes
 from tracestore.store.rewrite import garbage, replaced_folding
+from tracestore.store.rewrite.joined import join_tables
 from tracestore.store.rewrite.patch_folding import Folding
+from tracestore.store.rewrite.policy import MergePolicy
 from tracestore.store.rewrite.row_set import RowSet
-from tracestore.store.segments import row_order
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
-from tracestore.variant import Shredder
 
 Times = npt.NDArray[np.int64]
 
@@ -166,16 +166,6 @@ class _Dropped:
         return np.flatnonzero(mask)
 
 
-def slices_of(core: Core, inputs: Sequence[SegmentRow]) -> int:
-    """Returns how many segments a rewrite makes of these, at most: as many as builders can hold."""
-    rows = sum(row.rows for row in inputs)
-    raw_bytes = sum(row.raw_bytes for row in inputs)
-    settings = core.settings
-    by_rows = -(-rows // settings.compaction_unit_rows)
-    by_bytes = -(-raw_bytes // settings.compaction_unit_bytes)
-    return max(by_rows, by_bytes, 1)
-
-
 def time_slices(
     core: Core, inputs: Sequence[SegmentRow], *, by_day: bool = False
 ) -> list[tuple[int, int]]:
@@ -183,7 +173,7 @@ def time_slices(
 
     Rows of one time are never parted, so that copies of a span meet.
     """
-    slices = slices_of(core, inputs)
+    slices = MergePolicy.of(core.settings).slices_of(inputs)
     low = min(row.min_time_ns for row in inputs)
     high = max(row.max_time_ns for row in inputs) + 1
     if slices == 1 and not by_day:
@@ -215,26 +205,37 @@ def _write_slice(
     folding: Folding,
 ) -> list[NewSegment]:
     spec = SEGMENT_TABLES[inputs[0].table]
-    shredder = Shredder(table=spec.name, max_paths=limits.MAX_NODES)
-    left_out: list[npt.NDArray[np.int64]] = []
+    pieces: list[pa.Table] = []
     for row in inputs:
         if row.max_time_ns < low or row.min_time_ns >= high:
             continue
         with _reading(core, row) as file:
-            times = file.times(spec.time_ns_column)
-            start, stop = np.searchsorted(times, [low, high]).tolist()
+            start, stop = _rows_between(file, row, low, high)
             for rows in file.slices(start, stop, indexed=True):
                 for piece, numbers in _patched(rows, start, folding.of(row)):
-                    left_out.append(dropped.places(row, piece, numbers) + shredder.rows)
-                    shredder.append_table(piece)
+                    pieces.append(_without(piece, dropped.places(row, piece, numbers)))
                 start += len(rows)
-    left = np.arange(shredder.rows, dtype=np.int64)
-    left = np.setdiff1d(left, np.concatenate(left_out), assume_unique=True)
-    order = row_order.without_repeats(shredder, spec, row_order.sorted_rows(shredder, spec, left))
-    if len(order) == 0:
+    joined = join_tables(pieces, spec)
+    if joined is None:
         return []
-    table, tail = shredder.finish(order=order, tail=True, dictionary=True)
-    return [core.segments.write(table, tail, spec, inputs[0].project)]
+    return [core.segments.write(*joined, spec, inputs[0].project)]
+
+
+def _rows_between(file: SegmentFile, row: SegmentRow, low: int, high: int) -> tuple[int, int]:
+    """Returns the half-open range of a segment's rows whose times lie in another."""
+    if low <= row.min_time_ns and row.max_time_ns < high:
+        return 0, row.rows
+    times = file.times(SEGMENT_TABLES[row.table].time_ns_column)
+    start, stop = np.searchsorted(times, [low, high]).tolist()
+    return start, stop
+
+
+def _without(table: pa.Table, places: npt.NDArray[np.int64]) -> pa.Table:
+    if len(places) == 0:
+        return table
+    kept = np.ones(len(table), np.bool_)
+    kept[places] = False
+    return own_dictionaries(table.filter(pa.array(kept)))
 
 
 def _patched(

@@ -72,11 +72,7 @@ def is_due(core: Core) -> bool:
     if generation.rows == 0:
         return False
     age_s = core.clock.elapsed_s() - generation.born_s
-    return (
-        age_s >= settings.flush_seconds
-        or generation.rows >= settings.flush_rows
-        or generation.nbytes >= settings.flush_bytes
-    )
+    return age_s >= settings.flush_seconds or _is_full(core, generation)
 
 
 def make_room(core: Core) -> None:
@@ -114,8 +110,15 @@ def _blocked(core: Core, error: Exception) -> StoreFailedError | StorageFullErro
     return kind(f"cannot write store {core.folder}: memory is full and flushing fails: {error}")
 
 
+def _is_full(core: Core, generation: Generation) -> bool:
+    settings = core.settings
+    return generation.rows >= settings.flush_rows or generation.nbytes >= settings.flush_bytes
+
+
 def _write_oldest(core: Core) -> int:
     generation = core.frozen[0]
+    if _is_full(core, generation):
+        core.full_flush_s = core.clock.elapsed_s()
     written: list[NewSegment] = []
     memtables: list[Flushed] = []
     try:
@@ -209,8 +212,9 @@ def write_memtable(core: Core, memtable: Memtable) -> Flushed:
     with memtable.lock:
         shredder = memtable.shredder
         counting = memtable.counting_rows(flushed.replaced)
-        rows = row_order.sorted_rows(shredder, memtable.spec, counting)
-        times = shredder.fixed_column(memtable.spec.time_ns_column).to_numpy()[rows]
+        source = row_order.ShreddedRows(shredder, memtable.spec)
+        rows = row_order.sorted_rows(source, memtable.spec, counting)
+        times = source.times()[rows]
     try:
         for day_rows in _days(rows, times):
             # A snapshot waits for this lock only where it asks for rows nobody read before.
