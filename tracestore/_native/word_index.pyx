@@ -1,8 +1,10 @@
 """Which words stand in which rows: the texts of a segment's columns go in, sorted lists of rows by word come out.
 
-Each distinct text is cut once, by the cutter of `words`. A text may stand in many rows: they are given apart. What
-cannot be cut as a search would cut it, a JSON value nested so deeply that a search reads the object around it as plain
-text, is noted under the empty word, whose rows may hold any. Linear in the texts, and in the words of all rows.
+Each distinct text is cut once, by the cutter of `words`. A text may stand in many rows: they are given apart. The table
+of words is larger than a processor's cache: words wait until there are some, and what their look-up reads is fetched
+meanwhile. What cannot be cut as a search would cut it, a JSON value nested so deeply that a search reads the object
+around it as plain text, is noted under the empty word, whose rows may hold any. Linear in the texts, and in the words of
+all rows.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -41,6 +43,35 @@ cdef enum:
     FILTER_SEED = 0
     # Bits of a filter's words, and the words of one of its blocks: eight of 32 bits, as Parquet's filters have.
     FILTER_WORDS = 8
+    # Words that wait to be looked up: enough to hide a cache miss behind the others, and few enough to stay cached.
+    MAX_PENDING = 64
+    # The size of what waits as the end of a text; no word is as long.
+    END_OF_TEXT = 0xFF
+    # Bytes of a word that stand beside its hash, so that comparing a short one reads nothing else.
+    HEAD_BYTES = 15
+
+
+cdef struct Entry:
+    # A word: where its bytes begin, their number, the first of them, and the text that named it last.
+    uint64_t hash
+    uint32_t start
+    uint32_t stamp
+    uint8_t[HEAD_BYTES] head
+    uint8_t size
+
+
+cdef struct Pending:
+    uint64_t hash
+    uint32_t at
+    uint32_t stamp
+    uint32_t size
+
+cdef extern from * nogil:
+    """
+    /* Asks for the cache line of an address that is read soon; any address is allowed. */
+    static inline void ts_prefetch(const void *p) { __builtin_prefetch(p); }
+    """
+    void ts_prefetch(const void* p) noexcept
 
 cdef uint32_t[FILTER_WORDS] SALTS
 SALTS[:] = [
@@ -70,16 +101,18 @@ cdef class WordIndex:
     """
 
     cdef Buffer _bytes
-    # By word: where its bytes begin, and its hash.
-    cdef Buffer _starts
-    cdef Buffer _hashes
+    cdef Buffer _entries
     # Open addressing: a word's number + 1, 0 where a slot is empty.
     cdef Buffer _slots
     # By text: where its words begin in `_words`, an entry more than texts.
     cdef Buffer _texts
     cdef Buffer _words
-    # By word: the text, and later the row, that named it last.
+    # By word: the row, or block of rows, that named it last.
     cdef Buffer _stamps
+    cdef Pending[MAX_PENDING] _pending
+    cdef uint8_t[MAX_PENDING * MAX_LISTED_BYTES] _pending_bytes
+    cdef uint32_t _pending_count
+    cdef uint32_t _pending_size
     # Entries as they came, then the texts of each row in one run and where each row's run begins.
     cdef Buffer _entry_rows
     cdef Buffer _entry_texts
@@ -108,14 +141,13 @@ cdef class WordIndex:
         if buffer_reserve(&self._slots, FIRST_SLOTS * 4) != 0:
             return TS_NO_MEMORY
         memset(self._slots.data, 0, FIRST_SLOTS * 4)
-        if buffer_u32(&self._starts, 0) != 0 or buffer_u64(&self._texts, 0) != 0:
+        if buffer_u64(&self._texts, 0) != 0:
             return TS_NO_MEMORY
-        return TS_NO_MEMORY if self._word(NULL, 0) < 0 else TS_OK
+        return TS_NO_MEMORY if self._word(NULL, 0, hash_bytes(NULL, 0, self._seed)) < 0 else TS_OK
 
     def __dealloc__(self):
         buffer_free(&self._bytes)
-        buffer_free(&self._starts)
-        buffer_free(&self._hashes)
+        buffer_free(&self._entries)
         buffer_free(&self._slots)
         buffer_free(&self._texts)
         buffer_free(&self._words)
@@ -143,42 +175,47 @@ cdef class WordIndex:
         """Returns how many texts were added."""
         return self._texts.size // 8 - 1
 
-    cdef int64_t _word(self, const uint8_t* p, uint32_t size) noexcept nogil:
+    cdef int64_t _word(self, const uint8_t* p, uint32_t size, uint64_t hashed) noexcept nogil:
         # The number of a word, a new one for a new word; negative where there is no memory.
-        cdef uint64_t hashed = hash_bytes(p, size, self._seed)
         cdef uint64_t at = hashed & self._mask
         cdef uint32_t* slots = <uint32_t*>self._slots.data
-        cdef uint32_t* starts = <uint32_t*>self._starts.data
-        cdef uint64_t* hashes = <uint64_t*>self._hashes.data
+        cdef Entry* entry
         cdef uint32_t word
         while slots[at] != 0:
             word = slots[at] - 1
-            if (
-                hashes[word] == hashed
-                and starts[word + 1] - starts[word] == size
-                and same_bytes(self._bytes.data + starts[word], p, size)
-            ):
+            entry = <Entry*>self._entries.data + word
+            if entry.hash == hashed and entry.size == size and self._is(entry, p):
                 return word
             at = (at + 1) & self._mask
         if self._bytes.size + size > 0x7FFFFFFF:
             return TS_LIMIT
-        slots[at] = <uint32_t>self._count + 1
-        if (
-            buffer_bytes(&self._bytes, p, size) != 0
-            or buffer_u32(&self._starts, <uint32_t>self._bytes.size) != 0
-            or buffer_u64(&self._hashes, hashed) != 0
-            or buffer_u32(&self._stamps, 0) != 0
-        ):
+        if buffer_reserve(&self._entries, sizeof(Entry)) != 0:
             return TS_NO_MEMORY
+        entry = <Entry*>self._entries.data + self._count
+        entry.hash = hashed
+        entry.start = <uint32_t>self._bytes.size
+        entry.stamp = 0
+        entry.size = <uint8_t>size
+        if size:
+            memcpy(entry.head, p, size if size < HEAD_BYTES else HEAD_BYTES)
+        if buffer_bytes(&self._bytes, p, size) != 0:
+            return TS_NO_MEMORY
+        self._entries.size += sizeof(Entry)
+        slots[at] = <uint32_t>self._count + 1
         self._count += 1
         if <uint64_t>self._count * 2 > self._mask and self._grow() != TS_OK:
             return TS_NO_MEMORY
         return self._count - 1
 
+    cdef inline bint _is(self, const Entry* entry, const uint8_t* p) noexcept nogil:
+        if entry.size <= HEAD_BYTES:
+            return same_bytes(entry.head, p, entry.size)
+        return same_bytes(self._bytes.data + entry.start, p, entry.size)
+
     cdef int _grow(self) noexcept nogil:
         cdef Buffer wider
         cdef uint64_t mask = self._mask * 2 + 1
-        cdef uint64_t* hashes = <uint64_t*>self._hashes.data
+        cdef const Entry* entries = <const Entry*>self._entries.data
         cdef uint32_t* slots
         cdef uint64_t at
         cdef int64_t word
@@ -188,7 +225,7 @@ cdef class WordIndex:
         memset(wider.data, 0, (mask + 1) * 4)
         slots = <uint32_t*>wider.data
         for word in range(self._count):
-            at = hashes[word] & mask
+            at = entries[word].hash & mask
             while slots[at] != 0:
                 at = (at + 1) & mask
             slots[at] = <uint32_t>word + 1
@@ -211,17 +248,59 @@ cdef class WordIndex:
         return status if status == TS_OK or status == TS_NO_MEMORY else TS_LIMIT
 
     cdef int _note(self, const uint8_t* p, uint32_t size, uint32_t stamp) noexcept nogil:
-        # Takes one word of a text, in one case, once.
-        cdef int64_t word
+        # Takes one word of a text, in one case.
+        cdef Pending* pending
         if size > MAX_LISTED_BYTES:
             return TS_OK
-        word = self._word(p, size)
-        if word < 0:
-            return <int>word
-        if (<uint32_t*>self._stamps.data)[word] == stamp:
-            return TS_OK
-        (<uint32_t*>self._stamps.data)[word] = stamp
-        return TS_OK if buffer_u32(&self._words, <uint32_t>word) == 0 else TS_NO_MEMORY
+        if self._pending_count == MAX_PENDING and self._settle() != TS_OK:
+            return TS_NO_MEMORY
+        pending = &self._pending[self._pending_count]
+        pending.hash = hash_bytes(p, size, self._seed)
+        pending.at = self._pending_size
+        pending.size = size
+        pending.stamp = stamp
+        ts_prefetch(<const uint32_t*>self._slots.data + (pending.hash & self._mask))
+        if size:
+            memcpy(self._pending_bytes + self._pending_size, p, size)
+        self._pending_size += size
+        self._pending_count += 1
+        return TS_OK
+
+    cdef int _end_text(self) noexcept nogil:
+        # Notes that the words of a text are all there.
+        if self._pending_count == MAX_PENDING and self._settle() != TS_OK:
+            return TS_NO_MEMORY
+        self._pending[self._pending_count].size = END_OF_TEXT
+        self._pending_count += 1
+        return TS_OK
+
+    cdef int _settle(self) noexcept nogil:
+        # Looks up the words that wait, in order; each counts once in a text.
+        cdef uint32_t count = self._pending_count
+        cdef const Pending* pending = self._pending
+        cdef Entry* entry
+        cdef uint32_t i, slot
+        cdef int64_t word
+        self._pending_count = 0
+        self._pending_size = 0
+        for i in range(count):
+            if pending[i].size != END_OF_TEXT:
+                slot = (<const uint32_t*>self._slots.data)[pending[i].hash & self._mask]
+                ts_prefetch(<const Entry*>self._entries.data + (slot - 1 if slot else 0))
+        for i in range(count):
+            if pending[i].size == END_OF_TEXT:
+                if buffer_u64(&self._texts, self._words.size // 4) != 0:
+                    return TS_NO_MEMORY
+                continue
+            word = self._word(self._pending_bytes + pending[i].at, pending[i].size, pending[i].hash)
+            if word < 0:
+                return TS_NO_MEMORY
+            entry = <Entry*>self._entries.data + word
+            if entry.stamp != pending[i].stamp:
+                entry.stamp = pending[i].stamp
+                if buffer_u32(&self._words, <uint32_t>word) != 0:
+                    return TS_NO_MEMORY
+        return TS_OK
 
     cdef int _note_every(self, uint32_t stamp) noexcept nogil:
         # Takes the words that the cutter wrote.
@@ -281,12 +360,11 @@ cdef class WordIndex:
         elif p < end:
             status = self._cut_json(p, end)
             if status == TS_LIMIT:
-                status = TS_OK if buffer_u32(&self._words, ANY_WORD) == 0 else TS_NO_MEMORY
+                # The empty word is the one that may be any.
+                status = self._note(NULL, 0, stamp)
             elif status == TS_OK:
                 status = self._note_every(stamp)
-        if status != TS_OK:
-            return status
-        return TS_OK if buffer_u64(&self._texts, self._words.size // 4) == 0 else TS_NO_MEMORY
+        return status if status != TS_OK else self._end_text()
 
     def add_texts(self, const int32_t[::1] offsets not None, const uint8_t[::1] data not None, *, bint of_json):
         """Cuts distinct texts; returns the number of the first, and the others follow.
@@ -314,6 +392,8 @@ cdef class WordIndex:
                 status = self._take(base + offsets[i], base + offsets[i + 1], of_json, <uint32_t>(first + i) + 1)
                 if status != TS_OK:
                     break
+            if status == TS_OK:
+                status = self._settle()
         if status != TS_OK:
             raise MemoryError
         return first
@@ -437,6 +517,8 @@ cdef class WordIndex:
         with nogil:
             if not self._grouped:
                 status = self._group()
+            if status == TS_OK and buffer_reserve(&self._stamps, self._count * 4) != 0:
+                status = TS_NO_MEMORY
             if status == TS_OK:
                 memset(&counts[0], 0, self._count * 8)
                 self._visit(NULL, 1, &counts[0], NULL, NULL)
@@ -451,9 +533,33 @@ cdef class WordIndex:
         """
         if offsets.shape[0] != self._count + 1 or data.shape[0] != <int64_t>self._bytes.size:
             raise ValueError("cannot write words: sizes do not fit together")
-        memcpy(&offsets[0], self._starts.data, self._starts.size)
+        cdef int64_t word
+        for word in range(self._count):
+            offsets[word] = <int32_t>(<const Entry*>self._entries.data)[word].start
+        offsets[self._count] = <int32_t>self._bytes.size
         if self._bytes.size:
             memcpy(&data[0], self._bytes.data, self._bytes.size)
+
+    def write_prefixes(self, uint64_t[::1] prefixes not None):
+        """Writes the first eight bytes of each word as a number, those of shorter ones filled up with zeros.
+
+        Numbers are in the order of the words, but where they are equal.
+
+        Raises:
+            ValueError: where there is not one for each word.
+        """
+        cdef const Entry* entry
+        cdef uint64_t prefix
+        cdef int64_t word
+        cdef int i
+        if prefixes.shape[0] != self._count:
+            raise ValueError(f"cannot write prefixes: want {self._count}; got {prefixes.shape[0]}")
+        for word in range(self._count):
+            entry = <const Entry*>self._entries.data + word
+            prefix = 0
+            for i in range(8):
+                prefix = (prefix << 8) | (entry.head[i] if i < entry.size else 0)
+            prefixes[word] = prefix
 
     def write_rows(
         self, const uint8_t[::1] chosen not None, uint64_t[::1] places not None, int32_t[::1] out not None
@@ -518,7 +624,7 @@ cdef class WordIndex:
         cdef uint32_t* row_texts = <uint32_t*>self._row_texts.data
         cdef uint64_t* text_starts = <uint64_t*>self._texts.data
         cdef uint32_t* words = <uint32_t*>self._words.data
-        cdef uint32_t* starts = <uint32_t*>self._starts.data
+        cdef const Entry* entries = <const Entry*>self._entries.data
         cdef uint64_t i, at, hashed
         cdef uint32_t word
         cdef int64_t row, block
@@ -542,6 +648,6 @@ cdef class WordIndex:
                         word = words[at]
                         if chosen[word]:
                             hashed = hash_bytes(
-                                self._bytes.data + starts[word], starts[word + 1] - starts[word], FILTER_SEED
+                                self._bytes.data + entries[word].start, entries[word].size, FILTER_SEED
                             )
                             filter_add(&bits[first * FILTER_WORDS], sizes[block], hashed)

@@ -80,7 +80,7 @@ def encode_words(
         return None
     row_words = RowWords(table, spec.spec)
     texts = row_words.texts()
-    order = pc.sort_indices(texts.cast(pa.binary())).to_numpy().astype(np.int64)
+    order = row_words.order(texts)
     lengths = pc.binary_length(texts).to_numpy()
     blocks = _block_rows(row_words)
     for choice in _choices(row_words, lengths, blocks, max_bytes - _EMPTY_BYTES):

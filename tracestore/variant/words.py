@@ -90,6 +90,23 @@ class RowWords:
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
         return pa.Array.from_buffers(pa.string(), self._index.words, buffers)
 
+    def order(self, texts: pa.Array) -> npt.NDArray[np.int64]:
+        """Returns the numbers of the words in the order of their bytes, given `texts()`."""
+        prefixes = np.zeros(self._index.words, np.uint64)
+        self._index.write_prefixes(prefixes)
+        order = np.argsort(prefixes)
+        in_order = prefixes[order]
+        same = in_order[1:] == in_order[:-1]
+        is_tied = np.zeros(len(order), np.bool_)
+        is_tied[1:] |= same
+        is_tied[:-1] |= same
+        tied = np.flatnonzero(is_tied)
+        # By their bytes words come in the order of their prefixes, too: each takes a place of its own prefix.
+        among = order[tied]
+        by_bytes = pc.sort_indices(texts.take(pa.array(among)).cast(pa.binary())).to_numpy()
+        order[tied] = among[by_bytes]
+        return order
+
     def rows_of(
         self, chosen: npt.NDArray[np.bool_], order: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.int64], Rows]:
