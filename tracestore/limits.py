@@ -20,6 +20,18 @@ MAX_LEAF_COLUMNS: Final = 500
 MIN_LEAF_ROWS: Final = 16
 MIN_LEAF_DENSITY: Final = 0.01
 
+# Distinct keys of the items of a list of objects that are looked at for item columns: those that come first. Lists
+# of records have a dozen; each key of an item is compared with as many.
+MAX_ITEM_KEYS: Final = 64
+
+# Item columns of a list, and the share of a segment's bytes that all its item columns may take: they repeat what the
+# lists hold. Roles, names and kinds of messages take 1 to 2 %.
+MAX_ITEM_COLUMNS: Final = 16
+MAX_ITEM_COLUMNS_SHARE: Final = 0.04
+
+# A key earns an item column if at least this share of the items has it.
+MIN_ITEM_DENSITY: Final = 0.01
+
 # Distinct paths of one builder, about 150 bytes each; values beyond it stay in `_overflow` and are counted.
 MAX_PATHS: Final = 262_144
 

@@ -16,6 +16,9 @@ DAY_NS = 86_400 * 10**9
 EVERY_WORD: dict[str, Any] = {"min_words_rows": 1, "max_words_share": 1000.0}
 """Settings by which every segment has a words sidecar, however small it is."""
 
+EVERY_ITEM: dict[str, Any] = {"max_item_columns_share": 1000.0}
+"""Settings by which every list of objects has an item column for each key that is a text."""
+
 STATES = ("memtable", "one segment", "many segments", "compacted")
 _PIECES = {"memtable": 1, "one segment": 1, "many segments": 12, "compacted": 12}
 
@@ -64,7 +67,9 @@ def build(
     pieces: int | None = None,
 ) -> Store:
     """Returns a store that holds the rows in a state; many segments are at least `pieces`."""
-    store = tracestore.open(folder, background=False, durability="async", **EVERY_WORD)
+    store = tracestore.open(
+        folder, background=False, durability="async", **EVERY_WORD, **EVERY_ITEM
+    )
     count = _PIECES[state] if pieces is None or _PIECES[state] == 1 else pieces
     writes: list[Callable[[], object]] = []
     for table, all_rows in rows.items():

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from data.stores import DAY_NS, log, span
+from data.stores import DAY_NS, EVERY_ITEM, log, span
 from store.kit import FakeClock, open_store, otlp_traces, read_rows
 
-VERSION = "v1"
+VERSION = "v2"
 HERE = Path(__file__).resolve().parent
 
 VALUES: list[Any] = [
@@ -31,6 +31,7 @@ def rows() -> list[dict[str, Any]]:
         row["input"] = VALUES[number % len(VALUES)]
         row["metadata"] = {f"rare{number}": VALUES[number % 7]}
         row["tags"] = [f"t{number % 3}"]
+        row["output"] = [{"role": f"r{number % 3}", "n": number}, None, {"a.b": "x", "role": "é"}]
         made.append(row)
     return made
 
@@ -38,7 +39,7 @@ def rows() -> list[dict[str, Any]]:
 def write(folder: Path) -> None:
     """Writes a store with segments, a merged one, a log with frames, and its rows as JSON beside it."""
     data = folder / "store"
-    with open_store(data, clock=FakeClock()) as store:
+    with open_store(data, clock=FakeClock(), **EVERY_ITEM) as store:
         store.insert("spans", rows()[:80], project="golden/project")
         store.flush()
         store.insert("spans", rows()[80:160], project="golden/project")

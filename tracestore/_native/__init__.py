@@ -8,6 +8,7 @@ from tracestore._native.builder import LEAF_TYPE_NAMES, Builder
 from tracestore._native.conventions import Conventions
 from tracestore._native.export import export, fixed_column, row_digests
 from tracestore._native.input_key import input_key
+from tracestore._native.item_texts import item_texts
 from tracestore._native.key_slots import (
     add_keys,
     find_keys,
@@ -42,6 +43,7 @@ __all__ = [
     "fixed_column",
     "hash_words",
     "input_key",
+    "item_texts",
     "leaf_values",
     "normal_messages",
     "number_texts",

@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 
 from tracestore.errors import CorruptionError, FormatVersionError
 
-FORMAT: Final = 1
-READABLE: Final = frozenset({1})
+FORMAT: Final = 2
+"""The newest format that is written: files without item columns are of format 1."""
+
+READABLE: Final = frozenset({1, 2})
 
 _PREFIX: Final = "tracestore."
 _KINDS: Final = ("segment", "tail", "words")
@@ -33,12 +35,15 @@ class Footer:
     created_ns: int
     leaf_columns: int
     tail_entries: int
+    item_columns: int = 0
 
     def encode(self) -> dict[str, str]:
         """Returns the footer's keys and values."""
         fields = {name: getattr(self, name) for name in self.__slots__}
+        if not self.item_columns:
+            del fields["item_columns"]
         return {
-            f"{_PREFIX}format": str(FORMAT),
+            f"{_PREFIX}format": str(FORMAT if self.item_columns else 1),
             **{f"{_PREFIX}{name}": str(value) for name, value in fields.items()},
         }
 
@@ -74,6 +79,7 @@ def decode_footer(metadata: pq.FileMetaData, path: str) -> Footer:
             created_ns=int(texts["created_ns"]),
             leaf_columns=int(texts["leaf_columns"]),
             tail_entries=int(texts["tail_entries"]),
+            item_columns=int(texts.get("item_columns", 0)),
         )
     except (KeyError, ValueError) as error:
         raise CorruptionError(path, f"footer metadata is incomplete: {error}") from error

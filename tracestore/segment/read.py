@@ -16,12 +16,19 @@ import pyarrow.parquet as pq
 
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.footer import Footer, decode_footer
+from tracestore.segment.item_columns import item_columns
 
 _CRC_BYTES: Final = 4 * 1024 * 1024
 
 
 class SegmentFile:
-    """An open segment or tail file. Raises CorruptionError for whatever Parquet cannot read."""
+    """An open segment or tail file. Raises CorruptionError for whatever Parquet cannot read.
+
+    Attributes:
+        footer: what the file says of itself.
+        rows: of the file.
+        item_columns: names of the columns that follow from others; rows are read without them.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,6 +40,10 @@ class SegmentFile:
             self._file.close()
             raise
         self.rows: int = self._file.metadata.num_rows
+        names: list[str] = self._file.schema_arrow.names
+        self.item_columns: tuple[str, ...] = (
+            tuple(item_columns(names)) if self.footer.item_columns else ()
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -52,8 +63,11 @@ class SegmentFile:
 
     @property
     def schema(self) -> pa.Schema:
-        """Returns the columns as Arrow types."""
-        return self._file.schema_arrow
+        """Returns the columns as Arrow types, without the item columns."""
+        schema: pa.Schema = self._file.schema_arrow
+        for name in self.item_columns:
+            schema = schema.remove(schema.get_field_index(name))
+        return schema
 
     def columns(self, names: Sequence[str]) -> pa.Table:
         """Returns these columns of all rows."""
@@ -108,13 +122,14 @@ class SegmentFile:
 
     def _slices(self, file: pq.ParquetFile, start: int, stop: int | None) -> Iterator[pa.Table]:
         end = self.rows if stop is None else stop
+        names = self.schema.names if self.item_columns else None
         first = 0
         for number in range(file.num_row_groups):
             rows = file.metadata.row_group(number).num_rows
             low, high = max(start - first, 0), min(end - first, rows)
             if low < high:
                 with _named(self.path):
-                    group = file.read_row_group(number, use_threads=False)
+                    group = file.read_row_group(number, columns=names, use_threads=False)
                 yield group.slice(low, high - low)
             first += rows
 
@@ -122,6 +137,8 @@ class SegmentFile:
         """Reads every page; raises CorruptionError at the first that is damaged."""
         for _ in self.slices():
             pass
+        if self.item_columns:
+            self.columns(self.item_columns)
 
 
 def _dictionary_columns(metadata: pq.FileMetaData) -> list[str]:

@@ -74,7 +74,8 @@ def make_core(folder: Path, settings: Settings) -> Core:
         defaults={"store_id": ulids.make(settings.clock.now_ns()), "segment_format": str(FORMAT)},
     )
     rule = WordsRule(settings.min_words_rows, settings.max_words_share)
-    segments = SegmentStore(files, settings.fs, ulids, settings.clock, rule)
+    share = settings.max_item_columns_share
+    segments = SegmentStore(files, settings.fs, ulids, settings.clock, rule, share)
     return Core(folder, settings, catalog, segments, ulids)
 
 

@@ -144,7 +144,7 @@ def _adopted(core: Core, file_key: str) -> NewSegment:
     path = files.local(file_key)
     with SegmentFile(path) as file:
         footer = file.footer
-        table = file.columns(file.schema.names)
+        table = file.columns([*file.schema.names, *file.item_columns])
     tail_key = files.tail_key(file_key)
     tail_bytes = files.size(tail_key)
     tail: pa.Table | None = None

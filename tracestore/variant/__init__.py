@@ -1,9 +1,18 @@
 """Variants: paths, leaf types and the shredder's front. Knows Arrow; knows no files, HTTP or SQL."""
 
 from tracestore._native import input_key, row_keys
+from tracestore.variant.compiled_conventions import one_form
+from tracestore.variant.items import (
+    ITEM_LIST,
+    ITEM_TEXTS,
+    ItemTexts,
+    is_item_column,
+    is_item_path,
+    item_path,
+    item_texts,
+)
 from tracestore.variant.keys import Keys, KeySet, Mask, make_valid, mixed, numbers_of
 from tracestore.variant.leaf_types import LEAF_TYPES, LEAVES, LeafType
-from tracestore.variant.message_form import one_form
 from tracestore.variant.moved import restore_attributes
 from tracestore.variant.paths import format_path, leaf_name, parse_leaf_name, parse_path
 from tracestore.variant.report import Report
@@ -19,11 +28,14 @@ from tracestore.variant.words import (
 )
 
 __all__ = [
+    "ITEM_LIST",
+    "ITEM_TEXTS",
     "LEAF_TYPES",
     "LEAVES",
     "OVERFLOW",
     "SEARCHED_COLUMNS",
     "TABLES",
+    "ItemTexts",
     "KeySet",
     "Keys",
     "LeafType",
@@ -35,6 +47,10 @@ __all__ = [
     "find_words",
     "format_path",
     "input_key",
+    "is_item_column",
+    "is_item_path",
+    "item_path",
+    "item_texts",
     "json_projects",
     "leaf_name",
     "make_valid",

@@ -1,8 +1,9 @@
-"""The table of conventions as the kernels read it."""
+"""The table of conventions as the kernels read it, and messages that come by another way than a span's attributes."""
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from typing import Any, Final
 
 from tracestore import _native
 from tracestore.variant.convention_messages import MEMBERS_OF_MESSAGES, PARTS, ROLES, SYSTEM
@@ -130,3 +131,15 @@ def _node(field: str) -> int:
 
 CONVENTIONS: Final = _compiled()
 """The table as the kernels read it."""
+
+
+def one_form(messages: Any, *, asked: bool) -> list[Any] | None:
+    """Returns messages of any spelling in the one form of `input` and `output`, None where they are none.
+
+    Args:
+        messages: a list of them, a request or an answer.
+        asked: whether one that names no role is a user's, not an assistant's.
+    """
+    text = json.dumps(messages, ensure_ascii=False).encode("utf-8", "replace")
+    normal = _native.normal_messages(CONVENTIONS, text, asked)
+    return None if normal is None else list(json.loads(normal))

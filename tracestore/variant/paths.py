@@ -95,6 +95,11 @@ def parse_leaf_name(name: str) -> tuple[list[str], str]:
     return keys, leaf_type
 
 
+def without_quoted_keys(text: str) -> str:
+    """Returns a path's text less its quoted keys: what is left of brackets has a meaning."""
+    return _QUOTED_KEY.sub("", text)
+
+
 def _format_key(key: str) -> str:
     return key if _BARE_KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from tracestore.store import Dataset
+from tracestore_query.bind.values.item_columns import UnnestedItems, put_all
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.plan.plan import BoundQuery, ObjectCall, Rebuilt
@@ -39,6 +40,9 @@ class TableData(Protocol):
     def in_columns(self, leaf: Leaf) -> bool:
         """Tells whether objects take a leaf from a column of its own, in some segment or in memory."""
 
+    def has_item_texts(self, path: str, key: str) -> bool:
+        """Tells whether item columns give all values at a key of a list's items, and these are texts."""
+
 
 @dataclass(slots=True)
 class Binding:
@@ -50,6 +54,8 @@ class Binding:
         row_ids: whether the whole query gives the file and number of each row it reads, too.
         datasets: those that the query may see, as they were before its snapshot was taken.
         of_values: whether words that rows must hold come from a parameter.
+        unnested: items of lists that become rows.
+        reads_item_columns: whether items may be read by their item columns.
         rebuilds_late: whether objects of the answer are taken out, and rebuilt once its rows are known.
     """
 
@@ -61,12 +67,14 @@ class Binding:
     row_ids: bool = False
     rebuilds_late: bool = True
     of_values: bool = False
+    reads_item_columns: bool = True
     scans: dict[str, ScanBuilder] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     objects: dict[str, ObjectCall] = field(default_factory=dict)
     rebuilt: list[Rebuilt] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     number_columns: set[int] = field(default_factory=set)
+    unnested: list[UnnestedItems] = field(default_factory=list)
     # In every name we make: no text of a user can hold it by chance or on purpose.
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
     numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -82,6 +90,11 @@ class Binding:
 
     def freeze(self, tree: exp.Expr) -> BoundQuery:
         """Returns the query that was gathered, over a tree whose names are resolved."""
+        put_all(tree, self.unnested)
+        if self.unnested:
+            read = {column.name for column in tree.find_all(exp.Column)}
+            for scan in self.scans.values():
+                scan.keep_leaves(read)
         scans = {
             token: scan.freeze(each.path[0] for each in self.rebuilt if each.token == token)
             for token, scan in self.scans.items()

@@ -7,12 +7,15 @@ an alias of the select list comes first. What a value is where it stands is deci
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from tracestore_query.bind import late_materialization, pivots, select_list, using
 from tracestore_query.bind.bind_state import Binding
-from tracestore_query.bind.chains import Chains, must_be_set
+from tracestore_query.bind.chains import Chains, Path, must_be_set
 from tracestore_query.bind.from_clause import Sources, cte_of
+from tracestore_query.bind.values.item_columns import Unnested, are_columns_named
 from tracestore_query.bind.path_values import PathValues
 from tracestore_query.bind.scopes import (
     Columns,
@@ -34,7 +37,8 @@ from tracestore_query.bind.typed import combined
 from tracestore_query.bind.typed.context import INDEXES_OF_QUERY, Context
 from tracestore_query.bind.typed.expressions import TypedExpressions
 from tracestore_query.bind.values import tagged_values
-from tracestore_query.bind.values.sources import Absent, Bound, Expression
+from tracestore_query.bind.values.sources import Absent, Bound, Expression, ItemText
+from tracestore_query.bind.values.sources import Source as ValueSource
 from tracestore_query.bind.values.types import NULL, is_open, is_wavering, item_type
 from tracestore_query.bind.values.uses import AS_VARCHAR, BARE, Use, Want
 from tracestore_query.bind.word_conditions import note_words
@@ -76,6 +80,7 @@ class Binder:
         """
         self._root = tree.unnest() if isinstance(tree, exp.Subquery) else tree
         binding = self._binding
+        binding.reads_item_columns = are_columns_named(tree)
         self._as_answer(self.columns(tree, Scope()))
         return binding.freeze(tree)
 
@@ -196,13 +201,16 @@ class Binder:
         bound = self._items(select, scope, items)
         self._clauses(select, scope, items)
         select_list.write_out_groups(select, items, self._binding.types)
+        select_list.group_by_texts(select, bound)
         select_list.put_names(select, names, bound)
         outputs = select_list.outputs(names, select, bound, origins, self._expressions.type_of)
         if select is self._root and self._binding.row_ids:
             late_materialization.append_row_ids(select, scope)
         can_grow = select_list.can_grow(select, self._binding.types)
         if outputs is not None and not can_grow:
-            outputs = {name: Output(type=each.type) for name, each in outputs.items()}
+            outputs = {
+                name: Output(type=each.type, is_text=each.is_text) for name, each in outputs.items()
+            }
         return Columns(
             outputs if complete else None,
             select if complete and can_grow else None,
@@ -220,6 +228,9 @@ class Binder:
             bound = Bound(value) if item.taken_out else self._expressions.bind(value, context)
             if is_compared:
                 self._expressions.settle(bound)
+            elif isinstance(bound.source, ItemText):
+                bound.put(bound.source.value.copy())
+                bound.type, bound.source = bound.source.type, ItemText(bound.node)
             elif bound.source is not None and not is_wavering(bound.source.type):
                 bound.take(BARE)
             elif bound.source is not None:
@@ -281,18 +292,21 @@ class Binder:
                 column.set("table", None)
         return Columns()
 
-    def unnested(self, node: exp.Expr, scope: Scope) -> str | None:
-        """Binds a list whose items become rows; returns their type, None where it is not known."""
+    def unnested(self, node: exp.Expr, scope: Scope) -> Unnested:
+        """Binds a list whose items become rows."""
         bound = self._expressions.bind(node, Context(scope, {}))
         if isinstance(bound.source, Absent):
             bound.take(BARE)
             bound.put(tagged_values.null("VARCHAR[]"))
-            return NULL
+            return Unnested(NULL)
+        path = bound.source if isinstance(bound.source, Path) else None
         held = bound.source.lists if bound.source else self._expressions.type_of(bound)
         if bound.source is not None:
             is_list = bound.source.type == held
             bound.take(BARE if is_list else Want(Use.LIST, item=item_type(held or "[]")))
-        return item_type(held) if held is not None and held.endswith("]") else None
+        if held is None or not held.endswith("]"):
+            return Unnested(None)
+        return Unnested(item_type(held), path.item_texts if path is not None else None)
 
     # --- names ----------------------------------------------------------------------------------------
 
@@ -306,6 +320,10 @@ class Binder:
         return [
             branches[0] if len(branches) == 1 else _Branches(branches) for branches in found.bound
         ]
+
+    def item_texts(self, source: ValueSource) -> Callable[[str], exp.Expr | None] | None:
+        """Returns what gives the texts at a key of a list's items, None where the list is no path."""
+        return source.item_texts if isinstance(source, Path) else None
 
     def searched(self, node: exp.Expr, context: Context) -> Search:
         """Returns what a text search asks for, still to be bound."""

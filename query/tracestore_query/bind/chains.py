@@ -12,7 +12,7 @@ from tracestore_query.bind.path_values import Facts, PathValues
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Found, Output, Source
 from tracestore_query.bind.values import json_values, tagged_values
-from tracestore_query.bind.values.sources import Absent, Bound, Expression
+from tracestore_query.bind.values.sources import Absent, Bound, Expression, ItemText
 from tracestore_query.bind.values.sources import Source as Values
 from tracestore_query.bind.values.types import ITEM, NULL, Kind, is_open
 from tracestore_query.bind.values.uses import BARE, VALUE, Want
@@ -52,6 +52,10 @@ class Path(Values):
     def lists(self) -> str:
         """Returns the type of its lists."""
         return self._facts.lists
+
+    def item_texts(self, key: str) -> exp.Expr | None:
+        """Returns the texts at a key of a list's items, as lists; None where the items must be read."""
+        return self._paths.item_texts(self._alias, self._scan, self._steps, key)
 
     def convert(self, want: Want) -> exp.Expr:
         """Returns its values for a use."""
@@ -93,7 +97,7 @@ class Chains:
         """Returns a chain, still to be taken for its use where it is a path."""
         source, steps = chain.source, chain.steps
         if source.scan is None or source.spec is None:
-            return self._through(node, chain)
+            return self._through(node, chain, grouped=grouped)
         name = steps[0].text
         if name in source.spec.variants:
             path = self.path(source.alias, source.scan, steps, must_be_set=must_be_set)
@@ -118,20 +122,24 @@ class Chains:
         facts = self._paths.facts(scan, steps)
         return Path(self._paths, alias, scan, steps, facts, must_be_set)
 
-    def _through(self, node: exp.Expr, chain: Found) -> Bound:
-        """Binds a path into a column of a subquery: as one more column of it, or inside its values."""
+    def _through(self, node: exp.Expr, chain: Found, *, grouped: bool) -> Bound:
+        """Binds a column of a subquery, or a path into it: as one more column of it, or inside its values."""
         source, steps = chain.source, chain.steps
         output = source.output(steps[0].text)
         if output is None:
             return Bound(node)
-        column = exp.column(steps[0].text, table=source.alias, quoted=True)
+        column: exp.Expr = exp.column(steps[0].text, table=source.alias, quoted=True)
+        if output.items is not None:
+            text = output.items.member(steps[1:])
+            if text is not None:
+                return Bound(node, text.type, text)
+            output.items.read_whole()
         if output.type == NULL:
             return Bound(node, NULL, Absent())
         if len(steps) == 1:
-            if not chain.merged:
-                put_in_place(node, column)
-                node = column
-            return typed(node, output.type, output.kinds)
+            return _whole(node, column, output, merged=chain.merged, grouped=grouped)
+        if output.is_text:
+            column = ItemText(column).convert(BARE)
         passed = self._column_through(source, steps) or _inside(column, output.type, steps[1:])
         if passed is not None:
             return Bound(node, passed.type, passed)
@@ -175,6 +183,23 @@ class Chains:
         if inner is not None and inner.origin is not None:
             return Output(origin=(source, steps))
         return None
+
+
+def _whole(
+    node: exp.Expr, column: exp.Expr, output: Output, *, merged: bool, grouped: bool
+) -> Bound:
+    """Binds a column of a subquery."""
+    if not merged:
+        put_in_place(node, column)
+        node = column
+    bound = typed(node, output.type, output.kinds)
+    if output.is_text:
+        bound.source = ItemText(node)
+    if grouped and output.type == ITEM and bound.source is not None:
+        # What rows are grouped by: every use of it is made of that.
+        value = bound.source.convert(VALUE)
+        return Bound(node, VALUE_TYPE, Expression(value, VALUE_TYPE, output.kinds))
+    return bound
 
 
 def _inside(column: exp.Expr, sql_type: str | None, steps: list[Step]) -> Values | None:

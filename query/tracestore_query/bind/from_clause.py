@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from sqlglot import exp
@@ -10,6 +11,7 @@ from sqlglot import exp
 from tracestore.variant import parse_path
 from tracestore_query.bind import pivots, using
 from tracestore_query.bind.bind_state import Binding
+from tracestore_query.bind.values.item_columns import META, Unnested, UnnestedItems
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Columns, Cte, Output, Scope, Source
 from tracestore_query.bind.values.types import ITEM
@@ -38,8 +40,8 @@ class Queries(Protocol):
     def pivoted(self, pivot: exp.Pivot, given: Columns, scope: Scope) -> Columns:
         """Binds a PIVOT or UNPIVOT of the columns of its source; returns those that it gives."""
 
-    def unnested(self, node: exp.Expr, scope: Scope) -> str | None:
-        """Binds a list whose items become rows; returns their type, None where it is not known."""
+    def unnested(self, node: exp.Expr, scope: Scope) -> Unnested:
+        """Binds a list whose items become rows."""
 
     def rows(self, node: exp.Values, scope: Scope) -> list[str | None]:
         """Binds rows; returns the types of their columns."""
@@ -131,10 +133,11 @@ class Sources:
         )
 
     def _unnested(self, node: exp.Expr, values: list[exp.Expr], scope: Scope) -> None:
-        types: list[str | None] = []
+        lists: list[Unnested] = []
         for value in values:
             inner = value.expressions if isinstance(value, exp.Explode) else [value]
-            types += [self._queries.unnested(each, scope) for each in inner or [value.this]]
+            lists += [self._queries.unnested(each, scope) for each in inner or [value.this]]
+        types = [each.type for each in lists]
         alias = node.alias_or_name.lower()
         names = _column_aliases(node)
         ordinality = node.args.get("offset")
@@ -143,8 +146,9 @@ class Sources:
             # The parser takes the last name of two for it.
             of_place = ordinality.name.lower() if isinstance(ordinality, exp.Expr) else "ordinality"
             names = [*(names or [alias or "unnest"]), of_place]
-        if not names and len(types) == 1 and not ordinality:
-            self._add_plain(node, "unnest", scope, types[0])
+        if len(names) <= 1 and len(types) == 1 and not ordinality:
+            source = self._add_plain(node, "unnest", scope, types[0])
+            self._note_items(node, source, lists[0])
             return
         if not names:
             scope.add(Source(alias or self._binding.name("unnest")))
@@ -152,6 +156,18 @@ class Sources:
         every = [*types, *[None] * (len(names) - len(types))]
         outputs = {name: Output(type=each) for name, each in zip(names, every, strict=False)}
         scope.add(Source(alias or self._binding.name("unnest"), outputs=outputs))
+
+    def _note_items(self, node: exp.Expr, source: Source, of: Unnested) -> None:
+        """Notes that the items of a list become rows, of which the query may read a part."""
+        if of.texts is None or not isinstance(node, exp.Unnest) or source.outputs is None:
+            return
+        ((name, output),) = source.outputs.items()
+        items = UnnestedItems(source.alias, name, of.texts)
+        node.meta[META] = len(self._binding.unnested)
+        column = replace(output, items=items)
+        source.outputs[name] = column
+        source.also_named = dict.fromkeys(source.also_named, column)
+        self._binding.unnested.append(items)
 
     def _values(self, node: exp.Values, scope: Scope) -> None:
         types = self._queries.rows(node, scope)
@@ -163,7 +179,9 @@ class Sources:
         outputs = {name: Output(type=each) for name, each in zip(names, types, strict=False)}
         scope.add(Source(alias, outputs=outputs))
 
-    def _add_plain(self, node: exp.Expr, function: str, scope: Scope, sql_type: str | None) -> None:
+    def _add_plain(
+        self, node: exp.Expr, function: str, scope: Scope, sql_type: str | None
+    ) -> Source:
         """Adds a table function of one column, which has the name of the table, or else of the function."""
         names = _column_aliases(node)
         alias = node.alias.lower()
@@ -175,6 +193,7 @@ class Sources:
         if not names:
             source.also_named[function] = column
         scope.add(source)
+        return source
 
     def _table(self, node: exp.Table, scope: Scope) -> None:
         if isinstance(node.this, exp.Func):
@@ -225,7 +244,9 @@ class Sources:
             if node.args.get(key):
                 subquery.set(key, node.args[key])
         plain = {
-            name: Output(type=ITEM if name in (json_columns or ()) else output.type)
+            name: Output(type=ITEM)
+            if name in (json_columns or ())
+            else Output(type=output.type, is_text=output.is_text)
             for name, output in (given.outputs or {}).items()
         }
         scope.add(Source(alias.lower(), outputs=plain or None))
@@ -239,7 +260,7 @@ class Sources:
                 self._unnested(node, [call], scope)
             else:
                 # The scalar function of the same name gives the rows as a list.
-                self._add_plain(node, name, scope, self._queries.unnested(call, scope))
+                self._add_plain(node, name, scope, self._queries.unnested(call, scope).type)
             return
         if name not in FUNCTIONS:
             known = sorted({*FUNCTIONS, *TABLE_GENERATORS})

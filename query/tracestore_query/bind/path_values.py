@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from tracestore.variant import LEAF_TYPES, OVERFLOW, TABLES
+from tracestore.variant import ITEM_TEXTS, LEAF_TYPES, OVERFLOW, TABLES
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
+from tracestore_query.bind.values import item_columns
 from tracestore_query.bind.bind_state import Binding, TableData
 from tracestore_query.bind.moved_paths import MovedPath, moved_path
 from tracestore_query.bind.path_resolution import Place, Resolved, nearest_paths, resolve
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.values import json_values, leaf_values
-from tracestore_query.bind.values.sources import Absent, Expression
+from tracestore_query.bind.values.sources import Absent, Expression, ItemText
 from tracestore_query.bind.values.types import EVERY, ITEM, NULL, Kind, kind_of
 from tracestore_query.bind.values.uses import VALUE, Use, Want
 from tracestore_query.language.path_syntax import Step, shown
@@ -25,16 +26,6 @@ from tracestore_query.plan.plan import ObjectCall, part_name
 from tracestore_query.plan.scan import Leaf
 
 SPANS = TABLES["spans"]
-
-_BY_USE = {
-    Use.NUMBER: leaf_values.number,
-    Use.TEXT: leaf_values.text,
-    Use.BOOL: leaf_values.boolean,
-    Use.PRESENT: leaf_values.present,
-    Use.TYPEOF: leaf_values.typeof,
-    Use.JSON: leaf_values.json,
-    Use.VALUE: leaf_values.value,
-}
 
 _TAKEN = {
     Use.NUMBER: frozenset({"i64", "f64", "json"}),
@@ -165,13 +156,40 @@ class PathValues:
                 scan.non_null_paths.append((*found.leaves, *there.leaves))
         if moved is not None and there is not None:
             return self._with_moved(alias, scan, steps, moved, want)
+        text = self._text_inside(alias, scan, steps, must_be_set=must_be_set)
+        if text is not None:
+            return text.convert(want)
         columns = self._columns(alias, scan, found, data, want)
         if found.inner:
             return self._inside(columns, found, want)
         if found.below:
             return self._object(alias, scan, steps, found, columns, want)
         self._warn_of_type(scan, steps, _leaf_types(found, data), want)
-        return of_use(columns, want)
+        return leaf_values.of_use(columns, want)
+
+    def item_texts(
+        self, alias: str, scan: ScanBuilder, steps: Sequence[Step], key: str
+    ) -> exp.Expr | None:
+        """Returns the texts at a key of a list's items, as lists; None where the items themselves must be read."""
+        data = self._binding.data(scan.table)
+        if not self._binding.reads_item_columns or self._moved(list(steps), data) is not None:
+            return None
+        return item_columns.texts(alias, scan, self._resolve(steps, data), data, key)
+
+    def _text_inside(
+        self, alias: str, scan: ScanBuilder, steps: Sequence[Step], *, must_be_set: bool
+    ) -> ItemText | None:
+        """Returns what lies at a key of one item of a list, where an item column has it."""
+        *before, item, member = steps if len(steps) > 2 else (*steps, Step(), Step(index=0))
+        if item.index is None or member.index is not None:
+            return None
+        texts = self.item_texts(alias, scan, before, member.text)
+        if texts is None:
+            return None
+        if must_be_set and self._binding.shortcuts:
+            scan.non_null_paths.append((scan.leaf_of(texts.name),))
+        (text,) = leaf_values.items_at({ITEM_TEXTS: texts}, item.index).values()
+        return ItemText(text)
 
     def _columns(
         self, alias: str, scan: ScanBuilder, found: Resolved, data: TableData, want: Want
@@ -213,7 +231,7 @@ class PathValues:
                 return self._inside(columns, found, want)
             types = [*_leaf_types(found, data), *_leaf_types(there, data)]
             self._warn_of_type(scan, steps, types, want)
-            return of_use(columns, want)
+            return leaf_values.of_use(columns, want)
         if want.use is Use.BARE and not found.absent:
             # One of them may be an object, or of another type.
             want = VALUE
@@ -226,7 +244,7 @@ class PathValues:
         elif found.below:
             own = self._object(alias, scan, steps, found, columns, want)
         else:
-            own = of_use(columns, want)
+            own = leaf_values.of_use(columns, want)
         there_only = exp.Case(ifs=[exp.If(this=mark, true=value)])
         if want.use is Use.PRESENT:
             # An object is there as its text, a leaf as itself: of both only that they are there is asked.
@@ -241,7 +259,7 @@ class PathValues:
         if not items:
             return Absent().convert(want)
         if not rest and len(items) == 1 and "json" not in items:
-            return of_use(items, want)
+            return leaf_values.of_use(items, want)
         parts = []
         for leaf_type, item in items.items():
             if leaf_type == "json":
@@ -264,7 +282,7 @@ class PathValues:
         if use in {Use.NUMBER, Use.BOOL, Use.LIST, Use.TEXT}:
             types = _leaf_types(found, self._binding.data(scan.table))
             self._warn_of_type(scan, steps, ["object", *types], want)
-            return of_use(columns, want)
+            return leaf_values.of_use(columns, want)
         texts = [
             self._object_text(alias, scan, place, is_stored=want.is_stored)
             for place in found.places
@@ -272,7 +290,7 @@ class PathValues:
         text = leaf_values.first(texts, "VARCHAR")
         if use is Use.PRESENT:
             return text
-        parts = [of_use(columns, VALUE if use is Use.BARE else want)] if columns else []
+        parts = [leaf_values.of_use(columns, VALUE if use is Use.BARE else want)] if columns else []
         return leaf_values.first([*parts, leaf_values.object_of_use(text, want)], "JSON")
 
     def _object_text(
@@ -338,16 +356,6 @@ class PathValues:
                 f"{scan.table} path {shown(steps)} holds no {words[want.use]} in the data read, "
                 f"only {', '.join(sorted(set(leaf_types)))}; write {shown(steps)}::TYPE to convert it"
             )
-
-
-def of_use(columns: Mapping[str, exp.Expr], want: Want) -> exp.Expr:
-    """Returns the value of leaves for a use."""
-    if want.use is Use.CAST and want.to is not None:
-        return leaf_values.converted(columns, want.to)
-    if want.use is Use.LIST:
-        return leaf_values.listed(columns, want.item)
-    value = _BY_USE.get(want.use, leaf_values.bare)(columns)
-    return value if want.to is None else exp.TryCast(this=value, to=want.to.copy())
 
 
 def _is_there(value: exp.Expr) -> exp.Expr:

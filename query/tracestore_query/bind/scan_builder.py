@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from tracestore_query.plan.scan import EVER, Leaf, Scan, TimeRange, TopN
@@ -31,6 +31,14 @@ class ScanBuilder:
     def leaf_column(self, path: str, leaf_type: str) -> str:
         """Returns the scan's column of a leaf, which is read from now on."""
         return self.leaves.setdefault((path, leaf_type), f"__leaf{len(self.leaves)}")
+
+    def keep_leaves(self, columns: Container[str]) -> None:
+        """Leaves out the leaves whose columns no expression names any more."""
+        self.leaves = {leaf: name for leaf, name in self.leaves.items() if name in columns}
+
+    def leaf_of(self, column: str) -> Leaf:
+        """Returns the leaf that a column of the scan holds."""
+        return next(leaf for leaf, name in self.leaves.items() if name == column)
 
     def object_part(self, path: str, leaf_type: str) -> str:
         """Returns the scan's column of a leaf as a part of an object, which is read from now on."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from tracestore.variant import TableSpec
+from tracestore_query.bind.values.item_columns import UnnestedItems
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.values.sources import Bound
 from tracestore_query.bind.values.types import Kind
@@ -25,11 +26,15 @@ class Output:
         origin: the source inside and the path, where the column is a path: longer paths start from it.
         type: the engine's type of it, None where it is not known.
         kinds: of its values, None where its type says them.
+        items: of lists, which become rows: what the query reads of them.
+        is_text: whether it is JSON that is held as the text that it is in all rows.
     """
 
     origin: tuple[Source, list[Step]] | None = None
     type: str | None = None
     kinds: frozenset[Kind] | None = None
+    items: UnnestedItems | None = None
+    is_text: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -32,6 +32,9 @@ def merge_columns(
         for source in (each for side in sides for each in side.members):
             if source.scan is not None and source.spec and name in source.spec.columns:
                 source.scan.fixed_columns[name] = None
+            output = source.output(name)
+            if output is not None and output.items is not None:
+                output.items.read_whole()
         scope.merge(name, _together(str(join.side or "").upper(), *sides))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
-from tracestore.variant import LEAVES, OVERFLOW, TABLES, Shredder
+from tracestore.variant import LEAVES, OVERFLOW, TABLES, Shredder, is_item_path
+from tracestore_query.plan.item_texts import memory_column
 from tracestore_query.plan.scan import Leaf, leaf_column_name
 from tracestore_query.plan.scan_plan import ScanPlan
 from tracestore_query.plan.wide_rows import columns_of, is_wide
@@ -32,7 +33,11 @@ def _columns(
     scan = plan.scan
     names, of_leaves = set(chunk.column_names), set(scan.leaves.values())
     columns: dict[str, pa.ChunkedArray | pa.Array] = {name: chunk.column(name) for name in stored}
-    absent = {leaf for leaf in scan.leaves if leaf_column_name(leaf) not in names}
+    absent = {
+        leaf
+        for leaf in scan.leaves
+        if leaf_column_name(leaf) not in names and not is_item_path(leaf[0])
+    }
     spilled = _spilled(chunk, absent, scan.table) if absent else {}
     in_overflow = OVERFLOW in stored and is_wide(chunk)
     if in_overflow:
@@ -44,6 +49,8 @@ def _columns(
         elif leaf_column_name(leaf) in names:
             column = chunk.column(leaf_column_name(leaf))
             columns[name] = column if column.type == arrow_type else column.cast(arrow_type)
+        elif is_item_path(leaf[0]):
+            columns[name] = memory_column(chunk, leaf[0])
         elif leaf in spilled and scan.leaves.get(leaf) == name:
             columns[name] = spilled[leaf]
         else:

@@ -15,6 +15,9 @@ VALUE: Final = "STRUCT(__kind UTINYINT, __number DOUBLE, __rest BIGINT, __text V
 CANONICAL_JSON: Final = "__canonical_json"
 """The function that gives arrays and objects one spelling: keys sorted, numbers in one form."""
 
+OF_TEXT: Final = "__of_text"
+"""The macro that makes a value of a text."""
+
 EXACT_INTEGERS: Final = 2**53
 """Integers up to here are exact as doubles."""
 

@@ -43,6 +43,10 @@ class PatchedData:
             wanted |= set(MOVED_COLUMNS)
         return self._fields & wanted
 
+    def changes(self, path: str) -> bool:
+        """Returns whether some patch changes a path's field."""
+        return field_of(path) in self._fields
+
     @property
     def memtable(self) -> tuple[pa.Table, ...]:
         """Returns the rows that are in no segment, patches merged."""

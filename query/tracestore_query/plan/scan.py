@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tracestore.variant import leaf_name, parse_path
+from tracestore.variant import is_item_path, leaf_name, parse_path
 from tracestore_query.tables.predicate import Predicate
 
 TimeRange = tuple[int, int]
@@ -23,6 +23,8 @@ Leaf = tuple[str, str]
 def leaf_column_name(leaf: Leaf) -> str:
     """Returns the name of a leaf's column in a file."""
     path, leaf_type = leaf
+    if is_item_path(path):
+        return f"{path}:{leaf_type}"
     return leaf_name([str(key) for key in parse_path(path)], leaf_type)
 
 

@@ -43,6 +43,7 @@ from tracestore.store.catalog.schema import (
 )
 from tracestore.store.catalog.segment_row import Ids, NewSegment, SegmentRow
 from tracestore.store.files import filenames
+from tracestore.variant import is_item_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +238,12 @@ class Catalog:
             return {row.name: row.retention_days for row in rows}
 
     def path_rows(self, table: str, project: str) -> list[PathRow]:
-        """Returns the paths of a table and project with what is known of each, in order of path."""
+        """Returns the paths of a table and project with what is known of each, in order of path; no item columns."""
         columns = [PATHS.c[column.name] for column in fields(PathRow)]
         with self._begin() as connection:
             path_rows = connection.execute(_paths_of((table, project), *columns)).all()
-        return sorted((PathRow(*row) for row in path_rows), key=lambda row: (row.path, row.type))
+        paths = (PathRow(*row) for row in path_rows if not is_item_path(row.path))
+        return sorted(paths, key=lambda row: (row.path, row.type))
 
     # --- for the parts of the catalog that have modules of their own ---
 

@@ -19,7 +19,7 @@ from tracestore.store.core import Core
 from tracestore.store.memory.memtable import Memtable
 from tracestore.store.read.segment_ref import SegmentRef
 from tracestore.store.segments.leaf_arrays import Mask, PathIds
-from tracestore.variant import LEAF_TYPES
+from tracestore.variant import LEAF_TYPES, is_item_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +164,16 @@ class LeafLookup:
         for names in (self._other_names, *(project.names for project in self._known)):
             # "/" is the character after ".": the names between the two begin with the path and a dot.
             start, stop = bisect_left(names, path + "."), bisect_left(names, path + "/")
-            yield from (names[position] for position in range(start, stop))
+            for position in range(start, stop):
+                if not is_item_path(names[position]):
+                    yield names[position]
 
     def names(self) -> list[str]:
         """Returns every path that is known for the projects, sorted; some may have no value here."""
         names = {*self._memory, *(path for path, _ in self._unlisted)}
         for project in self._known:
             names.update(project.names)
-        return sorted(names)
+        return sorted(name for name in names if not is_item_path(name))
 
     def known_with(self, leaf: Leaf) -> tuple[set[str], set[str]]:
         """Returns the ids of known segments that have a leaf: as a column, in their tails."""

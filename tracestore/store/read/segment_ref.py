@@ -11,6 +11,7 @@ from tracestore.store.catalog.path_ids import Leaf, OwnedPaths, column_of, types
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
+from tracestore.variant import is_item_column
 
 
 class SegmentRef:
@@ -93,9 +94,10 @@ class SegmentRef:
 
     @functools.cached_property
     def leaf_columns(self) -> frozenset[str]:
-        """Returns the names of the segment's leaf columns."""
+        """Returns the names of the segment's leaf columns, without its item columns."""
         paths = self._paths()
-        return frozenset(column_of(paths.leaf(path_id)) for path_id in self.row.leaf_ids.tolist())
+        names = (column_of(paths.leaf(path_id)) for path_id in self.row.leaf_ids.tolist())
+        return frozenset(name for name in names if not is_item_column(name))
 
     @functools.cached_property
     def tail_leaves(self) -> Mapping[Leaf, int]:

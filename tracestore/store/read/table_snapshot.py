@@ -17,6 +17,7 @@ from tracestore.store.read.leaf_lookup import LeafLookup, look_up_leaves
 from tracestore.store.read.segment_patches import SegmentPatches
 from tracestore.store.read.segment_ref import SegmentRef
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
+from tracestore.variant import is_item_path
 
 
 class TableSnapshot:
@@ -123,7 +124,7 @@ class TableSnapshot:
 
     @functools.cached_property
     def leaf_types(self) -> Mapping[str, Mapping[str, int]]:
-        """Returns rows by type by path text, over the snapshot's segments and memtables.
+        """Returns rows by type by path text, over the snapshot's segments and memtables, without item columns.
 
         Counts of a memtable may include a few rows that are not visible yet.
         """
@@ -143,7 +144,9 @@ class TableSnapshot:
         for mark in self._memory:
             if mark.visible:
                 _add(leaves, mark.memtable.leaf_counts().items())
-        return types_by_path(leaves)
+        return types_by_path(
+            {leaf: rows for leaf, rows in leaves.items() if not is_item_path(leaf[0])}
+        )
 
 
 def _totals(counts: Sequence[tuple[Ids, Ids]]) -> Iterable[tuple[int, int]]:

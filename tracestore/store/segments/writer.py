@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tracestore.segment.footer import Footer
+from tracestore.segment.item_columns import with_item_columns
 from tracestore.segment.tables import SegmentTable
 from tracestore.segment.words import encode_words
 from tracestore.segment.words_file import footer_crc
@@ -48,12 +49,14 @@ class SegmentStore:
         ulids: UlidMaker,
         clock: Clock,
         words: WordsRule,
+        max_item_columns_share: float,
     ) -> None:
         self.files = files
         self._fs = fs
         self._ulids = ulids
         self._clock = clock
         self._words = words
+        self._max_item_columns_share = max_item_columns_share
 
     def write(
         self, table: pa.Table, tail: pa.Table | None, spec: SegmentTable, project: str
@@ -65,13 +68,15 @@ class SegmentStore:
         3. the same for `<ulid>.words`, whose bound is a share of the bytes of both
         crash after any: no catalog row names them -> recovery removes them
         """
-        summary = summarize(table, tail, spec)
+        stored = with_item_columns(table, self._max_item_columns_share)
+        summary = summarize(stored, tail, spec)
         created_ns = self._clock.now_ns()
         segment_id = self._ulids.make(created_ns)
         day = filenames.day_of(summary.min_time_ns)
         file_key = filenames.segment_key(spec.name, project, day, segment_id)
         entries = 0 if tail is None else len(tail)
-        footer = _footer(spec, project, segment_id, summary, created_ns, entries)
+        items = len(stored.column_names) - len(table.column_names)
+        footer = _footer(spec, project, segment_id, summary, created_ns, entries, items)
         written: list[str] = []
         tail_bytes: int | None = None
         tail_crc: int | None = None
@@ -84,7 +89,7 @@ class SegmentStore:
                 )
             written.append(file_key)
             size, crc = self._publish(
-                file_key, lambda sink: write_segment(sink, table, spec, footer)
+                file_key, lambda sink: write_segment(sink, stored, spec, footer)
             )
             written.append(filenames.words_key(file_key))
             words = self._write_words(written[-1], table, spec, footer, size + (tail_bytes or 0))
@@ -188,6 +193,7 @@ def _footer(
     summary: SegmentSummary,
     created_ns: int,
     tail_entries: int,
+    item_columns: int,
 ) -> Footer:
     return Footer(
         kind="segment",
@@ -198,6 +204,7 @@ def _footer(
         min_time_ns=summary.min_time_ns,
         max_time_ns=summary.max_time_ns,
         created_ns=created_ns,
-        leaf_columns=len(summary.leaf_rows),
+        leaf_columns=len(summary.leaf_rows) - item_columns,
         tail_entries=tail_entries,
+        item_columns=item_columns,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -12,7 +12,7 @@ from sqlglot import exp
 from tracestore_query.bind.text_search import Search
 from tracestore_query.bind.typed.calls import Calls
 from tracestore_query.bind.typed.engine_types import EngineTypes
-from tracestore_query.bind.values.sources import Bound
+from tracestore_query.bind.values.sources import Bound, Source
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.language.path_syntax import Step
 
@@ -29,9 +29,11 @@ class Local:
 
     Attributes:
         type: of the values, None where it is not known.
+        key: where they stand for items of a list, the key of which they are the texts.
     """
 
     type: str | None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,9 @@ class Names(Protocol):
 
     def query(self, node: exp.Expr, context: Context) -> list[Bound] | None:
         """Binds a query inside an expression; returns its columns, None where they are not known."""
+
+    def item_texts(self, source: Source) -> Callable[[str], exp.Expr | None] | None:
+        """Returns what gives the texts at a key of a list's items, None where the list is no path."""
 
     def searched(self, node: exp.Expr, context: Context) -> Search:
         """Returns what a text search asks for, still to be bound."""

@@ -7,6 +7,7 @@ from sqlglot import exp
 from tracestore_query.bind.typed.call_forms import arguments
 from tracestore_query.bind.typed.context import Context, Expressions, Local
 from tracestore_query.bind.typed.engine_types import is_aggregate
+from tracestore_query.bind.typed.item_keys import take_texts
 from tracestore_query.bind.typed.names import of_type
 from tracestore_query.bind.typed.reducing import one_item_type, reduces
 from tracestore_query.bind.values import tagged_values
@@ -16,8 +17,10 @@ from tracestore_query.bind.values.types import (
     Kind,
     is_wavering,
     item_type,
+    kind_of,
 )
 from tracestore_query.bind.values.uses import BARE, Use, Want
+from tracestore_query.language.dialect import generate
 
 
 def call(binder: Expressions, node: exp.Expr, context: Context, suffix: str = "") -> Bound:
@@ -60,7 +63,12 @@ def _lambda_call(binder: Expressions, node: exp.Expr, context: Context) -> Bound
             held.append(bound)
             continue
         names = [each.name.lower() for each in function.expressions]
-        given = {name: Local(items) for name in names[:1]}
+        local = None
+        if len(held) == 1 and _called(node) in _TRANSFORMS:
+            local = take_texts(held[0], names[0], [argument], binder.names.item_texts)
+        if len(held) == 1 and local is None:
+            _take_lists(held[0])
+        given = {name: local or Local(items) for name in names[:1]}
         given |= {name: Local("BIGINT") for name in names[1:]}
         if len(names) > 1 and reduces(binder.types, node, names[1]):
             if items is not None and is_wavering(items):
@@ -74,19 +82,31 @@ def _lambda_call(binder: Expressions, node: exp.Expr, context: Context) -> Bound
     return binder.calls.bind(node, held)
 
 
+def _take_lists(bound: Bound) -> None:
+    """Takes the lists of what is a list in some rows only: a lambda's name stands for their items."""
+    source = bound.source
+    if source is None or Kind.LIST not in source.kinds or kind_of(source.type) is Kind.LIST:
+        return
+    lists = source.lists
+    bound.take(Want(Use.LIST, item=item_type(lists)))
+    bound.type, bound.source = lists, Expression(bound.node, lists)
+
+
 def comprehension(
     binder: Expressions, node: exp.Expr, inner: exp.Comprehension, context: Context
 ) -> Bound:
     """Binds a list comprehension."""
     items = binder.bind(inner.args["iterator"], context)
+    name = inner.expression.name.lower()
+    bodies = [each for each in (inner.this, inner.args.get("condition")) if each is not None]
+    local = take_texts(items, name, bodies, binder.names.item_texts)
     sql_type = binder.type_of(items)
     if items.source is not None:
         lists = items.source.lists
         items.take(BARE if items.source.type == lists else Want(Use.LIST, item=item_type(lists)))
         sql_type = lists
     item = item_type(sql_type) if sql_type is not None and sql_type.endswith("]") else None
-    name = inner.expression.name.lower()
-    within = context.having({name: Local(item)})
+    within = context.having({name: local or Local(item)})
     body = binder.bare(inner.this, within)
     if inner.args.get("condition") is not None:
         binder.condition(inner.args["condition"], within)
@@ -158,6 +178,14 @@ def clause(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
         elif not isinstance(child, exp.Identifier | exp.Literal):
             binder.bare(child, context)
     return Bound(node)
+
+
+def _called(node: exp.Expr) -> str:
+    return generate(node).partition("(")[0].lower()
+
+
+_TRANSFORMS = frozenset({"list_transform", "array_transform", "list_apply", "array_apply", "apply"})
+"""Functions that give what a lambda makes of a list's items."""
 
 
 def _own_lambda(node: exp.Expr) -> exp.Lambda | None:

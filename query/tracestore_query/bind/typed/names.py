@@ -7,7 +7,7 @@ from sqlglot import exp
 from tracestore_query.bind.typed.context import Context, Expressions, Local
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.bind.values import json_values, tagged_values
-from tracestore_query.bind.values.sources import Bound, Expression
+from tracestore_query.bind.values.sources import Bound, Expression, ItemText
 from tracestore_query.bind.values.types import (
     ITEM,
     is_wavering,
@@ -43,7 +43,7 @@ def accessed(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
 def _chain(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
     """Binds a chain of names."""
     steps = steps_of(node) or []
-    if not steps or steps[0].text.startswith("__"):
+    if not steps or (steps[0].text.startswith("__") and steps[0].text not in context.scope.sources):
         return Bound(node)  # Ours: users' names cannot begin so.
     local = context.locals.get(steps[0].text.lower())
     if local is not None:
@@ -58,6 +58,8 @@ def _local(binder: Expressions, node: exp.Expr, steps: list[Step], local: Local)
     name = exp.column(exp.to_identifier(steps[0].text, quoted=steps[0].exact))
     if local.type is None:
         return Bound(node)
+    if local.key is not None:
+        return Bound(node, ITEM, ItemText(name))
     if len(steps) == 1:
         held = Expression(name, local.type)
         return Bound(node, local.type, held if is_wavering(local.type) else None)
@@ -152,6 +154,8 @@ def _last_step(node: exp.Expr) -> Step | None:
 
 def _inside(source: object, steps: list[Step]) -> Expression | None:
     """Returns what lies at steps inside values of several kinds, None where the engine has it."""
+    if isinstance(source, ItemText):
+        return Expression(json_values.at(source.convert(BARE), steps), ITEM)
     sql_type = getattr(source, "type", None)
     if not isinstance(source, Expression) or sql_type not in {ITEM, VALUE_TYPE}:
         return None

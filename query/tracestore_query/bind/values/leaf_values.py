@@ -180,6 +180,16 @@ def converted(columns: Columns, to: exp.DataType) -> exp.Expr:
     return first(parts, name)
 
 
+def of_use(columns: Columns, want: Want) -> exp.Expr:
+    """Returns the value of leaves for a use."""
+    if want.use is Use.CAST and want.to is not None:
+        return converted(columns, want.to)
+    if want.use is Use.LIST:
+        return listed(columns, want.item)
+    value = _BY_USE.get(want.use, bare)(columns)
+    return value if want.to is None else exp.TryCast(this=value, to=want.to.copy())
+
+
 def object_of_use(text: exp.Expr, want: Want) -> exp.Expr:
     """Returns an object, given as JSON text, for a use that takes objects."""
     if want.use in {Use.BARE, Use.VALUE}:
@@ -252,3 +262,14 @@ def first(parts: Sequence[exp.Expr], sql_type: str) -> exp.Expr:
     if len(parts) == 1:
         return parts[0]
     return exp.Coalesce(this=parts[0], expressions=list(parts[1:]))
+
+
+_BY_USE = {
+    Use.NUMBER: number,
+    Use.TEXT: text,
+    Use.BOOL: boolean,
+    Use.PRESENT: present,
+    Use.TYPEOF: typeof,
+    Use.JSON: json,
+    Use.VALUE: value,
+}

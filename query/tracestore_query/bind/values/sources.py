@@ -19,7 +19,7 @@ from tracestore_query.bind.values.types import (
     item_type,
     kind_of,
 )
-from tracestore_query.bind.values.uses import Use, Want
+from tracestore_query.bind.values.uses import AS_VARCHAR, Use, Want
 from tracestore_query.language.replacement import put_in_place
 from tracestore_query.language.value_macros import VALUE
 
@@ -122,6 +122,32 @@ class Expression(Source):
         elif want.use is Use.CAST and want.to is not None:
             return exp.TryCast(this=value, to=want.to.copy())
         return value if want.use is Use.VALUE else tagged_values.of_use(value, want)
+
+
+@dataclass(slots=True)
+class ItemText(Source):
+    """What lies at a key of a list's items where it is a text in all rows: JSON to the query, held as the text itself.
+
+    Attributes:
+        value: what gives the text; every conversion takes a copy.
+    """
+
+    value: exp.Expr
+    type = ITEM
+    kinds = EVERY
+
+    def convert(self, want: Want) -> exp.Expr:
+        """Returns its values for a use."""
+        value = self.value.copy()
+        if want.use is Use.VALUE:
+            return tagged_values.tagged(value, "VARCHAR")
+        if want.use is Use.PRESENT:
+            return value
+        if want.use is Use.TEXT:
+            return value if want.to is None else exp.TryCast(this=value, to=want.to.copy())
+        if want == AS_VARCHAR:
+            return value
+        return json_values.of_use(tagged_values.of_type(value, "VARCHAR", ITEM), want)
 
 
 _ASKED = {Use.NUMBER: Kind.NUMBER, Use.TEXT: Kind.TEXT, Use.BOOL: Kind.BOOLEAN}
