@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from bench.datagen import chats, spans
 from bench.report import Result, keep, middle, show
+from tracestore import limits
 from tracestore.store import Store
 from tracestore.store.catalog.catalog import Change
 from tracestore.store.catalog.segment_row import NewSegment
@@ -86,12 +87,8 @@ class Bench:
     def chats(self) -> None:
         """Compares interleaved chat history with the same as JSON text in arrival order."""
         rows = chats.turns(30 if self.quick else 300, 10 if self.quick else 30)
-        folder = self.folder / "chats"
-        with Store.open(folder, background=False) as store:
-            store.insert("spans", rows)
-            store.flush()
-            store.compact(full=True)
-            stored = store.stats().segment_bytes
+        stored = self._chat_bytes(rows, limits.MAX_ITEM_COLUMNS_SHARE)
+        lists_alone = self._chat_bytes(rows, 0.0)
         text = [json.dumps(row["input"]) for row in rows]
         other = {name: [row[name] for row in rows] for name in rows[0] if name != "input"}
         path = self.folder / "text.parquet"
@@ -101,6 +98,18 @@ class Bench:
         self.note("chat history", "stored", [stored / MB], "MB")
         ratio = stored / path.stat().st_size
         self.note("chat history", "against JSON text Parquet", [ratio], "x")
+        self.note("chat history", "with item columns, of without", [stored / lists_alone], "x")
+
+    def _chat_bytes(self, rows: list[dict[str, Any]], item_columns_share: float) -> int:
+        """Returns the bytes of the segment of chat turns."""
+        folder = self.folder / f"chats{item_columns_share}"
+        with Store.open(
+            folder, background=False, max_item_columns_share=item_columns_share
+        ) as store:
+            store.insert("spans", rows)
+            store.flush()
+            store.compact(full=True)
+            return store.stats().segment_bytes
 
     def compaction(self) -> None:
         """Measures merging, and that its memory does not grow with the number of segments."""

@@ -16,7 +16,8 @@ class Expression:
     Attributes:
         ours: as the store takes it.
         plain: as plain DuckDB takes it.
-        kind: num, text, bool, time, value, lists of these (nums, texts, values), or absent for a path of no row.
+        kind: num, text, bool, time, value, lists of these (nums, texts, values), items for a list of objects (what
+            its items have at the key `role` is a column of plain DuckDB), or absent for a path of no row.
         is_path: whether it is a path or a column that comes from one.
     """
 

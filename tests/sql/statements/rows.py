@@ -54,6 +54,7 @@ ARROW_TYPES: Final = {
     "nums": pa.list_(pa.float64()),
     "texts": pa.list_(pa.string()),
     "values": pa.list_(VALUE_TYPE),
+    "items": pa.list_(VALUE_TYPE),
     "value": VALUE_TYPE,
     "absent": pa.string(),
 }
@@ -107,6 +108,14 @@ def _time(row: dict[str, Any]) -> dt.datetime:
     return dt.datetime.fromtimestamp(ns // 10**9, dt.UTC)
 
 
+def _roles(row: dict[str, Any]) -> list[Any] | None:
+    """Returns what a plain column holds for a list of objects: what its items have at one key."""
+    items = _keys("attributes", "msgs")(row)
+    if not isinstance(items, list):
+        return None
+    return [item.get("role") if isinstance(item, dict) else None for item in items]
+
+
 _ATTRIBUTES: Final = (
     *("int", "dbl", "num", "str", "boo", "ints", "strs", "vals", "mix", "two"),
     *("rare", "raremix", "late", "never", "when"),
@@ -118,6 +127,9 @@ _SHARED: Final = [
     Path("attributes.gen_ai.model", _model),
     Path("attributes.objs[0].k", _keys("attributes", "objs", 0, "k"), "value"),
     Path("attributes.objs[-1].w", _keys("attributes", "objs", -1, "w"), "value"),
+    Path("attributes.msgs[0].role", _keys("attributes", "msgs", 0, "role"), "value"),
+    Path("attributes.msgs[-1].role", _keys("attributes", "msgs", -1, "role"), "value"),
+    Path("attributes.msgs", _roles, "items"),
     Path("attributes.vals[1]", _keys("attributes", "vals", 1), "value"),
     Path("attributes.strs[0]", _keys("attributes", "strs", 0)),
     Path("attributes.tool.call", _called(), "value"),
@@ -191,6 +203,10 @@ def _attributes(chance: random.Random, *, late: bool) -> dict[str, Any]:
             {"k": some([1, "a", False]), "w": some(WORDS)} for _ in range(chance.randint(0, 2))
         ],
     }
+    found["msgs"] = [
+        some([{"role": some(WORDS), "n": integer}, {"role": some("ab")}, {"n": integer}, None])
+        for _ in range(chance.randint(0, 3))
+    ]
     found |= some([{"gen_ai.model": some("abc")}, {"gen_ai": {"model": some("abc")}}])
     called = {"id": integer, "args": [some(WORDS)]}
     found |= some([{"tool.call": called}, {"tool": {"call": called}}, {"tool.call": integer}])
@@ -294,6 +310,6 @@ def _array(values: list[Any], kind: str) -> pa.Array:
         return pa.array(values, pa.list_(pa.int64()))
     if kind == "value":
         values = [tagged(value) for value in values]
-    elif kind == "values":
+    elif kind in {"values", "items"}:
         values = [None if value is None else [tagged(item) for item in value] for value in values]
     return pa.array(values, ARROW_TYPES[kind])

@@ -9,6 +9,7 @@ from sql.statements.expression import Expression, made, same
 from sql.statements.values import Scope, Values
 
 JOINS = ("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN", "ANTI JOIN", "CROSS JOIN")
+LISTS = frozenset({"nums", "texts", "values", "items"})
 JOINED_KINDS = ("num", "text", "value")
 
 
@@ -107,7 +108,7 @@ class Sources(Values):
         return made(f"{{}} {alias}(n, w)", rows), Scope(columns, columns[:1])
 
     def _joined(self, text: Expression, left: Scope, depth: int) -> tuple[Expression, Scope]:
-        lists = [each for each in left.columns if each.kind in {"nums", "texts", "values"}]
+        lists = [each for each in left.columns if each.kind in LISTS]
         if lists and self.chance.random() < 0.2:
             return self._joined_items(text, left, self.chance.choice(lists))
         right_text, right = self._source(depth - 1)
@@ -137,8 +138,9 @@ class Sources(Values):
         self, text: Expression, left: Scope, items: Expression
     ) -> tuple[Expression, Scope]:
         alias = self.name("u")
-        kind = {"nums": "num", "texts": "text", "values": "value"}[items.kind]
-        item = Expression(f"{alias}.x", f"{alias}.x", kind, is_path=True)
+        kind = {"nums": "num", "texts": "text"}.get(items.kind, "value")
+        ours = f"{alias}.x.role" if items.kind == "items" else f"{alias}.x"
+        item = Expression(ours, f"{alias}.x", kind, is_path=True)
         return made(f"{{}} CROSS JOIN unnest({{}}) AS {alias}(x)", text, items), Scope(
             [*left.columns, item], outer=left.outer
         )

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 import tracestore
-from data.stores import ndjson
+from data.stores import EVERY_ITEM, ndjson
 from sql.statements import rows
 from sql.statements.expression import Expression
 from tracestore import Store
@@ -30,7 +30,9 @@ class ChangingStore:
     """
 
     def __init__(self, folder: Path, chance: random.Random) -> None:
-        self.store: Store = tracestore.open(folder, background=False, durability="async")
+        self.store: Store = tracestore.open(
+            folder, background=False, durability="async", **EVERY_ITEM
+        )
         self.plain = duckdb.connect()
         self.plain.execute("SET TimeZone = 'UTC'")
         self.plain.execute(rows.MACROS)

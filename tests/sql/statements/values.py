@@ -236,6 +236,13 @@ class Values:
         """Returns a list."""
         item = {"nums": "num", "texts": "text", "values": "value"}[kind]
         columns = [each for each in scope.columns if each.kind == kind]
+        objects = [each for each in scope.columns if each.kind == "items"]
+        if kind == "values" and objects and self.chance.random() < 0.5:
+            column = self.chance.choice(objects)
+            form = self.chance.choice(
+                ["list_transform({}, lambda i: i.role)", "[i.role for i in {}]"]
+            )
+            return Expression(form.format(column.ours), column.plain, kind)
         if kind == "values" and columns:
             return self.chance.choice(columns)
         if kind == "values":
