@@ -12,9 +12,9 @@ import pyarrow as pa
 from sqlglot import exp
 
 from tracestore.store import Dataset
-from tracestore_query.bind.values.item_columns import UnnestedItems, put_all
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.typed.engine_types import EngineTypes
+from tracestore_query.bind.values.item_columns import UnnestedItems, put_all
 from tracestore_query.plan.plan import BoundQuery, ObjectCall, Rebuilt
 from tracestore_query.plan.scan import Leaf
 

@@ -15,7 +15,6 @@ from tracestore_query.bind import late_materialization, pivots, select_list, usi
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.chains import Chains, Path, must_be_set
 from tracestore_query.bind.from_clause import Sources, cte_of
-from tracestore_query.bind.values.item_columns import Unnested, are_columns_named
 from tracestore_query.bind.path_values import PathValues
 from tracestore_query.bind.scopes import (
     Columns,
@@ -37,7 +36,8 @@ from tracestore_query.bind.typed import combined
 from tracestore_query.bind.typed.context import INDEXES_OF_QUERY, Context
 from tracestore_query.bind.typed.expressions import TypedExpressions
 from tracestore_query.bind.values import tagged_values
-from tracestore_query.bind.values.sources import Absent, Bound, Expression, ItemText
+from tracestore_query.bind.values.item_columns import Unnested, are_columns_named
+from tracestore_query.bind.values.sources import Absent, Bound, Branches, Expression, ItemText
 from tracestore_query.bind.values.sources import Source as ValueSource
 from tracestore_query.bind.values.types import NULL, is_open, is_wavering, item_type
 from tracestore_query.bind.values.uses import AS_VARCHAR, BARE, Use, Want
@@ -318,7 +318,7 @@ class Binder:
         if found.bound is None:
             return None
         return [
-            branches[0] if len(branches) == 1 else _Branches(branches) for branches in found.bound
+            branches[0] if len(branches) == 1 else Branches(branches) for branches in found.bound
         ]
 
     def item_texts(self, source: ValueSource) -> Callable[[str], exp.Expr | None] | None:
@@ -386,21 +386,6 @@ class Binder:
         copy = item.written.copy()
         put_in_place(node, copy)
         return self._expressions.bind(copy, Context(context.scope, {}, "select"))
-
-
-class _Branches(Bound):
-    """A column of a set operation: every branch of it is taken alike."""
-
-    def __init__(self, branches: list[Bound]) -> None:
-        first = branches[0]
-        super().__init__(first.node, first.type, first.source)
-        self._branches = branches
-
-    def take(self, want: Want) -> exp.Expr:
-        """Puts every branch in its place as a use wants it."""
-        for each in self._branches:
-            each.take(want)
-        return self.node
 
 
 def _is_alone(node: exp.Expr, context: Context) -> bool:

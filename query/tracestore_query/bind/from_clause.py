@@ -11,9 +11,9 @@ from sqlglot import exp
 from tracestore.variant import parse_path
 from tracestore_query.bind import pivots, using
 from tracestore_query.bind.bind_state import Binding
-from tracestore_query.bind.values.item_columns import META, Unnested, UnnestedItems
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Columns, Cte, Output, Scope, Source
+from tracestore_query.bind.values.item_columns import META, Unnested, UnnestedItems
 from tracestore_query.bind.values.types import ITEM
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 from tracestore_query.language.allow_list import nearest

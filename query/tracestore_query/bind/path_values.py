@@ -11,12 +11,11 @@ from tracestore.variant import ITEM_TEXTS, LEAF_TYPES, OVERFLOW, TABLES
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
-from tracestore_query.bind.values import item_columns
 from tracestore_query.bind.bind_state import Binding, TableData
 from tracestore_query.bind.moved_paths import MovedPath, moved_path
 from tracestore_query.bind.path_resolution import Place, Resolved, nearest_paths, resolve
 from tracestore_query.bind.scan_builder import ScanBuilder
-from tracestore_query.bind.values import json_values, leaf_values
+from tracestore_query.bind.values import item_columns, json_values, leaf_values
 from tracestore_query.bind.values.sources import Absent, Expression, ItemText
 from tracestore_query.bind.values.types import EVERY, ITEM, NULL, Kind, kind_of
 from tracestore_query.bind.values.uses import VALUE, Use, Want

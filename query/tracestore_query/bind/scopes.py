@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from tracestore.variant import TableSpec
-from tracestore_query.bind.values.item_columns import UnnestedItems
 from tracestore_query.bind.scan_builder import ScanBuilder
+from tracestore_query.bind.values.item_columns import UnnestedItems
 from tracestore_query.bind.values.sources import Bound
 from tracestore_query.bind.values.types import Kind
 from tracestore_query.errors import UnknownNameError

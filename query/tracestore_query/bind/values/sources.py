@@ -196,3 +196,18 @@ class Bound:
             put_in_place(self.node, value)
             self.node = value
         return value
+
+
+class Branches(Bound):
+    """A column of a set operation: every branch of it is taken alike."""
+
+    def __init__(self, branches: list[Bound]) -> None:
+        first = branches[0]
+        super().__init__(first.node, first.type, first.source)
+        self._branches = branches
+
+    def take(self, want: Want) -> exp.Expr:
+        """Puts every branch in its place as a use wants it."""
+        for each in self._branches:
+            each.take(want)
+        return self.node
