@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from typing import Any, Self
 
 import pyarrow as pa
@@ -27,6 +28,8 @@ from tracestore.errors import TraceStoreError
 from tracestore.gateway.gateway import Gateway, GatewaySettings
 from tracestore.iceberg.api import iceberg_router
 from tracestore.iceberg.publisher import Publisher
+from tracestore.nodes.client import HttpPeers
+from tracestore.nodes.routes import nodes_router
 from tracestore.outbound.fence import Fence
 from tracestore.play.service import PlayService, PlaySettings
 from tracestore.server_settings import ServerSettings
@@ -58,6 +61,8 @@ log = structlog.get_logger("tracestore.server")
 ENGINE_PROCESS_RUNS = sys.platform == "linux"
 """Rows cross in memory files, and the process is bound and ended by calls that no other kernel has."""
 
+MEGABYTE = 1024 * 1024
+
 GRACE_S = 10.0
 """Seconds that requests under way have when the server is asked to stop."""
 
@@ -80,11 +85,20 @@ class Server:
             durability=settings.durability,
             estimate_costs=settings.estimate_costs,
             prices=settings.prices,
+            catalog_url=settings.catalog,
+            segments_url=settings.segments,
+            node=settings.node,
+            object_cache_bytes=settings.segments_cache_mb * MEGABYTE,
         )
         self.store.query_spill_bytes = settings.query_spill_bytes
         self.admission = Admission()
         self.meters = Meters(self.store, self.admission)
-        self.keys = KeyRing(settings.data)
+        self.keys = KeyRing(settings.data, settings.catalog)
+        self._cluster_key = self.store.nodes.secret(settings.cluster_key) if settings.node else None
+        self._peers = HttpPeers(self._cluster_key) if self._cluster_key is not None else None
+        if self._peers is not None:
+            self.store.nodes.ask_by(self._peers)
+            self.meters.add_gauges(_node_gauges(self.store))
         self.gate = Gate(self.keys if _keys_required(settings) else None)
         self.store.query_memory = f"{settings.query_memory_mb}MB"
         self.engine: Supervisor | None = None
@@ -95,14 +109,14 @@ class Server:
         self._grpc: GrpcServer | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._traces = SelfTracing(self.store) if settings.self_trace else None
+        self._traces = _self_tracing(settings, self.store)
         with contextlib.ExitStack() as undo:
             for close in (self.store.close, self.keys.close, self._spill.cleanup):
                 undo.callback(close)
             self._check_keys()
             self._socket = undo.enter_context(listening(settings.host, settings.port))
             self.http_port: int = self._socket.getsockname()[1]
-            self.store.announce(self.url)
+            self.store.announce(settings.node_url or self.url)
             if settings.grpc_port >= 0:
                 address = f"{settings.host}:{settings.grpc_port}"
                 bounds = GrpcBounds(
@@ -130,6 +144,7 @@ class Server:
             self._asked,
             self.url,
             Fence(private=settings.outbound_private_hosts),
+            lambda: self.store.nodes.leads("alerts"),
         )
         self.play = PlayService(
             self.store,
@@ -184,7 +199,12 @@ class Server:
             self.keys,
             self.alerts,
             self.meters,
-            [*self.play.routers(), self.gateway.router(), iceberg_router(self.publisher)],
+            [
+                *self.play.routers(),
+                self.gateway.router(),
+                iceberg_router(self.publisher),
+                nodes_router(self.store, self._cluster_key),
+            ],
             body_timeout_s=settings.body_timeout_s,
             cors_origins=settings.cors_origins,
             engine=door,
@@ -295,6 +315,8 @@ class Server:
         self._spill.cleanup()
         self.keys.close()
         self.store.close()
+        if self._peers is not None:
+            self._peers.close()
         log.info("stopped")
 
     def __enter__(self) -> Self:
@@ -323,17 +345,35 @@ def run(settings: ServerSettings, ready: Any = None) -> None:
 
 def engine_supervisor(settings: ServerSettings, store: Store, spill_folder: str) -> Supervisor:
     """Returns the keeper of the engine process, which is not started yet."""
-    megabyte = 1024 * 1024
     engine = EngineSettings(
         folder=str(settings.data),
         catalog_url=store.settings.catalog_url,
         segments_url=store.settings.segments_url,
         query_memory=store.query_memory,
-        data_bytes=data_bound(settings.query_memory_mb * megabyte),
+        data_bytes=data_bound(settings.query_memory_mb * MEGABYTE),
         spill_folder=spill_folder,
         spill_bytes=settings.query_spill_bytes,
+        cache_bytes=settings.segments_cache_mb * MEGABYTE,
     )
     return Supervisor(engine, fork_server("tracestore.serving.engine_app"), store.changes)
+
+
+def _node_gauges(store: Store) -> dict[str, tuple[str, Callable[[], float]]]:
+    return {
+        "tracestore_silent_node_asks": (
+            "Times that another node did not answer for its rows in memory.",
+            lambda: store.nodes.silent_asks,
+        ),
+        "tracestore_nodes_up": (
+            "Nodes that were heard of lately.",
+            lambda: sum(node.is_up for node in store.nodes.list()),
+        ),
+    }
+
+
+def _self_tracing(settings: ServerSettings, store: Store) -> SelfTracing | None:
+    """Returns what stores spans of the server's own requests; a node that takes no rows stores none."""
+    return SelfTracing(store) if settings.self_trace and settings.role == "all" else None
 
 
 def _keys_required(settings: ServerSettings) -> bool:

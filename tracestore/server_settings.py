@@ -56,6 +56,34 @@ class ServerSettings(BaseSettings):
     )
 
     data: Path = Field(default=Path("tracestore-data"), description="The store's folder.")
+    catalog: str | None = Field(
+        default=None,
+        repr=False,
+        description="Database of the catalog, `postgresql+psycopg://…`; default the folder's own.",
+    )
+    segments: str | None = Field(
+        default=None,
+        repr=False,
+        description="Bucket of the segments, `s3://key:secret@bucket/prefix?…`; default the folder.",
+    )
+    role: Literal["all", "query"] = Field(
+        default="all",
+        description="`query` of a node that takes no rows; of several that share catalog and segments.",
+    )
+    node_url: str | None = Field(
+        default=None, description="Where other nodes reach this one; default its host and port."
+    )
+    cluster_key: str | None = Field(
+        default=None,
+        repr=False,
+        min_length=16,
+        description="By which nodes know each other; default one that the catalog keeps.",
+    )
+    segments_cache_mb: int = Field(
+        default=4096,
+        ge=16,
+        description="Copies of segments of a bucket, in MB: of the server, and as many of its engine.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(
         default=4318, ge=0, le=65535, description="OTLP over HTTP and the API; 0 picks one."
@@ -184,6 +212,20 @@ class ServerSettings(BaseSettings):
                 raise ValueError(
                     "providers: a name has small letters, digits, and - . _ between them"
                 )
+        return self
+
+    @property
+    def node(self) -> Literal["all", "query"] | None:
+        """Returns the role among several nodes, None of a writer of its own."""
+        shares = self.segments is not None and (self.catalog or "").startswith("postgresql")
+        return self.role if shares else None
+
+    @model_validator(mode="after")
+    def _check_node(self) -> Self:
+        if self.role == "query" and self.node is None:
+            raise ValueError(
+                "role: a node that only answers shares a catalog and segments; name both"
+            )
         return self
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ from bench.datagen import chats, spans
 from bench.report import Result, keep, middle, show
 from tracestore import limits
 from tracestore.store import Store
-from tracestore.store.catalog.catalog import Change
+from tracestore.store.catalog.changes import Change
 from tracestore.store.catalog.segment_row import NewSegment
 from tracestore.variant import OVERFLOW
 

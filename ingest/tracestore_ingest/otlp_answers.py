@@ -14,9 +14,11 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from tracestore.content_types import JSON
 from tracestore.errors import (
+    CatalogError,
     LimitExceededError,
     PayloadError,
     ProjectForbiddenError,
+    ReadOnlyError,
     StorageFullError,
     StoreClosedError,
     StoreFailedError,
@@ -80,6 +82,8 @@ _REFUSALS: Final[tuple[tuple[type[Exception], Refusal], ...]] = (
     (StorageFullError, Refusal(503, code_pb2.UNAVAILABLE, may_retry=True)),
     (StoreFailedError, Refusal(503, code_pb2.UNAVAILABLE, may_retry=True)),
     (StoreClosedError, Refusal(503, code_pb2.UNAVAILABLE, may_retry=True)),
+    (CatalogError, Refusal(503, code_pb2.UNAVAILABLE, may_retry=True)),
+    (ReadOnlyError, Refusal(503, code_pb2.UNAVAILABLE, may_retry=True)),
     (TraceStoreError, Refusal(400, code_pb2.INVALID_ARGUMENT)),
 )
 
@@ -101,6 +105,8 @@ _REMEDIES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (UnsupportedPayloadError, "send OTLP as protobuf or JSON, plain or gzip, deflate or zstd"),
     (ProjectForbiddenError, "send to a project that the key is bound to, or make another key"),
     (StorageFullError, "make room on the disk; it will be sent again"),
+    (CatalogError, "see that the catalog's database answers; it will be sent again"),
+    (ReadOnlyError, "send to a node that takes rows"),
     (StoreFailedError, "see the log of the store above, then start the server again"),
     (Exception, "check the exporter's endpoint, protocol and version"),
 )

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 import tracestore
 from data import processes
+from data.catalogs import make_older
 from data.stores import DAY_NS, START_NS, log, span
 from store.kit import FakeClock
 from tracestore import Store
@@ -276,12 +277,7 @@ def test_a_catalog_of_version_two_takes_patches(tmp_path: Path) -> None:
     opened(tmp_path).close()
     database = sa.create_engine(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
     with database.begin() as connection:
-        connection.execute(sa.text("DROP TABLE tracestore_patches"))
-        for column in ("words_bytes", "words_crc", "words_footer_crc"):
-            connection.execute(sa.text(f"ALTER TABLE tracestore_segments DROP COLUMN {column}"))
-        connection.execute(
-            sa.text("UPDATE tracestore_meta SET value='2' WHERE key='schema_version'")
-        )
+        make_older(connection, 2)
     database.dispose()
     with opened(tmp_path, mode="r") as reader:
         assert reader.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 0}]

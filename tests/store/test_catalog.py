@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from data.catalogs import make_older
 from data.stores import span
 from store import servers
 from store.kit import FakeClock, expected_ids, open_store, segment_files, span_ids
@@ -16,7 +17,8 @@ from tracestore import limits
 from tracestore.errors import CatalogError, FormatVersionError, StoreLockedError
 from tracestore.store import Store
 from tracestore.store.catalog import schema
-from tracestore.store.catalog.catalog import Catalog, Change
+from tracestore.store.catalog.catalog import Catalog
+from tracestore.store.catalog.changes import Change
 from tracestore.store.catalog.segment_row import NewSegment
 
 
@@ -160,14 +162,24 @@ def test_projects_deletes_and_retention(url: str | Path) -> None:
 def test_a_newer_catalog_is_refused(url: str | Path) -> None:
     catalog = opened(url)
     with catalog._begin() as connection:
-        connection.execute(
-            sa.text("UPDATE tracestore_meta SET value='99' WHERE key='schema_version'")
-        )
+        connection.execute(sa.text(_NEWER.format(schema.VERSION)))
+    catalog.close()
+    # One that was only widened is used on.
+    opened(url).close()
+    catalog = opened(url)
+    with catalog._begin() as connection:
+        connection.execute(sa.text(_NEWER.format(99)))
     catalog.close()
     with pytest.raises(
         FormatVersionError, match=f"schema version; got 99; want at most {schema.VERSION}"
     ):
         opened(url)
+
+
+_NEWER = (
+    "UPDATE tracestore_meta SET value = CASE key WHEN 'schema_version' THEN '99' ELSE '{}' END "
+    "WHERE key IN ('schema_version', 'compatible_version')"
+)
 
 
 def test_a_store_works_on_it(url: str | Path, tmp_path: Path) -> None:
@@ -230,26 +242,10 @@ def test_datasets_and_experiments_work_on_it(url: str | Path, tmp_path: Path) ->
         assert store.datasets.list() == []
 
 
-_LATER = (
-    "tracestore_dataset",
-    "tracestore_experiments",
-    "tracestore_patches",
-    "tracestore_folded",
-    "tracestore_replaced",
-)
-
-
 def test_a_catalog_of_version_1_is_migrated(url: str | Path) -> None:
     catalog = opened(url)
     with catalog._begin() as connection:
-        for table in schema.METADATA.sorted_tables:
-            if table.name.startswith(_LATER):
-                table.drop(connection)
-        for column in ("words_bytes", "words_crc", "words_footer_crc"):
-            connection.execute(sa.text(f"ALTER TABLE tracestore_segments DROP COLUMN {column}"))
-        connection.execute(
-            sa.text("UPDATE tracestore_meta SET value='1' WHERE key='schema_version'")
-        )
+        make_older(connection, 1)
     catalog.close()
     opened(url).close()
     catalog = opened(url)

@@ -83,7 +83,9 @@ def test_a_reader_needs_a_store_and_does_not_write(tmp_path: Path) -> None:
 def test_a_newer_catalog_is_refused_by_name(tmp_path: Path, mode: str) -> None:
     open_store(tmp_path).close()
     with sqlite3.connect(tmp_path / "catalog.sqlite") as database:
-        database.execute("UPDATE tracestore_meta SET value = '99' WHERE key = 'schema_version'")
+        database.execute(
+            "UPDATE tracestore_meta SET value = '99' WHERE key IN ('schema_version', 'compatible_version')"
+        )
     database.close()
     with pytest.raises(
         FormatVersionError,

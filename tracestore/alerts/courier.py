@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 import httpx
@@ -35,6 +36,10 @@ MAX_ANSWER_CHARACTERS: Final = 300
 """Of an answer that is kept."""
 
 
+LOOK_S: Final = 15.0
+"""Seconds between two looks at what waits: another node may have made it."""
+
+
 class Courier:
     """A thread that sends events which wait.
 
@@ -42,12 +47,19 @@ class Courier:
         documents: has the alerts.
         address: of this server, for links.
         fence: judges where webhooks are.
+        leads: tells whether this process is the one that sends.
         clock: tells the time.
     """
 
     def __init__(
-        self, documents: Documents, address: str, fence: Fence, clock: Clock | None = None
+        self,
+        documents: Documents,
+        address: str,
+        fence: Fence,
+        leads: Callable[[], bool] = lambda: True,
+        clock: Clock | None = None,
     ) -> None:
+        self._leads = leads
         self._documents = documents
         self._alerts = documents.alerts
         self._address = address
@@ -76,11 +88,12 @@ class Courier:
     def _run(self) -> None:
         while not self._stopped:
             try:
-                wait_s = self.step()
+                # Of several nodes each may have an event to send, and one sends them.
+                wait_s = self.step() if self._leads() else None
             except TraceStoreError as error:
                 log.warning("webhooks are not sent", error=str(error))
                 wait_s = float(RETRY_S[0])
-            self._wake.wait(wait_s)
+            self._wake.wait(LOOK_S if wait_s is None else min(wait_s, LOOK_S))
 
     def step(self) -> float | None:
         """Sends what is due; returns the seconds until more is, None where nothing waits."""

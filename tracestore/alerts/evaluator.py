@@ -51,6 +51,7 @@ class Evaluator:
         ask: runs a statement.
         told: is called when an event waits to be sent.
         clock: tells the time.
+        leads: tells whether this process is the one that looks.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Evaluator:
         ask: Ask,
         told: Callable[[], None],
         clock: Clock | None = None,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._leads = leads
         self._documents = documents
         self._alerts = documents.alerts
         self._ask = ask
@@ -88,7 +91,7 @@ class Evaluator:
     def _run(self) -> None:
         while not self._stopped:
             try:
-                wait_s = self.step()
+                wait_s = self.step() if self._leads() else RELIST_S
             except TraceStoreError as error:
                 log.warning("alerts are not looked at", error=str(error))
                 wait_s = RELIST_S

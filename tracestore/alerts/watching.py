@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tracestore.alerts.courier import Courier
 from tracestore.alerts.evaluator import Ask, Evaluator
 from tracestore.outbound.fence import Fence
@@ -16,11 +18,19 @@ class AlertWatch:
         ask: runs a statement.
         address: of the server, for links.
         fence: judges where webhooks are.
+        leads: tells whether this process looks and sends: of several nodes one does.
     """
 
-    def __init__(self, documents: Documents, ask: Ask, address: str, fence: Fence) -> None:
-        self._courier = Courier(documents, address, fence)
-        self._evaluator = Evaluator(documents, ask, self._courier.wake)
+    def __init__(
+        self,
+        documents: Documents,
+        ask: Ask,
+        address: str,
+        fence: Fence,
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._courier = Courier(documents, address, fence, leads)
+        self._evaluator = Evaluator(documents, ask, self._courier.wake, leads=leads)
 
     def start(self) -> None:
         """Starts both threads; what was not sent before the last end is sent."""

@@ -96,6 +96,9 @@ COMMANDS: Final[dict[str, Listed]] = {
         _ASK,
     ),
     "keys": Listed(_HOME + "keep.keys:app", "Manages API keys.", _KEEP),
+    "nodes": Listed(
+        _HOME + "keep.nodes:nodes", "Lists the nodes that share a server's catalog.", _KEEP
+    ),
     "stats": Listed(_HOME + "keep.stores:stats", "Counts what a store holds.", _KEEP),
     "check": Listed(
         _HOME + "keep.stores:check",

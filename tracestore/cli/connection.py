@@ -22,6 +22,11 @@ def folder_of(data: Path | None) -> Path:
     return data or Path(os.environ.get("TRACESTORE_DATA") or DEFAULT_DATA)
 
 
+def catalog_url() -> str | None:
+    """Returns the catalog's database that the environment names, for nodes that share it."""
+    return os.environ.get("TRACESTORE_CATALOG") or None
+
+
 def server_of(data: Path | None, url: str | None) -> str | None:
     """Returns the server that a command talks to, None for a folder; what is given wins over the environment."""
     if data is not None and url is not None:

@@ -31,6 +31,15 @@ class Operations:
         """Returns counts of what the store holds and has done."""
         return self._document("GET", "/api/store/stats")
 
+    def nodes(self) -> list[dict[str, Any]]:
+        """Returns the nodes that share the server's catalog; none where it is the only writer."""
+        listed: list[dict[str, Any]] = self._document("GET", "/api/nodes")["nodes"]
+        return listed
+
+    def forget_node(self, node_id: str) -> None:
+        """Forgets a node that will not return: its rows that are in no segment are not missed any more."""
+        self._send("DELETE", f"/api/nodes/{node_id}")
+
     def check(self, *, deep: bool = False) -> dict[str, Any]:
         """Verifies the files of the store; `deep` reads every page."""
         return self._document("POST", "/api/store/check", json={"deep": deep}, timeout=None)

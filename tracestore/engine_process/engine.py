@@ -20,6 +20,7 @@ from tracestore.engine_process.overdue import REQUEST, Work
 from tracestore.engine_process.process import STOP
 from tracestore.engine_process.state_channel import StateClient
 from tracestore.engine_process.timed_query import TimedQuery
+from tracestore.limits import OBJECT_CACHE_BYTES
 from tracestore.store import Follower
 from tracestore_query import Query
 
@@ -28,6 +29,10 @@ Message = MutableMapping[str, Any]
 
 BEAT_S: Final = 0.25
 """Seconds between two signs of life. What is overdue is told with them."""
+
+ENGINE_CACHE: Final = "cache/engine"
+"""Copies of segments, below the store's folder: apart from those of the writer, since each has a bound and a list of
+its own."""
 
 OUT_OF_MEMORY: Final = 12
 """The status with which a process ends that has no memory to go on: ENOMEM."""
@@ -48,6 +53,7 @@ class EngineSettings:
         data_bytes: private memory of the process, as the operating system counts it.
         spill_folder: where statements write what does not fit into memory.
         spill_bytes: of it, all statements together; None for a share of what is free.
+        cache_bytes: of copies of segments where these are in a bucket.
         retire_after_s: seconds from which on it ends where it has nearly all of its memory and nothing to do. A store
             whose index alone needs so much would have it end at once, again and again.
     """
@@ -59,6 +65,7 @@ class EngineSettings:
     data_bytes: int
     spill_folder: str
     spill_bytes: int | None
+    cache_bytes: int = OBJECT_CACHE_BYTES
     retire_after_s: float = 60.0
 
 
@@ -77,6 +84,8 @@ def run(
         "r",
         catalog_url=settings.catalog_url,
         segments_url=settings.segments_url,
+        cache_folder=ENGINE_CACHE,
+        object_cache_bytes=settings.cache_bytes,
     )
     store.tell(settings, work)
     follower = store.follow(client.change, client.version)

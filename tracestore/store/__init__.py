@@ -4,6 +4,7 @@ from tracestore.store.alerts import AlertEvent, Alerts, AlertState, State
 from tracestore.store.catalog.api_keys import ApiKey, KeyRing
 from tracestore.store.catalog.datasets import Dataset, DatasetVersion
 from tracestore.store.catalog.documents import Document, DocumentVersion
+from tracestore.store.catalog.nodes.node_table import NodeRow
 from tracestore.store.catalog.path_ids import Leaf, PathRow
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.check import CheckReport
@@ -19,6 +20,8 @@ from tracestore.store.files.filesystem import FileSystem
 from tracestore.store.follow.change import Change
 from tracestore.store.follow.feed import ChangeFeed
 from tracestore.store.follow.follower import Follower
+from tracestore.store.memory.mirror import MemoryState
+from tracestore.store.memory.node_state import Held, PeerAnswer, PeerState
 from tracestore.store.patches.log import NO_PATCHES, PatchView
 from tracestore.store.patches.rows import Overlay, leaf_columns, put_back
 from tracestore.store.publications import Publications, PublishedSegment
@@ -72,15 +75,20 @@ __all__ = [
     "Fault",
     "FileSystem",
     "Follower",
+    "Held",
     "IngestReport",
     "KeyRing",
     "Leaf",
     "LeafLookup",
     "Mask",
+    "MemoryState",
     "Mode",
+    "NodeRow",
     "Overlay",
     "PatchView",
     "PathRow",
+    "PeerAnswer",
+    "PeerState",
     "Prices",
     "Publications",
     "PublishedSegment",

@@ -7,12 +7,14 @@ WAL's locks, `lock`. `lock` is held for moments only and never while a file is r
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracestore.errors import ReadOnlyError, StoreClosedError
+from tracestore.store.catalog import patch_table
 from tracestore.store.catalog.catalog import Catalog
+from tracestore.store.catalog.nodes import change_log
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.clock import Clock
 from tracestore.store.counts import Counting
@@ -20,13 +22,14 @@ from tracestore.store.files.segment_ids import UlidMaker
 from tracestore.store.memory.generation import Generation
 from tracestore.store.memory.ingest_gate import IngestGate
 from tracestore.store.memory.memtable import Memtable, Replaced
+from tracestore.store.memory.node_state import NodeState
 from tracestore.store.memory.recent_spans import RecentSpans
-from tracestore.store.patches.log import PatchLog
+from tracestore.store.patches.log import Patch, PatchLog
 from tracestore.store.patches.lookup import PatchLookup
 from tracestore.store.patches.merged import MergedRows
 from tracestore.store.segments.index import SegmentIndex
 from tracestore.store.segments.leaf_arrays import LeafArrays
-from tracestore.store.segments.replaced_rows import ReplacedRows, union
+from tracestore.store.segments.replaced_rows import ReplacedRows, RowNumbers, union
 from tracestore.store.segments.tail_cache import TailCache
 from tracestore.store.segments.words_cache import WordsCache
 from tracestore.store.segments.writer import SegmentStore
@@ -68,6 +71,9 @@ class Core:
         merged: those rows with their patches.
         pins: open snapshots by segment id; the files of pinned segments are kept.
         follows: whether a reader shows the writer's rows in memory too.
+        node: what is known of other nodes; None where there is one writer.
+        missing: what a snapshot may lack, in words, as a reader's writer has told it.
+        replaced_with_others: `replaced.all`, what other nodes have replaced, and both together.
         changed: notified when a flush ends or work arrives; its lock is `lock`.
     """
 
@@ -116,6 +122,12 @@ class Core:
         self.last_read_s: float | None = None
         self.full_flush_s: float | None = None
         self.follows = False
+        self.node: NodeState | None = None
+        self.missing: tuple[str, ...] = ()
+        self.replaced_with_others: (
+            tuple[Mapping[str, RowNumbers], Mapping[str, RowNumbers], Mapping[str, RowNumbers]]
+            | None
+        ) = None
         self.closed = False
 
     @property
@@ -132,8 +144,18 @@ class Core:
         """Returns the log; raises ReadOnlyError for a store opened with mode='r'."""
         self.require_open()
         if self.wal is None:
+            if self.node is not None:
+                raise ReadOnlyError(
+                    "cannot write rows: this node only answers; send to one that takes rows"
+                )
             raise ReadOnlyError(f"cannot write store {self.folder}: opened with mode='r'")
         return self.wal
+
+    def require_catalog(self) -> None:
+        """Raises ReadOnlyError where the catalog may not be changed; a node that takes no rows may."""
+        self.require_open()
+        if not self.writable:
+            raise ReadOnlyError(f"cannot write store {self.folder}: opened with mode='r'")
 
     def quarantine(self, row: SegmentRow, what: str) -> None:
         """Takes a segment out of every later snapshot; its files stay where they are."""
@@ -165,6 +187,23 @@ class Core:
             for memtable in memtables:
                 for replaced in memtable.publish(frame):
                     self.hide(replaced, memtable)
+
+    def restore_patches(self, project: str, spans: Collection[tuple[str, str]]) -> None:
+        """Has patches of spans wait again that were folded into rows which do not count any more.
+
+        crash after the transaction: they apply to both versions, of which replaying the log hides the earlier
+        """
+        with self.catalog.writing() as connection:
+            folded = [
+                Patch.of(*values) for values in patch_table.folded_in(connection, project, spans)
+            ]
+            if not folded:
+                return
+            times = [patch.created_ns for patch in folded]
+            patch_table.move_back_in(connection, times)
+            self.catalog.note_in(connection, change_log.listed(change_log.NEW_PATCHES, times))
+        with self.lock:
+            self.patches.restore(folded)
 
     def forget_segments(self, segment_ids: Collection[str]) -> None:
         """Drops what is cached of segments that are gone."""

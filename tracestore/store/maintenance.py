@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tracestore.errors import StoreClosedError
 from tracestore.store.core import Core
-from tracestore.store.rewrite import compaction, garbage, retention
+from tracestore.store.rewrite import compaction, deletes, garbage, retention
 from tracestore.store.write import flush
 
 _LOG = logging.getLogger("tracestore.store")
@@ -104,6 +104,7 @@ class Maintenance:
                     _give_memory_back()
                 garbage.collect(core)
                 if core.clock.elapsed_s() - expired_s >= _EXPIRE_S:
+                    deletes.resume_abandoned(core)
                     retention.expire(core)
                     expired_s = core.clock.elapsed_s()
             except StoreClosedError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from importlib import metadata
 from pathlib import Path
 
-from tracestore.errors import StoreMissingError
+from tracestore.errors import CatalogError, StoreMissingError
 from tracestore.segment.footer import FORMAT
 from tracestore.store import recovery
 from tracestore.store.catalog.catalog import Catalog
@@ -14,6 +15,8 @@ from tracestore.store.files import filenames
 from tracestore.store.files.leases import Lease
 from tracestore.store.files.segment_files import LocalFiles, ObjectFiles, SegmentFiles
 from tracestore.store.files.segment_ids import UlidMaker
+from tracestore.store.files.uploads import Uploads
+from tracestore.store.nodes import membership
 from tracestore.store.rewrite import deletes
 from tracestore.store.segments.writer import SegmentStore, WordsRule
 from tracestore.store.settings import Settings
@@ -25,12 +28,21 @@ def open_writer(folder: Path, settings: Settings) -> Core:
     """Opens a store for writing; the caller holds the writer's lock. Rows of the log are in memory then."""
     core = make_core(folder, settings)
     try:
+        member = None
+        if settings.node is not None:
+            member = membership.join(core, settings.node, metadata.version("tracestore"))
         recovery.load_index(core)
         core.ulids.start_after(recovery.newest_id(core))
-        recovery.check_files(core)
-        recovery.remove_leftovers(core)
-        core.wal = recovery.replay(core)
-        deletes.resume(core)
+        if member is None:
+            recovery.check_files(core)
+            recovery.remove_leftovers(core)
+        else:
+            recovery.remove_own_leftovers(core)
+        if settings.node != "query":
+            core.wal = recovery.replay(core)
+            deletes.resume(core)
+        if member is not None:
+            member.start()
         for fault in core.faults:
             logger.error("file is not as it should be: %s: %s", fault.path, fault.what)
     except BaseException:
@@ -65,17 +77,25 @@ def make_core(folder: Path, settings: Settings) -> Core:
     if settings.segments_url is None:
         files = LocalFiles(folder / filenames.SEGMENTS_FOLDER, settings.fs)
     else:
-        cache = folder / filenames.CACHE_FOLDER
+        cache = folder / settings.cache_folder
         files = ObjectFiles(settings.segments_url, cache, settings.fs, settings.object_cache_bytes)
+    shared = settings.node is not None
+    if shared and (settings.catalog_url is None or settings.segments_url is None):
+        raise CatalogError(
+            f"cannot run {folder} as a node: it shares nothing; name a catalog by a URL of PostgreSQL, and segments by "
+            "one of a bucket"
+        )
     ulids = UlidMaker()
     catalog = Catalog(
         settings.catalog_url or folder / filenames.CATALOG,
         writable=settings.mode == "rw",
         defaults={"store_id": ulids.make(settings.clock.now_ns()), "segment_format": str(FORMAT)},
+        shared=shared,
     )
     rule = WordsRule(settings.min_words_rows, settings.max_words_share)
     share = settings.max_item_columns_share
-    segments = SegmentStore(files, settings.fs, ulids, settings.clock, rule, share)
+    uploads = Uploads(folder / filenames.UPLOADS_FOLDER, settings.fs) if shared else None
+    segments = SegmentStore(files, settings.fs, ulids, settings.clock, rule, share, uploads)
     return Core(folder, settings, catalog, segments, ulids)
 
 

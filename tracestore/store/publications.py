@@ -15,6 +15,8 @@ from typing import Final
 
 from tracestore.store.catalog import published_table
 from tracestore.store.core import Core
+from tracestore.store.nodes import leases
+from tracestore.store.nodes.others import flush_others
 from tracestore.store.rewrite import garbage
 from tracestore.store.rewrite.settling import settled_segments
 
@@ -63,7 +65,8 @@ class Publications:
         """
         core = self._core
         core.require_writable()
-        with core.maintenance:
+        with core.maintenance, leases.holding_all(core):
+            flush_others(core)
             rows = [row for row in settled_segments(core) if row.table in TABLES]
             with core.catalog.writing() as connection:
                 published_table.add_in(connection, {row.file_key for row in rows})

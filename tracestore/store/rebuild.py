@@ -26,7 +26,7 @@ from tracestore.segment.read import SegmentFile, file_crc
 from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.segment.write import summarize
 from tracestore.store import opening
-from tracestore.store.catalog.catalog import Change
+from tracestore.store.catalog.changes import Change
 from tracestore.store.catalog.segment_row import NewSegment, SegmentFacts, SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.files import filenames

@@ -10,7 +10,8 @@ A crash in any step: the next open does all of them again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tracestore.errors import (
@@ -133,6 +134,13 @@ def remove_leftovers(core: Core) -> None:
     garbage.collect(core)
 
 
+def remove_own_leftovers(core: Core) -> None:
+    """Removes files that a node put into the bucket before it crashed; those of others may be under way."""
+    known = {row.segment_id for row in core.index.rows()} | set(core.quarantined)
+    known |= {segment_id for _, segment_id, _ in core.catalog.garbage()}
+    core.recovery.removed_orphans = core.segments.remove_leftovers(known.__contains__)
+
+
 def _orphans(core: Core) -> list[str]:
     rows = [*core.index.rows(), *core.quarantined.values()]
     known = {row.file_key for row in rows} | {key for row in rows for key, _ in row.sidecars()}
@@ -171,17 +179,40 @@ def _is_of_these_files(core: Core) -> bool:
 def replay(core: Core) -> Wal:
     """Replays the log into the current generation and returns the log, open for new frames."""
     folder = core.folder / filenames.WAL_FOLDER
-    mark = int(core.catalog.meta("wal_mark"))
+    mark = own_mark(core)
+    core.generation.begin = mark
     core.fs.make_folder(folder)
     flush.remove_log_files(core, mark)
     named = [(filenames.wal_sequence(name), folder / name) for name in core.fs.names(folder)]
     files = [(sequence, path) for sequence, path in named if sequence is not None]
     if files:
         core.load_recent()
-    for sequence, path in files:
-        _replay_file(core, path, newest=sequence == files[-1][0])
+    with _seeking_all(core):
+        for sequence, path in files:
+            _replay_file(core, path, newest=sequence == files[-1][0])
     newest = files[-1][0] if files else 0
     return Wal(folder, max(mark, (newest or 0) + 1), core.fs)
+
+
+def own_mark(core: Core) -> int:
+    """Returns the first file of the log whose rows may be in no segment."""
+    if core.node is None:
+        return int(core.catalog.meta("wal_mark"))
+    return core.node.marks[core.node.name.node_id]
+
+
+@contextlib.contextmanager
+def _seeking_all(core: Core) -> Iterator[None]:
+    """Has a node look for every span in segments: since its log was written, others may have got it too."""
+    node = core.node
+    if node is None:
+        yield
+        return
+    core.recent.seek_all()
+    node.is_replaying = True
+    yield
+    node.is_replaying = False
+    core.recent.seek_forgotten()
 
 
 def _replay_file(core: Core, path: Path, *, newest: bool) -> None:

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from tracestore import limits
 from tracestore.store.clock import Clock
+from tracestore.store.files import filenames
 from tracestore.store.files.filesystem import FileSystem
 
 Mode = Literal["rw", "r"]
+Role = Literal["all", "query"]
 Durability = Literal["sync", "async"]
 
 
@@ -44,14 +46,17 @@ class Settings:
     `durability` "sync" acknowledges a request after its fdatasync, "async" before it: a power cut
     then takes at most `async_sync_seconds`; a killed process loses nothing either way.
     Without `background`, flushes run in the request that filled the memtable, and compaction only
-    when it is called. `prices` gives what estimates the costs of model calls, when
-    the first one comes; None leaves them.
+    when it is called. `node` is the role of one of several nodes that share the catalog and the segments; None is of a
+    writer of its own. `cache_folder` holds copies of segments of a bucket, below the store's folder. `prices` gives
+    what estimates the costs of model calls, when the first one comes; None leaves them.
     """
 
     mode: Mode = "rw"
     durability: Durability = "sync"
     catalog_url: str | None = None
     segments_url: str | None = None
+    node: Role | None = None
+    cache_folder: str = filenames.CACHE_FOLDER
     background: bool = True
     flush_bytes: int = limits.FLUSH_BYTES
     flush_rows: int = limits.FLUSH_ROWS

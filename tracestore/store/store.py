@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from tracestore.content_types import NDJSON, PROTOBUF
 from tracestore.feedback import FeedbackMethods
-from tracestore.store import check, opening, recovery, stats
+from tracestore.store import check, opening, stats
 from tracestore.store.catalog.path_ids import PathRow
 from tracestore.store.check import CheckReport
 from tracestore.store.core import Core
@@ -18,12 +18,12 @@ from tracestore.store.datasets.experiments import Experiments
 from tracestore.store.documents import Documents
 from tracestore.store.files import filenames
 from tracestore.store.files.writer_lock import WriterLock
-from tracestore.store.follow.change import Change
-from tracestore.store.follow.feed import ChangeFeed
 from tracestore.store.follow.follower import Follower
+from tracestore.store.following import FollowMethods
 from tracestore.store.maintenance import Maintenance
+from tracestore.store.nodes.front import Nodes
 from tracestore.store.publications import Publications
-from tracestore.store.read.snapshot import Keeper, Snapshot, take_snapshot
+from tracestore.store.read.snapshot import Snapshot, take_snapshot
 from tracestore.store.rewrite import compaction, deletes, predicate, retention
 from tracestore.store.rewrite.compaction import CompactionReport
 from tracestore.store.rewrite.deletes import DeleteReport
@@ -47,7 +47,7 @@ from tracestore.store.write.ingest_report import IngestReport
 from tracestore.store.write.row_input import Rows
 
 
-class Store(FeedbackMethods):
+class Store(FollowMethods, FeedbackMethods):
     """An open store. Thread-safe; a context manager.
 
     Attributes:
@@ -55,6 +55,7 @@ class Store(FeedbackMethods):
         experiments: what is known of named runs beside their spans.
         documents: what people saved.
         publications: segments that other programs list.
+        nodes: those that share the catalog and the segments with this one.
     """
 
     def __init__(self, core: Core, lock: WriterLock | None) -> None:
@@ -66,7 +67,8 @@ class Store(FeedbackMethods):
         self.experiments: Experiments = Experiments(core)
         self.documents = Documents(core)
         self.publications = Publications(core)
-        if core.writable and core.settings.background:
+        self.nodes = Nodes(core)
+        if core.wal is not None and core.settings.background:
             self._maintenance = Maintenance(core)
             self._maintenance.start()
 
@@ -119,6 +121,7 @@ class Store(FeedbackMethods):
         """Notes where this process serves the store, for others that find its folder locked."""
         if self._lock is not None:
             self._lock.announce(url)
+        self.nodes.announce(url)
 
     @property
     def folder(self) -> Path:
@@ -259,34 +262,6 @@ class Store(FeedbackMethods):
         core.require_open()
         return take_snapshot(core, tables, projects, time_range, paths, self._keep_files())
 
-    def _keep_files(self) -> Keeper | None:
-        """Brings a reader up to date, and returns what keeps the files it may read from now on."""
-        core = self._core
-        if core.writable:
-            return None
-        if self._follower is not None:
-            return self._follower.follow()
-        lease = opening.make_lease(core)
-        recovery.refresh(core)
-        lease.narrow(core.version)
-        return lease
-
-    def changes(self) -> ChangeFeed:
-        """Returns the store's changes for one follower in another process."""
-        self._core.require_writable()
-        return ChangeFeed(self._core)
-
-    def follow(self, fetch: Callable[[], Change], version: Callable[[], int]) -> Follower:
-        """Shows from now on what the writer shows, rows in memory included; for a store opened with mode "r".
-
-        Args:
-            fetch: returns what is new at the writer since its last call.
-            version: returns the catalog's version that the writer is at.
-        """
-        self._core.follows = True
-        self._follower = Follower(self._core, opening.make_lease(self._core), fetch, version)
-        return self._follower
-
     def flush(self) -> int:
         """Writes everything in memory to segments; returns how many were written."""
         return flush.flush(self._core)
@@ -378,10 +353,15 @@ class Store(FeedbackMethods):
             self._maintenance.stop()
         if self._follower is not None:
             self._follower.close()
+        member = core.node.member if core.node is not None else None
+        if member is not None:
+            member.stop()
         try:
             with core.maintenance, core.flushing, core.gate.exclusive():
                 if core.wal is not None:
                     core.wal.close()
+                if member is not None:
+                    member.leave()
         finally:
             core.catalog.close()
             if self._lock is not None:

@@ -79,7 +79,7 @@ def _rows(planned: PlannedQuery, execution: Execution, stats: QueryStats, caps: 
         tagged |= dict.fromkeys(plain_numbers(first, plan.query.numbers & tagged.keys()), NUMBERS)
     types = [plain_name(tagged.get(i, sql_type)) for i, sql_type in enumerate(types)]
     schema = told_apart(plain_schema(pa.schema(fields), rebuilt, tagged))
-    notes = Notes(list(plan.query.warnings))
+    notes = _notes(planned, execution)
     rebuilder = Rebuilder(plan, FileRows(execution.deadline.cursor)) if rebuilt else None
     stream = Stream(
         batches, rebuilder, tagged, schema, execution, caps, paging, notes, _slow_hint(plan)
@@ -135,8 +135,14 @@ def _of_table(
     stats: QueryStats,
     execution: Execution,
 ) -> Result:
-    notes = Notes(list(planned.plan.query.warnings))
+    notes = _notes(planned, execution)
     return _result(table.schema, types, iter(table.to_batches()), notes, stats, execution)
+
+
+def _notes(planned: PlannedQuery, execution: Execution) -> Notes:
+    """Returns what is known of an answer before it is read: warnings of the plan, and nodes that do not answer."""
+    missing = execution.snapshot.missing if execution.snapshot is not None else ()
+    return Notes([*planned.plan.query.warnings, *missing])
 
 
 def _result(

@@ -61,7 +61,9 @@ def find_rows(
             for at, file in enumerate(files.dictionary.to_pylist()):
                 numbers = rows[places == at].astype(np.int64)
                 if file:
-                    pieces.setdefault(PurePath(file).stem, []).append(numbers)
+                    # A copy of a bucket's file has a name of its folder before the segment's id, which has no "-".
+                    segment_id = PurePath(file).stem.rpartition("-")[2]
+                    pieces.setdefault(segment_id, []).append(numbers)
                 else:
                     in_memory += len(numbers)
     return FoundRows(

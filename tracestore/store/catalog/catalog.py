@@ -1,32 +1,44 @@
 """The transactional list of segments, paths, projects, deletes and garbage.
 
-SQLAlchemy Core on SQLite (WAL mode) or PostgreSQL. One writer; readers see whole transactions.
+SQLAlchemy Core on SQLite (WAL mode) or PostgreSQL. One writer, or nodes that write one after the other; readers see
+whole transactions.
 Knows no files but its own. Specification: docs/format/catalog.md.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import secrets
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracestore import limits
 from tracestore.errors import CatalogError
 from tracestore.store.catalog import (
     database,
     documents,
-    packing,
     patch_table,
     replaced_table,
     schema,
+    segment_table,
 )
-from tracestore.store.catalog.path_ids import Owner, PathRow, PathTable, leaf_of
+from tracestore.store.catalog.changes import (
+    Applied,
+    BehindError,
+    Change,
+    LeaseLostError,
+    NodeName,
+    PendingDelete,
+)
+from tracestore.store.catalog.nodes import change_log, node_table
+from tracestore.store.catalog.path_ids import Owner, PathRow, PathTable
 from tracestore.store.catalog.path_ledger import PathLedger
 from tracestore.store.catalog.replaced_table import RowNumbers
 from tracestore.store.catalog.schema import (
@@ -41,68 +53,49 @@ from tracestore.store.catalog.schema import (
     PROJECTS,
     SEGMENTS,
 )
-from tracestore.store.catalog.segment_row import Ids, NewSegment, SegmentRow
-from tracestore.store.files import filenames
+from tracestore.store.catalog.segment_row import Ids, SegmentRow
 from tracestore.variant import is_item_path
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The change of the list of segments that one transaction makes, whole or not at all.
+class Catalog:
+    """An open catalog. Thread-safe; writes are serialized.
+
+    Args:
+        url: its database.
+        writable: whether it is made and migrated, and kept from other writers.
+        defaults: values of the meta table of a new one.
+        shared: whether other nodes write to it too.
 
     Attributes:
-        merged: patches, by time, that the added segments hold.
-        dropped: patches that have no span any more.
-        replaced: all rows of segments, the added ones among them, that do not count; of these segments alone.
+        node: whose log it keeps the mark of; None where there is one writer.
     """
 
-    added: Sequence[NewSegment] = ()
-    removed: Sequence[SegmentRow] = ()
-    wal_mark: int | None = None
-    finished_delete: str | None = None
-    deleted_rows: int = 0
-    now_ns: int = 0
-    merged: Collection[int] = ()
-    dropped: Collection[int] = ()
-    replaced: Mapping[str, RowNumbers] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """The result of a transaction: the catalog's version and the rows that were added."""
-
-    version: int
-    added: list[SegmentRow]
-
-
-@dataclass(frozen=True, slots=True)
-class PendingDelete:
-    """A delete that was accepted and is not applied to every segment yet."""
-
-    delete_id: str
-    predicate: str
-
-
-class Catalog:
-    """An open catalog. Thread-safe; writes are serialized."""
-
-    def __init__(self, url: str | Path, *, writable: bool, defaults: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        url: str | Path,
+        *,
+        writable: bool,
+        defaults: Mapping[str, str],
+        shared: bool = False,
+    ) -> None:
         self.name = database.shown_url(url)
+        self.node: NodeName | None = None
+        self.shared = shared
+        self.created = False
         self._lock = threading.RLock()
-        self._engine = database.make_engine(url, writable=writable)
+        self._engine = database.make_engine(url, writable=writable, shared=shared)
         self.paths = PathTable(self._path_ids)
         self._resources = contextlib.ExitStack()
         try:
-            if writable:
-                writer_lock = database.hold_writer_lock(self._engine, self.name)
-                with self._named_errors():
-                    self._resources.enter_context(writer_lock)
-            with self._begin() as connection:
+            with self._named_errors():
                 if writable:
-                    self.created = schema.prepare(connection, self.name, _defaults(defaults))
+                    lock = database.hold_writer_lock(self._engine, self.name, shared=shared)
+                    self._resources.enter_context(lock)
+                    with database.preparing(self._engine) as connection:
+                        self.created = schema.prepare(connection, self.name, _defaults(defaults))
                 else:
-                    self.created = False
-                    schema.read_version(connection, self.name)
+                    with self._begin() as connection:
+                        schema.read_version(connection, self.name)
         except BaseException:
             self.close()
             raise
@@ -118,8 +111,11 @@ class Catalog:
             return _meta(connection, key)
 
     def version(self) -> int:
-        """Returns the number of the newest transaction."""
-        return int(self.meta("catalog_version"))
+        """Returns the number of the newest transaction. Takes one message to a database that is elsewhere."""
+        if not self.shared:
+            return int(self.meta("catalog_version"))
+        with self._named_errors(), self._connected("AUTOCOMMIT") as connection:
+            return int(_meta(connection, "catalog_version"))
 
     def load(self) -> tuple[int, list[SegmentRow], dict[str, RowNumbers]]:
         """Returns (version, every segment, rows that do not count by segment id), in one consistent read.
@@ -128,56 +124,75 @@ class Catalog:
         """
         with self._begin() as connection:
             version = int(_meta(connection, "catalog_version"))
-            columns = [
-                column
-                for column in schema.segment_columns(schema.read_version(connection, self.name))
-                if column.name not in ("tail_ids", "tail_rows")
-            ]
-            rows = connection.execute(sa.select(*columns)).mappings().all()
-            replaced = replaced_table.read_in(connection)
-        return version, [_segment_row(dict(row)) for row in rows], replaced
+            rows = segment_table.read_in(connection, self.name)
+            return version, rows, replaced_table.read_in(connection)
+
+    def since(self, version: int) -> change_log.Since | None:
+        """Returns what other nodes changed since a version, None where nobody remembers all of it any more."""
+        with self._begin() as connection:
+            if int(_meta(connection, "changes_from")) > version:
+                return None
+            now = int(_meta(connection, "catalog_version"))
+            return change_log.since_in(connection, self.name, self.paths, version, now)
 
     def tails(self, segment_ids: Sequence[str]) -> dict[str, tuple[Ids, Ids]]:
         """Returns (path ids, rows) of the tails of segments."""
         with self._begin() as connection:
-            return _tails(connection, segment_ids)
+            return segment_table.tails_in(connection, segment_ids)
 
     def commit(self, change: Change) -> Applied:
-        """Applies a change in one transaction and returns the rows it added."""
+        """Applies a change in one transaction and returns the rows it added.
+
+        Raises BehindError or LeaseLostError where other nodes were faster; nothing has changed then.
+        """
         try:
-            with self._lock, self._begin() as connection:
+            with self.writing() as connection:
                 version = int(_meta(connection, "catalog_version")) + 1
+                self._check(connection, change, version - 1)
                 ledger = PathLedger(self.paths, int(_meta(connection, "next_path_id")))
-                values = [self._insert_values(new, version, ledger) for new in change.added]
-                if values:
-                    connection.execute(SEGMENTS.insert(), values)
-                self._remove(connection, change.removed, version, ledger)
+                added = segment_table.insert_in(connection, change.added, version, ledger)
+                segment_table.remove_in(connection, change.removed, version, ledger)
                 ledger.write(connection, change.now_ns)
                 _note_projects(connection, change)
                 patch_table.move_in(connection, change.merged, change.now_ns)
                 patch_table.delete_in(connection, change.dropped)
                 replaced_table.write_in(connection, change.replaced)
                 if change.wal_mark is not None:
-                    _set_meta(connection, "wal_mark", str(change.wal_mark))
+                    self._move_mark(connection, change.wal_mark)
                 if change.finished_delete is not None:
                     done = {"done_ns": change.now_ns, "rows": change.deleted_rows}
                     where = DELETES.c.delete_id == change.finished_delete
                     connection.execute(DELETES.update().where(where).values(**done))
                 _set_meta(connection, "next_path_id", str(ledger.next_id))
                 _set_meta(connection, "catalog_version", str(version))
+                if self.shared:
+                    change_log.write_in(connection, version, change_log.entries_of(change, ledger))
         except BaseException:
             self.paths.forget()
             raise
-        return Applied(version, [_segment_row(value) for value in values])
+        return Applied(version, added)
 
     def quarantine(self, segment_id: str, fault: str) -> int:
         """Marks a segment as not to be read, and returns the catalog's new version."""
-        with self._lock, self._begin() as connection:
+        with self.writing() as connection:
             version = int(_meta(connection, "catalog_version")) + 1
             where = SEGMENTS.c.segment_id == segment_id
             connection.execute(SEGMENTS.update().where(where).values(fault=fault, version=version))
-            _set_meta(connection, "catalog_version", str(version))
+            self._note_in(connection, version, [(change_log.REMOVED, segment_id)])
             return version
+
+    def note_in(self, connection: sa.Connection, entries: Sequence[change_log.Entry]) -> None:
+        """Makes a version of the catalog where other nodes must follow a change; does nothing for one writer."""
+        if self.shared and entries:
+            version = int(_meta(connection, "catalog_version")) + 1
+            self._note_in(connection, version, entries)
+
+    def _note_in(
+        self, connection: sa.Connection, version: int, entries: Sequence[change_log.Entry]
+    ) -> None:
+        _set_meta(connection, "catalog_version", str(version))
+        if self.shared:
+            change_log.write_in(connection, version, entries)
 
     # --- garbage: files of removed segments, kept until their last reader is gone ---
 
@@ -189,7 +204,7 @@ class Catalog:
 
     def forget_garbage(self, file_keys: Iterable[str]) -> None:
         """Drops entries whose files are gone."""
-        with self._lock, self._begin() as connection:
+        with self.writing() as connection:
             for file_key in file_keys:
                 connection.execute(GARBAGE.delete().where(GARBAGE.c.place == file_key))
 
@@ -198,7 +213,7 @@ class Catalog:
     def add_delete(self, delete_id: str, predicate: str, now_ns: int) -> None:
         """Notes a delete before it is applied, so that a crash does not forget it."""
         values = {"delete_id": delete_id, "predicate": predicate, "created_ns": now_ns, "rows": 0}
-        with self._lock, self._begin() as connection:
+        with self.writing() as connection:
             connection.execute(DELETES.insert().values(**values))
 
     def pending_deletes(self) -> list[PendingDelete]:
@@ -210,9 +225,26 @@ class Catalog:
             rows = connection.execute(query.order_by(DELETES.c.delete_id)).all()
         return [PendingDelete(row.delete_id, row.predicate) for row in rows]
 
+    def note_missed(self, delete_id: str, node_ids: Collection[str]) -> None:
+        """Notes which nodes could not write their memory to segments for a delete: they apply it as they return."""
+        where = DELETES.c.delete_id == delete_id
+        with self.writing() as connection:
+            missed = json.dumps(sorted(node_ids)) if node_ids else None
+            connection.execute(DELETES.update().where(where).values(missed=missed))
+
+    def missed_deletes(self, node_id: str) -> list[tuple[PendingDelete, list[str]]]:
+        """Returns the deletes that a node has missed, oldest first, each with all nodes that have."""
+        query = sa.select(DELETES).where(DELETES.c.missed.is_not(None))
+        with self._begin() as connection:
+            rows = connection.execute(query.order_by(DELETES.c.delete_id)).all()
+        missed = [
+            (PendingDelete(row.delete_id, row.predicate), json.loads(row.missed)) for row in rows
+        ]
+        return [(delete, nodes) for delete, nodes in missed if node_id in nodes]
+
     def set_retention(self, project: str, days: int | None, now_ns: int) -> None:
         """Sets after how many days a project's rows expire; None keeps them."""
-        with self._lock, self._begin() as connection:
+        with self.writing() as connection:
             where = PROJECTS.c.name == project
             done = connection.execute(PROJECTS.update().where(where).values(retention_days=days))
             if done.rowcount == 0:
@@ -221,7 +253,7 @@ class Catalog:
 
     def forget_project(self, project: str) -> None:
         """Drops a project with its retention, datasets and experiments, after its last segment."""
-        with self._lock, self._begin() as connection:
+        with self.writing() as connection:
             owned = sa.select(DATASETS.c.dataset_id).where(DATASETS.c.project == project)
             for table in (DATASET_SNAPSHOTS, DATASET_VERSIONS):
                 connection.execute(table.delete().where(table.c.dataset_id.in_(owned)))
@@ -257,7 +289,35 @@ class Catalog:
     def writing(self) -> Iterator[sa.Connection]:
         """Gives a connection for one change, which happens whole or not at all."""
         with self._lock, self._begin() as connection:
+            if self.shared:
+                database.lock_writes(connection)
             yield connection
+
+    @contextlib.contextmanager
+    def telling(self) -> Iterator[sa.Connection]:
+        """Gives a connection for what a node says of itself, which waits for no other node's change."""
+        with (
+            self._named_errors(),
+            self._connected("READ COMMITTED") as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextlib.contextmanager
+    def turn(self, name: str) -> Iterator[None]:
+        """Keeps all other nodes that ask for the same turn waiting; ends with the process that has it."""
+        if not self.shared:
+            yield
+            return
+        key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+        with self._named_errors(), self._connected("AUTOCOMMIT") as connection:
+            value = sa.literal(key, sa.BigInteger)
+            connection.execute(sa.select(sa.func.pg_advisory_lock(value)))
+            try:
+                yield
+            finally:
+                with contextlib.suppress(SQLAlchemyError):
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(value)))
 
     @staticmethod
     def meta_in(connection: sa.Connection, key: str) -> str:
@@ -271,6 +331,9 @@ class Catalog:
         with self._named_errors(), self._engine.begin() as connection:
             yield connection
 
+    def _connected(self, isolation: str) -> sa.Connection:
+        return self._engine.connect().execution_options(isolation_level=isolation)
+
     @contextlib.contextmanager
     def _named_errors(self) -> Iterator[None]:
         try:
@@ -278,6 +341,18 @@ class Catalog:
         except SQLAlchemyError as error:
             cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise CatalogError(f"cannot use catalog {self.name}: {cause}") from error
+
+    def _check(self, connection: sa.Connection, change: Change, version: int) -> None:
+        if change.lease is not None and not node_table.holds_lease_in(connection, *change.lease):
+            raise LeaseLostError(change.lease[0])
+        if change.expected is not None and change.expected != version:
+            raise BehindError(f"version {version}; made for {change.expected}")
+
+    def _move_mark(self, connection: sa.Connection, wal_mark: int) -> None:
+        if self.node is None:
+            _set_meta(connection, "wal_mark", str(wal_mark))
+        else:
+            node_table.move_mark_in(connection, self.node.node_id, self.node.session, wal_mark)
 
     def _path_ids(self, owner: Owner) -> Iterable[tuple[int, str, str]]:
         columns = (PATHS.c.path_id, PATHS.c.path, PATHS.c.type)
@@ -288,65 +363,9 @@ class Catalog:
             # The driver's own tuples: a Row of SQLAlchemy each would cost more than all else of a cold start.
             return cursor.fetchall()
 
-    def _insert_values(self, new: NewSegment, version: int, ledger: PathLedger) -> dict[str, Any]:
-        owner = (new.table, new.project)
-        leaves = {leaf_of(column): rows for column, rows in new.leaf_rows.items()}
-        leaf_ids = ledger.add(owner, leaves, bound=None)
-        tail_ids = ledger.add(owner, new.tail_rows, bound=limits.MAX_CATALOG_PATHS)
-        return {
-            **new.catalog_values(),
-            "version": version,
-            "leaf_ids": packing.pack(leaf_ids),
-            "leaf_rows": packing.pack(leaf_ids.values()),
-            "tail_ids": packing.pack_compressed(tail_ids),
-            "tail_rows": packing.pack_compressed(tail_ids.values()),
-            "unlisted_paths": len(new.tail_rows) - len(tail_ids),
-            "fault": None,
-        }
-
-    def _remove(
-        self,
-        connection: sa.Connection,
-        removed: Sequence[SegmentRow],
-        version: int,
-        ledger: PathLedger,
-    ) -> None:
-        tails = _tails(
-            connection, [row.segment_id for row in removed if row.tail_bytes is not None]
-        )
-        replaced_table.remove_in(connection, [row.segment_id for row in removed])
-        for row in removed:
-            owner = (row.table, row.project)
-            ledger.remove(owner, row.leaf_ids.tolist(), row.leaf_rows.tolist())
-            if row.segment_id in tails:
-                ids, rows = tails[row.segment_id]
-                ledger.remove(owner, ids.tolist(), rows.tolist())
-            where = SEGMENTS.c.segment_id == row.segment_id
-            if connection.execute(SEGMENTS.delete().where(where)).rowcount != 1:
-                raise AssertionError(f"BUG: segment {row.segment_id} was removed twice")
-            file_keys = [row.file_key, *(key for key, _ in row.sidecars())]
-            if row.tail_bytes is not None:
-                file_keys.append(filenames.former_tail_key(row.file_key))
-            values = [
-                {"place": file_key, "segment_id": row.segment_id, "version": version}
-                for file_key in file_keys
-            ]
-            connection.execute(GARBAGE.insert(), values)
-
 
 def _paths_of(owner: Owner, *columns: sa.Column[Any]) -> sa.Select[Any]:
     return sa.select(*columns).where(PATHS.c.table_name == owner[0], PATHS.c.project == owner[1])
-
-
-def _tails(connection: sa.Connection, segment_ids: Sequence[str]) -> dict[str, tuple[Ids, Ids]]:
-    result: dict[str, tuple[Ids, Ids]] = {}
-    for start in range(0, len(segment_ids), database.MAX_IN_LIST):
-        batch = segment_ids[start : start + database.MAX_IN_LIST]
-        query = sa.select(SEGMENTS.c.segment_id, SEGMENTS.c.tail_ids, SEGMENTS.c.tail_rows)
-        for row in connection.execute(query.where(SEGMENTS.c.segment_id.in_(batch))):
-            ids = packing.unpack_compressed(row.tail_ids)
-            result[row.segment_id] = (ids, packing.unpack_compressed(row.tail_rows))
-    return result
 
 
 def _note_projects(connection: sa.Connection, change: Change) -> None:
@@ -363,7 +382,13 @@ def _note_projects(connection: sa.Connection, change: Change) -> None:
 
 
 def _defaults(values: Mapping[str, str]) -> dict[str, str]:
-    return {"catalog_version": "0", "next_path_id": "1", "wal_mark": "1", **values}
+    return {
+        "catalog_version": "0",
+        "next_path_id": "1",
+        "wal_mark": "1",
+        "cluster_key": secrets.token_urlsafe(32),
+        **values,
+    }
 
 
 def _meta(connection: sa.Connection, key: str) -> str:
@@ -373,8 +398,3 @@ def _meta(connection: sa.Connection, key: str) -> str:
 
 def _set_meta(connection: sa.Connection, key: str, value: str) -> None:
     connection.execute(META.update().where(META.c.key == key).values(value=value))
-
-
-def _segment_row(values: Mapping[str, Any]) -> SegmentRow:
-    ids, rows = (packing.unpack(values[name]) for name in ("leaf_ids", "leaf_rows"))
-    return SegmentRow.of_values(values, ids, rows)

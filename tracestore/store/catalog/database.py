@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,19 @@ MAX_IN_LIST: Final = 500
 _BUSY_MS: Final = 10_000  # a reader's checkpoint may hold SQLite's lock for moments
 
 
-def make_engine(url: str | Path, *, writable: bool) -> sa.Engine:
+_NODE_BOUNDS: Final[dict[str, Any]] = {
+    # A network that carries nothing any more is noticed, and a node that hangs in a transaction keeps no others off.
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "options": "-c idle_in_transaction_session_timeout=30s -c lock_timeout=30s -c statement_timeout=60s",
+}
+"""Bounds of the connections of a node; what the URL says wins."""
+
+
+def make_engine(url: str | Path, *, writable: bool, shared: bool = False) -> sa.Engine:
     """Returns an engine; nothing is opened yet, save that a missing SQLite file is refused to readers."""
     if isinstance(url, Path):
         if not writable and not url.exists():
@@ -39,7 +52,10 @@ def make_engine(url: str | Path, *, writable: bool) -> sa.Engine:
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     try:
-        return sa.create_engine(parsed, isolation_level="REPEATABLE READ", pool_size=4)
+        bounds = {k: v for k, v in _NODE_BOUNDS.items() if shared and k not in parsed.query}
+        return sa.create_engine(
+            parsed, isolation_level="REPEATABLE READ", pool_size=4, connect_args=bounds
+        )
     except (SQLAlchemyError, ImportError) as error:
         raise CatalogError(f"cannot open catalog {_shown(parsed)}: {error}") from error
 
@@ -50,16 +66,19 @@ def shown_url(url: str | Path) -> str:
 
 
 @contextlib.contextmanager
-def hold_writer_lock(engine: sa.Engine, name: str) -> Iterator[None]:
+def hold_writer_lock(engine: sa.Engine, name: str, *, shared: bool = False) -> Iterator[None]:
     """Keeps other writers, on any machine, off a PostgreSQL catalog. Does nothing on SQLite.
 
-    Raises StoreLockedError. The lock goes with its connection, so a killed writer frees it.
+    Nodes share it, so that a writer of its own (also one of an older version, which knows no nodes) keeps them off
+    and they keep it off. Raises StoreLockedError. The lock goes with its connection, so a killed writer frees it.
     """
     if engine.dialect.name != "postgresql":
         yield
         return
+    lock = sa.func.pg_try_advisory_lock_shared if shared else sa.func.pg_try_advisory_lock
+    unlock = sa.func.pg_advisory_unlock_shared if shared else sa.func.pg_advisory_unlock
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        query = sa.select(sa.func.pg_try_advisory_lock(sa.literal(_ADVISORY_KEY, sa.BigInteger)))
+        query = sa.select(lock(sa.literal(_ADVISORY_KEY, sa.BigInteger)))
         if not connection.execute(query).scalar_one():
             raise StoreLockedError(
                 f"cannot open catalog {name}: another writer holds it; stop it or open with mode='r'"
@@ -70,9 +89,48 @@ def hold_writer_lock(engine: sa.Engine, name: str) -> Iterator[None]:
             # Given back at once: the server ends a closed connection when it gets to it, and the
             # next writer would find the lock still held.
             with contextlib.suppress(SQLAlchemyError):
-                connection.execute(
-                    sa.select(sa.func.pg_advisory_unlock(sa.literal(_ADVISORY_KEY, sa.BigInteger)))
-                )
+                connection.execute(sa.select(unlock(sa.literal(_ADVISORY_KEY, sa.BigInteger))))
+
+
+@contextlib.contextmanager
+def preparing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Gives a connection on which tables are made and migrated, by one process at a time."""
+    if engine.dialect.name != "postgresql":
+        with engine.begin() as connection:
+            yield connection
+        return
+    # A transaction sees what was done before each of its statements: also what another did while this one waited.
+    key = sa.literal(_ADVISORY_KEY + 1, sa.BigInteger)
+    with (
+        engine.connect().execution_options(isolation_level="READ COMMITTED") as connection,
+        connection.begin(),
+    ):
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+        yield connection
+
+
+def lock_writes(connection: sa.Connection) -> None:
+    """Waits until no other process writes, at the begin of a transaction that sees all that they did.
+
+    LOCK TABLE is a statement before which a transaction sees nothing yet: what is committed meanwhile is seen.
+    """
+    connection.exec_driver_sql("LOCK TABLE tracestore_meta IN EXCLUSIVE MODE")
+
+
+def now_ns(connection: sa.Connection) -> int:
+    """Returns the time by the database's clock, which is one for all nodes."""
+    if connection.dialect.name != "postgresql":
+        return time.time_ns()
+    query = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000000 AS BIGINT)"
+    now: int = connection.exec_driver_sql(query).scalar_one()
+    return now
+
+
+def batches(values: Collection[Any]) -> Iterator[list[Any]]:
+    """Yields values in order, as many at once as one IN list may have."""
+    listed = sorted(values)
+    for start in range(0, len(listed), MAX_IN_LIST):
+        yield listed[start : start + MAX_IN_LIST]
 
 
 def _parse(url: str) -> sa.URL:

@@ -5,7 +5,7 @@ What was folded in is kept a while, since a later version of its span may take t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -31,6 +31,24 @@ def read_in(connection: sa.Connection) -> list[PatchValues]:
     return [_values(row) for row in connection.execute(query)]
 
 
+def read_of(connection: sa.Connection, created_ns: Collection[int]) -> list[PatchValues]:
+    """Returns the patches of some times that wait, oldest first."""
+    found: list[PatchValues] = []
+    for batch in database.batches(created_ns):
+        query = sa.select(PATCHES).where(PATCHES.c.created_ns.in_(batch))
+        found += [_values(row) for row in connection.execute(query)]
+    return sorted(found)
+
+
+def next_ns_in(connection: sa.Connection, now_ns: int) -> int:
+    """Returns a time for the next patch: now, and later than that of every patch there is."""
+    newest = [
+        connection.execute(sa.select(sa.func.max(table.c.created_ns))).scalar() or 0
+        for table in (PATCHES, FOLDED_PATCHES)
+    ]
+    return max(now_ns, *(ns + 1 for ns in newest))
+
+
 def mark_in(connection: sa.Connection) -> tuple[int, int]:
     """Returns the newest patch's time and the number of patches, which change when patches come or go."""
     if not sa.inspect(connection).has_table(PATCHES.name):
@@ -47,7 +65,7 @@ def insert_in(connection: sa.Connection, values: Sequence[Mapping[str, Any]]) ->
 
 def delete_in(connection: sa.Connection, created_ns: Collection[int]) -> None:
     """Drops patches, whether they wait or were folded in."""
-    for batch in _batches(created_ns):
+    for batch in database.batches(created_ns):
         for table in (PATCHES, FOLDED_PATCHES):
             connection.execute(table.delete().where(table.c.created_ns.in_(batch)))
 
@@ -56,7 +74,7 @@ def move_in(connection: sa.Connection, created_ns: Collection[int], now_ns: int)
     """Moves patches aside that were folded in, and drops those that were moved long ago."""
     if not created_ns:
         return
-    for batch in _batches(created_ns):
+    for batch in database.batches(created_ns):
         _move(connection, PATCHES, FOLDED_PATCHES, PATCHES.c.created_ns.in_(batch))
     oldest = FOLDED_PATCHES.c.created_ns
     newest = sa.select(oldest).order_by(oldest.desc()).offset(MAX_FOLDED).limit(1)
@@ -70,7 +88,7 @@ def folded_in(
 ) -> list[PatchValues]:
     """Returns the patches of spans that were folded in, oldest first."""
     found = []
-    for batch in _batches({trace_id for trace_id, _ in spans}):
+    for batch in database.batches({trace_id for trace_id, _ in spans}):
         owned = FOLDED_PATCHES.c.project == project
         query = sa.select(FOLDED_PATCHES).where(owned, FOLDED_PATCHES.c.trace_id.in_(batch))
         found += [_values(row) for row in connection.execute(query)]
@@ -80,7 +98,7 @@ def folded_in(
 
 def move_back_in(connection: sa.Connection, created_ns: Collection[int]) -> None:
     """Takes patches back among those that wait: the rows that have them are replaced."""
-    for batch in _batches(created_ns):
+    for batch in database.batches(created_ns):
         _move(connection, FOLDED_PATCHES, PATCHES, FOLDED_PATCHES.c.created_ns.in_(batch))
 
 
@@ -107,9 +125,3 @@ def _move(
 
 def _values(row: Any) -> PatchValues:
     return (row.created_ns, row.project, row.trace_id, row.span_id, row.change)
-
-
-def _batches(values: Collection[Any]) -> Iterator[list[Any]]:
-    listed = sorted(values)
-    for start in range(0, len(listed), database.MAX_IN_LIST):
-        yield listed[start : start + database.MAX_IN_LIST]

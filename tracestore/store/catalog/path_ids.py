@@ -114,6 +114,22 @@ class PathTable:
                 owned = self._owned[owner] = OwnedPaths(ids, leaves)
             return owned
 
+    def newest(self, owner: Owner) -> int | None:
+        """Returns the greatest id that is known of a table and project; None where none was asked for."""
+        with self._lock:
+            owned = self._owned.get(owner)
+            if owned is None:
+                return None
+            return max(max(owned.leaves, default=0), max(owned.retired, default=0))
+
+    def drop(self, owner: Owner, path_ids: Iterable[int]) -> None:
+        """Retires paths that another process has dropped."""
+        with self._lock:
+            owned = self._owned.get(owner)
+            if owned is not None:
+                for number in path_ids:
+                    owned.drop(number)
+
     def note(self, owner: Owner, new: Iterable[tuple[int, Leaf]]) -> None:
         """Adds paths that another process has given ids; what is not cached is loaded later anyway."""
         with self._lock:

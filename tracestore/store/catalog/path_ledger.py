@@ -25,6 +25,15 @@ class PathLedger:
         self._created: list[dict[str, Any]] = []
         self._deltas: Counter[int] = Counter()
         self._owner_of: dict[int, Owner] = {}
+        self._dropped: dict[Owner, list[int]] = {}
+
+    def new_owners(self) -> list[Owner]:
+        """Returns the tables and projects that have paths more."""
+        return sorted({(row["table_name"], row["project"]) for row in self._created})
+
+    def dropped(self) -> Mapping[Owner, list[int]]:
+        """Returns the ids of paths that `write` has dropped, by table and project."""
+        return self._dropped
 
     def add(self, owner: Owner, leaves: Mapping[Leaf, int], bound: int | None) -> dict[int, int]:
         """Counts leaves with their rows and returns rows by path id, sorted by id.
@@ -85,7 +94,9 @@ class PathLedger:
             if gone:
                 connection.execute(PATHS.delete().where(empty))
             for number in gone:
-                self._table.of(self._owner_of[number]).drop(number)
+                owner = self._owner_of[number]
+                self._table.of(owner).drop(number)
+                self._dropped.setdefault(owner, []).append(number)
 
 
 def _new_row(number: int, owner: Owner, leaf: Leaf) -> dict[str, Any]:

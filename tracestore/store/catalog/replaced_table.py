@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,22 @@ def read_in(connection: sa.Connection) -> dict[str, RowNumbers]:
     """Returns row numbers by segment id."""
     if not sa.inspect(connection).has_table(REPLACED_ROWS.name):
         return {}  # a catalog of an older version, opened by a reader
+    return _rows(connection, sa.select(REPLACED_ROWS))
+
+
+def read_of(connection: sa.Connection, segment_ids: Collection[str]) -> dict[str, RowNumbers]:
+    """Returns row numbers of some segments, by segment id."""
+    found: dict[str, RowNumbers] = {}
+    for batch in database.batches(segment_ids):
+        query = sa.select(REPLACED_ROWS).where(REPLACED_ROWS.c.segment_id.in_(batch))
+        found.update(_rows(connection, query))
+    return found
+
+
+def _rows(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, RowNumbers]:
     return {
         row.segment_id: packing.unpack_compressed(row.rows).astype(np.int64)
-        for row in connection.execute(sa.select(REPLACED_ROWS))
+        for row in connection.execute(query)
     }
 
 
@@ -37,7 +51,5 @@ def write_in(connection: sa.Connection, rows: Mapping[str, RowNumbers]) -> None:
 
 def remove_in(connection: sa.Connection, segment_ids: Collection[str]) -> None:
     """Forgets segments that are gone."""
-    names = list(segment_ids)
-    for start in range(0, len(names), database.MAX_IN_LIST):
-        batch = names[start : start + database.MAX_IN_LIST]
+    for batch in database.batches(segment_ids):
         connection.execute(REPLACED_ROWS.delete().where(REPLACED_ROWS.c.segment_id.in_(batch)))

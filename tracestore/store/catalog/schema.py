@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tracestore.errors import FormatVersionError
+from tracestore.errors import CatalogError, FormatVersionError
+from tracestore.store.catalog import database
 
-VERSION: Final = 7
+VERSION: Final = 8
+
+COMPATIBLE: Final = 8
+"""The oldest version whose code may open a catalog of this one. A step that only adds leaves it as it is."""
 
 METADATA: Final = sa.MetaData()
 
@@ -87,6 +92,43 @@ DELETES: Final = sa.Table(
     sa.Column("created_ns", sa.BigInteger, nullable=False),
     sa.Column("done_ns", sa.BigInteger),
     sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("missed", sa.Text),
+)
+
+NODES: Final = sa.Table(
+    "tracestore_nodes",
+    METADATA,
+    sa.Column("node_id", sa.String(26), primary_key=True),
+    sa.Column("session", sa.String(32), nullable=False),
+    sa.Column("role", sa.String(8), nullable=False),
+    sa.Column("url", sa.Text),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("software", sa.Text, nullable=False),
+    sa.Column("schema_version", sa.Integer, nullable=False),
+    sa.Column("wal_mark", sa.BigInteger, nullable=False),
+    sa.Column("seen_version", sa.BigInteger, nullable=False),
+    sa.Column("held_version", sa.BigInteger, nullable=False),
+    sa.Column("started_ns", sa.BigInteger, nullable=False),
+    sa.Column("lease_ns", sa.BigInteger, nullable=False),
+    sa.Column("stopped", sa.Boolean, nullable=False),
+)
+
+LEASES: Final = sa.Table(
+    "tracestore_leases",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("node_id", sa.String(26), nullable=False),
+    sa.Column("token", sa.String(32), nullable=False),
+    sa.Column("lease_ns", sa.BigInteger, nullable=False),
+)
+
+CHANGES: Final = sa.Table(
+    "tracestore_changes",
+    METADATA,
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
 )
 
 EXPERIMENTS: Final = sa.Table(
@@ -263,6 +305,22 @@ def _add_published(connection: sa.Connection) -> None:
     METADATA.create_all(connection, tables=[PUBLISHED])
 
 
+def _add_nodes(connection: sa.Connection) -> None:
+    METADATA.create_all(connection, tables=[NODES, LEASES, CHANGES])
+    connection.execute(sa.text(f"ALTER TABLE {DELETES.name} ADD COLUMN missed TEXT"))
+    values = {
+        "changes_from": "0",
+        "compatible_version": str(COMPATIBLE),
+        "cluster_key": secrets.token_urlsafe(32),
+    }
+    rows = [{"key": key, "value": value} for key, value in values.items()]
+    connection.execute(META.insert(), rows)
+
+
+# The last version that knows no nodes.
+_WITHOUT_NODES: Final = 7
+
+
 # Step n takes a catalog of version n to version n + 1, inside the transaction that opens it.
 MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _add_evals,
@@ -271,36 +329,64 @@ MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     4: _add_versions,
     _WITHOUT_WORDS: _add_words,
     6: _add_published,
+    _WITHOUT_NODES: _add_nodes,
 }
 
 
 def prepare(connection: sa.Connection, name: str, defaults: dict[str, str]) -> bool:
     """Creates or migrates the tables; returns whether the catalog was created just now.
 
-    Raises FormatVersionError where the catalog is newer than this code.
+    A catalog is widened while nodes of the last version are up: they go on. What they need goes only where none is.
+
+    Raises FormatVersionError where the catalog is newer than this code can use, CatalogError where nodes that are up
+    keep it from being migrated.
     """
     if not sa.inspect(connection).has_table(META.name):
         METADATA.create_all(connection)
-        values = {"schema_version": str(VERSION), **defaults}
+        values = {
+            "schema_version": str(VERSION),
+            "compatible_version": str(COMPATIBLE),
+            "changes_from": "0",
+            **defaults,
+        }
         rows = [{"key": key, "value": value} for key, value in values.items()]
         connection.execute(META.insert(), rows)
         return True
     version = read_version(connection, name)
+    if version >= VERSION:
+        return False
+    _check_nodes(connection, name, version)
     for step in range(version, VERSION):
         MIGRATIONS[step](connection)
-    if version < VERSION:
-        where = META.c.key == "schema_version"
-        connection.execute(META.update().where(where).values(value=str(VERSION)))
+    for key, value in {"schema_version": VERSION, "compatible_version": COMPATIBLE}.items():
+        connection.execute(META.update().where(META.c.key == key).values(value=str(value)))
     return False
 
 
 def read_version(connection: sa.Connection, name: str) -> int:
-    """Returns the catalog's schema version; raises FormatVersionError for a newer one."""
-    query = sa.select(META.c.value).where(META.c.key == "schema_version")
-    version = int(connection.execute(query).scalar_one())
-    if version > VERSION:
+    """Returns the catalog's schema version; raises FormatVersionError for one that this code cannot use."""
+    wanted = META.c.key.in_(["schema_version", "compatible_version"])
+    rows = connection.execute(sa.select(META.c.key, META.c.value).where(wanted))
+    values = {row.key: row.value for row in rows}
+    version = int(values["schema_version"])
+    if version > VERSION and int(values.get("compatible_version", version)) > VERSION:
         raise FormatVersionError(
             f"cannot open catalog {name}: unexpected schema version; got {version}; want at most "
             f"{VERSION}; open it with a newer tracestore"
         )
     return version
+
+
+def _check_nodes(connection: sa.Connection, name: str, version: int) -> None:
+    """Raises CatalogError where a node is up whose code cannot use what the catalog would become."""
+    if version <= _WITHOUT_NODES:
+        return
+    old = sa.and_(
+        NODES.c.schema_version < COMPATIBLE, NODES.c.lease_ns > database.now_ns(connection)
+    )
+    ids = connection.execute(sa.select(NODES.c.node_id).where(old)).scalars().all()
+    if ids:
+        raise CatalogError(
+            f"cannot migrate catalog {name} from version {version}: nodes that need it as it is are up: "
+            f"{', '.join(sorted(ids))}; update and restart them first"
+        )

@@ -9,6 +9,7 @@ Only then does the caller answer. A write that changes nothing makes no version.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from tracestore.store.catalog.datasets import Dataset, DatasetCatalog, DatasetVe
 from tracestore.store.core import Core
 from tracestore.store.datasets.dataset_heads import TABLE, HeadCache, Heads
 from tracestore.store.datasets.dataset_rows import DatasetRow, checked_id, rows_of
+from tracestore.store.nodes import leases
 from tracestore.store.rewrite import deletes, predicate
 from tracestore.store.wal.frames import Frame
 from tracestore.store.write import ingest, payloads
@@ -172,7 +174,7 @@ class Datasets:
         """
         core = self._core
         core.require_writable()
-        with core.maintenance:
+        with core.maintenance, leases.holding_all(core):
             with self._writer_of(name, project):
                 dataset = self.get(name, project)
                 where = [("dataset_id", "=", dataset.dataset_id)]
@@ -189,18 +191,21 @@ class Datasets:
             self._known = None
 
     def _read_once(self) -> dict[tuple[str, str], Dataset]:
-        """Returns all datasets by project and name. There is one writer, so that what it knows stays true."""
+        """Returns all datasets by project and name. One writer knows them; nodes read them each time."""
         # Held while it is read: who changes the catalog forgets after it, and so forgets what was read before.
         with self._knowing:
-            if self._known is None:
+            if self._known is None or self._core.node is not None:
                 self._known = {
                     (dataset.project, dataset.name): dataset for dataset in self._catalog.list(None)
                 }
             return self._known
 
-    def _writer_of(self, name: str, project: str | None) -> threading.Lock:
-        """Returns the lock of the one writer of a dataset."""
-        return self._writers[hash((project or DEFAULT_PROJECT, name)) % _WRITERS]
+    @contextlib.contextmanager
+    def _writer_of(self, name: str, project: str | None) -> Iterator[None]:
+        """Makes the caller the one writer of a dataset, also among nodes."""
+        owner = (project or DEFAULT_PROJECT, name)
+        with self._writers[hash(owner) % _WRITERS], self._core.catalog.turn(f"dataset {owner}"):
+            yield
 
     def _write(self, dataset: Dataset, act: Callable[[_Write], DatasetReport]) -> DatasetReport:
         """Writes to a dataset, and keeps what it holds then for the next write. The caller holds the lock."""

@@ -1,6 +1,6 @@
 """All names on disk: what a store's folder contains and how the key of a segment's file is built.
 
-LOCK  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
+LOCK  NODE  uploads/<ulid>  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
 set-aside/<as below segments>: complete segments that the catalog does not name
 segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail, <ulid>.words)
 """
@@ -15,6 +15,8 @@ from typing import Final
 from urllib.parse import quote
 
 LOCK: Final = "LOCK"
+NODE: Final = "NODE"
+UPLOADS_FOLDER: Final = "uploads"
 CATALOG: Final = "catalog.sqlite"
 WAL_FOLDER: Final = "wal"
 SEGMENTS_FOLDER: Final = "segments"

@@ -331,7 +331,8 @@ class ObjectFiles(SegmentFiles):
     def _adopt(self) -> None:
         # Copies of an earlier run cannot be told by file_key (names are hashed): start empty.
         for name in self._fs.names(self._cache):
-            self._fs.remove(self._cache / name)
+            if not (self._cache / name).is_dir():
+                self._fs.remove(self._cache / name)
 
     def _fetch(self, file_key: str) -> int:
         target = self._copy(file_key)

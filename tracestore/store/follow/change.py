@@ -12,29 +12,8 @@ import pyarrow as pa
 from tracestore.store.catalog.path_ids import Leaf, Owner
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Fault
+from tracestore.store.memory.mirror import MemoryState
 from tracestore.store.patches.log import Patch
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryState:
-    """The visible rows of one memtable.
-
-    Attributes:
-        number: names the memtable among all that the writer ever had.
-        table, project: whose rows they are.
-        visible: rows of the builder that count or are hidden; it only grows.
-        chunks: numbers of the tables that hold the rows, in order.
-        leaves: every leaf of the builder.
-        counts: rows of each leaf.
-    """
-
-    number: int
-    table: str
-    project: str
-    visible: int
-    chunks: tuple[int, ...]
-    leaves: tuple[Leaf, ...]
-    counts: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +31,7 @@ class Change:
         faults: segments that are left out.
         memory: the memtables; None where they are as before.
         chunks: Arrow tables that came, by number. They travel beside the change, not in it.
+        missing: what it may lack, in words: nodes that do not answer.
     """
 
     version: int
@@ -65,3 +45,4 @@ class Change:
     faults: tuple[Fault, ...]
     memory: Sequence[MemoryState] | None
     chunks: Mapping[int, pa.Table] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from tracestore.store.catalog.path_ids import Leaf, Owner
 from tracestore.store.catalog.segment_row import SegmentRow
-from tracestore.store.core import Core
-from tracestore.store.follow.change import Change, MemoryState
+from tracestore.store.core import Core, Fault
+from tracestore.store.follow.change import Change
 from tracestore.store.memory.memtable import MemoryMark, Memtable
-from tracestore.store.patches.log import Patch, ProjectPatches
+from tracestore.store.memory.mirror import MemoryState
+from tracestore.store.nodes import view
+from tracestore.store.patches.log import Patch, PatchPrefix, ProjectPatches
 from tracestore.store.segments.replaced_rows import RowNumbers
 
 Marks = list[MemoryMark]
+
+
+@dataclass(frozen=True, slots=True)
+class _Captured:
+    """What a store shows at one moment; `rows` are its segments, None where they are as before."""
+
+    rows: Sequence[SegmentRow] | None
+    marks: Marks
+    patches: Mapping[str, PatchPrefix]
+    replaced: Mapping[str, RowNumbers]
+    version: int
+    faults: tuple[Fault, ...]
+    missing: tuple[str, ...]
 
 
 class ChangeFeed:
@@ -44,22 +60,25 @@ class ChangeFeed:
         """Returns what is new since the last call; at first everything."""
         core = self._core
         core.require_open()
-        with core.lock:
-            rows = None
-            if core.index.changes != self._index_changes:
-                self._index_changes = core.index.changes
-                rows = core.index.rows()
-            marks = [
-                memtable.mark()
-                for generation in (*core.frozen, core.generation)
-                for memtable in generation.memtables()
-                if memtable.visible
-            ]
-            patches = core.patches.view(None).by_project
-            replaced = core.replaced.all
-            version = core.version
-            faults = tuple(core.faults)
+
+        def capture() -> _Captured:
             core.last_read_s = core.clock.elapsed_s()
+            changed = core.index.changes != self._index_changes
+            self._index_changes = core.index.changes
+            return _Captured(
+                core.index.rows() if changed else None,
+                view.memory_marks(core),
+                core.patches.view(None).by_project,
+                view.replaced_rows(core),
+                core.version,
+                tuple(core.faults),
+                view.missing(core),
+            )
+
+        seen = view.current(core, capture)
+        marks = view.once(core, seen.marks)
+        rows, patches, replaced = seen.rows, seen.patches, seen.replaced
+        version, faults = seen.version, seen.faults
         added, removed = self._segment_changes(rows)
         paths, stale = self._path_changes(added)
         new, gone = self._patch_changes(
@@ -78,6 +97,7 @@ class ChangeFeed:
             faults,
             memory,
             chunks,
+            seen.missing,
         )
 
     def _segment_changes(

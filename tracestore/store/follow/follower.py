@@ -15,7 +15,7 @@ import pyarrow as pa
 from tracestore.store.core import Core
 from tracestore.store.files.leases import Lease
 from tracestore.store.follow.change import Change
-from tracestore.store.follow.mirror import MirroredGeneration, mirrored
+from tracestore.store.memory.mirror import MirroredGeneration, mirrored
 
 
 class Follower:
@@ -96,6 +96,7 @@ class Follower:
             core.patches.add(change.new_patches)
             core.version = change.version
             core.faults = list(change.faults)
+            core.missing = change.missing
             if change.memory is not None:
                 retired = self._replace_memory(change)
         core.forget_segments(change.removed)

@@ -16,11 +16,13 @@ class Generation:
     """The memtables that take rows, or took them until they were frozen together. Thread-safe.
 
     Attributes:
+        begin: the first WAL file that may hold something of it.
         next_sequence: the first WAL file that holds nothing of it; 0 until it is frozen.
     """
 
-    def __init__(self, born_s: float) -> None:
+    def __init__(self, born_s: float, begin: int = 0) -> None:
         self.born_s = born_s
+        self.begin = begin
         self.next_sequence = 0
         self._lock = threading.Lock()
         self._memtables: dict[Owner, Memtable] = {}

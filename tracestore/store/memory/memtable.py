@@ -117,7 +117,7 @@ class Memtable:
         self.replacing: dict[str, RowNumbers] = {}
         self._waiting: deque[tuple[int, int, Replaced]] = deque()
         self._hidden: list[RowNumbers] = []
-        self._replaced: list[tuple[RowNumbers, Memtable]] = []
+        self._replaced: list[tuple[RowNumbers, Memtable | None]] = []
         self._replaced_rows: RowNumbers = _NO_ROWS
         self._chunks: tuple[_Chunk, ...] = ()
 
@@ -146,8 +146,8 @@ class Memtable:
             published.append(replaced)
         return published
 
-    def replace(self, rows: RowNumbers, by: Memtable) -> None:
-        """Hides rows whose later version is visible from now on, in a memtable."""
+    def replace(self, rows: RowNumbers, by: Memtable | None) -> None:
+        """Hides rows whose later version is visible from now on: in a memtable, or in a segment where `by` is None."""
         self._replaced.append((rows, by))
         self._replaced_rows = np.concatenate([self._replaced_rows, rows])
 
@@ -156,7 +156,7 @@ class Memtable:
         """Returns how many rows were replaced."""
         return len(self._replaced_rows)
 
-    def replaced_since(self, count: int) -> list[tuple[RowNumbers, Memtable]]:
+    def replaced_since(self, count: int) -> list[tuple[RowNumbers, Memtable | None]]:
         """Returns the rows that were replaced after the first `count`, and where their later versions are."""
         since = []
         for rows, by in self._replaced:
@@ -176,6 +176,10 @@ class Memtable:
         if len(self._hidden) > 1:
             self._hidden = [np.unique(np.concatenate(self._hidden))]
         return self._hidden[0] if self._hidden else _NO_ROWS
+
+    def do_count(self, rows: RowNumbers) -> npt.NDArray[np.bool_]:
+        """Returns which rows count as of now. The caller holds `lock`."""
+        return ~np.isin(rows, self.hidden_rows()) & ~np.isin(rows, self._replaced_rows)
 
     def counting_rows(self, replaced: int) -> RowNumbers:
         """Returns the rows that count after the first `replaced` replacements, sorted. The caller holds `lock`."""

@@ -29,6 +29,7 @@ from tracestore.variant import Keys, Mask, mixed
 RecentSegments = Callable[[], Iterable[tuple[str, str, Path, int]]]
 
 EVER: Final = -(2**63)
+ALWAYS: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class RecentSpans:
         self._max_spans = max_spans
         self._lock = threading.Lock()
         self._secret = secrets.token_bytes(16)
+        self._max_age_s = max_age_s
         self._keys = RecentKeys(2 * max_spans, max_age_s, clock.elapsed_s())
         self._turns = 0
         self._young_since_ns = EVER
@@ -115,6 +117,33 @@ class RecentSpans:
             self._note_turns()
         # Where the ids were forgotten the span was deleted: it may be sent again as it was.
         return SeenSpans(keys, content_keys, ~is_new, ~is_new_content & ~is_new)
+
+    def note_stored(self, segment_id: str, project: str, ids: pa.Table) -> Keys:
+        """Remembers the spans of a segment that another node wrote; returns their keys."""
+        keys = self._hash(project, ids)
+        with self._lock:
+            self._keys.add(keys, self._clock.elapsed_s())
+            self._note_turns()
+            self.without_content.add(segment_id)
+        return keys
+
+    def seek_all(self) -> None:
+        """Has every span sought in segments from now on, until `seek_forgotten`."""
+        with self._lock:
+            self.since_ns = ALWAYS
+
+    def seek_forgotten(self) -> None:
+        """Has those spans sought that started before now, and those that are remembered."""
+        with self._lock:
+            self.since_ns = self._clock.now_ns()
+
+    def forget_all(self, known: Iterable[str]) -> None:
+        """Forgets every span, since some were deleted elsewhere: what comes again is sought in segments."""
+        with self._lock:
+            self._keys = RecentKeys(2 * self._max_spans, self._max_age_s, self._clock.elapsed_s())
+            self._turns = 0
+            self._young_since_ns = self.since_ns = self._clock.now_ns()
+            self.without_content = set(known)
 
     def take_back(self, seen: SeenSpans) -> None:
         """Forgets spans whose request was refused, so that it may be sent again."""

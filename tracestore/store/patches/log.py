@@ -149,7 +149,7 @@ class PatchLog:
         self.count += len(patches)
 
     def restore(self, patches: Sequence[Patch]) -> None:
-        """Takes back patches that were folded in, each in its place by time."""
+        """Takes back patches that were folded in, each in its place by time; those that are there stay once."""
         projects = {patch.project for patch in patches}
         before = [
             patch
@@ -157,6 +157,10 @@ class PatchLog:
             if project in projects
             for patch in owner.patches
         ]
+        known = {patch.created_ns for patch in before}
+        patches = [patch for patch in patches if patch.created_ns not in known]
+        if not patches:
+            return
         self.count -= len(before)
         for project in projects:
             self._by_project.pop(project, None)

@@ -16,6 +16,7 @@ from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
 from tracestore.store.memory.memtable import MemoryMark
+from tracestore.store.nodes import view
 from tracestore.store.patches.log import NO_PATCHES
 from tracestore.store.read.table_snapshot import TableSnapshot
 from tracestore.store.segments.index import SegmentGroup, TimeRange
@@ -35,6 +36,7 @@ class Snapshot:
         tables: what to read, by table name.
         version: the catalog version it shows.
         faults: segments that are left out, quarantined or missing, and why.
+        missing: what it may lack, in words: nodes that do not answer.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class Snapshot:
         version: int,
         faults: tuple[Fault, ...],
         release: Callable[[], None],
+        missing: tuple[str, ...] = (),
     ) -> None:
+        self.missing = missing
         self.tables = tables
         self.version = version
         self.faults = faults
@@ -91,24 +95,24 @@ def take_snapshot(
                 f"cannot read table {table!r}: want one of {', '.join(SEGMENT_TABLES)}"
             )
     while True:
-        view = _View(core, tables, projects, time_range, paths)
-        if view.pin():
+        seen = _View(core, tables, projects, time_range, paths)
+        if seen.pin():
             break
         # A merge replaced some of the segments while paths were looked up: look again.
-    release = functools.partial(_release, core, view.rows, lease)
+    release = functools.partial(_release, core, seen.rows, seen.version, lease)
     views = {
         table: TableSnapshot(
             core,
             table,
-            view.chosen[table],
-            view.memory[table],
-            view.patches if table == "spans" else NO_PATCHES,
-            view.known[table],
-            view.replaced,
+            seen.chosen[table],
+            seen.memory[table],
+            seen.patches if table == "spans" else NO_PATCHES,
+            seen.known[table],
+            seen.replaced,
         )
         for table in tables
     }
-    return Snapshot(views, view.version, view.faults, release)
+    return Snapshot(views, seen.version, seen.faults, release, seen.missing)
 
 
 class _View:
@@ -123,16 +127,24 @@ class _View:
         paths: Collection[str] | None,
     ) -> None:
         self._core = core
-        with core.lock:
+
+        def capture() -> dict[str, dict[str, SegmentGroup]]:
             groups = {table: core.index.groups(table, projects) for table in tables}
             self._changes = core.index.changes
-            self.memory = {table: _marks(core, table, projects) for table in tables}
+            self.memory: dict[str, list[MemoryMark]] = {
+                table: _marks(core, table, projects) for table in tables
+            }
             # With the segments, in one moment: a patch is in the log or in a segment, and never in both.
             self.patches = core.patches.view(projects)
-            self.replaced = core.replaced.all
+            self.replaced = view.replaced_rows(core)
             self.version = core.version
             self.faults = tuple(core.faults)
+            self.missing = view.missing(core)
             core.last_read_s = core.clock.elapsed_s()
+            return groups
+
+        groups = view.current(core, capture)
+        self.memory = {table: view.once(core, marks) for table, marks in self.memory.items()}
         self.known = {
             table: [row for group in by_project.values() for row in group.rows]
             for table, by_project in groups.items()
@@ -155,6 +167,8 @@ class _View:
             pins = core.pins
             for row in self.rows:
                 pins[row.segment_id] = pins.get(row.segment_id, 0) + 1
+            if core.node is not None:
+                core.node.held[self.version] += 1
         core.segments.files.pin(row.file_key for row in self.rows)
         return True
 
@@ -162,12 +176,9 @@ class _View:
 def _marks(core: Core, table: str, projects: Collection[str] | None) -> list[MemoryMark]:
     """Returns what is visible of the memtables of a table, oldest first."""
     return [
-        memtable.mark()
-        for generation in (*core.frozen, core.generation)
-        for memtable in generation.memtables()
-        if memtable.table == table
-        and memtable.visible
-        and (projects is None or memtable.project in projects)
+        mark
+        for mark in view.memory_marks(core)
+        if mark.memtable.table == table and (projects is None or mark.memtable.project in projects)
     ]
 
 
@@ -197,8 +208,12 @@ def _with_paths(
     return [row for row in rows if row.segment_id in segment_ids]
 
 
-def _release(core: Core, pinned: Sequence[SegmentRow], lease: Keeper | None) -> None:
+def _release(core: Core, pinned: Sequence[SegmentRow], version: int, lease: Keeper | None) -> None:
     with core.lock:
+        if core.node is not None:
+            core.node.held[version] -= 1
+            if not core.node.held[version]:
+                del core.node.held[version]
         pins = core.pins
         for row in pinned:
             left = pins[row.segment_id] - 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tracestore.store.catalog.changes import LeaseLostError
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
+from tracestore.store.nodes.leases import TakenError
 from tracestore.store.rewrite.patch_folding import next_fold
 from tracestore.store.rewrite.policy import MergePolicy
 from tracestore.store.rewrite.replaced_folding import next_to_drop
@@ -16,6 +18,10 @@ from tracestore.store.rewrite.rewrite import DamagedInputError, Rewritten, rewri
 
 BUSY_S: Final = 20.0
 """Seconds after a flush of a full memtable for which the store counts as busy: rows come at some megabytes a second."""
+
+
+Day = tuple[str, str, int]
+"""A table, a project and a day. Of several nodes one at a time rewrites its segments."""
 
 
 @dataclass(slots=True)
@@ -48,10 +54,11 @@ def compact(core: Core, *, full: bool = False) -> CompactionReport:
     """
     core.require_writable()
     report = CompactionReport()
+    taken: set[Day] = set()
     while True:
         with core.maintenance:
             core.require_writable()
-            inputs = _next(core, full=full)
+            inputs = _next(core, full=full, taken=taken)
             if not inputs:
                 return report
             try:
@@ -59,19 +66,24 @@ def compact(core: Core, *, full: bool = False) -> CompactionReport:
             except DamagedInputError as error:
                 core.quarantine(error.row, str(error.cause))
                 report.quarantined += 1
+            except (TakenError, LeaseLostError):
+                taken.add(_day_of(inputs[0]))
 
 
 def compact_once(core: Core) -> bool:
     """Does the one merge that is most worth it; returns whether there was one. While the store is busy, few are."""
+    taken: set[Day] = set()
     with core.maintenance:
-        inputs = _next(core, busy=_is_busy(core))
-        if not inputs:
-            return False
-        try:
-            rewrite(core, inputs)
-        except DamagedInputError as error:
-            core.quarantine(error.row, str(error.cause))
-        return True
+        while inputs := _next(core, busy=_is_busy(core), taken=taken):
+            try:
+                rewrite(core, inputs)
+            except DamagedInputError as error:
+                core.quarantine(error.row, str(error.cause))
+            except (TakenError, LeaseLostError):
+                taken.add(_day_of(inputs[0]))
+                continue
+            return True
+    return False
 
 
 def _is_busy(core: Core) -> bool:
@@ -79,15 +91,24 @@ def _is_busy(core: Core) -> bool:
     return since_s is not None and core.clock.elapsed_s() - since_s < BUSY_S
 
 
-def _next(core: Core, *, full: bool = False, busy: bool = False) -> Sequence[SegmentRow]:
-    """Returns the segments to rewrite next, none where nothing is worth it."""
+def _day_of(row: SegmentRow) -> Day:
+    return row.table, row.project, row.day
+
+
+def _next(
+    core: Core, *, full: bool = False, busy: bool = False, taken: Collection[Day] = ()
+) -> Sequence[SegmentRow]:
+    """Returns the segments to rewrite next, none where nothing is worth it; none of days that are taken."""
     policy = MergePolicy.of(core.settings)
     with core.lock:
         rows = core.index.rows()
+    if taken:
+        rows = [row for row in rows if _day_of(row) not in taken]
     if full:
         inputs = policy.next_full_merge(rows)
     else:
         today = filenames.day_of(core.clock.now_ns())
         inputs = policy.next_merge(rows, today=today, busy=busy)
     # One alone is worth it for its patches, or its replaced rows.
-    return inputs or next_fold(core, full=full) or next_to_drop(core, full=full)
+    alone = inputs or next_fold(core, full=full) or next_to_drop(core, full=full)
+    return [] if taken and alone and _day_of(alone[0]) in taken else alone

@@ -10,7 +10,9 @@ The old files go when no snapshot needs them any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +22,17 @@ import pyarrow as pa
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.read import SegmentFile
 from tracestore.segment.tables import SEGMENT_TABLES
-from tracestore.store.catalog.catalog import Change
+from tracestore.store.catalog.changes import Applied, Change
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
+from tracestore.store.nodes import leases
+from tracestore.store.nodes.catch_up import catch_up
+from tracestore.store.nodes.commits import commit
+from tracestore.store.nodes.leases import EVERY_DAY, TakenError, holding_days
+from tracestore.store.nodes.others import flush_others
 from tracestore.store.rewrite import garbage, patch_folding, predicate, replaced_folding, row_set
 from tracestore.store.rewrite.predicate import Predicate
-from tracestore.store.rewrite.rewrite import DamagedInputError, rewrite
+from tracestore.store.rewrite.rewrite import DamagedInputError, require_live, rewrite
 from tracestore.store.rewrite.row_set import RowSet
 from tracestore.store.segments.replaced_rows import NO_ROWS
 from tracestore.store.write import flush
@@ -43,7 +50,7 @@ class DeleteReport:
 def delete(core: Core, predicate: Predicate) -> DeleteReport:
     """Removes the rows that match a predicate now. Rows that come later stay."""
     core.require_writable()
-    with core.maintenance:
+    with core.maintenance, leases.holding_all(core):
         now_ns = core.clock.now_ns()
         delete_id = core.ulids.make(now_ns)
         core.catalog.add_delete(delete_id, predicate.encode(), now_ns)
@@ -58,16 +65,25 @@ def delete_rows(core: Core, find: Callable[[], RowSet]) -> DeleteReport:
         find: finds them in segments; no segment is merged away meanwhile. Rows that come meanwhile stay.
     """
     core.require_writable()
-    with core.maintenance:
+    with core.maintenance, leases.holding_all(core):
         flush.flush(core)
+        unseen = _unseen(flush_others(core))
         _drop_replaced(core)
         gone = find()
         if not gone.rows:
-            return DeleteReport(0, 0, ())
+            return DeleteReport(0, 0, unseen)
         now_ns = core.clock.now_ns()
         delete_id = core.ulids.make(now_ns)
         core.catalog.add_delete(delete_id, gone.encode(), now_ns)
-        return apply_rows(core, delete_id, gone)
+        report = apply_rows(core, delete_id, gone)
+        return dataclasses.replace(report, faults=(*report.faults, *unseen))
+
+
+def _unseen(missed: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(
+        f"node {name}: its rows that are in no segment are not looked at, since it did not write them: {why}"
+        for name, why in sorted(missed.items())
+    )
 
 
 def _drop_replaced(core: Core) -> None:
@@ -80,14 +96,46 @@ def _drop_replaced(core: Core) -> None:
 
 
 def resume(core: Core) -> None:
-    """Finishes deletes that an earlier process began."""
+    """Finishes deletes that an earlier process began; of a node those alone that it has missed."""
+    if core.node is not None:
+        _apply_missed(core, core.node.name.node_id)
+        return
     with core.maintenance:
-        for pending in core.catalog.pending_deletes():
-            rows = row_set.decode(pending.predicate)
-            if rows is not None:
-                apply_rows(core, pending.delete_id, rows)
-            else:
-                apply(core, pending.delete_id, predicate.decode(pending.predicate))
+        _finish_pending(core)
+
+
+def resume_abandoned(core: Core) -> None:
+    """Finishes deletes that a node began which is gone."""
+    if core.node is not None and core.catalog.pending_deletes():
+        # Who works on a delete has the lease.
+        with core.maintenance, contextlib.suppress(TakenError), leases.holding(core, EVERY_DAY):
+            catch_up(core)
+            _finish_pending(core)
+
+
+def _finish_pending(core: Core) -> None:
+    for pending in core.catalog.pending_deletes():
+        rows = row_set.decode(pending.predicate)
+        if rows is not None:
+            apply_rows(core, pending.delete_id, rows)
+        else:
+            apply(core, pending.delete_id, predicate.decode(pending.predicate))
+
+
+def _apply_missed(core: Core, node_id: str) -> None:
+    """Deletes what a node had in its log, and in no segment, when it did not answer a delete."""
+    for missed, nodes in core.catalog.missed_deletes(node_id):
+        with core.lock:
+            before = {row.segment_id for row in core.index.rows()}
+        with core.maintenance, leases.holding_all(core):
+            flush.flush(core)
+            gone = predicate.decode(missed.predicate)
+            with core.lock:
+                rows = [row for row in core.index.rows() if gone.may_match(row)]
+            for row in rows:
+                if row.segment_id not in before:
+                    remove_matching(core, row, gone)
+        core.catalog.note_missed(missed.delete_id, [name for name in nodes if name != node_id])
 
 
 def apply_rows(core: Core, delete_id: str, gone: RowSet) -> DeleteReport:
@@ -110,10 +158,8 @@ def apply_rows(core: Core, delete_id: str, gone: RowSet) -> DeleteReport:
             continue
         rows += len(gone.numbers[row.segment_id])
         segments += 1
-    core.catalog.commit(
-        Change(finished_delete=delete_id, deleted_rows=rows, now_ns=core.clock.now_ns())
-    )
-    core.version = core.catalog.version()
+    done = Change(finished_delete=delete_id, deleted_rows=rows, now_ns=core.clock.now_ns())
+    commit(core, lambda: done)
     return DeleteReport(rows, segments, tuple(faults))
 
 
@@ -132,6 +178,9 @@ def _remove_rows(core: Core, row: SegmentRow, gone: RowSet) -> None:
 def apply(core: Core, delete_id: str, predicate: Predicate) -> DeleteReport:
     """Does a delete that the catalog has noted. The caller holds `core.maintenance`."""
     flush.flush(core)
+    missed = flush_others(core)
+    if missed:
+        core.catalog.note_missed(delete_id, list(missed))
     # An earlier version may match where the later one does not, and the other way round: it goes as well.
     _drop_replaced(core)
     with core.lock:
@@ -148,20 +197,14 @@ def apply(core: Core, delete_id: str, predicate: Predicate) -> DeleteReport:
     if predicate.is_whole_project and predicate.project is not None:
         core.catalog.forget_project(predicate.project)
     folded = patch_folding.of_predicate(core, predicate)
-    core.catalog.commit(
-        Change(
-            finished_delete=delete_id,
-            deleted_rows=rows,
-            now_ns=core.clock.now_ns(),
-            dropped=folded,
-        )
+    done = Change(
+        finished_delete=delete_id, deleted_rows=rows, now_ns=core.clock.now_ns(), dropped=folded
     )
-    with core.lock:
-        core.patches.remove(folded)
-    core.version = core.catalog.version()
+    commit(core, lambda: done, lambda _: core.patches.remove(folded))
     with core.lock:
         unread = [row for row in core.quarantined.values() if predicate.may_match(row)]
-    return DeleteReport(rows, segments, tuple(row.file_key for row in unread))
+    faults = (*(row.file_key for row in unread), *_unseen(missed))
+    return DeleteReport(rows, segments, faults)
 
 
 def remove_matching(core: Core, row: SegmentRow, predicate: Predicate) -> int:
@@ -209,15 +252,21 @@ def _read(core: Core, row: SegmentRow, columns: list[str]) -> pa.Table:
 
 def drop_whole(core: Core, rows: list[SegmentRow]) -> None:
     """Takes segments out of the catalog; their files go after their last reader."""
-    gone = patch_folding.of_segments(core, rows)
     segment_ids = [row.segment_id for row in rows]
-    change = Change(removed=rows, now_ns=core.clock.now_ns(), dropped=gone)
-    with core.gate.exclusive():
-        applied = core.catalog.commit(change)
-        with core.lock:
-            core.index.apply((), segment_ids)
-            replaced_folding.forget(core, segment_ids)
-            core.version = applied.version
-            core.patches.remove(gone)
+    gone: frozenset[int] = frozenset()
+
+    def make() -> Change:
+        nonlocal gone
+        require_live(core, rows)
+        gone = patch_folding.of_segments(core, rows)
+        return Change(removed=rows, now_ns=core.clock.now_ns(), dropped=gone)
+
+    def apply(_: Applied) -> None:
+        core.index.apply((), segment_ids)
+        replaced_folding.forget(core, segment_ids)
+        core.patches.remove(gone)
+
+    with holding_days(core, rows):
+        commit(core, make, apply)
     core.forget_segments(segment_ids)
     garbage.collect(core)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracestore.store.catalog import published_table
+from tracestore.store.catalog.nodes import node_table
 from tracestore.store.core import Core
 from tracestore.store.files import filenames, leases
 
@@ -10,6 +11,12 @@ from tracestore.store.files import filenames, leases
 def collect(core: Core) -> int:
     """Removes what no snapshot here, no reader's lease and no published table holds; returns files removed."""
     held_version = leases.oldest_version(core.folder / filenames.READERS_FOLDER)
+    if core.node is not None:
+        with core.catalog.transaction() as connection:
+            held_by_nodes = node_table.held_in(connection)
+        held_version = min(
+            (each for each in (held_version, held_by_nodes) if each is not None), default=0
+        )
     removed: list[str] = []
     with core.catalog.transaction() as connection:
         garbage = published_table.removable_garbage_in(connection)

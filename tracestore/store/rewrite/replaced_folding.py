@@ -11,21 +11,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from tracestore.segment.read import SegmentFile
 from tracestore.store.catalog.segment_row import NewSegment, SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.memory.memtable import Memtable
-from tracestore.store.memory.span_keys import span_keys
-from tracestore.store.patches.span_index import SpanIndex
+from tracestore.store.nodes.moved_rows import RowFinder
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers, union
 
 DROP_SHARE: Final = 0.1
 """Share of replaced rows from which on a segment is rewritten alone: each query leaves them out again."""
-
-_KEYS: Final = ["trace_id", "span_id", "kind"]
 
 BySegment = dict[str, RowNumbers]
 
@@ -71,7 +65,7 @@ def moved(
         left = {**left, **union(left, rows)}
     if not left:
         return Moved({}, {}, ())
-    find = _Finder(core, inputs, outputs)
+    find = RowFinder(core, inputs, outputs)
     return Moved(
         left,
         find.outputs(settled),
@@ -87,37 +81,6 @@ def _without(
         for name in segment_ids & rows.keys()
     }
     return {name: numbers for name, numbers in left.items() if len(numbers)}
-
-
-class _Finder:
-    """The places in outputs of rows of inputs, found by their spans."""
-
-    def __init__(
-        self, core: Core, inputs: Sequence[SegmentRow], outputs: Sequence[NewSegment]
-    ) -> None:
-        self._core = core
-        self._inputs = {row.segment_id: row for row in inputs}
-        self._outputs = [(output.segment_id, self._read(output.file_key)) for output in outputs]
-        self._indexes = [SpanIndex.of(core.patches.seed, ids) for _, ids in self._outputs]
-
-    def outputs(self, rows: Mapping[str, RowNumbers]) -> BySegment:
-        """Returns the numbers of rows in the outputs; a row that a delete has taken is in none."""
-        found: BySegment = {}
-        for segment_id, numbers in rows.items():
-            wanted = self._read(self._inputs[segment_id].file_key).take(pa.array(numbers))
-            trace_id, span_id, kind = (wanted.column(name).combine_chunks() for name in _KEYS)
-            keys = span_keys(trace_id, span_id, self._core.patches.seed)
-            for (name, ids), index in zip(self._outputs, self._indexes, strict=True):
-                at, places = index.find(keys)
-                kinds = ids.column("kind").take(pa.array(places)).combine_chunks()
-                same = pc.equal(kinds, kind.take(pa.array(at))).to_numpy(zero_copy_only=False)
-                if same.any():
-                    found.update(union(found, {name: np.unique(places[same])}))
-        return found
-
-    def _read(self, file_key: str) -> pa.Table:
-        with SegmentFile(self._core.segments.files.local(file_key)) as file:
-            return file.columns(_KEYS)
 
 
 def settled(core: Core, inputs: Sequence[SegmentRow]) -> dict[str, RowNumbers]:

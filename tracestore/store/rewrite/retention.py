@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog import patch_table
-from tracestore.store.catalog.catalog import Change
+from tracestore.store.catalog.changes import Change
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
+from tracestore.store.nodes.commits import commit
 from tracestore.store.rewrite import deletes, patch_folding
 from tracestore.store.rewrite.deletes import remove_matching
 from tracestore.store.rewrite.predicate import Predicate
@@ -63,8 +64,6 @@ def _expire_project(core: Core, project: str, cutoff_ns: int) -> int:
     gone = patch_folding.before(core, project, cutoff_ns)
     if gone:
         # Their spans never came, or went with the days above.
-        applied = core.catalog.commit(Change(now_ns=core.clock.now_ns(), dropped=gone))
-        with core.lock:
-            core.version = applied.version
-            core.patches.remove(gone)
+        change = Change(now_ns=core.clock.now_ns(), dropped=gone)
+        commit(core, lambda: change, lambda _: core.patches.remove(gone))
     return expired

@@ -20,16 +20,20 @@ from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.dictionaries import own_dictionaries
 from tracestore.segment.read import SegmentFile, file_crc
 from tracestore.segment.tables import SEGMENT_TABLES
-from tracestore.store.catalog.catalog import Change
+from tracestore.store.catalog.changes import Applied, Change, LeaseLostError
 from tracestore.store.catalog.segment_row import NewSegment, SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
+from tracestore.store.nodes import leases
+from tracestore.store.nodes.catch_up import catch_up
+from tracestore.store.nodes.commits import commit
 from tracestore.store.patches.log import PatchesByRow
 from tracestore.store.patches.rows import with_changes
 from tracestore.store.rewrite import garbage, replaced_folding
 from tracestore.store.rewrite.joined import join_tables
 from tracestore.store.rewrite.patch_folding import Folding
 from tracestore.store.rewrite.policy import MergePolicy
+from tracestore.store.rewrite.replaced_folding import Moved
 from tracestore.store.rewrite.row_set import RowSet
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
 
@@ -74,22 +78,26 @@ def rewrite(
     Patches are merged into their rows and leave the log. Rows are sorted again, rows that `drop` or
     `gone` names and repeated spans left out, leaf columns chosen again. Outputs do not overlap in time; `by_day`
     gives each UTC day outputs of its own. `delete` is noted as finished in the same transaction.
-    The caller holds `core.maintenance`. Raises DamagedInputError; nothing has changed then.
+    The caller holds `core.maintenance`. Raises DamagedInputError, or TakenError or LeaseLostError where another node
+    works on them; nothing has changed then.
     """
-    for row in inputs:
-        _verify(core, row)
-    settled = replaced_folding.settled(core, inputs)
-    folding = _folding(core, inputs)
-    dropped = _Dropped(drop, gone, settled)
-    outputs: list[NewSegment] = []
-    try:
-        for low, high in time_slices(core, inputs, by_day=by_day):
-            outputs += _write_slice(core, inputs, low, high, dropped, folding)
-        _commit(core, inputs, outputs, settled, folding, delete)
-    except BaseException:
-        for output in outputs:
-            core.segments.discard(output)
-        raise
+    with leases.holding(core, leases.day_of(inputs[0])) as lease:
+        catch_up(core)
+        require_live(core, inputs)
+        for row in inputs:
+            _verify(core, row)
+        settled = replaced_folding.settled(core, inputs)
+        folding = _folding(core, inputs)
+        dropped = _Dropped(drop, gone, settled)
+        outputs: list[NewSegment] = []
+        try:
+            for low, high in time_slices(core, inputs, by_day=by_day):
+                outputs += _write_slice(core, inputs, low, high, dropped, folding)
+            _commit(core, inputs, outputs, settled, folding, delete, lease)
+        except BaseException:
+            for output in outputs:
+                core.segments.discard(output)
+            raise
     core.forget_segments([row.segment_id for row in inputs])
     garbage.collect(core)
     done = Rewritten(
@@ -117,31 +125,47 @@ def _commit(
     settled: Mapping[str, RowNumbers],
     folding: Folding,
     delete: str | None,
+    lease: tuple[str, str] | None,
 ) -> None:
     """Puts the outputs in place of the inputs, while no request is under way.
 
     Rows that were replaced since the inputs were read are found in the outputs by their spans.
     """
     segment_ids = [row.segment_id for row in inputs]
-    with core.gate.exclusive():
+    moved = Moved({}, {}, ())
+    merged: frozenset[int] = frozenset()
+
+    def make() -> Change:
+        nonlocal moved, merged
+        require_live(core, inputs)
         moved = replaced_folding.moved(core, inputs, outputs, settled)
         merged = folding.gone_without(moved.left)
-        change = Change(
+        return Change(
             added=outputs,
             removed=inputs,
             finished_delete=delete,
             now_ns=core.clock.now_ns(),
             merged=merged,
             replaced=moved.settled,
+            lease=lease,
         )
-        applied = core.catalog.commit(change)
-        with core.lock:
-            core.index.apply(applied.added, segment_ids)
-            replaced_folding.forget(core, segment_ids)
-            moved.apply(core)
-            core.version = applied.version
-            core.patches.remove(merged)
+
+    def apply(applied: Applied) -> None:
+        core.index.apply(applied.added, segment_ids)
+        replaced_folding.forget(core, segment_ids)
+        moved.apply(core)
+        core.patches.remove(merged)
         core.recent.note_rewritten(segment_ids, [output.segment_id for output in outputs])
+
+    commit(core, make, apply)
+
+
+def require_live(core: Core, rows: Sequence[SegmentRow]) -> None:
+    """Raises LeaseLostError where another node has rewritten one of some segments."""
+    with core.lock:
+        for row in rows:
+            if core.index.get(row.segment_id) is None:
+                raise LeaseLostError(f"segment {row.segment_id}")
 
 
 @dataclass(frozen=True, slots=True)

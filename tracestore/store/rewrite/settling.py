@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tracestore.errors import StoreFailedError
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
@@ -35,6 +36,10 @@ def settled_segments(core: Core) -> list[SegmentRow]:
         flush.flush(core)
         _settle(core)
         rows = _unmarked(core)
+    if rows is None and core.node is not None:
+        raise StoreFailedError(
+            "cannot settle segments: other nodes flush versions of spans all the time; try again"
+        )
     if rows is None:
         raise AssertionError("BUG: nothing but a flush marks rows of segments for good")
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tracestore.store.clock import Clock
 from tracestore.store.files import filenames, filesystem
 from tracestore.store.files.segment_files import SegmentFiles
 from tracestore.store.files.segment_ids import UlidMaker
+from tracestore.store.files.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,9 @@ class SegmentStore:
         clock: Clock,
         words: WordsRule,
         max_item_columns_share: float,
+        uploads: Uploads | None = None,
     ) -> None:
+        self._uploads = uploads
         self.files = files
         self._fs = fs
         self._ulids = ulids
@@ -77,6 +80,8 @@ class SegmentStore:
         entries = 0 if tail is None else len(tail)
         items = len(stored.column_names) - len(table.column_names)
         footer = _footer(spec, project, segment_id, summary, created_ns, entries, items)
+        if self._uploads is not None:
+            self._uploads.note(segment_id, file_key)
         written: list[str] = []
         tail_bytes: int | None = None
         tail_crc: int | None = None
@@ -141,6 +146,23 @@ class SegmentStore:
         """Removes the files of a segment that will not be named."""
         for file_key in (segment.file_key, *(key for key, _ in segment.sidecars())):
             self._discard(file_key)
+
+    def named(self, segment_ids: Collection[str]) -> None:
+        """Notes that the catalog names segments."""
+        if self._uploads is not None:
+            self._uploads.forget(segment_ids)
+
+    def remove_leftovers(self, is_named: Callable[[str], bool]) -> int:
+        """Removes the files that this process put into a shared bucket before a crash; returns of how many segments."""
+        noted = self._uploads.noted() if self._uploads is not None else {}
+        gone = [name for name in noted if not is_named(name)]
+        for name in gone:
+            key = noted[name]
+            for file_key in (key, filenames.tail_key(key), filenames.words_key(key)):
+                self.files.remove(file_key)
+        if self._uploads is not None:
+            self._uploads.forget(noted)
+        return len(gone)
 
     def _discard(self, file_key: str) -> None:
         try:

@@ -19,12 +19,13 @@ import numpy.typing as npt
 
 from tracestore import limits
 from tracestore.errors import StorageFullError, StoreFailedError
-from tracestore.store.catalog.catalog import Change
+from tracestore.store.catalog.changes import Applied, Change
 from tracestore.store.catalog.segment_row import NewSegment
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
 from tracestore.store.memory.generation import Generation
 from tracestore.store.memory.memtable import Memtable, Replaced
+from tracestore.store.nodes.commits import commit
 from tracestore.store.segments import row_order
 from tracestore.store.segments.replaced_rows import RowNumbers, union
 
@@ -58,7 +59,7 @@ def freeze(core: Core) -> None:
             core.publish(old.memtables(), wal.synced)
             old.next_sequence = next_sequence
             core.frozen.append(old)
-            core.generation = Generation(core.clock.elapsed_s())
+            core.generation = Generation(core.clock.elapsed_s(), next_sequence)
             core.changed.notify_all()
 
 
@@ -126,8 +127,7 @@ def _write_oldest(core: Core) -> int:
             flushed = write_memtable(core, memtable)
             written += flushed.segments
             memtables.append(flushed)
-        with core.gate.exclusive():
-            _commit(core, generation, written, memtables)
+        _commit(core, generation, written, memtables)
     except BaseException as error:
         for segment in written:
             core.segments.discard(segment)
@@ -149,33 +149,45 @@ def _write_oldest(core: Core) -> int:
 def _commit(
     core: Core, generation: Generation, written: list[NewSegment], memtables: list[Flushed]
 ) -> None:
-    """Puts segments in place of a generation's memtables. The caller holds the gate alone: no row is replaced now.
+    """Puts segments in place of a generation's memtables, while no row is replaced.
 
-    Rows whose later version is in these segments are settled. Rows of theirs that were replaced while they were
-    written are marked: replaying the log of the later version marks them again.
+    Rows whose later version is in these segments are settled, and so are rows of theirs whose later version is in
+    another one. Others that were replaced while they were written are marked: replaying the log of the later version
+    marks them again.
     """
-    with core.lock:
-        settled: dict[str, RowNumbers] = {}
-        for memtable in generation.memtables():
-            settled.update(union(settled, memtable.replacing))
-        whole = union(core.replaced.settled, settled)
-    change = Change(
-        added=written,
-        wal_mark=generation.next_sequence,
-        now_ns=core.clock.now_ns(),
-        replaced=whole,
-    )
-    applied = core.catalog.commit(change)
-    with core.lock:
+    settled: dict[str, RowNumbers] = {}
+    marked: list[tuple[Memtable, dict[str, RowNumbers]]] = []
+
+    def make() -> Change:
+        settled.clear()
+        marked.clear()
+        with core.lock:
+            for memtable in generation.memtables():
+                settled.update(union(settled, memtable.replacing))
+            for flushed in memtables:
+                for by, rows in flushed.replaced_meanwhile():
+                    if by is None:
+                        settled.update(union(settled, rows))
+                    else:
+                        marked.append((by, rows))
+            whole = union(core.replaced.settled, settled)
+        return Change(
+            added=written,
+            wal_mark=generation.next_sequence,
+            now_ns=core.clock.now_ns(),
+            replaced=whole,
+        )
+
+    def apply(applied: Applied) -> None:
         core.index.apply(applied.added, ())
         core.replaced.settle(settled)
-        for flushed in memtables:
-            for by, rows in flushed.replaced_meanwhile():
-                core.hide(Replaced(in_segments=rows), by)
-        core.version = applied.version
+        for by, rows in marked:
+            core.hide(Replaced(in_segments=rows), by)
         core.frozen.remove(generation)
         core.flush_error = None
         core.changed.notify_all()
+
+    commit(core, make, apply)
 
 
 @dataclass(slots=True)
@@ -194,8 +206,11 @@ class Flushed:
     segments: list[NewSegment] = field(default_factory=list)
     orders: list[RowNumbers] = field(default_factory=list)
 
-    def replaced_meanwhile(self) -> Iterator[tuple[Memtable, dict[str, RowNumbers]]]:
-        """Yields the rows that were replaced since, by segment id, each with the memtable of the later version."""
+    def replaced_meanwhile(self) -> Iterator[tuple[Memtable | None, dict[str, RowNumbers]]]:
+        """Yields the rows that were replaced since, by segment id, each with the memtable of the later version.
+
+        None stands for a later version in a segment.
+        """
         for rows, by in self.memtable.replaced_since(self.replaced):
             found = {}
             for segment, order in zip(self.segments, self.orders, strict=True):

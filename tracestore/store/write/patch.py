@@ -15,7 +15,9 @@ from typing import Any, Final
 from tracestore import limits
 from tracestore.errors import PatchError, StorageFullError
 from tracestore.store.catalog import patch_table
+from tracestore.store.catalog.nodes import change_log
 from tracestore.store.core import Core
+from tracestore.store.nodes.catch_up import catch_up
 from tracestore.store.patches.log import Patch
 from tracestore.store.patches.rules import checked
 from tracestore.store.write import payloads
@@ -31,7 +33,7 @@ def patch(
 
     Raises PatchError (nothing was stored), StorageFullError where too many wait to be folded in.
     """
-    core.require_writable()
+    core.require_catalog()
     given = [patches] if isinstance(patches, Mapping) else list(patches)
     return _store(core, [_values(patch, number, project) for number, patch in enumerate(given)])
 
@@ -58,7 +60,7 @@ def _store(core: Core, values: Sequence[Mapping[str, str]]) -> int:
     if not values:
         return 0
     with core.patching, core.gate.shared():
-        core.require_writable()
+        core.require_catalog()
         with core.lock:
             count, last_ns = core.patches.count, core.patches.last_ns
         if count + len(values) > limits.MAX_PENDING_PATCHES:
@@ -67,13 +69,29 @@ def _store(core: Core, values: Sequence[Mapping[str, str]]) -> int:
                 f"{limits.MAX_PENDING_PATCHES} may; compact the store, then send them again"
             )
         first_ns = max(core.clock.now_ns(), last_ns + 1)
-        rows = [{**row, "created_ns": first_ns + number} for number, row in enumerate(values)]
-        added = [Patch.of(**_renamed(row)) for row in rows]
+        rows = _timed(values, first_ns)
+        added = _patches(rows)
         with core.catalog.writing() as connection:
+            if core.node is not None:
+                # Of all nodes' patches the order is that of their transactions, whatever the clocks of hosts say.
+                rows = _timed(values, patch_table.next_ns_in(connection, first_ns))
+                added = _patches(rows)
             patch_table.insert_in(connection, rows)
+            times = [patch.created_ns for patch in added]
+            core.catalog.note_in(connection, change_log.listed(change_log.NEW_PATCHES, times))
         with core.lock:
-            core.patches.add(added)
+            if core.node is None:
+                core.patches.add(added)
+    catch_up(core)
     return len(values)
+
+
+def _timed(values: Sequence[Mapping[str, str]], first_ns: int) -> list[dict[str, Any]]:
+    return [{**row, "created_ns": first_ns + number} for number, row in enumerate(values)]
+
+
+def _patches(rows: Sequence[Mapping[str, Any]]) -> list[Patch]:
+    return [Patch.of(**_renamed(row)) for row in rows]
 
 
 def _renamed(row: Mapping[str, Any]) -> dict[str, Any]:

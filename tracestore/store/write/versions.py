@@ -19,14 +19,12 @@ import pyarrow.compute as pc
 
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.read import SegmentFile
-from tracestore.store.catalog import patch_table
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.memory.memtable import Memtable, Replaced
 from tracestore.store.memory.recent_spans import EVER, SeenSpans
 from tracestore.store.memory.span_keys import span_keys
 from tracestore.store.memory.span_rows import NO_ROW
-from tracestore.store.patches.log import Patch
 from tracestore.store.segments.replaced_rows import NO_ROWS
 from tracestore.variant import Keys, Shredder
 
@@ -38,6 +36,9 @@ versions, which costs a little space until the next merge."""
 
 MAX_SEARCHED_SEGMENTS: Final = 64
 """Segments of other times in which the earlier version of a remembered span is sought, the newest first."""
+
+
+_ENDS: Final = ("start_ns", "duration_ns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +103,10 @@ def sort_out(core: Core, memtable: Memtable, start: int) -> Arrived:
 
 
 def restore_patches(core: Core, memtable: Memtable, arrived: Arrived | None) -> None:
-    """Has the patches stay that were folded into rows of which a later version is about to be visible.
-
-    crash after the transaction: they apply to both versions, of which replaying the log hides the earlier
-    """
+    """Has the patches stay that were folded into rows of which a later version is about to be visible."""
     if arrived is None or not arrived.in_segments:
         return
-    project = memtable.project
-    with core.catalog.writing() as connection:
-        folded = [
-            Patch.of(*values)
-            for values in patch_table.folded_in(connection, project, arrived.in_segments)
-        ]
-        if not folded:
-            return
-        patch_table.move_back_in(connection, [patch.created_ns for patch in folded])
-    with core.lock:
-        core.patches.restore(folded)
+    core.restore_patches(memtable.project, arrived.in_segments)
 
 
 def _times(memtable: Memtable, start: int) -> RowNumbers:
@@ -230,7 +218,7 @@ class _Sought:
         if not len(at):
             return
         own = self.left[at]
-        same = self._are_copies(row, own, rows)
+        same = self._are_copies(row, own, rows) | self._end_before(row, own, rows)
         self.copies = np.union1d(self.copies, own[same])
         if (~same).any():
             earlier = self._in_segments.get(row.segment_id, NO_ROWS)
@@ -240,6 +228,25 @@ class _Sought:
             traces, spans = (ids.take(replacing).to_pylist() for ids in self._ids[:2])
             self.spans += zip(traces, spans, strict=True)
         self.left = np.setdiff1d(self.left, own, assume_unique=False)
+
+    def _end_before(
+        self, segment: SegmentRow, own: RowNumbers, rows: RowNumbers
+    ) -> npt.NDArray[np.bool_]:
+        """Returns which rows are earlier versions than those in a segment, as far as their ends tell.
+
+        Only rows of a log that is read again are: since they came, another node may have got a later version.
+        """
+        if self._core.node is None or not self._core.node.is_replaying:
+            return np.zeros(len(own), np.bool_)
+        chosen = pa.array(own + self._start)
+        shredder = self._memtable.shredder
+        start, duration = (shredder.fixed_column(name).take(chosen) for name in _ENDS)
+        with SegmentFile(self._core.segments.files.local(segment.file_key)) as file:
+            stored = file.rows_at(rows, list(_ENDS))
+        ends = pc.add(start, duration.fill_null(0))
+        its_ends = pc.add(stored["start_ns"], stored["duration_ns"].fill_null(0)).combine_chunks()
+        before: npt.NDArray[np.bool_] = pc.less(ends, its_ends).to_numpy(zero_copy_only=False)
+        return before
 
     def _are_copies(
         self, segment: SegmentRow, own: RowNumbers, rows: RowNumbers

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import tracestore
-from tracestore.cli.connection import folder_of, opened_to_read
+from tracestore.cli.connection import catalog_url, folder_of, opened_to_read
 from tracestore.cli.options import DataOption, FormatOption
 from tracestore.cli.printing import show, tell
 from tracestore.errors import StoreLockedError
@@ -32,8 +32,9 @@ def keys_create(
     ] = None,
 ) -> None:
     """Makes a key and prints it once; default scopes are ingest and read."""
-    with contextlib.suppress(StoreLockedError):
-        tracestore.open(folder_of(data)).close()
+    if catalog_url() is None:
+        with contextlib.suppress(StoreLockedError):
+            tracestore.open(folder_of(data)).close()
     with _ring(folder_of(data)) as ring:
         try:
             key, text = ring.create(name, scope or ["ingest", "read"], project or None)
@@ -76,7 +77,8 @@ def keys_revoke(
 
 @contextlib.contextmanager
 def _ring(folder: Path) -> Iterator[KeyRing]:
-    """Gives the keys of a folder's store, which a server may have open."""
-    opened_to_read(folder).close()
-    with contextlib.closing(KeyRing(folder)) as ring:
+    """Gives the keys of a folder's store, which a server may have open, or those of a catalog that nodes share."""
+    if catalog_url() is None:
+        opened_to_read(folder).close()
+    with contextlib.closing(KeyRing(folder, catalog_url())) as ring:
         yield ring

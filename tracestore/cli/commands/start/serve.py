@@ -21,6 +21,14 @@ def serve(
     flight_port: Annotated[
         int, typer.Option(help="Arrow Flight SQL; 0 picks one, -1 turns it off.")
     ] = -1,
+    catalog: Annotated[
+        str | None, typer.Option(help="The catalog's database, for several nodes.")
+    ] = None,
+    segments: Annotated[
+        str | None, typer.Option(help="The bucket of the segments, for several nodes.")
+    ] = None,
+    role: Annotated[str, typer.Option(help="query for a node that takes no rows.")] = "all",
+    node_url: Annotated[str | None, typer.Option(help="Where other nodes reach this one.")] = None,
     allow_unauthenticated: Annotated[
         bool,
         typer.Option("--allow-unauthenticated", help="Listen beyond this machine without keys."),
@@ -51,6 +59,10 @@ def serve(
         port=port,
         grpc_port=grpc_port,
         flight_port=flight_port,
+        catalog=catalog,
+        segments=segments,
+        role=role,
+        node_url=node_url,
         allow_unauthenticated=allow_unauthenticated,
         require_keys=require_keys,
         self_trace=self_trace,
@@ -61,6 +73,9 @@ def serve(
 
     def ready(server: Server) -> None:
         tell(f"tracestore serves {settings.data}")
+        if server.store.nodes.node_id is not None:
+            role = "answers only" if settings.role == "query" else "takes rows and answers"
+            tell(f"  node            {server.store.nodes.node_id}, {role}")
         tell(f"  OTLP over HTTP  {server.url}/v1/traces, /v1/logs")
         if server.grpc_port is not None:
             tell(f"  OTLP over gRPC  {settings.host}:{server.grpc_port}")

@@ -1,15 +1,39 @@
-"""Memtables of another process: their rows are there, their builders are not."""
+"""Memtables of another process, on this machine or another: their rows are there, their builders are not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from tracestore.store.catalog.path_ids import Leaf
-from tracestore.store.follow.change import MemoryState
 from tracestore.store.memory.generation import Generation
 from tracestore.store.memory.memtable import MemoryMark, Memtable
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryState:
+    """The visible rows of one memtable.
+
+    Attributes:
+        number: names the memtable among all that the writer ever had.
+        table, project: whose rows they are.
+        visible: rows of the builder that count or are hidden; it only grows.
+        chunks: numbers of the tables that hold the rows, in order.
+        leaves: every leaf of the builder.
+        counts: rows of each leaf.
+    """
+
+    number: int
+    table: str
+    project: str
+    visible: int
+    chunks: tuple[int, ...]
+    leaves: tuple[Leaf, ...]
+    counts: npt.NDArray[np.int64]
 
 
 class MirroredMemtable(Memtable):
@@ -38,6 +62,39 @@ class MirroredMemtable(Memtable):
         """Returns rows by leaf over the writer's builder."""
         state = self._leaves
         return dict(zip(state.leaves, state.counts.tolist(), strict=True))
+
+
+class PeerMemtable(MirroredMemtable):
+    """The visible rows of a memtable of another node.
+
+    Attributes:
+        node_id: whose it is.
+        begin: the first file of that node's log that may hold its rows: when the log's mark is beyond it, they are in
+            segments.
+        replacing: rows of segments that versions here replaced, by segment id.
+    """
+
+    def __init__(
+        self,
+        state: MemoryState,
+        chunks: Sequence[pa.Table],
+        node_id: str,
+        begin: int,
+        replacing: Mapping[str, npt.NDArray[np.int64]],
+    ) -> None:
+        super().__init__(state, chunks)
+        self.node_id = node_id
+        self.begin = begin
+        self.replacing = dict(replacing)
+
+    def shows(self, state: MemoryState, chunks: Sequence[pa.Table]) -> bool:
+        """Returns whether it shows the rows of a state, in the same tables."""
+        own = self._leaves
+        return (own.number, own.visible, own.chunks) == (
+            state.number,
+            state.visible,
+            state.chunks,
+        ) and all(one is other for one, other in zip(self._tables, chunks, strict=True))
 
 
 class MirroredGeneration(Generation):

@@ -1,0 +1,161 @@
+"""What a node knows of itself and of the other nodes that share its catalog."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+from tracestore.store.catalog.changes import NodeName
+from tracestore.store.catalog.nodes.node_table import NodeRow
+from tracestore.store.memory.memtable import MemoryMark, RowNumbers
+from tracestore.store.memory.mirror import MemoryState, PeerMemtable
+
+NO_VERSION: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class PeerState:
+    """The visible rows of one memtable of a node, as it tells them to others.
+
+    Attributes:
+        state: which rows.
+        begin: the first file of its log that may hold them.
+        replacing: rows of segments that versions there replaced, by segment id.
+    """
+
+    state: MemoryState
+    begin: int
+    replacing: Mapping[str, RowNumbers]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAnswer:
+    """What a node has in memory, as of one version of the catalog.
+
+    Attributes:
+        session: of its process, which numbers its tables.
+        version: of the catalog. The node has compared its rows with all segments of it.
+        memtables: its memtables.
+        chunks: tables of rows that the asker has not, by number.
+    """
+
+    session: str
+    version: int
+    memtables: Sequence[PeerState]
+    chunks: Mapping[int, pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an asker has of a node: numbers of tables of one session."""
+
+    session: str
+    numbers: Collection[int]
+
+
+class Peers(Protocol):
+    """What asks other nodes, all at once. What does not answer is told in words."""
+
+    def memory(
+        self, nodes: Sequence[NodeRow], held: Mapping[str, Held]
+    ) -> Mapping[str, PeerAnswer | str]:
+        """Returns by node id what each has in memory, as of the newest version of the catalog."""
+
+    def flush(self, nodes: Sequence[NodeRow]) -> Mapping[str, str | None]:
+        """Has nodes write their memory to segments; returns by node id why one did not, None where it did."""
+
+
+class Member(Protocol):
+    """What keeps a node registered."""
+
+    def announce(self, url: str) -> None:
+        """Tells the others where the node answers."""
+
+    def stop(self) -> None:
+        """Stops telling that the node is up."""
+
+    def leave(self) -> None:
+        """Tells the others that the node ends."""
+
+
+class Repeated(Protocol):
+    """What finds spans that are in memory of several nodes."""
+
+    def without(self, marks: Sequence[MemoryMark]) -> list[MemoryMark]:
+        """Returns marks that show each span once."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerMemory:
+    """The rows in memory of all other nodes that answered.
+
+    Attributes:
+        version: of the catalog at which they complement its segments.
+        memtables: with the rows.
+        replacing: rows of segments that versions in them replaced, by segment id.
+        silent: what is missing, in words.
+    """
+
+    version: int = NO_VERSION
+    memtables: Sequence[PeerMemtable] = ()
+    replacing: Mapping[str, RowNumbers] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Mirror:
+    """The tables that are known of one node."""
+
+    session: str
+    chunks: dict[int, pa.Table]
+
+
+class NodeState:
+    """What a node knows. `core.lock` guards what a snapshot reads.
+
+    Lock order: `reading`, then `following`, then the gate.
+
+    Attributes:
+        name: of the node and its process.
+        role: `all`, or `query` of a node that takes no rows.
+        peers: asks the others; None while nobody does.
+        repeated: finds what is in memory of several nodes.
+        member: keeps it registered.
+        is_replaying: whether its log is read again: of other nodes' versions of a span nobody knows which came first.
+        following: held while the store is brought up to the catalog, and while a change of its own is made.
+        reading: held while other nodes are asked for a snapshot.
+        nodes: of the catalog, None where they must be read again.
+        memory: rows of the others.
+        mirrors: tables of the others by node id.
+        leases: token and number of users of each lease, by name.
+        silent_until_s: when a node that did not answer is asked again, by node id.
+        held: open snapshots of this process by version.
+        unreachable: why the catalog does not answer, None where it does.
+        silent_asks: times that a node did not answer.
+        is_lost: whether another process runs the node since.
+    """
+
+    def __init__(self, name: NodeName, role: str) -> None:
+        self.name = name
+        self.role = role
+        self.peers: Peers | None = None
+        self.repeated: Repeated | None = None
+        self.member: Member | None = None
+        self.is_replaying = False
+        self.following = threading.RLock()
+        self.reading = threading.RLock()
+        self.nodes: Sequence[NodeRow] | None = None
+        self.marks: Mapping[str, int] = {}
+        self.memory = PeerMemory()
+        self.mirrors: dict[str, Mirror] = {}
+        self.leases: dict[str, tuple[str, int]] = {}
+        self.silent_until_s: dict[str, float] = {}
+        self.held: Counter[int] = Counter()
+        self.unreachable: str | None = None
+        self.silent_asks = 0
+        self.is_lost = False
