@@ -104,7 +104,7 @@ wheels: build
 docs: build/.site
 build/.site: build/.installed mkdocs.yml $(wildcard docs/*/*.md docs/*/*/*)
 	TRACESTORE_SKIP_KERNELS=1 $(PY) -m pip install --quiet --no-build-isolation -e ".[docs]"
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@touch $@
 
 # DuckDB's reader of Iceberg is an extension made for each of its versions: one that has it, apart from the installed one.
