@@ -274,6 +274,13 @@ CASES: list[tuple[str, list[Any], str, Any, list[Any]]] = [
     (
         "attributes",
         paths(x=[BIG, BIG - 1, 0.5]),
+        "SELECT attributes.x::VARCHAR AS v FROM spans WHERE attributes.x > 1 ORDER BY v",
+        None,
+        [str(BIG - 1), str(BIG)],
+    ),
+    (
+        "attributes",
+        paths(x=[BIG, BIG - 1, 0.5]),
         "SELECT count(DISTINCT attributes.x) AS v FROM spans",
         None,
         [3],

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from data.stores import STATES, build, log, span
+import tracestore
+from data import payloads
+from data.stores import EVERY_WORD, STATES, build, in_state, log, span
 from tracestore import Store
 from tracestore.errors import QueryError
 
@@ -102,3 +108,46 @@ def test_a_needle_without_a_word_is_an_error(
 ) -> None:
     with pytest.raises(QueryError, match=text):
         numbers(store, condition, parameters)
+
+
+BEHIND_BREAKS: list[tuple[str, list[int]]] = [
+    ("input[0].content LIKE '%refund%'", [0, 1, 2]),
+    ("match(input[0].content, 'refund')", [0, 1, 2]),
+    ("match(input, 'refund')", [0, 1, 2, 3]),
+    ("search('refund')", [0, 1, 2, 3, 4]),
+]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_words_behind_breaks_are_found_in_messages_that_came_as_json_text(
+    tmp_path: Path, state: str
+) -> None:
+    sent: list[dict[str, Any]] = [
+        {"input.value": json.dumps([{"role": "user", "content": text}])}
+        for text in ("Question:\nrefund please", "Question: refund please", "a\trefund")
+    ]
+    sent += [{"input.value": "Question:\nrefund, as plain text"}, {"note": "x\nrefund"}]
+    with tracestore.open(tmp_path / "store", background=False, **EVERY_WORD) as store:
+        writes = [partial(export, store, i, attributes) for i, attributes in enumerate(sent)]
+        in_state(store, state, writes)
+        for condition, expected in BEHIND_BREAKS:
+            assert numbers(store, condition) == expected, condition
+
+
+def export(store: Store, number: int, attributes: dict[str, Any]) -> None:
+    """Sends one span as an exporter does."""
+    start_ns = span(number)["start_ns"]
+    request = ExportTraceServiceRequest()
+    sent = (
+        request.resource_spans.add()
+        .scope_spans.add()
+        .spans.add(
+            trace_id=bytes([number + 1] * 16),
+            span_id=bytes([number + 1] * 8),
+            name="s",
+            start_time_unix_nano=start_ns,
+            end_time_unix_nano=start_ns + 1,
+        )
+    )
+    sent.attributes.extend(payloads.key_values(attributes))
+    store.ingest_otlp(request.SerializeToString(), signal="traces")
