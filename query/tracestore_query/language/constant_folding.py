@@ -22,6 +22,8 @@ _COMPUTED = (
     *(exp.StrToTime, exp.DateFromParts, exp.TimestampFromParts),
 )
 _NOW = (exp.CurrentTimestamp, exp.CurrentTimestampLTZ)
+# The engine's own names of it, which the parser does not know.
+_NOW_NAMES = frozenset({"now", "get_current_timestamp", "transaction_timestamp"})
 _MOMENTS = frozenset({exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMPLTZ})
 # The spellings that Python and the engine read alike; of any other, only the engine's reading counts.
 _TIME_TEXT = re.compile(
@@ -38,6 +40,18 @@ _SECONDS = {
     "DAY": 86400,
     "WEEK": 604800,
 }
+
+
+def is_now(node: exp.Expr) -> bool:
+    """Tells whether a node is the time at which it is asked."""
+    if isinstance(node, exp.Anonymous):
+        return str(node.this).lower() in _NOW_NAMES and not node.expressions
+    return isinstance(node, _NOW)
+
+
+def moves(node: exp.Expr) -> bool:
+    """Tells whether an expression depends on the time at which it is asked."""
+    return any(isinstance(part, exp.CurrentDate) or is_now(part) for part in node.walk())
 
 
 class Constants:
@@ -69,13 +83,13 @@ class Constants:
             return found if isinstance(found, int | str) else None
         self.of_values |= node.find(exp.Placeholder, exp.Parameter) is not None
         moment = _moment(node)
-        self.of_moment |= moment is None or node.find(*_NOW) is not None
+        self.of_moment |= moment is None or moves(node)
         if moment is not None:
             return (moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000
         return self._computed(node)
 
     def _computed(self, node: exp.Expr) -> int | None:
-        if not all(isinstance(part, _COMPUTED) for part in node.walk()):
+        if not all(isinstance(part, _COMPUTED) or is_now(part) for part in node.walk()):
             return None
         time_us = self._time_us(dialect.generate(node))
         return None if time_us is None else time_us * 1000
@@ -100,7 +114,7 @@ def _moment(node: exp.Expr) -> dt.datetime | None:
         if start is None or length is None:
             return None
         return start + length if isinstance(node, exp.Add) else start - length
-    if isinstance(node, _NOW):
+    if is_now(node):
         return dt.datetime.now(dt.UTC)
     if isinstance(node, exp.Cast) and node.to.this in _MOMENTS:
         node = node.this

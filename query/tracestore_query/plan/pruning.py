@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from tracestore.variant import TableSpec
+from tracestore_query.language.constant_folding import moves
 from tracestore_query.plan.scan import EVER, TimeRange
 from tracestore_query.tables.names import STORED
 from tracestore_query.tables.table_nodes import called, scanned_table
@@ -19,7 +20,6 @@ MAX_TRACE_IDS = 1000
 """Traces named one by one; more are no point lookup."""
 
 _NS_PER_US = 1000
-_NOW = (exp.CurrentTimestamp, exp.CurrentTimestampLTZ, exp.CurrentDate)
 _HEX = frozenset("0123456789abcdef")
 
 Evaluate = Callable[[exp.Expr, bool], int | str | None]
@@ -113,8 +113,7 @@ def _bounds(
                 exact = name == spec.time_ns_column
                 narrowed = _narrowed((low, high), kind, evaluate(bound, exact), exact=exact)
                 # The engine's now comes after ours: rows of the time between are not left out.
-                later = bound.find(*_NOW) is not None
-                low, high = (narrowed[0], high) if later else narrowed
+                low, high = (narrowed[0], high) if moves(bound) else narrowed
         if (
             isinstance(condition, exp.In)
             and condition.expressions
