@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     )
     from tracestore_query.evals.datasets import SqlDatasets
     from tracestore_query.evals.experiments import SqlExperiments
+    from tracestore_query.execute.kept_groups import KeepRule
     from tracestore_query.query import Query
 
 __all__ = [
+    "KeepRule",
     "Query",
     "QueryCursorError",
     "QueryFailedError",
@@ -39,6 +41,7 @@ __all__ = [
 
 # Loaded at first use: whoever writes or reads files of answers needs no engine.
 _HOMES = {
+    "KeepRule": "tracestore_query.execute.kept_groups",
     "Query": "tracestore_query.query",
     "QueryStats": "tracestore_query.answer.result",
     "Result": "tracestore_query.answer.result",

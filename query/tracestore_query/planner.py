@@ -18,6 +18,7 @@ from tracestore_query.engine import Engine
 from tracestore_query.engine.query_sql import query_sql
 from tracestore_query.errors import QueryCursorError
 from tracestore_query.execute.execution import Execution
+from tracestore_query.execute.kept_groups import KeepRule, KeptGroups
 from tracestore_query.execute.plan_cache import PlanCache, PlanKey
 from tracestore_query.execute.planned_query import PlannedQuery
 from tracestore_query.execute.row_lookup import ids_scan, with_newest_rows, with_tail_rows
@@ -64,11 +65,14 @@ class Request:
 class Planner:
     """The planner of the queries over one store. Thread-safe."""
 
-    def __init__(self, store: Store, engine: Engine, *, shortcuts: bool = True) -> None:
+    def __init__(
+        self, store: Store, engine: Engine, *, shortcuts: bool = True, keeps: KeepRule | None = None
+    ) -> None:
         self._store = store
         self._engine = engine
         self._types = EngineTypes(engine)
         self._shortcuts = shortcuts
+        self._groups = KeptGroups(engine, self._types, keeps or KeepRule())
         self._cache = PlanCache()
         # Dashboards ask the same again and again; parsing costs about a third of planning.
         self._statement = functools.lru_cache(maxsize=PARSED_TEXTS)(self._read)
@@ -150,6 +154,9 @@ class Planner:
         tables = _stored_tables(tree)
         time_range = _time_range(tree, tables, ranges)
         plan = self._plan_of(tree, tables, time_range, request, execution, paging)
+        if self._shortcuts and paging is None and statement.kind is not Kind.DESCRIBE:
+            computes = statement.kind is not Kind.EXPLAIN
+            plan = self._groups.applied(plan, execution, values, constants.value, computes=computes)
         if paging is not None:
             paging.take_order(plan.query.tree)
         query = query_sql(plan, self._engine.checker)
@@ -169,7 +176,9 @@ class Planner:
             paging,
             time_range,
             time_independent=not constants.of_moment,
-            parameter_independent=not (constants.of_values or is_of_words or plan.query.of_values),
+            parameter_independent=not (
+                constants.of_values or is_of_words or plan.query.of_values or (plan.kept and values)
+            ),
             names=names,
         )
 

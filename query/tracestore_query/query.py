@@ -15,6 +15,7 @@ from tracestore_query.errors import QueryFailedError, QueryForbiddenError
 from tracestore_query.execute import runner
 from tracestore_query.execute.answer_state import answer_state
 from tracestore_query.execute.execution import Execution
+from tracestore_query.execute.kept_groups import KeepRule
 from tracestore_query.execute.streaming import Caps
 from tracestore_query.language.parameters import Parameters
 from tracestore_query.planner import Planner, Request
@@ -31,6 +32,7 @@ class Query:
             them. Answers are the same without; the tests compare.
         spill_bytes: that all queries together may spill to disk, None for a share of what is free.
         spill_folder: where they spill, None for the system's folder of temporary files.
+        keeps: from how many rows on groups of segments are kept, None for the default.
     """
 
     def __init__(
@@ -42,10 +44,11 @@ class Query:
         shortcuts: bool = True,
         spill_bytes: int | None = None,
         spill_folder: str | None = None,
+        keeps: KeepRule | None = None,
     ) -> None:
         folders = [str(folder.resolve()) for folder in store.segment_folders]
         self._engine = Engine(folders, memory_limit, threads, spill_bytes, spill_folder)
-        self._planner = Planner(store, self._engine, shortcuts=shortcuts)
+        self._planner = Planner(store, self._engine, shortcuts=shortcuts, keeps=keeps)
 
     def close(self) -> None:
         """Ends the engine; the store stays open."""

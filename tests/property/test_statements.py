@@ -13,13 +13,16 @@ from sql.statements.rows import untagged
 from sql.statements.statement import Statement, Statements
 from sql.statements.store import ChangingStore, comparable, differing, same_rows
 from tracestore.errors import QueryError
-from tracestore_query import Query
+from tracestore_query import KeepRule, Query
 
 STATEMENTS = int(os.environ.get("TRACESTORE_STATEMENTS", "600"))
 SEED = int(os.environ.get("TRACESTORE_STATEMENTS_SEED", "1"))
 STATEMENTS_OF_STEP = 25
 STEPS_OF_STORE = 12
 WITHOUT_SHORTCUTS = 0.2
+WITH_KEPT_GROUPS = 0.3
+"""How often a statement is asked where groups are kept of every segment, and then once more."""
+
 STEP_BETWEEN = 0.1
 """How often rows come or change before a statement is asked again with other parameters."""
 
@@ -37,12 +40,13 @@ def test_statements_give_what_plain_duckdb_gives(tmp_path: Path) -> None:
         chance = random.Random(f"{SEED} {number}")
         made = ChangingStore(tmp_path / f"store{number}", chance)
         every_row = Query(made.store, shortcuts=False)
+        keeping = Query(made.store, keeps=KeepRule(1, 1, 0))
         try:
             for _ in range(STEPS_OF_STORE):
                 made.step()
                 for _ in range(STATEMENTS_OF_STEP):
                     statement = Statements(chance, made.columns).statement()
-                    answers, fault = check(made, every_row, statement)
+                    answers, fault = check(made, every_row, keeping, statement)
                     asked += 1
                     compared += answers
                     if fault:
@@ -50,13 +54,16 @@ def test_statements_give_what_plain_duckdb_gives(tmp_path: Path) -> None:
                         print(wrong[-1], flush=True)  # noqa: T201 - a long run shows what it finds
         finally:
             every_row.close()
+            keeping.close()
             made.close()
     print(f"{asked} statements, {compared} answers compared")  # noqa: T201 - how many are compared is asked for
     assert not wrong, f"{len(wrong)} of {asked}:\n" + "\n\n".join(sorted(wrong, key=len)[:SHOWN])
     assert compared > asked // 2
 
 
-def check(made: ChangingStore, every_row: Query, statement: Statement) -> tuple[int, str | None]:
+def check(
+    made: ChangingStore, every_row: Query, keeping: Query, statement: Statement
+) -> tuple[int, str | None]:
     """Returns how many answers were compared, and what was wrong."""
     compared = 0
     for number, parameters in enumerate(statement.parameters):
@@ -69,7 +76,10 @@ def check(made: ChangingStore, every_row: Query, statement: Statement) -> tuple[
         want = plain_rows(made.plain, statement, parameters)
         # Without shortcuts every row is read: that is slow, and differs where they are wrong.
         both = made.chance.random() < WITHOUT_SHORTCUTS
-        for query in (made.store.query, every_row)[: 1 + both]:
+        queries = [made.store.query, *([every_row] if both else [])]
+        if made.chance.random() < WITH_KEPT_GROUPS:
+            queries += [keeping, keeping]
+        for query in queries:
             try:
                 answer = query.sql(statement.ours, parameters or None)
                 if isinstance(want, int):

@@ -33,6 +33,7 @@ from tracestore.store.read.table_snapshot import TableSnapshot
 from tracestore.store.rewrite.compaction import CompactionReport
 from tracestore.store.rewrite.deletes import DeleteReport
 from tracestore.store.rewrite.predicate import Condition
+from tracestore.store.segments.group_tables import GroupTables
 from tracestore.store.segments.leaf_arrays import Mask
 from tracestore.store.segments.replaced_rows import RowNumbers
 from tracestore.store.settings import Mode, Prices
@@ -75,6 +76,7 @@ __all__ = [
     "Fault",
     "FileSystem",
     "Follower",
+    "GroupTables",
     "Held",
     "IngestReport",
     "KeyRing",

@@ -18,6 +18,7 @@ from tracestore.store.catalog.nodes import change_log
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.clock import Clock
 from tracestore.store.counts import Counting
+from tracestore.store.files import filenames
 from tracestore.store.files.segment_ids import UlidMaker
 from tracestore.store.memory.generation import Generation
 from tracestore.store.memory.ingest_gate import IngestGate
@@ -27,6 +28,7 @@ from tracestore.store.memory.recent_spans import RecentSpans
 from tracestore.store.patches.log import Patch, PatchLog
 from tracestore.store.patches.lookup import PatchLookup
 from tracestore.store.patches.merged import MergedRows
+from tracestore.store.segments.group_tables import GroupTables
 from tracestore.store.segments.index import SegmentIndex
 from tracestore.store.segments.leaf_arrays import LeafArrays
 from tracestore.store.segments.replaced_rows import ReplacedRows, RowNumbers, union
@@ -70,6 +72,7 @@ class Core:
         patch_lookup: which rows they change.
         merged: those rows with their patches.
         pins: open snapshots by segment id; the files of pinned segments are kept.
+        groups: what queries keep of segments.
         follows: whether a reader shows the writer's rows in memory too.
         node: what is known of other nodes; None where there is one writer.
         missing: what a snapshot may lack, in words, as a reader's writer has told it.
@@ -108,6 +111,9 @@ class Core:
         )
         self.tails = TailCache(catalog)
         self.words = WordsCache(segments.files)
+        self.groups = GroupTables(
+            folder / filenames.GROUPS_FOLDER, settings.fs, lambda: self.writable or self.follows
+        )
         self.leaf_arrays = LeafArrays(self.tails)
         self.patching = threading.Lock()
         self.patches = PatchLog()
@@ -208,6 +214,7 @@ class Core:
     def forget_segments(self, segment_ids: Collection[str]) -> None:
         """Drops what is cached of segments that are gone."""
         self.words.forget(segment_ids)
+        self.groups.forget(segment_ids)
         self.patch_lookup.forget(segment_ids)
         self.merged.forget(segment_ids)
 

@@ -132,6 +132,7 @@ def remove_leftovers(core: Core) -> None:
     core.recovery.set_aside = sorted(core.segments.files.aside())
     core.faults += [Fault(file_key, SET_ASIDE) for file_key in core.recovery.set_aside]
     garbage.collect(core)
+    core.groups.keep_only([row.segment_id for row in core.index.rows()])
 
 
 def remove_own_leftovers(core: Core) -> None:

@@ -25,11 +25,15 @@ from tracestore_query.engine.parser import Parser
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.language.allowed_functions import TABLE_GENERATORS
 from tracestore_query.language.dialect import generate
+from tracestore_query.language.repeatable import is_repeatable
 from tracestore_query.plan.plan import Plan
 from tracestore_query.plan.scan_plan import ScanPlan
 
 MAX_RIGHT: Final = 4096
 """Texts that are known to be right, 16 bytes each: of what is asked again and again, no second parse is paid."""
+
+MAX_REPEATABLE: Final = 1024
+"""Texts of groupings of which it is known whether they may be kept, about 1 KiB each."""
 
 _PIVOT: Final = frozenset({"this", "expressions", "using", "group", "order", "limit"})
 
@@ -69,6 +73,7 @@ class TextChecker:
         self._parser = parser
         self._functions = functions
         self._right: BoundedCache[bytes, bool] = BoundedCache(MAX_RIGHT)
+        self._repeatable: BoundedCache[str, bool] = BoundedCache(MAX_REPEATABLE)
 
     def text(self, plan: Plan, scans: Mapping[str, Source]) -> str:
         """Returns the text of a plan, with the text of each scan in the place of its token.
@@ -77,7 +82,7 @@ class TextChecker:
             QueryForbiddenError: where the engine reads anything in it that queries may not have.
         """
         query = plan.query
-        tokens = [name.lower() for name in (*query.scans, *query.tables)]
+        tokens = [name.lower() for name in (*query.scans, *query.tables, *plan.kept)]
         functions = self._functions()
         allowed = Allowed(tokens, functions, TABLE_GENERATORS, objects=[*query.objects])
         nonce = _nonce((*tokens, *query.objects))
@@ -115,6 +120,19 @@ class TextChecker:
         nonce = _nonce((*tables, scan.scan.token.lower()))
         self._check_source(f"({text})", tables, _files(scan, files), nonce)
         return _with_files(text, files)
+
+    def is_repeatable(self, text: str, token: str, functions: Collection[str]) -> bool:
+        """Tells whether a query over one scan gives the same of the same rows at any time.
+
+        Args:
+            text: the query, over the scan's token.
+            token: of the scan.
+            functions: those that give the same for the same arguments.
+        """
+        plain = text.replace(token, "scan")
+        return self._repeatable.get_or_make(
+            plain, lambda: is_repeatable(self._parser.tree(plain), functions)
+        )
 
     def expression(self, text: str) -> str:
         """Returns the text of an expression over nothing but constants.

@@ -28,6 +28,7 @@ from tracestore_query.errors import (
     QueryTimeoutError,
 )
 from tracestore_query.language.allowed_functions import allowed
+from tracestore_query.language.repeatable import LISTED, repeatable_functions
 from tracestore_query.language.value_macros import (
     CANONICAL_JSON,
     VALUE_FUNCTIONS,
@@ -132,6 +133,13 @@ class Engine:
         return allowed([name for (name,) in rows.fetchall()])
 
     @functools.cached_property
+    def repeatable(self) -> frozenset[str]:
+        """Returns the names of functions that give the same for the same arguments, whenever they are asked."""
+        listed = self.cursor().execute(LISTED).fetchall()
+        names = repeatable_functions(listed, self.functions, self._parser.tree)
+        return names | OWN_FUNCTIONS
+
+    @functools.cached_property
     def _allowed_functions(self) -> frozenset[str]:
         return self.functions | OWN_FUNCTIONS
 
@@ -174,17 +182,25 @@ class Engine:
         return None if row is None or row[0] is None else int(row[0])
 
     def type_of(self, expression: str) -> str | None:
-        """Returns the type that the engine gives an expression over no table, None where it refuses it.
+        """Returns the type that the engine gives an expression over no table, None where it refuses it."""
+        column = self._column_of(expression)
+        return None if column is None else column[1]
 
-        Nothing is run: the engine binds the expression.
-        """
+    def name_of(self, expression: str) -> str | None:
+        """Returns the name that the engine gives an expression over no table, None where it refuses it."""
+        column = self._column_of(expression)
+        return None if column is None else column[0]
+
+    def _column_of(self, expression: str) -> tuple[str, str] | None:
+        """Returns the name and the type of an expression. Nothing is run: the engine binds it."""
         try:
             text = self.checker.expression(expression)
         except QueryForbiddenError:
             return None
         cursor = self.cursor()
         try:
-            return str(cursor.sql(f"SELECT {text}").types[0])
+            relation = cursor.sql(f"SELECT {text}")
+            return str(relation.columns[0]), str(relation.types[0])
         except duckdb.Error as error:
             self.note_fault(error)
             return None

@@ -25,7 +25,7 @@ def query_sql(plan: Plan, checker: TextChecker) -> QuerySql:
     Raises:
         QueryForbiddenError: where the engine reads anything in it that queries may not have.
     """
-    tables = dict(plan.query.tables)
+    tables = {**plan.query.tables, **plan.kept}
     scans = {token: scan_sql(scan_plan) for token, scan_plan in plan.scans.items()}
     for scan in scans.values():
         tables |= scan.tables

@@ -108,7 +108,8 @@ def _is_plain(plan: ScanPlan) -> bool:
     """Returns whether a scan is files alone, whose columns are read as they are: the engine plans it faster."""
     scan = plan.scan
     other_rows = plan.tailed or plan.memtable or plan.patched or plan.row_ranges or plan.word_rows
-    if not plan.plain or other_rows or scan.object_parts or scan.needs_row_ids:
+    row_ids = scan.needs_row_ids or scan.needs_files
+    if not plan.plain or other_rows or scan.object_parts or row_ids:
         return False
     if scan.predicate or plan.newest is not None:
         return False
@@ -180,7 +181,8 @@ def _read_plain(
     sources = []
     if whole:
         files = named_list(_files_name(plan))
-        sources.append(f"({read_parquet(scan, whole, stored, scan.needs_row_ids, files=files)})")
+        row_ids = scan.needs_row_ids or scan.needs_files
+        sources.append(f"({read_parquet(scan, whole, stored, row_ids, files=files)})")
     marked, ranged = _apart(plan)
     if marked:
         source = f"({read_parquet(scan, marked, stored, row_ids=True)})"
@@ -273,6 +275,9 @@ def _outer(plan: ScanPlan, source: str, row_id: str) -> str:
     columns += [f'"{column}"' for column in (*scan.leaves.values(), *scan.object_parts.values())]
     if scan.needs_row_ids:
         columns.append("struct_pack(file := __file, row := __row) AS __row_id")
+    if scan.needs_files:
+        columns.append("__file")
+    if scan.needs_row_ids or scan.needs_files:
         source = f"(SELECT *, {row_id} FROM {source})"
     if not columns:
         columns.append("1 AS __one")

@@ -64,6 +64,9 @@ def _scan(plan: ScanPlan) -> list[tuple[str, str]]:
         ("columns", ", ".join(columns) or "none"),
         ("leaf columns", leaves or "none"),
     ]
+    if plan.kept:
+        kept_rows = sum(segment.rows for segment in plan.kept)
+        rows.append(("kept groups", f"{len(plan.kept)} segments of {kept_rows} rows are not read"))
     if plan.row_ranges:
         end = "last" if scan.top_n is not None and scan.top_n.last else "first"
         rows.append(("ends", f"the {end} rows by time alone, of {len(plan.row_ranges)} segments"))

@@ -20,6 +20,9 @@ from tracestore_query.language.parameters import Parameters, values_again
 MAX_PLANS: Final = 256
 """Plans that are kept: a few dashboards' worth, up to about 200 KiB each with the rows looked up in tails."""
 
+MAX_GROUPS_BYTES: Final = 256 * 1024
+"""Bytes of kept groups that a plan may hold: those of more are looked up again."""
+
 MAX_STATEMENTS: Final = 2
 """Statements that are kept of a plan: as many as clients that ask the same at the same time on a small machine."""
 
@@ -175,7 +178,10 @@ def _is_repeatable(planned: PlannedQuery) -> bool:
     reads_catalog = bool(query.tables) or any(
         scan_plan.newest is not None for scan_plan in planned.plan.scans.values()
     )
-    return planned.time_independent and not query.objects and not reads_catalog
+    # Groups that are asked for again get a file: so the plan is made once more.
+    groups_bytes = sum(table.nbytes for table in planned.plan.kept.values())
+    is_settled = groups_bytes <= MAX_GROUPS_BYTES and not planned.plan.keeps_more
+    return planned.time_independent and is_settled and not query.objects and not reads_catalog
 
 
 def _are_same(rows: tuple[SegmentRow, ...], before: tuple[SegmentRow, ...]) -> bool:

@@ -7,7 +7,7 @@ over that scan's leaves. An engine turns scans into its own reads; `engine/` doe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 from sqlglot import exp
@@ -83,7 +83,11 @@ class Plan:
     Attributes:
         query: the bound query.
         scans: what each scan reads, by token.
+        kept: groups of segments that are not read again, by the name of their table in the query's tree.
+        keeps_more: whether some of these were computed for this plan.
     """
 
     query: BoundQuery
     scans: Mapping[str, ScanPlan]
+    kept: Mapping[str, pa.Table] = field(default_factory=dict)
+    keeps_more: bool = False

@@ -58,6 +58,7 @@ class Scan:
         rebuilt_fields: first keys of the objects that are rebuilt once the answer's rows are known.
         non_null_paths: for every path that a matching row must have, its leaves.
         needs_row_ids: whether each row's file and number are read, to rebuild objects of the answer.
+        needs_files: whether each row's file is read, as `__file`.
         predicate: conditions on stored columns that every row must meet.
         newest_only: whether only the newest row of each id counts, and none where that row is a deletion.
         time_range: range of times outside of which no row can match.
@@ -81,3 +82,4 @@ class Scan:
     trace_ids: frozenset[str] | None = None
     top_n: TopN | None = None
     words: tuple[str, ...] = ()
+    needs_files: bool = False

@@ -1,6 +1,11 @@
 """All names on disk: what a store's folder contains and how the key of a segment's file is built.
 
+<<<<<<< HEAD
 LOCK  NODE  uploads/<ulid>  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
+=======
+LOCK  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
+groups/<ulid of a segment>-<32 hex digits>.groups: what queries keep of segments
+>>>>>>> 8e4b942 (Keep groups by segment, so that a board that is asked again reads what is new)
 set-aside/<as below segments>: complete segments that the catalog does not name
 segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail, <ulid>.words)
 """
@@ -22,6 +27,7 @@ WAL_FOLDER: Final = "wal"
 SEGMENTS_FOLDER: Final = "segments"
 READERS_FOLDER: Final = "readers"
 CACHE_FOLDER: Final = "cache"
+GROUPS_FOLDER: Final = "groups"
 SET_ASIDE_FOLDER: Final = "set-aside"
 
 SEGMENT_SUFFIX: Final = ".parquet"
@@ -31,6 +37,7 @@ FORMER_TAIL_SUFFIX: Final = ".tail.parquet"
 WORDS_SUFFIX: Final = ".words"
 TEMPORARY_SUFFIX: Final = ".tmp"
 LEASE_SUFFIX: Final = ".lease"
+GROUPS_SUFFIX: Final = ".groups"
 
 _WAL = re.compile(r"^(\d{20})\.wal$")
 _FOLDER_BYTES: Final = 120  # a path component may hold 255; leaves room for any file system
@@ -101,6 +108,17 @@ def former_tail_key(key: str) -> str:
 def words_key(key: str) -> str:
     """Returns the key of a segment's words sidecar."""
     return key.removesuffix(SEGMENT_SUFFIX) + WORDS_SUFFIX
+
+
+def groups_name(segment_id: str, name: str) -> str:
+    """Returns the name of the file of kept groups of a segment."""
+    return f"{segment_id}-{name}{GROUPS_SUFFIX}"
+
+
+def segment_of_groups(name: str) -> str | None:
+    """Returns the id of the segment that a file of kept groups is of, None where the name is not one of these."""
+    segment_id, dash, _ = name.partition("-")
+    return segment_id if dash and name.endswith(GROUPS_SUFFIX) else None
 
 
 def temporary(path: Path) -> Path:

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from tracestore.segment.read import SegmentFile
 from tracestore.store.catalog.path_ids import Leaf, OwnedPaths, column_of, types_by_path
 from tracestore.store.catalog.segment_row import SegmentRow
@@ -87,6 +89,14 @@ class SegmentRef:
             return None
         files = self._core.segments.files
         return files.local_name(files.tail_key(self.row.file_key))
+
+    def kept_groups(self, name: str) -> pa.Table | None:
+        """Returns groups of its rows that a query kept under a name, None where none did."""
+        return self._core.groups.get(self.segment_id, name)
+
+    def keep_groups(self, name: str, groups: pa.Table) -> None:
+        """Keeps groups of its rows under a name, as long as there is room and the segment lives."""
+        self._core.groups.put(self.segment_id, name, groups)
 
     def rows_with(self, words: Sequence[str]) -> RowNumbers | None:
         """Returns numbers of rows, ascending: no other row holds all of some words. None where any row may."""

@@ -18,6 +18,7 @@ def collect(core: Core) -> int:
             (each for each in (held_version, held_by_nodes) if each is not None), default=0
         )
     removed: list[str] = []
+    gone: set[str] = set()
     with core.catalog.transaction() as connection:
         garbage = published_table.removable_garbage_in(connection)
     for file_key, segment_id, version in garbage:
@@ -28,5 +29,8 @@ def collect(core: Core) -> int:
         core.segments.files.remove(file_key)
         # crash here: the file is gone, the entry is not -> the next collection drops it
         removed.append(file_key)
+        gone.add(segment_id)
+    # A query that still read a segment may have kept something of it after it left the catalog.
+    core.groups.forget(gone)
     core.catalog.forget_garbage(removed)
     return len(removed)
