@@ -1,11 +1,7 @@
 """All names on disk: what a store's folder contains and how the key of a segment's file is built.
 
-<<<<<<< HEAD
 LOCK  NODE  uploads/<ulid>  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
-=======
-LOCK  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
 groups/<ulid of a segment>-<32 hex digits>.groups: what queries keep of segments
->>>>>>> 8e4b942 (Keep groups by segment, so that a board that is asked again reads what is new)
 set-aside/<as below segments>: complete segments that the catalog does not name
 segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail, <ulid>.words)
 """
