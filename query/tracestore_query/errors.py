@@ -13,6 +13,7 @@ __all__ = [
     "QueryParameterError",
     "QuerySyntaxError",
     "QueryTimeoutError",
+    "SparkRefusedError",
     "UnknownNameError",
 ]
 
@@ -47,3 +48,20 @@ class QueryMemoryError(QueryError):
 
 class QueryFailedError(QueryError):
     """The engine refused the query; paths of files are taken out of the message."""
+
+
+class SparkRefusedError(QueryError):
+    """Spark has nothing that means the same; the message names what, and a way around it.
+
+    Attributes:
+        what: what has no equal, e.g. `function approx_quantile`.
+    """
+
+    what: str = ""
+
+    @classmethod
+    def of(cls, what: str, remedy: str) -> SparkRefusedError:
+        """Returns the error that names what has no equal in Spark, and what to do about it."""
+        error = cls(f"cannot run query on Spark: {what} has no equal there; {remedy}")
+        error.what = what
+        return error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -16,7 +16,7 @@ from tracestore_query.bind.text_search import depends_on_parameter
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.engine import Engine
 from tracestore_query.engine.query_sql import query_sql
-from tracestore_query.errors import QueryCursorError
+from tracestore_query.errors import QueryCursorError, QueryForbiddenError
 from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.kept_groups import KeepRule, KeptGroups
 from tracestore_query.execute.plan_cache import PlanCache, PlanKey
@@ -101,6 +101,36 @@ class Planner:
             self._cache.keep(key, planned, execution.snapshot)
             execution.keep = functools.partial(self._cache.keep_statement, key, planned)
         return planned
+
+    def plan_elsewhere(self, request: Request, execution: Execution) -> tuple[Plan, dict[str, Any]]:
+        """Returns the plan of a query that another engine runs, and the values of its parameters.
+
+        Objects are parts of the query then: no row of an answer is looked up in its file once more.
+
+        Raises:
+            QueryForbiddenError: where a statement asks for something else than rows.
+        """
+        statement = self._summarized(self._statement(request.sql), request)
+        if statement.kind is not Kind.SELECT:
+            raise QueryForbiddenError(
+                f"cannot run query elsewhere: {statement.kind.value} tells of this engine; ask for rows"
+            )
+        tree = statement.query.copy()
+        values = note_values(tree, request.parameters)
+        tables = _stored_tables(tree)
+        constants = Constants(self._engine.time_us)
+        ranges: dict[str, TimeRange] = {}
+        if self._shortcuts:
+            ranges = pruning.note_bounds(tree, constants.value)
+            top_n.note_top_n(tree, constants.value, ties=False)
+        time_range = _time_range(tree, tables, ranges)
+        binding, read = self._binding(tables, time_range, request, execution, rebuilds_late=False)
+        query = Binder(binding).bind(tree)
+        scans = {
+            token: _scan_elsewhere(scan, read(scan.table), execution)
+            for token, scan in query.scans.items()
+        }
+        return Plan(query, scans), values
 
     def _cached(self, key: PlanKey, request: Request, execution: Execution) -> PlannedQuery | None:
         """Returns the plan of the last time, None where there is none or something has changed since."""
@@ -192,6 +222,26 @@ class Planner:
         paging: Paging | None,
     ) -> Plan:
         """Binds a tree to a snapshot of the store, and plans each of its scans."""
+        # Rows that only their content tells apart are compared by it, objects included.
+        is_late = paging is None or paging.is_total
+        binding, read = self._binding(tables, time_range, request, execution, rebuilds_late=is_late)
+        query = Binder(binding).bind(tree)
+        scans = {
+            token: _scan_plan(scan, read(scan.table), execution)
+            for token, scan in query.scans.items()
+        }
+        return Plan(query, scans)
+
+    def _binding(
+        self,
+        tables: tuple[str, ...],
+        time_range: TimeRange,
+        request: Request,
+        execution: Execution,
+        *,
+        rebuilds_late: bool,
+    ) -> tuple[Binding, Callable[[str], TableReader]]:
+        """Returns what a tree is bound to, and the tables of a snapshot of the store, which the execution takes."""
         projects = request.projects
         datasets: list[Dataset] = []
         if "dataset_rows" in tables:
@@ -201,8 +251,6 @@ class Planner:
         execution.snapshot = snapshot
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
         read = reader_of(snapshot)
-        # Rows that only their content tells apart are compared by it, objects included.
-        is_late = paging is None or paging.is_total
         binding = Binding(
             read,
             catalog,
@@ -210,18 +258,21 @@ class Planner:
             datasets,
             shortcuts=self._shortcuts,
             row_ids=request.row_ids,
-            rebuilds_late=is_late,
+            rebuilds_late=rebuilds_late,
         )
-        query = Binder(binding).bind(tree)
-        scans = {
-            token: _scan_plan(scan, read(scan.table), execution)
-            for token, scan in query.scans.items()
-        }
-        return Plan(query, scans)
+        return binding, read
 
 
 def _scan_plan(scan: Scan, table: TableReader, execution: Execution) -> ScanPlan:
     plan = with_tail_rows(with_word_rows(table.select_segments(scan)), execution)
+    if not scan.newest_only:
+        return plan
+    return with_newest_rows(plan, table.select_segments(ids_scan(scan)), execution)
+
+
+def _scan_elsewhere(scan: Scan, table: TableReader, execution: Execution) -> ScanPlan:
+    """Returns what a scan of another engine reads: rows of words and of tails are found where that runs."""
+    plan = table.select_segments(scan)
     if not scan.newest_only:
         return plan
     return with_newest_rows(plan, table.select_segments(ids_scan(scan)), execution)

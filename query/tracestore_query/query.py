@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -18,7 +21,16 @@ from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.kept_groups import KeepRule
 from tracestore_query.execute.streaming import Caps
 from tracestore_query.language.parameters import Parameters
+from tracestore_query.plan.plan import Plan
 from tracestore_query.planner import Planner, Request
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignPlan:
+    """A plan that another engine runs, and the values of the query's parameters by their names in its tree."""
+
+    plan: Plan
+    values: Mapping[str, Any]
 
 
 class Query:
@@ -97,6 +109,25 @@ class Query:
                 raise
         # Another query has lost the engine; this one is asked of the new one.
         return self._answer(request, caps, timeout_s)
+
+    @contextmanager
+    def plan_elsewhere(
+        self, sql: str, params: Parameters = None, *, projects: Collection[str] | None = None
+    ) -> Iterator[ForeignPlan]:
+        """Gives the plan of a query that another engine runs; its files stay until the block ends.
+
+        Raises:
+            QueryError: of one of the types in `tracestore_query.errors`.
+        """
+        execution = Execution(self._engine, None)
+        try:
+            with execution.deadline.planning():
+                plan, values = self._planner.plan_elsewhere(
+                    Request(sql, params, projects), execution
+                )
+            yield ForeignPlan(plan, values)
+        finally:
+            execution.close()
 
     def _answer(self, request: Request, caps: Caps, timeout_s: float | None) -> Result:
         started_s = time.perf_counter()

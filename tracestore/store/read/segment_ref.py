@@ -85,10 +85,15 @@ class SegmentRef:
     @property
     def tail_uri(self) -> str | None:
         """Returns the local path of the tail sidecar, None where there is none."""
+        key = self.tail_key
+        return None if key is None else self._core.segments.files.local_name(key)
+
+    @property
+    def tail_key(self) -> str | None:
+        """Returns the key of the tail sidecar in the store, None where there is none."""
         if self.row.tail_bytes is None:
             return None
-        files = self._core.segments.files
-        return files.local_name(files.tail_key(self.row.file_key))
+        return self._core.segments.files.tail_key(self.row.file_key)
 
     def kept_groups(self, name: str) -> pa.Table | None:
         """Returns groups of its rows that a query kept under a name, None where none did."""

@@ -1,0 +1,179 @@
+"""Groups and windows of the engine's plan as Spark SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from tracestore_query.errors import SparkRefusedError
+from tracestore_query.spark.calls import Typed
+from tracestore_query.spark.expressions import Expressions, name_of
+from tracestore_query.spark.functions.aggregates import AGGREGATES, Aggregate
+from tracestore_query.spark.names import column
+from tracestore_query.spark.ordering import keys, order_text
+from tracestore_query.spark.relations import ID, Context, Relation, items
+from tracestore_query.spark.types import EngineType, read_type
+
+_BIGINT: Final = EngineType("BIGINT")
+_UNORDERED: Final = "ORDER BY 0"
+_RANKS: Final = {
+    "WINDOW_ROW_NUMBER": "CAST(row_number() OVER {over} AS BIGINT)",
+    "WINDOW_RANK": "CAST(rank() OVER {over} AS BIGINT)",
+    "WINDOW_RANK_DENSE": "CAST(dense_rank() OVER {over} AS BIGINT)",
+    "WINDOW_DENSE_RANK": "CAST(dense_rank() OVER {over} AS BIGINT)",
+    "WINDOW_PERCENT_RANK": "percent_rank() OVER {over}",
+    "WINDOW_CUME_DIST": "cume_dist() OVER {over}",
+}
+_BOUNDS: Final = {
+    "UNBOUNDED_PRECEDING": "UNBOUNDED PRECEDING",
+    "UNBOUNDED_FOLLOWING": "UNBOUNDED FOLLOWING",
+    "CURRENT_ROW_RANGE": "CURRENT ROW",
+    "CURRENT_ROW_ROWS": "CURRENT ROW",
+    "EXPR_PRECEDING_ROWS": "{n} PRECEDING",
+    "EXPR_FOLLOWING_ROWS": "{n} FOLLOWING",
+    "EXPR_PRECEDING_RANGE": "{n} PRECEDING",
+    "EXPR_FOLLOWING_RANGE": "{n} FOLLOWING",
+}
+
+
+def aggregated(node: Any, below: Relation, context: Context) -> Relation:
+    """Returns a row for each group."""
+    expressions = context.expressions(below.columns())
+    groups = [expressions.typed(each) for each in node.get("groups", ())]
+    names = [f"g{at}" for at in range(len(groups))]
+    made = [aggregate(each, expressions) for each in node.get("expressions", ())]
+    texts = [*names, *(each.sql for each in made)]
+    kinds = [*(each.type for each in groups), *(each.type for each in made)]
+    for places in node.get("grouping_functions", ()):
+        listed = ", ".join(names[place] for place in places)
+        texts.append(f"CAST(grouping_id({listed}) AS BIGINT)")
+        kinds.append(_BIGINT)
+    keys_of = "".join(f", {group.sql} AS {name}" for group, name in zip(groups, names, strict=True))
+    source = f"SELECT *{keys_of} FROM ({below.sql})"
+    sql = f"SELECT {items(texts) or '1 AS c0'} FROM ({source}){_group_by(node, names)}"
+    return Relation(sql, tuple(kinds))
+
+
+def _group_by(node: Any, names: Sequence[str]) -> str:
+    sets = node.get("grouping_sets") or []
+    if len(sets) > 1:
+        listed = [f"({', '.join(names[place] for place in sorted(each))})" for each in sets]
+        return f" GROUP BY GROUPING SETS ({', '.join(listed)})"
+    return f" GROUP BY {', '.join(names)}" if names else ""
+
+
+def aggregate(node: Any, expressions: Expressions, over: str = "") -> Typed:
+    """Returns a call of an aggregate."""
+    name = name_of(node)
+    build = AGGREGATES.get(name)
+    if build is None:
+        raise SparkRefusedError.of(f"function {name}", "use an exact aggregate")
+    kind = read_type(node["return_type"])
+    orders = (node.get("order_bys") or {}).get("orders") or node.get("arg_orders") or ()
+    where = node.get("filter") or node.get("filter_expr")
+    call = Aggregate(
+        name,
+        [expressions.typed(each) for each in node.get("children", ())],
+        kind,
+        is_distinct=node.get("aggregate_type") == "DISTINCT" or bool(node.get("distinct")),
+        where=expressions.text(where) if where else "",
+        orders=keys(orders, expressions),
+        over=over,
+        data=node.get("function_data"),
+    )
+    if over and call.is_distinct:
+        raise call.refused("with DISTINCT over a window", "group first")
+    return Typed(build(call), kind)
+
+
+def windowed(node: Any, below: Relation, context: Context) -> Relation:
+    """Returns the rows of a relation with values over windows behind their own."""
+    expressions = context.expressions(below.columns())
+    names = [column(at) for at in range(len(below.types))]
+    if context.wants_id and _is_numbering(node):
+        return Relation(
+            f"SELECT {items([*names, ID if below.has_id else _number_of(names)])} FROM ({below.sql})",
+            (*below.types, _BIGINT),
+        )
+    made = [_window(each, expressions) for each in node["expressions"]]
+    sql = f"SELECT {items([*names, *(each.sql for each in made)])} FROM ({below.sql})"
+    return Relation(sql, (*below.types, *(each.type for each in made)))
+
+
+def _is_numbering(node: Any) -> bool:
+    """Tells whether rows are numbered in no order: only to tell them apart."""
+    [first, *others] = node["expressions"]
+    return not others and first["type"] == "WINDOW_ROW_NUMBER" and not first.get("orders")
+
+
+def _number_of(names: Sequence[str]) -> str:
+    # Rows that are read twice must have the same numbers. Those that are alike in all columns may change places.
+    return f"row_number() OVER (ORDER BY {', '.join(names)})"
+
+
+def _window(node: Any, expressions: Expressions) -> Typed:
+    kind = read_type(node["return_type"])
+    name = str(node["type"])
+    if node.get("exclude_clause", "NO_OTHER") != "NO_OTHER":
+        raise SparkRefusedError.of("EXCLUDE of a window", "bound the window")
+    bare = _over(node, expressions, framed=False)
+    if name in _RANKS:
+        return Typed(_RANKS[name].format(over=bare), kind)
+    if name == "WINDOW_AGGREGATE":
+        return aggregate(node, expressions, f" OVER {_over(node, expressions, framed=True)}")
+    values = [expressions.text(each) for each in node.get("children", ())]
+    nulls = " IGNORE NULLS" if node.get("ignore_nulls") else ""
+    if name in {"WINDOW_LEAD", "WINDOW_LAG"}:
+        word = name.removeprefix("WINDOW_").lower()
+        given = [values[0], *(f"CAST({each} AS INT)" for each in values[1:2]), *values[2:]]
+        return Typed(f"{word}({', '.join(given)}){nulls} OVER {bare}", kind)
+    framed = _over(node, expressions, framed=True)
+    if name == "WINDOW_NTILE":
+        return Typed(f"CAST(ntile(CAST({values[0]} AS INT)) OVER {bare} AS BIGINT)", kind)
+    if name in {"WINDOW_FIRST_VALUE", "WINDOW_LAST_VALUE", "WINDOW_NTH_VALUE"}:
+        return Typed(
+            f"{name.removeprefix('WINDOW_').lower()}({', '.join(values)}){nulls} OVER {framed}",
+            kind,
+        )
+    raise SparkRefusedError.of(f"window function {name.removeprefix('WINDOW_')}", "use a join")
+
+
+def _over(node: Any, expressions: Expressions, *, framed: bool) -> str:
+    parts = []
+    partitions = [expressions.text(each) for each in node.get("partitions", ())]
+    if partitions:
+        parts.append(f"PARTITION BY {', '.join(partitions)}")
+    orders = node.get("orders") or ()
+    if orders:
+        parts.append(f"ORDER BY {order_text(orders, expressions)}")
+    elif not framed:
+        # A rank needs an order; of rows that are all alike any is right.
+        parts.append(_UNORDERED)
+    if framed:
+        parts.append(_frame(node, expressions, ordered=bool(orders)))
+    return f"({' '.join(part for part in parts if part)})"
+
+
+def _frame(node: Any, expressions: Expressions, *, ordered: bool) -> str:
+    start, end = str(node.get("start", "")), str(node.get("end", ""))
+    if not ordered and "ROWS" not in start + end:
+        return ""
+    bounds = []
+    for bound, given in ((start, node.get("start_expr")), (end, node.get("end_expr"))):
+        if bound not in _BOUNDS:
+            raise SparkRefusedError.of(f"the bound {bound} of a window", "count rows")
+        count = expressions.typed(given) if given else None
+        if count is not None and not count.is_constant:
+            raise SparkRefusedError.of("a bound of a window from a row", "give a constant")
+        shown = (
+            str(count.constant)
+            if count and isinstance(count.constant, int)
+            else count.sql
+            if count
+            else ""
+        )
+        bounds.append(_BOUNDS[bound].format(n=shown))
+    unit = "ROWS" if "ROWS" in start + end else "RANGE"
+    if unit == "RANGE" and "EXPR" in start + end:
+        raise SparkRefusedError.of("RANGE between values of a window", "count rows")
+    return f"{unit} BETWEEN {bounds[0]} AND {bounds[1]}"

@@ -1,0 +1,263 @@
+"""Casts of the engine in Spark's words: what one rounds, the other cuts off, and what texts spell."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tracestore_query.errors import SparkRefusedError
+from tracestore_query.spark import values
+from tracestore_query.spark.calls import Scope, Typed
+from tracestore_query.spark.constants import literal
+from tracestore_query.spark.names import named, text
+from tracestore_query.spark.types import FLOATS, INSTANT, INTEGERS, TIMES, EngineType
+
+_DATE: Final = text(r"^\s*[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}(\s*$|[ T][0-9]{1,2}:[0-9]{1,2}.*)")
+_INTEGER: Final = text(r"^\s*[+-]?[0-9]+\s*$")
+_BOOLEAN: Final = text(r"(?i)^\s*(true|false|t|f|yes|no|y|n|1|0)\s*$")
+
+
+def cast(value: Typed, to: EngineType, scope: Scope, *, is_try: bool) -> str:
+    """Returns a value in another type: NULL where it cannot be converted and `is_try`, else an error.
+
+    Raises:
+        SparkRefusedError: where Spark's cast means something else.
+    """
+    source = value.type
+    if (
+        source == to
+        or source.name == "NULL"
+        or (source.spark == to.spark and not _is_checked(source, to))
+    ):
+        return value.sql if source.name != "NULL" else f"CAST(NULL AS {to.spark})"
+    if (
+        isinstance(value.constant, int)
+        and source.name in INTEGERS
+        and to.name in {"BIGINT", "DOUBLE"}
+    ):
+        return literal(value.constant, to)
+    if source.is_list and to.is_list:
+        return _each(value, to, scope, is_try=is_try)
+    if source.name == "STRUCT" and to.name == "STRUCT":
+        return _fields(value, to, scope, is_try=is_try)
+    if source.is_json:
+        return _of_json(value, to, scope, is_try=is_try)
+    return scope.let(value.sql, lambda sql: _scalar(sql, source, to, scope, is_try=is_try))
+
+
+def _is_checked(source: EngineType, to: EngineType) -> bool:
+    """Tells whether a cast between types that are one to Spark looks at the values."""
+    return (to.is_json and not source.is_json) or source.name != to.name != "VARCHAR"
+
+
+def _plain(sql: str, to: EngineType, *, is_try: bool) -> str:
+    return f"{'try_cast' if is_try else 'CAST'}({sql} AS {to.spark})"
+
+
+def _scalar(sql: str, source: EngineType, to: EngineType, scope: Scope, *, is_try: bool) -> str:
+    if to.name == "VARCHAR" and not to.is_json:
+        return _spelled(sql, source, scope)
+    if to.is_json:
+        return _to_json(sql, source, scope, is_try=is_try)
+    if source.name in {"VARCHAR", "STRING_LITERAL"}:
+        return _of_text(sql, to, is_try=is_try)
+    whole = to.name in INTEGERS
+    if whole and source.name in FLOATS:
+        return _bounded(_plain(f"rint({sql})", to, is_try=is_try), sql, to, is_try=is_try)
+    if whole and source.name == "DECIMAL":
+        return _plain(f"round({sql}, 0)", to, is_try=is_try)
+    if whole and source.name in INTEGERS:
+        return _bounded(_plain(sql, to, is_try=is_try), sql, to, is_try=is_try)
+    if _is_same_meaning(source, to):
+        return _plain(sql, to, is_try=is_try)
+    raise refused(source, to)
+
+
+def _bounded(made: str, sql: str, to: EngineType, *, is_try: bool) -> str:
+    """Returns a conversion within the bounds of unsigned integers, which Spark has not."""
+    if not to.name.startswith("U") or sql.isdecimal():
+        return made
+    widths = {"UTINYINT": 8, "USMALLINT": 16, "UINTEGER": 32, "UBIGINT": 64, "UHUGEINT": 126}
+    out = f"{sql} < 0 OR {sql} >= {2 ** widths[to.name]}"
+    if widths[to.name] > 31:
+        out = f"{sql} < 0"
+    otherwise = "NULL" if is_try else "raise_error('cannot convert: out of range')"
+    return f"IF({out}, {otherwise}, {made})"
+
+
+def _is_same_meaning(source: EngineType, to: EngineType) -> bool:
+    if source.is_number and to.is_number:
+        return True
+    if {source.name, to.name} <= TIMES:
+        return True
+    return (source.name == "BOOLEAN" and to.is_number) or (
+        source.is_number and to.name == "BOOLEAN"
+    )
+
+
+def _of_text(sql: str, to: EngineType, *, is_try: bool) -> str:
+    """Returns what a text spells."""
+    number = values.double_of_text(sql)
+    if to.name in INTEGERS:
+        exact = f"IF({sql} RLIKE {_INTEGER}, try_cast({sql} AS DECIMAL(38,0)), NULL)"
+        rounded = f"try_cast(rint({number}) AS DECIMAL(38,0))"
+        made = f"try_cast(coalesce({exact}, {rounded}) AS {to.spark})"
+        made = _bounded(made, made, to, is_try=True) if to.name.startswith("U") else made
+    elif to.name in FLOATS:
+        made = f"CAST({number} AS {to.spark})"
+    elif to.name == "DECIMAL":
+        made = f"IF({number} IS NULL, NULL, try_cast({sql} AS {to.spark}))"
+    elif to.name == "BOOLEAN":
+        made = f"IF({sql} RLIKE {_BOOLEAN}, try_cast({sql} AS BOOLEAN), NULL)"
+    elif to.name in TIMES:
+        made = f"IF({sql} RLIKE {_DATE}, try_cast({sql} AS {to.spark}), NULL)"
+    elif to.name == "INTERVAL":
+        made = f"try_cast({sql} AS INTERVAL)"
+    elif to.name == "BLOB":
+        return f"encode({sql}, 'UTF-8')"
+    else:
+        raise refused(EngineType("VARCHAR"), to)
+    if is_try:
+        return made
+    error = f"raise_error(concat('cannot convert ', {sql}, ' to {to.name}'))"
+    return f"IF({sql} IS NULL, NULL, coalesce({made}, {error}))"
+
+
+def _spelled(sql: str, source: EngineType, scope: Scope) -> str:
+    """Returns the text of a value as the engine spells it."""
+    if source.name == "DOUBLE":
+        return values.double_text(sql, scope.let)
+    if source.name in INTEGERS or source.name in {
+        "BOOLEAN",
+        "DECIMAL",
+        "DATE",
+        "TIMESTAMP",
+        "ENUM",
+    }:
+        return f"CAST({sql} AS STRING)"
+    if source.name == INSTANT:
+        return f"concat(CAST({sql} AS STRING), '+00')"
+    if source.name == "VARCHAR":
+        return sql
+    raise refused(source, EngineType("VARCHAR"))
+
+
+def _to_json(sql: str, source: EngineType, scope: Scope, *, is_try: bool) -> str:
+    """Returns the JSON text that a value is taken for: a text is one already."""
+    if source.name == "VARCHAR":
+        parsed = f"{'try_' if is_try else ''}parse_json({sql})"
+        return f"IF({parsed} IS NULL, NULL, {sql})"
+    return to_json(Typed(sql, source), scope)
+
+
+def is_value(kind: EngineType) -> bool:
+    """Tells whether a type is the one of values of mixed type."""
+    return kind.name == "STRUCT" and kind.parts[:1] != () and kind.parts[0][0] == "__kind"
+
+
+def to_json(value: Typed, scope: Scope) -> str:
+    """Returns the JSON text of a value.
+
+    Raises:
+        SparkRefusedError: where its type has none.
+    """
+    kind = value.type
+    if kind.is_json:
+        return value.sql
+    if is_value(kind):
+        return scope.let(value.sql, lambda sql: values.as_json(sql, scope.let))
+    if kind.name == "VARCHAR":
+        return values.json_of_string(value.sql)
+    if kind.name in INTEGERS or kind.name in {"BOOLEAN", "DECIMAL"}:
+        return f"CAST({value.sql} AS STRING)"
+    if kind.name == "DOUBLE":
+        return scope.let(value.sql, lambda sql: values.double_text(sql, scope.let))
+    if kind.is_list:
+        name = scope.name()
+        item = to_json(Typed(name, kind.item), scope)
+        return scope.let(
+            value.sql,
+            lambda sql: (
+                f"IF({sql} IS NULL, NULL, concat('[', array_join(transform({sql}, {name} -> "
+                f"coalesce({item}, 'null')), ','), ']'))"
+            ),
+        )
+    if kind.name == "STRUCT":
+        return scope.let(value.sql, lambda sql: _object(sql, kind, scope))
+    if kind.name in TIMES:
+        return values.json_of_string(_spelled(value.sql, kind, scope))
+    raise refused(kind, EngineType("VARCHAR", alias="JSON"))
+
+
+def _object(sql: str, kind: EngineType, scope: Scope) -> str:
+    parts = []
+    for position, (name, part) in enumerate(kind.parts):
+        key = ("," if position else "{") + values_key(name)
+        item = to_json(Typed(f"{sql}.{named(name)}", part), scope)
+        parts += [text(key), f"coalesce({item}, 'null')"]
+    return f"IF({sql} IS NULL, NULL, concat({', '.join([*parts, text('}')])}))"
+
+
+def values_key(name: str) -> str:
+    """Returns a key of a JSON object with the colon behind it."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}":'
+
+
+def json_items(sql: str) -> str:
+    """Returns the JSON texts of the items of a JSON array, NULL where the text is none."""
+    items = f"try_variant_get(try_parse_json({sql}), '$', 'ARRAY<VARIANT>')"
+    return f"transform({items}, x -> to_json(x))"
+
+
+def _of_json(value: Typed, to: EngineType, scope: Scope, *, is_try: bool) -> str:
+    """Returns what a JSON text holds, as a type."""
+    sql = value.sql
+    if to.name == "VARCHAR":
+        return sql
+    if to.is_list:
+        items = Typed(json_items(sql), EngineType("LIST", (("", value.type),)))
+        return _each(items, to, scope, is_try=is_try)
+    if to.name == "STRUCT":
+        fields = []
+        for name, part in to.parts:
+            path = f"$['{name}']" if "'" not in name else f'$["{name}"]'
+            item = f"to_json(try_variant_get(try_parse_json({sql}), {text(path)}, 'variant'))"
+            fields += [text(name), cast(Typed(item, value.type), part, scope, is_try=True)]
+        return f"IF({sql} IS NULL, NULL, named_struct({', '.join(fields)}))"
+    plain = EngineType("VARCHAR")
+
+    def scalar(sql: str) -> str:
+        words = f"IF(substring({sql}, 1, 1) = '\"', {values.string_of_json(sql)}, {sql})"
+        made = scope.let(words, lambda each: _scalar(each, plain, to, scope, is_try=is_try))
+        return f"IF({sql} IS NULL OR {sql} = 'null', NULL, {made})"
+
+    return scope.let(sql, scalar)
+
+
+def _each(value: Typed, to: EngineType, scope: Scope, *, is_try: bool) -> str:
+    name = scope.name()
+    item = cast(Typed(name, value.type.item), to.item, scope, is_try=is_try)
+    return f"transform({value.sql}, {name} -> {item})"
+
+
+def _fields(value: Typed, to: EngineType, scope: Scope, *, is_try: bool) -> str:
+    by_name = {name.lower(): (name, part) for name, part in value.type.parts}
+    positional = [*value.type.parts]
+
+    def made(sql: str) -> str:
+        fields = []
+        for position, (name, part) in enumerate(to.parts):
+            found = by_name.get(name.lower()) or positional[position]
+            inner = Typed(f"{sql}.{named(found[0])}", found[1])
+            fields += [text(name), cast(inner, part, scope, is_try=is_try)]
+        return f"IF({sql} IS NULL, NULL, named_struct({', '.join(fields)}))"
+
+    return scope.let(value.sql, made)
+
+
+def refused(source: EngineType, to: EngineType) -> SparkRefusedError:
+    """Returns the error that names a cast."""
+    shown = to.alias or to.name
+    return SparkRefusedError.of(
+        f"the cast from {source.alias or source.name} to {shown}", "read the value as it is"
+    )

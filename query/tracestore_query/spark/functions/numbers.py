@@ -1,0 +1,221 @@
+"""Operators and functions of numbers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tracestore_query.spark.calls import Builder, Call, converted, template
+from tracestore_query.spark.types import FLOATS, INTEGERS, TIMES
+
+_WHOLE_FROM: Final = float(2**52)
+"""Doubles from here on are whole."""
+
+
+def _result(call: Call, sql: str) -> str:
+    """Returns a number in the type that the engine gives it, where Spark may give another."""
+    same = all(each.type == call.type for each in call.arguments)
+    if same and call.type.name in {"INTEGER", "BIGINT", "DOUBLE"}:
+        return sql
+    return f"CAST({sql} AS {call.type.spark})"
+
+
+def _operator(sign: str) -> Builder:
+    def build(call: Call) -> str:
+        if not all(each.type.is_number for each in call.arguments):
+            raise call.refused("of these types", "convert to numbers first")
+        if len(call.arguments) == 1:
+            return _result(call, f"({sign}{call[0]})")
+        return _result(call, f"({call[0]} {sign} {call[1]})")
+
+    return build
+
+
+def plus(call: Call) -> str:
+    """Returns a sum, of numbers or of a time and an interval, or two lists as one."""
+    names = [each.type.name for each in call.arguments]
+    if all(each.type.is_number for each in call.arguments):
+        return _operator("+")(call)
+    if all(each.type.is_list for each in call.arguments):
+        return f"concat({call[0]}, {call[1]})"
+    if names[0] == "DATE" and names[1] in INTEGERS:
+        return f"date_add({call[0]}, CAST({call[1]} AS INT))"
+    if names[0] in TIMES and names[1] == "INTERVAL":
+        return f"CAST(CAST({call[0]} AS {call.type.spark}) + {call[1]} AS {call.type.spark})"
+    if names[0] == "INTERVAL" and names[1] in TIMES:
+        return f"CAST(CAST({call[1]} AS {call.type.spark}) + {call[0]} AS {call.type.spark})"
+    raise call.refused(f"of {' and '.join(names)}", "convert to numbers or times first")
+
+
+def minus(call: Call) -> str:
+    """Returns a difference, of numbers or of a time and an interval."""
+    names = [each.type.name for each in call.arguments]
+    if all(each.type.is_number for each in call.arguments):
+        return _operator("-")(call)
+    if names[0] == "DATE" and names[1] in INTEGERS:
+        return f"date_sub({call[0]}, CAST({call[1]} AS INT))"
+    if names == ["DATE", "DATE"]:
+        return f"CAST(datediff({call[0]}, {call[1]}) AS BIGINT)"
+    if names[0] in TIMES and names[1:] == ["INTERVAL"]:
+        return f"CAST(CAST({call[0]} AS {call.type.spark}) - {call[1]} AS {call.type.spark})"
+    raise call.refused(f"of {' and '.join(names)}", "subtract epoch_us(...) of both")
+
+
+def _divide(call: Call) -> str:
+    """Returns a quotient of doubles; by zero it is infinite, as IEEE has it."""
+    if call.type.name not in FLOATS:
+        raise call.refused(f"of {call.type.name}", "convert to DOUBLE first")
+    kind = call.type.spark
+    return call.let(
+        1,
+        lambda by: call.let(
+            0,
+            lambda number: (
+                f"IF({by} = 0, IF({number} = 0 OR isnan({number}), {kind}('NaN'), "
+                f"signum({number}) * {kind}('Infinity')), {number} / {by})"
+            ),
+        ),
+    )
+
+
+def _divide_whole(call: Call) -> str:
+    if call.type.name in FLOATS:
+        return call.let(1, lambda by: f"IF({by} = 0, NULL, floor({call[0]} / {by}))")
+    return call.let(
+        1, lambda by: f"IF({by} = 0, NULL, CAST({call[0]} DIV {by} AS {call.type.spark}))"
+    )
+
+
+def _remainder(call: Call) -> str:
+    otherwise = "double('NaN')" if call.type.name in FLOATS else "NULL"
+    return call.let(
+        1, lambda by: f"IF({by} = 0, {otherwise}, CAST({call[0]} % {by} AS {call.type.spark}))"
+    )
+
+
+def _to_whole(name: str) -> Builder:
+    """Returns what rounds in a direction: Spark's function gives an integer of 64 bits."""
+
+    def build(call: Call) -> str:
+        if call.arguments[0].type.name in INTEGERS:
+            return call[0]
+        if call.arguments[0].type.name not in FLOATS:
+            return f"CAST({name}({call[0]}) AS {call.type.spark})"
+        return call.let(
+            0,
+            lambda x: f"IF(abs({x}) < {_WHOLE_FROM}D, CAST({name}({x}) AS {call.type.spark}), {x})",
+        )
+
+    return build
+
+
+def _bits(sign: str) -> Builder:
+    """Returns an operation on bits; what Spark holds as decimals has at most 63."""
+    return lambda call: (
+        f"CAST((CAST({call[0]} AS BIGINT) {sign} CAST({call[1]} AS BIGINT)) AS {call.type.spark})"
+    )
+
+
+def _truncated(call: Call) -> str:
+    if call.arguments[0].type.name not in FLOATS or len(call.arguments) != 1:
+        raise call.refused("of these types", "convert to DOUBLE first")
+    return call.let(
+        0,
+        lambda x: (
+            f"IF(abs({x}) < {_WHOLE_FROM}D, CAST(CAST({x} AS BIGINT) AS {call.type.spark}), {x})"
+        ),
+    )
+
+
+def _rounded(call: Call) -> str:
+    """Returns a number rounded as the engine does: scaled, then half away from zero."""
+    kind = call.arguments[0].type.name
+    if kind in INTEGERS and len(call.arguments) == 1:
+        return call[0]
+    if kind not in FLOATS:
+        return f"CAST(round({', '.join(call.texts)}) AS {call.type.spark})"
+    if len(call.arguments) == 1:
+        return call.let(0, lambda x: f"IF(abs({x}) < {_WHOLE_FROM}D, round({x}, 0), {x})")
+    digits = call.constant(1)
+    if digits is None:
+        return f"CAST(NULL AS {call.type.spark})"
+    power = f"{10.0 ** abs(int(digits))!r}D"
+    up, down = ("*", "/") if int(digits) >= 0 else ("/", "*")
+    return call.let(
+        0,
+        lambda x: (
+            f"IF(abs({x} {up} {power}) < {_WHOLE_FROM}D, round({x} {up} {power}, 0) {down} {power}, {x})"
+        ),
+    )
+
+
+def _logarithm(base: str) -> Builder:
+    def build(call: Call) -> str:
+        error = "raise_error('cannot take logarithm of zero or a negative number')"
+        return call.let(0, lambda x: f"IF({x} <= 0, {error}, {base}({x}))")
+
+    return build
+
+
+def _root(call: Call) -> str:
+    error = "raise_error('cannot take square root of a negative number')"
+    return call.let(0, lambda x: f"IF({x} < 0, {error}, sqrt({x}))")
+
+
+def _best(name: str) -> Builder:
+    return lambda call: f"{name}({', '.join(call.texts)})" if len(call.texts) > 1 else call[0]
+
+
+NUMBERS: Final[dict[str, Builder]] = {
+    "+": plus,
+    "add": plus,
+    "-": minus,
+    "subtract": minus,
+    "*": _operator("*"),
+    "multiply": _operator("*"),
+    "/": _divide,
+    "divide": _divide,
+    "//": _divide_whole,
+    "%": _remainder,
+    "mod": _remainder,
+    "**": converted("power({0}, {1})"),
+    "^": converted("power({0}, {1})"),
+    "pow": converted("power({0}, {1})"),
+    "power": converted("power({0}, {1})"),
+    "abs": converted("abs({0})"),
+    "@": converted("abs({0})"),
+    "ceil": _to_whole("ceil"),
+    "ceiling": _to_whole("ceil"),
+    "floor": _to_whole("floor"),
+    "trunc": _truncated,
+    "round": _rounded,
+    "sqrt": _root,
+    "cbrt": template("cbrt({0})"),
+    "exp": template("exp({0})"),
+    "ln": _logarithm("ln"),
+    "log": _logarithm("log10"),
+    "log10": _logarithm("log10"),
+    "log2": _logarithm("log2"),
+    "sign": converted("signum({0})"),
+    "pi": template("pi()"),
+    "sin": template("sin({0})"),
+    "cos": template("cos({0})"),
+    "tan": template("tan({0})"),
+    "asin": template("asin({0})"),
+    "acos": template("acos({0})"),
+    "atan": template("atan({0})"),
+    "atan2": template("atan2({0}, {1})"),
+    "degrees": template("degrees({0})"),
+    "radians": template("radians({0})"),
+    "greatest": _best("greatest"),
+    "least": _best("least"),
+    "isnan": template("isnan({0})"),
+    "isinf": lambda call: f"(abs({call[0]}) = double('Infinity'))",
+    "isfinite": lambda call: call.let(
+        0, lambda x: f"(abs({x}) < double('Infinity') AND NOT isnan({x}))"
+    ),
+    "&": _bits("&"),
+    "|": _bits("|"),
+    "xor": _bits("^"),
+    "~": template("(~{0})"),
+    "bit_count": converted("bit_count({0})"),
+}

@@ -1,0 +1,105 @@
+"""Patterns of RE2, as the engine has them, as patterns of Java that match the same."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tracestore_query.errors import SparkRefusedError
+
+_WORD: Final = "[0-9A-Za-z_]"
+_BOUNDARY: Final = f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))"
+_INSIDE: Final = f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))"
+_SPACES: Final = r"[\t\n\f\r ]"
+_SAME_ESCAPES: Final = frozenset("dDwWnrtfavxzAQE.\\+*?()[]{}|^$-/\"'#&~ :;,<>=!@%_`")
+_FLAGS: Final = {"i": "iu", "c": "", "s": "s", "g": ""}
+
+
+def java_pattern(pattern: str, options: str = "") -> str:
+    """Returns a pattern of Java for one of RE2.
+
+    Args:
+        pattern: of the engine.
+        options: letters that the engine's functions take behind it.
+
+    Raises:
+        SparkRefusedError: where the two do not mean the same.
+    """
+    flags = "d"
+    for letter in options:
+        if letter not in _FLAGS:
+            raise _refused(f"option {letter!r}")
+        flags += _FLAGS[letter]
+    return f"(?{flags}){_translated(pattern)}"
+
+
+def _translated(pattern: str) -> str:
+    out: list[str] = []
+    at, in_class = 0, False
+    while at < len(pattern):
+        two = pattern[at : at + 2]
+        if two[0] == "\\":
+            out.append(_escape(two, in_class))
+            at += 2
+            continue
+        if in_class:
+            in_class = two[0] != "]"
+            if two == "[:" or two[0] == "[" or two == "&&":
+                raise _refused(f"{two} in a class")
+        elif two[0] == "[":
+            in_class = True
+            if pattern[at + 1 : at + 2] == "]" or pattern[at + 1 : at + 3] == "^]":
+                raise _refused("a class that begins with ]")
+        elif two == "(?":
+            _check_group(pattern[at + 2 : at + 4])
+        out.append(r"\z" if two[0] == "$" and not in_class else two[0])
+        at += 1
+    return "".join(out)
+
+
+def _escape(two: str, in_class: bool) -> str:
+    letter = two[1:]
+    if letter == "b" and not in_class:
+        return _BOUNDARY
+    if letter == "B" and not in_class:
+        return _INSIDE
+    if letter == "s":
+        return r"\t\n\f\r " if in_class else _SPACES
+    if letter == "S" and not in_class:
+        return f"[^{_SPACES[1:]}"
+    if letter not in _SAME_ESCAPES:
+        raise _refused(two)
+    return two
+
+
+def _check_group(after: str) -> None:
+    if after[:1] not in {":", "i", "s"} or "-" in after or "m" in after:
+        raise _refused(f"(?{after}")
+
+
+def _refused(what: str) -> SparkRefusedError:
+    return SparkRefusedError.of(
+        f"{what} of a regular expression", "use LIKE, or a plainer expression"
+    )
+
+
+def java_replacement(text: str, shift: int = 0) -> str:
+    r"""Returns a replacement of Java for one of RE2, whose groups are `\1`.
+
+    Args:
+        text: of the engine.
+        shift: groups that stand before those of the pattern.
+    """
+    out: list[str] = []
+    at = 0
+    while at < len(text):
+        letter = text[at]
+        if letter == "\\" and text[at + 1 : at + 2].isdigit():
+            number = int(text[at + 1])
+            out.append(f"${number + shift if number else 0}")
+            at += 2
+            continue
+        if letter == "\\" and text[at + 1 : at + 2] == "\\":
+            at += 1
+        out.append(f"\\{letter}" if letter in "\\$" else letter)
+        at += 1
+    return "".join(out)

@@ -1,0 +1,6 @@
+"""The SQL of a store, run by Spark: `connect(spark, store).sql(...)` gives a DataFrame."""
+
+from tracestore_query.errors import SparkRefusedError
+from tracestore_spark.connection import Connection, connect
+
+__all__ = ["Connection", "SparkRefusedError", "connect"]
