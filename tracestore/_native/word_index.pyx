@@ -3,8 +3,8 @@
 Each distinct text is cut once, by the cutter of `words`. A text may stand in many rows: they are given apart. The table
 of words is larger than a processor's cache: words wait until there are some, and what their look-up reads is fetched
 meanwhile. What cannot be cut as a search would cut it, a JSON value nested so deeply that a search reads the object
-around it as plain text, is noted under the empty word, whose rows may hold any. Linear in the texts, and in the words of
-all rows.
+around it as plain text, is noted under the empty word, whose rows may hold any. Linear in the texts, and in the words
+of all rows.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
