@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from google.rpc import code_pb2
+from starlette.exceptions import HTTPException
 
 from tracestore.content_types import JSON, PROTOBUF
 from tracestore.errors import LimitExceededError, TraceStoreError
@@ -22,13 +24,29 @@ from tracestore_ingest.meter import IngestMeter
 from tracestore_ingest.otlp_answers import METRICS_OUTCOME
 from tracestore_ingest.threads import IngestThreads
 
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
-def otlp_router(
-    store: Store, admission: Admission, threads: IngestThreads, meter: IngestMeter
-) -> APIRouter:
+_SIGNALS: Final = {"/v1/traces": "traces", "/v1/logs": "logs"}
+# What a frame around the application reads of the route that answered.
+_ROUTES: Final = {path: SimpleNamespace(path=path) for path in _SIGNALS}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSink:
+    """Where requests go, and within which bounds."""
+
+    store: Store
+    admission: Admission
+    threads: IngestThreads
+    meter: IngestMeter
+
+
+def otlp_router(sink: ExportSink) -> APIRouter:
     """Returns the routes of OTLP over HTTP into a store."""
     router = APIRouter(tags=["otlp"])
-    sink = _Sink(store, admission, threads, meter)
 
     @router.post("/v1/traces", include_in_schema=False)
     @needs("ingest")
@@ -50,17 +68,49 @@ def otlp_router(
     return router
 
 
-@dataclass(frozen=True, slots=True)
-class _Sink:
-    """Where requests go, and within which bounds."""
+class DirectExports:
+    """An application that answers what exporters send all the time without the framework around its other routes.
 
-    store: Store
-    admission: Admission
-    threads: IngestThreads
-    meter: IngestMeter
+    The framework took a quarter of the time that HTTP takes of a request of 512 spans.
+
+    Args:
+        app: answers everything else.
+        sink: where requests go.
+        refuse: makes the answer to a request that is refused while its body comes.
+        fail: makes the answer where the server is at fault.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        sink: ExportSink,
+        refuse: Callable[[Request, HTTPException], Response],
+        fail: Callable[[Request], Response],
+    ) -> None:
+        self._app = app
+        self._sink = sink
+        self._refuse = refuse
+        self._fail = fail
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        path = scope["path"]
+        if path not in _SIGNALS or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = _ROUTES[path]
+        request = Request(scope, receive)
+        try:
+            answer = await _export(request, self._sink, _SIGNALS[path])
+        except HTTPException as error:
+            answer = self._refuse(request, error)
+        except Exception:
+            await self._fail(request)(scope, receive, send)
+            raise
+        await answer(scope, receive, send)
 
 
-async def _export(request: Request, sink: _Sink, signal: str) -> Response:
+async def _export(request: Request, sink: ExportSink, signal: str) -> Response:
     """Answers one export request; the body is read only as far as it may be long."""
     content_type = _answer_type(request)
     encoding = request.headers.get("content-encoding")

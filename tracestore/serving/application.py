@@ -37,7 +37,7 @@ from tracestore.store import KeyRing
 from tracestore.ui.pages import pages_router
 from tracestore.ui.session_api import session_router
 from tracestore_ingest.admission import Admission
-from tracestore_ingest.otlp_http import otlp_router, refused
+from tracestore_ingest.otlp_http import DirectExports, ExportSink, otlp_router, refused
 from tracestore_ingest.threads import IngestThreads
 from tracestore_query.api.alerts import Watch, alerts_router
 from tracestore_query.api.answers import Problem
@@ -131,12 +131,11 @@ def make_app(
 
     @app.exception_handler(Exception)
     async def failed(request: Request, _: Exception) -> Response:
-        # What went wrong is in the log, under this id; it may name files.
-        detail = f"the server failed; its log says more about request {request.state.request_id}"
-        return problem_answer(500, "Failed", detail)
+        return _failed(request)
 
     threads = IngestThreads()
-    app.include_router(otlp_router(store, admission, threads, meters.ingest))
+    sink = ExportSink(store, admission, threads, meters.ingest)
+    app.include_router(otlp_router(sink))
     if engine is not None:
         app.include_router(dataset_query_router(engine, store.datasets))
     include_api(app, store, stopping or threading.Event(), threads)
@@ -153,8 +152,9 @@ def make_app(
     _include(app, own)
     scopes = RouteScopes(app.routes)
     app.openapi = functools.partial(_document, app, scopes)  # type: ignore[method-assign]
+    inner: App = app if engine is None else Split(app, engine, scopes)
     framed: App = RequestFrame(
-        app if engine is None else Split(app, engine, scopes),
+        DirectExports(inner, sink, _refused, _failed),
         gate,
         scopes,
         browsers,
@@ -184,6 +184,12 @@ def _include(app: FastAPI, routers: Iterable[APIRouter]) -> None:
 
 
 _OTLP_KINDS: Final = ("application/x-protobuf", "application/json")
+
+
+def _failed(request: Request) -> Response:
+    # What went wrong is in the log, under this id; it may name files.
+    detail = f"the server failed; its log says more about request {request.state.request_id}"
+    return problem_answer(500, "Failed", detail)
 
 
 def _refused(request: Request, error: HTTPException) -> Response:
