@@ -118,6 +118,9 @@ cdef class WordIndex:
     cdef Buffer _entry_texts
     cdef Buffer _row_texts
     cdef Buffer _row_starts
+    # As `_texts` and `_words`, of chosen words alone: most rows repeat texts of which none is chosen.
+    cdef Buffer _chosen_texts
+    cdef Buffer _chosen_words
     cdef Buffer _every
     cdef Buffer _scratch
     cdef Words _cutter
@@ -156,6 +159,8 @@ cdef class WordIndex:
         buffer_free(&self._entry_texts)
         buffer_free(&self._row_texts)
         buffer_free(&self._row_starts)
+        buffer_free(&self._chosen_texts)
+        buffer_free(&self._chosen_words)
         buffer_free(&self._every)
         buffer_free(&self._scratch)
         buffer_free(&self._cutter.folded)
@@ -475,15 +480,43 @@ cdef class WordIndex:
         self._grouped = True
         return TS_OK
 
+    cdef int _choose(self, const uint8_t* chosen) noexcept nogil:
+        # Gathers the chosen words of each text.
+        cdef const uint64_t* text_starts = <const uint64_t*>self._texts.data
+        cdef const uint32_t* words = <const uint32_t*>self._words.data
+        cdef int64_t texts = self._texts.size // 8 - 1
+        cdef uint64_t* starts
+        cdef uint32_t* kept
+        cdef uint64_t count = 0
+        cdef uint64_t at
+        cdef int64_t text
+        self._chosen_texts.size = 0
+        self._chosen_words.size = 0
+        if (
+            buffer_reserve(&self._chosen_texts, self._texts.size) != 0
+            or buffer_reserve(&self._chosen_words, self._words.size) != 0
+        ):
+            return TS_NO_MEMORY
+        starts = <uint64_t*>self._chosen_texts.data
+        kept = <uint32_t*>self._chosen_words.data
+        starts[0] = 0
+        for text in range(texts):
+            for at in range(text_starts[text], text_starts[text + 1]):
+                if chosen[words[at]]:
+                    kept[count] = words[at]
+                    count += 1
+            starts[text + 1] = count
+        return TS_OK
+
     cdef void _visit(
-        self, const uint8_t* chosen, int64_t block_rows, uint64_t* by_word, uint64_t* by_block, int32_t* out
+        self, bint is_chosen, int64_t block_rows, uint64_t* by_word, uint64_t* by_block, int32_t* out
     ) noexcept nogil:
-        # Takes each block of rows and each of its chosen words once: counts the blocks of each word and the words of
-        # each block, or writes the blocks of each word to the places that `by_word` names.
+        # Takes each block of rows and each of its words, or chosen ones, once: counts the blocks of each word and the
+        # words of each block, or writes the blocks of each word to the places that `by_word` names.
         cdef uint64_t* row_starts = <uint64_t*>self._row_starts.data
         cdef uint32_t* row_texts = <uint32_t*>self._row_texts.data
-        cdef uint64_t* text_starts = <uint64_t*>self._texts.data
-        cdef uint32_t* words = <uint32_t*>self._words.data
+        cdef uint64_t* text_starts = <uint64_t*>(self._chosen_texts.data if is_chosen else self._texts.data)
+        cdef uint32_t* words = <uint32_t*>(self._chosen_words.data if is_chosen else self._words.data)
         cdef uint32_t* stamps = <uint32_t*>self._stamps.data
         cdef uint32_t stamp, word
         cdef int64_t row, block
@@ -495,7 +528,7 @@ cdef class WordIndex:
             for i in range(row_starts[row], row_starts[row + 1]):
                 for at in range(text_starts[row_texts[i]], text_starts[row_texts[i] + 1]):
                     word = words[at]
-                    if stamps[word] == stamp or (chosen != NULL and not chosen[word]):
+                    if stamps[word] == stamp:
                         continue
                     stamps[word] = stamp
                     if out != NULL:
@@ -521,7 +554,7 @@ cdef class WordIndex:
                 status = TS_NO_MEMORY
             if status == TS_OK:
                 memset(&counts[0], 0, self._count * 8)
-                self._visit(NULL, 1, &counts[0], NULL, NULL)
+                self._visit(False, 1, &counts[0], NULL, NULL)
         if status != TS_OK:
             raise MemoryError
 
@@ -576,10 +609,15 @@ cdef class WordIndex:
         """
         if not self._grouped or chosen.shape[0] != self._count or places.shape[0] != self._count:
             raise ValueError("cannot write rows: count them first, and say of each word whether it is wanted")
+        cdef int status
         if out.shape[0] == 0:
             return
         with nogil:
-            self._visit(&chosen[0], 1, &places[0], NULL, &out[0])
+            status = self._choose(&chosen[0])
+            if status == TS_OK:
+                self._visit(True, 1, &places[0], NULL, &out[0])
+        if status != TS_OK:
+            raise MemoryError
 
     def count_blocks(
         self, const uint8_t[::1] chosen not None, int64_t block_rows, uint64_t[::1] counts not None
@@ -589,12 +627,17 @@ cdef class WordIndex:
         Raises:
             ValueError: where sizes do not fit together.
         """
+        cdef int status
         self._check_blocks(chosen, block_rows, counts.shape[0])
         if counts.shape[0] == 0:
             return
         with nogil:
             memset(&counts[0], 0, counts.shape[0] * 8)
-            self._visit(&chosen[0], block_rows, NULL, &counts[0], NULL)
+            status = self._choose(&chosen[0])
+            if status == TS_OK:
+                self._visit(True, block_rows, NULL, &counts[0], NULL)
+        if status != TS_OK:
+            raise MemoryError
 
     def _check_blocks(self, const uint8_t[::1] chosen, int64_t block_rows, int64_t blocks):
         if not self._grouped or chosen.shape[0] != self._count:
@@ -622,14 +665,15 @@ cdef class WordIndex:
         """
         cdef uint64_t* row_starts = <uint64_t*>self._row_starts.data
         cdef uint32_t* row_texts = <uint32_t*>self._row_texts.data
-        cdef uint64_t* text_starts = <uint64_t*>self._texts.data
-        cdef uint32_t* words = <uint32_t*>self._words.data
+        cdef uint64_t* text_starts
+        cdef uint32_t* words
         cdef const Entry* entries = <const Entry*>self._entries.data
         cdef uint64_t i, at, hashed
         cdef uint32_t word
         cdef int64_t row, block
         cdef int64_t first = 0
         cdef int64_t total = 0
+        cdef int status
         self._check_blocks(chosen, block_rows, sizes.shape[0])
         for block in range(sizes.shape[0]):
             if sizes[block] <= 0 or sizes[block] > 0x7FFFFFFF:
@@ -638,16 +682,22 @@ cdef class WordIndex:
         if bits.shape[0] != total * FILTER_WORDS:
             raise ValueError("cannot write filters: sizes do not fit together")
         block = 0
+        if total == 0:
+            return
         with nogil:
-            for row in range(self._rows):
+            status = self._choose(&chosen[0])
+            text_starts = <uint64_t*>self._chosen_texts.data
+            words = <uint32_t*>self._chosen_words.data
+            for row in range(self._rows if status == TS_OK else 0):
                 if row == (block + 1) * block_rows:
                     first += sizes[block]
                     block += 1
                 for i in range(row_starts[row], row_starts[row + 1]):
                     for at in range(text_starts[row_texts[i]], text_starts[row_texts[i] + 1]):
                         word = words[at]
-                        if chosen[word]:
-                            hashed = hash_bytes(
-                                self._bytes.data + entries[word].start, entries[word].size, FILTER_SEED
-                            )
-                            filter_add(&bits[first * FILTER_WORDS], sizes[block], hashed)
+                        hashed = hash_bytes(
+                            self._bytes.data + entries[word].start, entries[word].size, FILTER_SEED
+                        )
+                        filter_add(&bits[first * FILTER_WORDS], sizes[block], hashed)
+        if status != TS_OK:
+            raise MemoryError

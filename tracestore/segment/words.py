@@ -205,9 +205,9 @@ def _lists(
     is_first = np.ones(len(blocks), np.bool_)
     is_first[1:] = blocks[1:] != blocks[:-1]
     is_first[starts[:-1][lengths > 0]] = True
-    counted = np.zeros(len(blocks) + 1, np.int64)
+    counted = np.zeros(len(blocks) + 1, np.int32)
     np.cumsum(is_first, out=counted[1:])
-    return _Lists(counted[starts], blocks[is_first], block_rows)
+    return _Lists(counted[starts].astype(np.int64), blocks[is_first], block_rows)
 
 
 def _groups(starts: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
