@@ -206,7 +206,7 @@ def _lists(
     is_first[1:] = blocks[1:] != blocks[:-1]
     is_first[starts[:-1][lengths > 0]] = True
     counted = np.zeros(len(blocks) + 1, np.int32)
-    np.cumsum(is_first, out=counted[1:])
+    np.cumsum(is_first, dtype=np.int32, out=counted[1:])
     return _Lists(counted[starts].astype(np.int64), blocks[is_first], block_rows)
 
 
