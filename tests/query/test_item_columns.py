@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,12 +147,26 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store
     made["half in memory"].insert("spans", ndjson(ROWS[:120]))
     made["half in memory"].flush()
     made["half in memory"].insert("spans", ndjson(ROWS[120:]))
+    made["some without"] = _some_without(tmp_path_factory.mktemp("some"))
     yield made
     for store in made.values():
         store.close()
 
 
-@pytest.mark.parametrize("state", [*STATES, "half in memory"])
+def _some_without(folder: Path) -> Store:
+    """Returns a store with segments of both versions, one with its lists in the tail, and rows in memory."""
+    with tracestore.open(folder, background=False, max_item_columns_share=0.0) as store:
+        store.insert("spans", ndjson(ROWS[:60]))
+        store.flush()
+    store = tracestore.open(folder, background=False, **EVERY_ITEM)
+    for start, stop in ((60, 120), (120, 125), (125, 180)):
+        store.insert("spans", ndjson(ROWS[start:stop]))
+        store.flush()
+    store.insert("spans", ndjson(ROWS[180:]))
+    return store
+
+
+@pytest.mark.parametrize("state", [*STATES, "half in memory", "some without"])
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_answers_are_those_without_item_columns(
     statement: str, state: str, stores: dict[str, Store], without: Store
@@ -175,3 +190,12 @@ def test_only_the_texts_are_read(statement: str, state: str, stores: dict[str, S
     text = str(stores[state].sql(f"EXPLAIN {statement}").rows())
     assert "input.messages[].role" in text
     assert "input.messages:json[]" not in text
+
+
+def test_lists_are_read_of_segments_without_item_columns_alone(stores: dict[str, Store]) -> None:
+    store = stores["some without"]
+    explained = str(store.sql(f"EXPLAIN SELECT m.role AS role {SPANS}").rows())
+    assert "input.messages[].role" in explained
+    assert "input.messages:json[]" in explained
+    whole = "SELECT m.role, s.input.messages FROM spans AS s, unnest(s.input.messages) AS m"
+    assert "input.messages:json[]" in str(store.sql(f"EXPLAIN {whole}").rows())

@@ -12,7 +12,6 @@ import pytest
 
 from data.stores import EVERY_ITEM, ndjson, span
 from store.kit import open_store, read_rows, segment_files
-from tracestore import limits
 from tracestore.errors import FormatVersionError
 from tracestore.segment import footer
 from tracestore.segment.inspect import describe
@@ -170,8 +169,7 @@ def test_deletes_leave_texts_of_the_rows_that_stay(tmp_path: Path) -> None:
 
 def test_chats_get_roles_within_the_share_and_no_contents(tmp_path: Path) -> None:
     sizes = []
-    share = {"max_item_columns_share": limits.MAX_ITEM_COLUMNS_SHARE}
-    for name, settings in (("with", share), ("without", OFF)):
+    for name, settings in (("with", {}), ("without", OFF)):
         with open_store(tmp_path / name, **settings) as store:
             store.insert("spans", ndjson(turns(20, 15)))
             store.flush()

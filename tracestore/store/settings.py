@@ -72,7 +72,7 @@ class Settings:
     compaction_min_inputs: int = limits.COMPACTION_MIN_INPUTS
     min_words_rows: int = limits.MIN_WORDS_ROWS
     max_words_share: float = limits.MAX_WORDS_SHARE
-    max_item_columns_share: float = 0.0
+    max_item_columns_share: float = limits.MAX_ITEM_COLUMNS_SHARE
     object_cache_bytes: int = limits.OBJECT_CACHE_BYTES
     prices: Callable[[], Prices | None] = lambda: None
     fs: FileSystem = field(default_factory=FileSystem)

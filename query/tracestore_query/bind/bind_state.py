@@ -14,7 +14,8 @@ from sqlglot import exp
 from tracestore.store import Dataset
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.typed.engine_types import EngineTypes
-from tracestore_query.bind.values.item_columns import UnnestedItems, put_all
+from tracestore_query.bind.values.item_columns import BESIDE, UnnestedItems, put_all
+from tracestore_query.plan.item_texts import Held
 from tracestore_query.plan.plan import BoundQuery, ObjectCall, Rebuilt
 from tracestore_query.plan.scan import Leaf
 
@@ -40,8 +41,8 @@ class TableData(Protocol):
     def in_columns(self, leaf: Leaf) -> bool:
         """Tells whether objects take a leaf from a column of its own, in some segment or in memory."""
 
-    def has_item_texts(self, path: str, key: str) -> bool:
-        """Tells whether item columns give all values at a key of a list's items, and these are texts."""
+    def item_texts(self, path: str, key: str) -> Held:
+        """Returns of which of its values at a key of a list's items item columns tell."""
 
 
 @dataclass(slots=True)
@@ -91,10 +92,12 @@ class Binding:
     def freeze(self, tree: exp.Expr) -> BoundQuery:
         """Returns the query that was gathered, over a tree whose names are resolved."""
         put_all(tree, self.unnested)
-        if self.unnested:
-            read = {column.name for column in tree.find_all(exp.Column)}
+        if any(scan.reads_items for scan in self.scans.values()):
+            columns = list(tree.find_all(exp.Column))
+            read = {column.name for column in columns}
+            whole = {column.name for column in columns if not column.meta.get(BESIDE)}
             for scan in self.scans.values():
-                scan.keep_leaves(read)
+                scan.settle_items(read, whole)
         scans = {
             token: scan.freeze(each.path[0] for each in self.rebuilt if each.token == token)
             for token, scan in self.scans.items()

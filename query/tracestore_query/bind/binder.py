@@ -36,7 +36,7 @@ from tracestore_query.bind.typed import combined
 from tracestore_query.bind.typed.context import INDEXES_OF_QUERY, Context
 from tracestore_query.bind.typed.expressions import TypedExpressions
 from tracestore_query.bind.values import tagged_values
-from tracestore_query.bind.values.item_columns import Unnested, are_columns_named
+from tracestore_query.bind.values.item_columns import ItemLists, Unnested, are_columns_named
 from tracestore_query.bind.values.sources import Absent, Bound, Branches, Expression, ItemText
 from tracestore_query.bind.values.sources import Source as ValueSource
 from tracestore_query.bind.values.types import NULL, is_open, is_wavering, item_type
@@ -228,7 +228,7 @@ class Binder:
             bound = Bound(value) if item.taken_out else self._expressions.bind(value, context)
             if is_compared:
                 self._expressions.settle(bound)
-            elif isinstance(bound.source, ItemText):
+            elif isinstance(bound.source, ItemText) and bound.source.other is None:
                 bound.put(bound.source.value.copy())
                 bound.type, bound.source = bound.source.type, ItemText(bound.node)
             elif bound.source is not None and not is_wavering(bound.source.type):
@@ -306,7 +306,7 @@ class Binder:
             bound.take(BARE if is_list else Want(Use.LIST, item=item_type(held or "[]")))
         if held is None or not held.endswith("]"):
             return Unnested(None)
-        return Unnested(item_type(held), path.item_texts if path is not None else None)
+        return Unnested(item_type(held), path.item_lists if path is not None else None)
 
     # --- names ----------------------------------------------------------------------------------------
 
@@ -321,9 +321,9 @@ class Binder:
             branches[0] if len(branches) == 1 else Branches(branches) for branches in found.bound
         ]
 
-    def item_texts(self, source: ValueSource) -> Callable[[str], exp.Expr | None] | None:
-        """Returns what gives the texts at a key of a list's items, None where the list is no path."""
-        return source.item_texts if isinstance(source, Path) else None
+    def item_lists(self, source: ValueSource) -> Callable[[str], ItemLists | None] | None:
+        """Returns what gives what is read for a key of a list's items, None where the list is no path."""
+        return source.item_lists if isinstance(source, Path) else None
 
     def searched(self, node: exp.Expr, context: Context) -> Search:
         """Returns what a text search asks for, still to be bound."""

@@ -12,6 +12,7 @@ from tracestore_query.bind.path_values import Facts, PathValues
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Found, Output, Source
 from tracestore_query.bind.values import json_values, tagged_values
+from tracestore_query.bind.values.item_columns import ItemLists
 from tracestore_query.bind.values.sources import Absent, Bound, Expression, ItemText
 from tracestore_query.bind.values.sources import Source as Values
 from tracestore_query.bind.values.types import ITEM, NULL, Kind, is_open
@@ -53,9 +54,9 @@ class Path(Values):
         """Returns the type of its lists."""
         return self._facts.lists
 
-    def item_texts(self, key: str) -> exp.Expr | None:
-        """Returns the texts at a key of a list's items, as lists; None where the items must be read."""
-        return self._paths.item_texts(self._alias, self._scan, self._steps, key)
+    def item_lists(self, key: str) -> ItemLists | None:
+        """Returns what is read for a key of a list's items, None where these alone are."""
+        return self._paths.item_lists(self._alias, self._scan, self._steps, key)
 
     def convert(self, want: Want) -> exp.Expr:
         """Returns its values for a use."""

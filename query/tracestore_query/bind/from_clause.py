@@ -159,10 +159,10 @@ class Sources:
 
     def _note_items(self, node: exp.Expr, source: Source, of: Unnested) -> None:
         """Notes that the items of a list become rows, of which the query may read a part."""
-        if of.texts is None or not isinstance(node, exp.Unnest) or source.outputs is None:
+        if of.lists is None or not isinstance(node, exp.Unnest) or source.outputs is None:
             return
         ((name, output),) = source.outputs.items()
-        items = UnnestedItems(source.alias, name, of.texts)
+        items = UnnestedItems(source.alias, name, of.lists)
         node.meta[META] = len(self._binding.unnested)
         column = replace(output, items=items)
         source.outputs[name] = column

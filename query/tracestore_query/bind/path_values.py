@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from tracestore.variant import ITEM_TEXTS, LEAF_TYPES, OVERFLOW, TABLES
+from tracestore.variant import ITEM_LIST, ITEM_TEXTS, LEAF_TYPES, OVERFLOW, TABLES
 from tracestore.variant.moved import ATTRIBUTES
 from tracestore.variant.moved import COLUMN as MOVED_ATTRIBUTES
 from tracestore.variant.moved import COLUMNS as MOVED_COLUMNS
@@ -166,14 +166,14 @@ class PathValues:
         self._warn_of_type(scan, steps, _leaf_types(found, data), want)
         return leaf_values.of_use(columns, want)
 
-    def item_texts(
+    def item_lists(
         self, alias: str, scan: ScanBuilder, steps: Sequence[Step], key: str
-    ) -> exp.Expr | None:
-        """Returns the texts at a key of a list's items, as lists; None where the items themselves must be read."""
+    ) -> item_columns.ItemLists | None:
+        """Returns what is read for a key of a list's items, None where these alone are."""
         data = self._binding.data(scan.table)
         if not self._binding.reads_item_columns or self._moved(list(steps), data) is not None:
             return None
-        return item_columns.texts(alias, scan, self._resolve(steps, data), data, key)
+        return item_columns.lists(alias, scan, self._resolve(steps, data), data, key)
 
     def _text_inside(
         self, alias: str, scan: ScanBuilder, steps: Sequence[Step], *, must_be_set: bool
@@ -182,13 +182,16 @@ class PathValues:
         *before, item, member = steps if len(steps) > 2 else (*steps, Step(), Step(index=0))
         if item.index is None or member.index is not None:
             return None
-        texts = self.item_texts(alias, scan, before, member.text)
-        if texts is None:
+        read = self.item_lists(alias, scan, before, member.text)
+        if read is None:
             return None
-        if must_be_set and self._binding.shortcuts:
-            scan.non_null_paths.append((scan.leaf_of(texts.name),))
-        (text,) = leaf_values.items_at({ITEM_TEXTS: texts}, item.index).values()
-        return ItemText(text)
+        (text,) = leaf_values.items_at({ITEM_TEXTS: read.texts}, item.index).values()
+        if read.items is None:
+            if must_be_set and self._binding.shortcuts:
+                scan.non_null_paths.append((scan.leaf_of(read.texts.name),))
+            return ItemText(text)
+        (other,) = leaf_values.items_at({ITEM_LIST: read.items}, item.index).values()
+        return ItemText(text, item_columns.member_of(other, member.text))
 
     def _columns(
         self, alias: str, scan: ScanBuilder, found: Resolved, data: TableData, want: Want
@@ -257,7 +260,9 @@ class PathValues:
         rest = found.inner[1:]
         if not items:
             return Absent().convert(want)
-        if not rest and len(items) == 1 and "json" not in items:
+        # Of several places the items are values, whatever their types.
+        is_one = len(items) == 1 and sum(each.endswith("[]") for _, each in found.leaves) <= 1
+        if not rest and is_one and "json" not in items:
             return leaf_values.of_use(items, want)
         parts = []
         for leaf_type, item in items.items():

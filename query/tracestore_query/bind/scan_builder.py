@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
+from tracestore.variant import ITEM_LIST, is_item_path
+from tracestore_query.plan.item_texts import list_and_key
 from tracestore_query.plan.scan import EVER, Leaf, Scan, TimeRange, TopN
 from tracestore_query.tables.predicate import Predicate
 
@@ -27,14 +29,31 @@ class ScanBuilder:
     trace_ids: frozenset[str] | None = None
     top_n: TopN | None = None
     words: dict[str, None] = field(default_factory=dict)
+    item_lists: dict[Leaf, Leaf] = field(default_factory=dict)
 
     def leaf_column(self, path: str, leaf_type: str) -> str:
         """Returns the scan's column of a leaf, which is read from now on."""
         return self.leaves.setdefault((path, leaf_type), f"__leaf{len(self.leaves)}")
 
-    def keep_leaves(self, columns: Container[str]) -> None:
-        """Leaves out the leaves whose columns no expression names any more."""
-        self.leaves = {leaf: name for leaf, name in self.leaves.items() if name in columns}
+    @property
+    def reads_items(self) -> bool:
+        """Returns whether some item columns are read."""
+        return any(is_item_path(path) for path, _ in self.leaves)
+
+    def settle_items(self, read: Container[str], whole: Container[str]) -> None:
+        """Leaves out leaves that nobody reads any more, and notes lists that are read beside item columns alone.
+
+        Args:
+            read: columns that some expression names.
+            whole: those that some expression takes all values of.
+        """
+        self.leaves = {leaf: name for leaf, name in self.leaves.items() if name in read}
+        for leaf in self.leaves:
+            if is_item_path(leaf[0]):
+                of_list = (list_and_key(leaf[0])[0], ITEM_LIST)
+                column = self.leaves.get(of_list)
+                if column is not None and column not in whole:
+                    self.item_lists[leaf] = of_list
 
     def leaf_of(self, column: str) -> Leaf:
         """Returns the leaf that a column of the scan holds."""
@@ -62,4 +81,5 @@ class ScanBuilder:
             self.trace_ids,
             self.top_n,
             tuple(self.words),
+            item_lists=dict(self.item_lists),
         )

@@ -67,14 +67,44 @@ def read_parquet(
 ) -> str:
     """Returns a SELECT of stored columns and leaves over the files; with `row_ids`, of each row's file and number.
 
-    Columns of leaves that are named in `without` are left out; `files` stands for the list of the files.
+    Columns of leaves that are named in `without` are left out; `files` stands for the list of the files. A list that is
+    read beside item columns is NULL in segments that have these: each kind of segments is read on its own.
     """
+    with_items = [each for each in segments if _has_items(scan, each)] if scan.item_lists else []
+    if with_items:
+        others = [each for each in segments if not _has_items(scan, each)]
+        without_lists = {scan.leaves[leaf] for leaf in scan.item_lists.values()}
+        parts = [_read(scan, with_items, stored, row_ids, without, None, without_lists)]
+        if others:
+            parts.append(_read(scan, others, stored, row_ids, without, None))
+        return " UNION ALL ".join(parts)
+    return _read(scan, segments, stored, row_ids, without, files)
+
+
+def _has_items(scan: Scan, segment: SegmentRef) -> bool:
+    """Returns whether a segment has all item columns of a scan that lists are read beside."""
+    return all(leaf_column_name(leaf) in segment.item_columns for leaf in scan.item_lists)
+
+
+def _read(
+    scan: Scan,
+    segments: Sequence[SegmentRef],
+    stored: Iterable[str],
+    row_ids: bool,
+    without: Collection[str],
+    files: str | None,
+    nothing: Collection[str] = (),
+) -> str:
+    """Returns the same of segments that are read alike; columns of leaves that are named in `nothing` are NULL."""
     entries = [entry(name, name, fixed_type(scan, name)) for name in stored]
     columns = [f'"{name}"' for name in stored]
     raw: dict[Leaf, str] = {}
     for leaf, column in (*scan.leaves.items(), *scan.object_parts.items()):
         sql_type = LEAVES[leaf[1]].sql
         if column in without:
+            continue
+        if column in nothing:
+            columns.append(f'CAST(NULL AS {sql_type}) AS "{column}"')
             continue
         if leaf not in raw:
             raw[leaf] = f"__raw{len(raw)}"

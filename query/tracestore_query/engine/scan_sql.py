@@ -93,7 +93,8 @@ def scan_sql(plan: ScanPlan) -> ScanSql:
     if plan.newest is not None:
         tables[_newest_name(plan)] = plan.newest
     text = "(" + " UNION ALL ".join(parts) + ")"
-    return ScanSql(text, tables, {_files_name(plan): whole} if whole else {})
+    is_named = whole and not plan.scan.item_lists
+    return ScanSql(text, tables, {_files_name(plan): whole} if is_named else {})
 
 
 def newest_rows_sql(source: str) -> str:
@@ -111,7 +112,7 @@ def _is_plain(plan: ScanPlan) -> bool:
     row_ids = scan.needs_row_ids or scan.needs_files
     if not plan.plain or other_rows or scan.object_parts or row_ids:
         return False
-    if scan.predicate or plan.newest is not None:
+    if scan.predicate or plan.newest is not None or scan.item_lists:
         return False
     if any(len(segment.replaced) for segment in plan.plain):
         return False

@@ -1,11 +1,12 @@
 """Texts in the items of lists of objects: of which keys item columns give them, and those of rows in memory.
 
-A key is read from item columns where its values are texts in all data that is read, and every segment with the list
-has the column. Else it is taken out of the items, which gives the same values.
+A key is read from item columns alone where its values are texts in all data that is read, and every segment with the
+list has the column. Else it is taken out of the items of the others, which gives the same values.
 """
 
 from __future__ import annotations
 
+import enum
 import functools
 import threading
 import weakref
@@ -26,6 +27,16 @@ from tracestore.variant import (
     parse_path,
 )
 from tracestore_query.plan.scan import Leaf
+
+
+class Held(enum.Enum):
+    """Of which values at a key of a list's items item columns tell."""
+
+    ALL = enum.auto()
+    """Of all: each is a text, or there is none."""
+    SOME = enum.auto()
+    """Of those of some segments; others are taken out of the items."""
+    NONE = enum.auto()
 
 
 @dataclass(slots=True)
@@ -81,7 +92,7 @@ def memory_column(chunk: pa.Table, path: str) -> pa.ChunkedArray | pa.Array:
         return pa.nulls(len(chunk), arrow_type)
     texts = _texts_of(chunk, list_path)
     if texts is None:
-        raise AssertionError(f"BUG: items of {list_path} are not all JSON")
+        return pa.nulls(len(chunk), arrow_type)
     held = texts.column(key) if key in texts.by_key else texts.nothing()
     return pa.chunked_array([held]).cast(arrow_type)
 

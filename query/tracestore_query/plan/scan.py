@@ -65,6 +65,7 @@ class Scan:
         trace_ids: traces whose rows alone can match, None for all.
         top_n: the rows by time that the query asks for, None for all.
         words: that every row must hold, in one case.
+        item_lists: of item columns, the lists that are read beside them: from segments without the columns alone.
     """
 
     token: str
@@ -83,3 +84,4 @@ class Scan:
     top_n: TopN | None = None
     words: tuple[str, ...] = ()
     needs_files: bool = False
+    item_lists: Mapping[Leaf, Leaf] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tracestore.limits import MAX_PATH_BYTES
 from tracestore.store import Mask, SegmentPatches, SegmentRef, Snapshot, TableSnapshot
 from tracestore.variant import ITEM_LIST
-from tracestore_query.plan.item_texts import are_texts, item_leaf
+from tracestore_query.plan.item_texts import Held, are_texts, item_leaf
 from tracestore_query.plan.null_leaves import only_null
 from tracestore_query.plan.patched_data import PatchedData, field_of
 from tracestore_query.plan.scan import EVER, Leaf, Scan, leaf_column_name
@@ -29,7 +29,7 @@ class TableReader:
         self._view = view
         self._lookup = view.leaves
         self._null_only: dict[str, bool] = {}
-        self._item_texts: dict[tuple[str, str], bool] = {}
+        self._item_texts: dict[tuple[str, str], Held] = {}
         self._patches = PatchedData(view)
 
     def types(self, path: str) -> Sequence[str]:
@@ -70,22 +70,23 @@ class TableReader:
             self._null_only[path] = only_null(path, columns, tails, self._patches.tables(path))
         return self._null_only[path]
 
-    def has_item_texts(self, path: str, key: str) -> bool:
-        """Returns whether item columns give all values at a key of a list's items, and these are texts."""
+    def item_texts(self, path: str, key: str) -> Held:
+        """Returns of which of its values at a key of a list's items item columns tell."""
         asked = (path, key)
         if asked not in self._item_texts:
-            self._item_texts[asked] = self._are_item_texts(path, key)
+            self._item_texts[asked] = self._held_item_texts(path, key)
         return self._item_texts[asked]
 
-    def _are_item_texts(self, path: str, key: str) -> bool:
+    def _held_item_texts(self, path: str, key: str) -> Held:
         if self._patches.changes(path):
-            return False
+            return Held.NONE
         held = (path, ITEM_LIST)
         columns = self._lookup.column_segments(held)
         with_column = self._lookup.column_segments(item_leaf(path, key))
-        if self._lookup.tail_segments(held).any() or (columns & ~with_column).any():
-            return False
-        return are_texts(self._view.memtable, path, key)
+        others = self._lookup.tail_segments(held).any() or (columns & ~with_column).any()
+        if not others and are_texts(self._view.memtable, path, key):
+            return Held.ALL
+        return Held.SOME if with_column.any() else Held.NONE
 
     def in_columns(self, leaf: Leaf) -> bool:
         """Returns whether objects take a leaf from a column of its own, in some segment or in memory."""

@@ -110,9 +110,17 @@ class SegmentRef:
     @functools.cached_property
     def leaf_columns(self) -> frozenset[str]:
         """Returns the names of the segment's leaf columns, without its item columns."""
+        return frozenset(name for name in self._columns if not is_item_column(name))
+
+    @functools.cached_property
+    def item_columns(self) -> frozenset[str]:
+        """Returns the names of the segment's item columns."""
+        return frozenset(name for name in self._columns if is_item_column(name))
+
+    @functools.cached_property
+    def _columns(self) -> tuple[str, ...]:
         paths = self._paths()
-        names = (column_of(paths.leaf(path_id)) for path_id in self.row.leaf_ids.tolist())
-        return frozenset(name for name in names if not is_item_column(name))
+        return tuple(column_of(paths.leaf(path_id)) for path_id in self.row.leaf_ids.tolist())
 
     @functools.cached_property
     def tail_leaves(self) -> Mapping[Leaf, int]:

@@ -12,6 +12,7 @@ from sqlglot import exp
 from tracestore_query.bind.text_search import Search
 from tracestore_query.bind.typed.calls import Calls
 from tracestore_query.bind.typed.engine_types import EngineTypes
+from tracestore_query.bind.values.item_columns import ItemLists
 from tracestore_query.bind.values.sources import Bound, Source
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.language.path_syntax import Step
@@ -80,8 +81,8 @@ class Names(Protocol):
     def query(self, node: exp.Expr, context: Context) -> list[Bound] | None:
         """Binds a query inside an expression; returns its columns, None where they are not known."""
 
-    def item_texts(self, source: Source) -> Callable[[str], exp.Expr | None] | None:
-        """Returns what gives the texts at a key of a list's items, None where the list is no path."""
+    def item_lists(self, source: Source) -> Callable[[str], ItemLists | None] | None:
+        """Returns what gives what is read for a key of a list's items, None where the list is no path."""
 
     def searched(self, node: exp.Expr, context: Context) -> Search:
         """Returns what a text search asks for, still to be bound."""

@@ -65,7 +65,7 @@ def _lambda_call(binder: Expressions, node: exp.Expr, context: Context) -> Bound
         names = [each.name.lower() for each in function.expressions]
         local = None
         if len(held) == 1 and _called(node) in _TRANSFORMS:
-            local = take_texts(held[0], names[0], [argument], binder.names.item_texts)
+            local = take_texts(held[0], names[0], [argument], binder.names.item_lists)
         if len(held) == 1 and local is None:
             _take_lists(held[0])
         given = {name: local or Local(items) for name in names[:1]}
@@ -99,7 +99,7 @@ def comprehension(
     items = binder.bind(inner.args["iterator"], context)
     name = inner.expression.name.lower()
     bodies = [each for each in (inner.this, inner.args.get("condition")) if each is not None]
-    local = take_texts(items, name, bodies, binder.names.item_texts)
+    local = take_texts(items, name, bodies, binder.names.item_lists)
     sql_type = binder.type_of(items)
     if items.source is not None:
         lists = items.source.lists

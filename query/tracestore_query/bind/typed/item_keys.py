@@ -8,6 +8,7 @@ from typing import Final
 from sqlglot import exp
 
 from tracestore_query.bind.typed.context import Local
+from tracestore_query.bind.values.item_columns import ItemLists
 from tracestore_query.bind.values.sources import Bound, Expression, Source
 from tracestore_query.bind.values.types import ITEM
 from tracestore_query.language.path_syntax import Step, steps_of
@@ -15,11 +16,11 @@ from tracestore_query.language.path_syntax import Step, steps_of
 ITEMS: Final = "VARCHAR[]"
 """The type of the lists of texts that take the place of items."""
 
-Texts = Callable[[str], exp.Expr | None]
+Lists = Callable[[str], ItemLists | None]
 
 
 def take_texts(
-    items: Bound, name: str, bodies: Sequence[exp.Expr], texts_of: Callable[[Source], Texts | None]
+    items: Bound, name: str, bodies: Sequence[exp.Expr], lists_of: Callable[[Source], Lists | None]
 ) -> Local | None:
     """Puts the texts of the one key that expressions read of items in the place of these.
 
@@ -27,17 +28,17 @@ def take_texts(
         items: the list, which is bound.
         name: what an item is called in the expressions.
         bodies: expressions, none of which gives an item itself, still to be bound.
-        texts_of: returns what gives the texts of a list's items by key, None where it is no path.
+        lists_of: returns what gives what is read for a key of a list's items, None where it is no path.
 
     Returns:
         What the name stands for, None where the items are left as they are.
     """
     key = _only_key(bodies, name)
-    texts = texts_of(items.source) if items.source is not None and key is not None else None
-    found = texts(key) if texts is not None and key is not None else None
-    if found is None:
+    lists = lists_of(items.source) if items.source is not None and key is not None else None
+    found = lists(key) if lists is not None and key is not None else None
+    if found is None or found.items is not None:
         return None
-    items.put(found)
+    items.put(found.texts)
     items.type, items.source = ITEMS, Expression(items.node, ITEMS)
     return Local(ITEM, key)
 

@@ -15,34 +15,63 @@ from sqlglot import exp
 from tracestore.variant import ITEM_LIST
 from tracestore_query.bind.path_resolution import Leaves, Resolved
 from tracestore_query.bind.scan_builder import ScanBuilder
+from tracestore_query.bind.values import json_values
 from tracestore_query.bind.values.sources import ItemText
 from tracestore_query.language.path_syntax import Step
 from tracestore_query.language.replacement import put_in_place
-from tracestore_query.plan.item_texts import item_leaf
+from tracestore_query.plan.item_texts import Held, item_leaf
 
 
 class ItemData(Leaves, Protocol):
     """What is known of the items of lists in a table's data."""
 
-    def has_item_texts(self, path: str, key: str) -> bool:
-        """Tells whether item columns give all values at a key of a list's items, and these are texts."""
+    def item_texts(self, path: str, key: str) -> Held:
+        """Returns of which of its values at a key of a list's items item columns tell."""
 
 
-def texts(
-    alias: str, scan: ScanBuilder, found: Resolved, data: ItemData, key: str
-) -> exp.Column | None:
-    """Returns the column of the texts at a key of a list's items, which is read from now on.
+BESIDE: Final = "beside"
+"""What is noted at the column of a list that is read beside item columns, for rows that these tell nothing of."""
 
-    Returns None where the items themselves must be read: some may have something else there, or be in no item
-    column, or several stored paths stand for the list.
+
+@dataclass(frozen=True, slots=True)
+class ItemLists:
+    """What is read for a key of a list's items.
+
+    Attributes:
+        texts: lists of the texts there.
+        items: lists of the items, of rows whose texts are in no item column; None where all are.
     """
-    lists = [leaf for leaf in found.leaves if leaf[1].endswith("[]")]
-    if found.inner or len(lists) != 1 or lists[0][1] != ITEM_LIST:
+
+    texts: exp.Column
+    items: exp.Column | None = None
+
+
+def lists(
+    alias: str, scan: ScanBuilder, found: Resolved, data: ItemData, key: str
+) -> ItemLists | None:
+    """Returns what is read for a key of a list's items, from now on.
+
+    Returns None where the items alone are read: no item column tells of the key, or several stored paths stand for
+    the list.
+    """
+    leaves = [leaf for leaf in found.leaves if leaf[1].endswith("[]")]
+    if found.inner or len(leaves) != 1 or leaves[0][1] != ITEM_LIST:
         return None
-    path = lists[0][0]
-    if not data.has_item_texts(path, key):
+    path = leaves[0][0]
+    held = data.item_texts(path, key)
+    if held is Held.NONE:
         return None
-    return exp.column(scan.leaf_column(*item_leaf(path, key)), table=alias, quoted=True)
+    texts = exp.column(scan.leaf_column(*item_leaf(path, key)), table=alias, quoted=True)
+    if held is Held.ALL:
+        return ItemLists(texts)
+    items = exp.column(scan.leaf_column(*leaves[0]), table=alias, quoted=True)
+    items.meta[BESIDE] = True
+    return ItemLists(texts, items)
+
+
+def member_of(item: exp.Expr, key: str) -> exp.Expr:
+    """Returns the JSON at a key of an item."""
+    return json_values.at(item, [Step(key, exact=True)])
 
 
 META: Final = "unnested"
@@ -55,11 +84,11 @@ class Unnested:
 
     Attributes:
         type: of the items, None where it is not known.
-        texts: gives the lists of the texts at a key of the items, None where the items must be read.
+        lists: gives what is read for a key of the items, None where these alone are.
     """
 
     type: str | None
-    texts: Callable[[str], exp.Expr | None] | None = None
+    lists: Callable[[str], ItemLists | None] | None = None
 
 
 @dataclass(slots=True)
@@ -69,13 +98,14 @@ class UnnestedItems:
     Attributes:
         alias: of the table that they are.
         column: its name in that table.
-        texts: gives the lists of the texts at a key, None where the items must be read.
+        lists: gives what is read for a key, None where the items alone are.
     """
 
     alias: str
     column: str
-    texts: Callable[[str], exp.Expr | None]
-    _lists: dict[str, exp.Expr] = field(default_factory=dict)
+    lists: Callable[[str], ItemLists | None]
+    _texts: dict[str, exp.Expr] = field(default_factory=dict)
+    _beside: exp.Expr | None = None
     _whole: bool = False
 
     def read_whole(self) -> None:
@@ -87,20 +117,26 @@ class UnnestedItems:
         if len(steps) != 1 or steps[0].index is not None:
             return None
         key = steps[0].text
-        if key not in self._lists:
-            found = self.texts(key)
-            if found is None:
-                return None
-            self._lists[key] = found
-        return ItemText(exp.column(_name(key), table=self.alias, quoted=True))
+        found = self.lists(key)
+        if found is None:
+            return None
+        self._texts[key] = found.texts
+        text = exp.column(_name(key), table=self.alias, quoted=True)
+        if found.items is None:
+            return ItemText(text)
+        self._beside = found.items
+        item = exp.column(self.column, table=self.alias, quoted=True)
+        return ItemText(text, member_of(item, key))
 
     def put(self, node: exp.Unnest) -> None:
         """Puts the lists that the query reads in the place of the list of items, where it stands in the tree."""
-        read = {_name(key): texts for key, texts in self._lists.items()}
+        read = {_name(key): texts for key, texts in self._texts.items()}
         if not read:
             return
         if self._whole:
             read[self.column] = node.expressions[0]
+        elif self._beside is not None:
+            read[self.column] = self._beside
         if len(read) == 1:
             ((name, texts),) = read.items()
             node.set("expressions", [texts.copy()])

@@ -130,14 +130,25 @@ class ItemText(Source):
 
     Attributes:
         value: what gives the text; every conversion takes a copy.
+        other: the JSON there of rows that have no such text, None where all have it.
     """
 
     value: exp.Expr
+    other: exp.Expr | None = None
     type = ITEM
     kinds = EVERY
 
     def convert(self, want: Want) -> exp.Expr:
         """Returns its values for a use."""
+        value = self._converted(want)
+        if self.other is None:
+            return value
+        other = exp.cast(self.other.copy(), "VARCHAR")
+        if want.use is Use.BARE:
+            return exp.Coalesce(this=value, expressions=[other])
+        return exp.Coalesce(this=value, expressions=[json_values.of_use(other, want)])
+
+    def _converted(self, want: Want) -> exp.Expr:
         value = self.value.copy()
         if want.use is Use.VALUE:
             return tagged_values.tagged(value, "VARCHAR")
