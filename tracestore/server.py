@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import sys
 import tempfile
@@ -366,9 +367,16 @@ def _node_gauges(store: Store) -> dict[str, tuple[str, Callable[[], float]]]:
         ),
         "tracestore_nodes_up": (
             "Nodes that were heard of lately.",
-            lambda: sum(node.is_up for node in store.nodes.list()),
+            lambda: _nodes_up(store),
         ),
     }
+
+
+def _nodes_up(store: Store) -> float:
+    try:
+        return sum(node.is_up for node in store.nodes.list())
+    except TraceStoreError:
+        return math.nan  # the catalog does not answer
 
 
 def _self_tracing(settings: ServerSettings, store: Store) -> SelfTracing | None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import secrets
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -135,6 +134,13 @@ class Catalog:
             now = int(_meta(connection, "catalog_version"))
             return change_log.since_in(connection, self.name, self.paths, version, now)
 
+    def named(self, segment_ids: Sequence[str]) -> set[str]:
+        """Returns which segments there are, after every change that is under way."""
+        with self.writing() as connection:
+            return {
+                row.segment_id for row in segment_table.read_in(connection, self.name, segment_ids)
+            }
+
     def tails(self, segment_ids: Sequence[str]) -> dict[str, tuple[Ids, Ids]]:
         """Returns (path ids, rows) of the tails of segments."""
         with self._begin() as connection:
@@ -224,23 +230,6 @@ class Catalog:
         with self._begin() as connection:
             rows = connection.execute(query.order_by(DELETES.c.delete_id)).all()
         return [PendingDelete(row.delete_id, row.predicate) for row in rows]
-
-    def note_missed(self, delete_id: str, node_ids: Collection[str]) -> None:
-        """Notes which nodes could not write their memory to segments for a delete: they apply it as they return."""
-        where = DELETES.c.delete_id == delete_id
-        with self.writing() as connection:
-            missed = json.dumps(sorted(node_ids)) if node_ids else None
-            connection.execute(DELETES.update().where(where).values(missed=missed))
-
-    def missed_deletes(self, node_id: str) -> list[tuple[PendingDelete, list[str]]]:
-        """Returns the deletes that a node has missed, oldest first, each with all nodes that have."""
-        query = sa.select(DELETES).where(DELETES.c.missed.is_not(None))
-        with self._begin() as connection:
-            rows = connection.execute(query.order_by(DELETES.c.delete_id)).all()
-        missed = [
-            (PendingDelete(row.delete_id, row.predicate), json.loads(row.missed)) for row in rows
-        ]
-        return [(delete, nodes) for delete, nodes in missed if node_id in nodes]
 
     def set_retention(self, project: str, days: int | None, now_ns: int) -> None:
         """Sets after how many days a project's rows expire; None keeps them."""

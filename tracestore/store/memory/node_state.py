@@ -136,6 +136,7 @@ class NodeState:
         silent_until_s: when a node that did not answer is asked again, by node id.
         held: open snapshots of this process by version.
         unreachable: why the catalog does not answer, None where it does.
+        unreachable_until_s: when it is asked again.
         silent_asks: times that a node did not answer.
         is_lost: whether another process runs the node since.
     """
@@ -157,5 +158,6 @@ class NodeState:
         self.silent_until_s: dict[str, float] = {}
         self.held: Counter[int] = Counter()
         self.unreachable: str | None = None
+        self.unreachable_until_s = 0.0
         self.silent_asks = 0
         self.is_lost = False

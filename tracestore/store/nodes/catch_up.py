@@ -59,7 +59,7 @@ def _follow(core: Core, since: Since) -> None:
     ]
 
     def take() -> None:
-        _node(core).marks = since.marks
+        _take_marks(core, since.marks)
         core.patches.remove(
             [ns for each in by_kind.get(change_log.GONE_PATCHES, ()) for ns in each]
         )
@@ -93,7 +93,7 @@ def _read_again(core: Core) -> None:
     core.catalog.paths.forget()
 
     def take() -> None:
-        _node(core).marks = marks
+        _take_marks(core, marks)
         waiting = {patch.created_ns for patch in patches}
         known = [patch.created_ns for patch in core.patches.all()]
         core.patches.remove([ns for ns in known if ns not in waiting])
@@ -102,6 +102,22 @@ def _read_again(core: Core) -> None:
     _apply(core, version, new_rows, vanished, new_rows, replaced, take)
     core.recent.forget_all(rows)
     _forget_nodes(core)
+
+
+def _take_marks(core: Core, marks: Mapping[str, int]) -> None:
+    """Takes the marks of all logs. The store's lock is held.
+
+    Rows of this node before its own mark are in segments: where the answer of that commit was lost, they are in memory
+    as well, and are dropped.
+    """
+    node = _node(core)
+    node.marks = marks
+    own = marks.get(node.name.node_id, 0)
+    left = [each for each in core.frozen if each.next_sequence > own]
+    if len(left) < len(core.frozen):
+        core.frozen[:] = left
+        core.flush_error = None
+        core.changed.notify_all()
 
 
 def _forget_nodes(core: Core) -> None:

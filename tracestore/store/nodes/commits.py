@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from tracestore.errors import CatalogError
 from tracestore.store.catalog.changes import Applied, BehindError, Change
+from tracestore.store.catalog.segment_row import NewSegment
 from tracestore.store.core import Core
 from tracestore.store.nodes.catch_up import catch_up
 
@@ -40,6 +42,23 @@ def commit(
                     continue
             core.segments.named([row.segment_id for row in applied.added])
             return applied
+
+
+def discard(core: Core, segments: Sequence[NewSegment]) -> None:
+    """Removes the files of segments that the catalog does not name, after a change was not made.
+
+    Where the answer of a commit was lost, the catalog may name them. Where it does not answer, the files stay: they
+    are leftovers at the next start, if it does not name them then.
+    """
+    if not segments:
+        return
+    try:
+        named = core.catalog.named([segment.segment_id for segment in segments])
+    except CatalogError:
+        return
+    for segment in segments:
+        if segment.segment_id not in named:
+            core.segments.discard(segment)
 
 
 def _commit(core: Core, change: Change, apply: Callable[[Applied], None] | None) -> Applied:

@@ -92,18 +92,30 @@ class Membership:
         beats = 0
         while not self._stopping.wait(BEAT_S):
             beats += 1
-            try:
-                catch_up(self._core)
-                self.tell()
-                if beats % _FORGET_BEATS == 0:
-                    with self._core.catalog.writing() as connection:
-                        node_table.forget_changes_in(connection)
-            except StoreClosedError:
-                return
-            except TraceStoreError as error:
-                _LOG.warning("cannot tell other nodes that this one is up: %s", error)
-            except Exception:  # noqa: BLE001 - a thread that ends would have the node taken for gone
-                _LOG.exception("cannot tell other nodes that this one is up")
+            # What it follows needs the bucket too: where that does not answer, the node is up all the same.
+            for step in (
+                self.tell,
+                self._follow,
+                self._forget if beats % _FORGET_BEATS == 0 else None,
+            ):
+                try:
+                    if step is not None:
+                        step()
+                except StoreClosedError:
+                    return
+                except TraceStoreError as error:
+                    _LOG.warning(
+                        "cannot tell other nodes that this one is up, or follow them: %s", error
+                    )
+                except Exception:  # noqa: BLE001 - a thread that ends would have the node taken for gone
+                    _LOG.exception("cannot tell other nodes that this one is up, or follow them")
+
+    def _follow(self) -> None:
+        catch_up(self._core)
+
+    def _forget(self) -> None:
+        with self._core.catalog.writing() as connection:
+            node_table.forget_changes_in(connection)
 
 
 def join(core: Core, role: str, software: str) -> Membership:

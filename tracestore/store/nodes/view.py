@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 import pyarrow as pa
 
-from tracestore.errors import CatalogError
+from tracestore.errors import CatalogError, StoreFailedError
 from tracestore.store.catalog.nodes import node_table
 from tracestore.store.catalog.nodes.node_table import NodeRow
 from tracestore.store.core import Core
@@ -58,9 +58,13 @@ def current(core: Core, capture: Callable[[], T]) -> T:
             rounds += 1
             _refresh(core, node)
             with core.lock:
-                if node.memory.version == core.version or rounds >= MAX_ROUNDS:
+                if node.memory.version == core.version:
                     return capture()
             # A flush or a merge of this node came between.
+            if rounds >= MAX_ROUNDS:
+                raise StoreFailedError(
+                    "cannot take a snapshot: nodes change segments faster than they can be followed; try again"
+                )
 
 
 def memory_marks(core: Core) -> list[MemoryMark]:
@@ -116,8 +120,9 @@ def _refresh(core: Core, node: NodeState) -> None:
             and (peer.node_id not in answers or answers[peer.node_id].version != core.version)
         ]
         _ask(core, node, asked, answers, silent)
-        with _noting(node):
-            catch_up(core)
+        if core.clock.elapsed_s() >= node.unreachable_until_s:
+            with _noting(core, node):
+                catch_up(core)
         with core.lock:
             peers = _others(core, node, read=False)
             if peers is not None and all(
@@ -136,7 +141,9 @@ def _others(core: Core, node: NodeState, *, read: bool = True) -> Sequence[NodeR
     if node.nodes is None:
         if not read:
             return None
-        with _noting(node), core.catalog.transaction() as connection:
+        if core.clock.elapsed_s() < node.unreachable_until_s:
+            return []
+        with _noting(core, node), core.catalog.transaction() as connection:
             node.nodes = node_table.read_in(connection)
     me = node.name.node_id
     return [
@@ -147,12 +154,13 @@ def _others(core: Core, node: NodeState, *, read: bool = True) -> Sequence[NodeR
 
 
 @contextlib.contextmanager
-def _noting(node: NodeState) -> Iterator[None]:
+def _noting(core: Core, node: NodeState) -> Iterator[None]:
     """Notes whether the catalog answers: where it does not, a snapshot shows what is known, and says so."""
     try:
         yield
         node.unreachable = None
     except CatalogError as error:
+        node.unreachable_until_s = core.clock.elapsed_s() + SILENT_S
         node.unreachable = (
             f"the catalog does not answer, so that rows of other nodes may be missing: {error}"
         )

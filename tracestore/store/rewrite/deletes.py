@@ -23,6 +23,7 @@ from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.read import SegmentFile
 from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog.changes import Applied, Change
+from tracestore.store.catalog.nodes import missed_deletes
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.nodes import leases
@@ -124,7 +125,9 @@ def _finish_pending(core: Core) -> None:
 
 def _apply_missed(core: Core, node_id: str) -> None:
     """Deletes what a node had in its log, and in no segment, when it did not answer a delete."""
-    for missed, nodes in core.catalog.missed_deletes(node_id):
+    with core.catalog.transaction() as connection:
+        every = missed_deletes.read_in(connection, node_id)
+    for missed, nodes in every:
         with core.lock:
             before = {row.segment_id for row in core.index.rows()}
         with core.maintenance, leases.holding_all(core):
@@ -135,7 +138,9 @@ def _apply_missed(core: Core, node_id: str) -> None:
             for row in rows:
                 if row.segment_id not in before:
                     remove_matching(core, row, gone)
-        core.catalog.note_missed(missed.delete_id, [name for name in nodes if name != node_id])
+        with core.catalog.writing() as connection:
+            others = [name for name in nodes if name != node_id]
+            missed_deletes.note_in(connection, missed.delete_id, others)
 
 
 def apply_rows(core: Core, delete_id: str, gone: RowSet) -> DeleteReport:
@@ -180,7 +185,8 @@ def apply(core: Core, delete_id: str, predicate: Predicate) -> DeleteReport:
     flush.flush(core)
     missed = flush_others(core)
     if missed:
-        core.catalog.note_missed(delete_id, list(missed))
+        with core.catalog.writing() as connection:
+            missed_deletes.note_in(connection, delete_id, missed)
     # An earlier version may match where the later one does not, and the other way round: it goes as well.
     _drop_replaced(core)
     with core.lock:

@@ -26,7 +26,7 @@ from tracestore.store.core import Core
 from tracestore.store.files import filenames
 from tracestore.store.nodes import leases
 from tracestore.store.nodes.catch_up import catch_up
-from tracestore.store.nodes.commits import commit
+from tracestore.store.nodes.commits import commit, discard
 from tracestore.store.patches.log import PatchesByRow
 from tracestore.store.patches.rows import with_changes
 from tracestore.store.rewrite import garbage, replaced_folding
@@ -95,8 +95,7 @@ def rewrite(
                 outputs += _write_slice(core, inputs, low, high, dropped, folding)
             _commit(core, inputs, outputs, settled, folding, delete, lease)
         except BaseException:
-            for output in outputs:
-                core.segments.discard(output)
+            discard(core, outputs)
             raise
     core.forget_segments([row.segment_id for row in inputs])
     garbage.collect(core)

@@ -144,8 +144,10 @@ class SegmentStore:
 
     def discard(self, segment: NewSegment) -> None:
         """Removes the files of a segment that will not be named."""
-        for file_key in (segment.file_key, *(key for key, _ in segment.sidecars())):
-            self._discard(file_key)
+        file_keys = (segment.file_key, *(key for key, _ in segment.sidecars()))
+        removed = [self._discard(file_key) for file_key in file_keys]
+        if all(removed):
+            self.named([segment.segment_id])
 
     def named(self, segment_ids: Collection[str]) -> None:
         """Notes that the catalog names segments."""
@@ -164,11 +166,12 @@ class SegmentStore:
             self._uploads.forget(noted)
         return len(gone)
 
-    def _discard(self, file_key: str) -> None:
+    def _discard(self, file_key: str) -> bool:
         try:
             self.files.remove(file_key)
         except OSError:
-            return  # recovery removes it as an orphan
+            return False  # recovery removes it as an orphan
+        return True
 
     def _publish(self, file_key: str, write: Callable[[Sink], object]) -> tuple[int, int]:
         partial: Path = self.files.prepare(file_key)

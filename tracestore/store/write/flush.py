@@ -25,11 +25,16 @@ from tracestore.store.core import Core
 from tracestore.store.files import filenames
 from tracestore.store.memory.generation import Generation
 from tracestore.store.memory.memtable import Memtable, Replaced
-from tracestore.store.nodes.commits import commit
+from tracestore.store.nodes.catch_up import catch_up
+from tracestore.store.nodes.commits import commit, discard
 from tracestore.store.segments import row_order
 from tracestore.store.segments.replaced_rows import RowNumbers, union
 
 _DAY: int = filenames.NS_PER_DAY
+
+
+class FlushedBeforeError(Exception):
+    """The news that a generation is in segments: the catalog had made a commit whose answer was lost."""
 
 
 def flush(core: Core) -> int:
@@ -117,6 +122,9 @@ def _is_full(core: Core, generation: Generation) -> bool:
 
 
 def _write_oldest(core: Core) -> int:
+    catch_up(core)
+    if not core.frozen:
+        return 0  # a commit of which nobody knew whether it was made
     generation = core.frozen[0]
     if _is_full(core, generation):
         core.full_flush_s = core.clock.elapsed_s()
@@ -128,9 +136,11 @@ def _write_oldest(core: Core) -> int:
             written += flushed.segments
             memtables.append(flushed)
         _commit(core, generation, written, memtables)
+    except FlushedBeforeError:
+        discard(core, written)
+        return 0
     except BaseException as error:
-        for segment in written:
-            core.segments.discard(segment)
+        discard(core, written)
         if isinstance(error, Exception):
             core.flush_error = error
         with core.lock:
@@ -162,6 +172,8 @@ def _commit(
         settled.clear()
         marked.clear()
         with core.lock:
+            if generation not in core.frozen:
+                raise FlushedBeforeError
             for memtable in generation.memtables():
                 settled.update(union(settled, memtable.replacing))
             for flushed in memtables:
