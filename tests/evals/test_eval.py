@@ -419,6 +419,41 @@ def test_files_run_and_bounds_give_the_status(
         assert "0.750" in done.stdout
 
 
+FAILING = """
+from tracestore import Eval
+def task(n):
+    if n == 0:
+        raise ValueError("zero")
+    return n
+def right(output, expected):
+    if output == 1:
+        raise ValueError("one")
+    return 1.0
+Eval("p", experiment="file", data=[{"input": n} for n in range(4)], task=task, scores=[right])
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ([], 0),
+        (["--fail-under", "right=0.5"], 1),
+        (["--fail-under", "right=0.5", "--max-failures", "1"], 1),
+        (["--fail-under", "right=0.5", "--max-failures", "2"], 0),
+        (["--max-failures", "0"], 1),
+    ],
+)
+def test_cases_and_scorers_that_fail_count_as_such(
+    tmp_path: Path, options: list[str], status: int
+) -> None:
+    (tmp_path / "eval_it.py").write_text(FAILING)
+    arguments = ["eval", str(tmp_path / "eval_it.py"), "--data", str(tmp_path / "store")]
+    done = CliRunner().invoke(app, [*arguments, *options], env={"COLUMNS": "200"})
+    assert done.exit_code == status, done.output
+    told = "1 of 4 trials failed, and scorers failed in 1"
+    assert (told in done.stderr) == (status == 1)
+
+
 def test_a_file_without_an_eval_is_told(tmp_path: Path) -> None:
     (tmp_path / "nothing.py").write_text("x = 1")
     data = str(tmp_path / "store")

@@ -184,3 +184,20 @@ def test_operations_answer(http: httpx.Client) -> None:
     metrics = http.get("/metrics").text
     assert "tracestore_memory_rows" in metrics
     assert http.get("/openapi.json").status_code == 200
+
+
+def test_rows_are_deleted_by_any_condition_after_they_were_counted(filled: Server) -> None:
+    where = "attributes.n > $least OR attributes.text = 'value 0'"
+    with Client(filled.url) as client:
+        counted = client.delete(where=where, params={"least": 2}, dry_run=True)
+        assert (counted["rows"], len(client.sql("FROM spans").rows())) == (3, 5)
+        gone = client.delete(where=where, params={"least": 2})
+        assert gone["rows"] == 3
+        left = client.sql("SELECT attributes.n AS n FROM spans ORDER BY n").rows()
+        assert left == [{"n": 1}, {"n": 2}]
+    filled.store.flush()
+    with filled.store.snapshot() as snapshot:
+        files = [pq.read_table(segment.uri) for segment in snapshot.tables["spans"].segments]
+    texts = str([file.to_pylist() for file in files])
+    assert "value 1" in texts
+    assert "value 4" not in texts, "nor in the files that are read"
