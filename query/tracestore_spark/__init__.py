@@ -2,5 +2,6 @@
 
 from tracestore_query.errors import SparkRefusedError
 from tracestore_spark.connection import Connection, connect
+from tracestore_spark.source import TraceStoreSource
 
-__all__ = ["Connection", "SparkRefusedError", "connect"]
+__all__ = ["Connection", "SparkRefusedError", "TraceStoreSource", "connect"]

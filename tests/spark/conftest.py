@@ -35,6 +35,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     # Where the machine's name does not resolve Spark waits minutes for its address.
     os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost"}
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    # Workers find what the tests find, also a package that came after the last editable install.
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[2] / "query")
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
