@@ -126,6 +126,7 @@ class Bench:
             self.note(name, "file bytes", [done["file_bytes"] / done["seconds"] / MB], "MB/s")
             self.note(name, "row bytes", [done["raw_bytes"] / done["seconds"] / MB], "MB/s")
             self.note(name, "peak resident", [done["peak_bytes"] / MB], "MB")
+            self.note(name, "CPU, a row", [done["cpu_s"] / done["rows"] * 1e6], "us")
 
     def many_segments(self) -> None:
         """Measures opening a store of 5,000 segments and pruning to 10 of them."""
