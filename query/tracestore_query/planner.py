@@ -94,6 +94,7 @@ class Planner:
         if key is not None:
             cached = self._cached(key, request, execution)
             if cached is not None:
+                execution.deadline.names = cached.plan.query.names
                 return cached
         statement = self._statement(request.sql)
         planned = self._planned(self._summarized(statement, request), request, execution)
@@ -189,6 +190,7 @@ class Planner:
             plan = self._groups.applied(plan, execution, values, constants.value, computes=computes)
         if paging is not None:
             paging.take_order(plan.query.tree)
+        execution.deadline.names = plan.query.names
         query = query_sql(plan, self._engine.checker)
         execution.register(query.tables, plan.query.objects)
         sql = query.sql

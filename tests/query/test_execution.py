@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import duckdb
 import pytest
 
 import tracestore
+from data.processes import HANG_S
 from tracestore import Store
 from tracestore_query import Query, QueryFailedError, QueryTimeoutError
+from tracestore_query.engine.watchdog import Watchdog
 from tracestore_query.execute.execution import Execution, Statement
 from tracestore_query.execute.plan_cache import MAX_STATEMENTS, PlanCache
 
@@ -123,6 +126,26 @@ def test_a_query_that_was_stopped_can_be_asked_again(query: Query) -> None:
     with pytest.raises(QueryFailedError, match="cancelled"):
         answer.rows()
     assert total(query) == 199_990_000
+
+
+def test_what_is_to_end_is_interrupted_until_it_has_ended() -> None:
+    called: list[int] = []
+    third = threading.Event()
+
+    def stop() -> float | None:
+        called.append(len(called))
+        if len(called) < 3:
+            return 0.0
+        third.set()
+        return None
+
+    watchdog = Watchdog()
+    try:
+        watchdog.call_at(0.0, stop)
+        assert third.wait(HANG_S)
+    finally:
+        watchdog.close()
+    assert called == [0, 1, 2]
 
 
 def is_open(cursor: duckdb.DuckDBPyConnection) -> bool:

@@ -113,8 +113,8 @@ class Binder:
             pivots.read_named(node, outer)
             return self.pivoted(node, self.columns(node.this, outer.inner()), outer)
         if isinstance(node, exp.Values):
-            self.rows(node, outer)
-            return Columns()
+            columns = self.rows(node, outer)
+            return Columns(bound=[[Bound(node, sql_type)] for sql_type in columns])
         raise QueryForbiddenError(f"cannot run query: {node.key.upper()} is not allowed here")
 
     def rows(self, node: exp.Values, scope: Scope) -> list[str | None]:

@@ -367,11 +367,13 @@ def _is_there(value: exp.Expr) -> exp.Expr:
 
 
 def _leaf_types(found: Resolved, data: TableData) -> list[str]:
-    return [
+    """Returns the leaf types of a path, each once in however many places it lies."""
+    types = [
         leaf_type
         for path, leaf_type in found.leaves
         if not _is_null_only(data, path, leaf_type, len(found.leaves))
     ]
+    return list(dict.fromkeys(types))
 
 
 def _facts_of(leaf_types: list[str]) -> Facts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import shutil
 import tempfile
 import threading
@@ -21,11 +20,13 @@ from tracestore_query.engine.checked_text import TextChecker
 from tracestore_query.engine.parser import Parser
 from tracestore_query.engine.watchdog import Watchdog
 from tracestore_query.errors import (
+    Names,
     QueryError,
     QueryFailedError,
     QueryForbiddenError,
     QueryMemoryError,
     QueryTimeoutError,
+    of_engine,
 )
 from tracestore_query.language.allowed_functions import allowed
 from tracestore_query.language.repeatable import LISTED, repeatable_functions
@@ -37,7 +38,6 @@ from tracestore_query.language.value_macros import (
 
 OWN_FUNCTIONS: Final = VALUE_FUNCTIONS | frozenset(word_search.FUNCTIONS)
 
-_PATHS = re.compile(r"(?:[A-Za-z]:)?(?:/[^\s'\",:)]+)+")
 # Errors of the engine in itself; some of them end its instance for every query.
 _FAULTS: Final = ("INTERNAL Error:", "FATAL Error:")
 _LOST: Final = "database has been invalidated"
@@ -47,13 +47,17 @@ LOST: Final = (
 """What a query says that had no part in it."""
 
 _CANCELLED = "cannot finish query: it was cancelled"
-_INTERNAL = re.compile(r'"?__(?:scan|object|leaf|path|row_id)[a-z0-9_]*"?\.?')
 
 
 MAX_SPILL_BYTES: Final = 16 * 1024**3
 SPILL_SHARE: Final = 4
 """What all queries together may spill to disk where nothing else is said: so many bytes, and at most a fourth of
 what the disk has free when the engine starts. The store needs the rest for the log and for segments."""
+
+
+INTERRUPT_AGAIN_S: Final = 0.05
+"""Seconds until a part of a query that is to end is interrupted again: the engine forgets an interrupt that comes
+between two of its own steps, after it has bound a text and before it runs it."""
 
 
 class Engine:
@@ -249,6 +253,7 @@ class Deadline:
 
     Attributes:
         used_s: seconds that it has worked.
+        names: gives what the columns that the query reads are called by who asked.
     """
 
     def __init__(self, engine: Engine, timeout_s: float | None) -> None:
@@ -260,6 +265,7 @@ class Deadline:
         self._cancelled = threading.Event()
         self._planning_since_s: float | None = None
         self.used_s = 0.0
+        self.names: Names = dict
 
     def cancel(self) -> None:
         """Stops the query, from any thread."""
@@ -303,7 +309,7 @@ class Deadline:
         """Bounds what runs inside, and turns the engine's errors into ours."""
         return _Part(self)
 
-    def begin(self, stop: Callable[[], None]) -> tuple[float, int | None]:
+    def begin(self, stop: Callable[[], float | None]) -> tuple[float, int | None]:
         """Begins a part of the work; returns when, and the number of the call of `stop` that bounds it.
 
         Raises:
@@ -352,16 +358,11 @@ class Deadline:
         if self._engine.note_fault(error):
             if _LOST in text:
                 return QueryFailedError(LOST)
+            reason = of_engine(text, self.names).rpartition("Error: ")[2]
             return QueryFailedError(
-                f"cannot run query: the engine has a fault there; write that part another way: {_reason(text)}"
+                f"cannot run query: the engine has a fault there; write that part another way: {reason}"
             )
-        return QueryFailedError(f"cannot run query: {_clean(text)}")
-
-
-def _reason(message: str) -> str:
-    """Returns what an engine's own fault was about: its first line, less what only its makers need."""
-    first = _clean(message.partition("\n")[0])
-    return first.rpartition("Error: ")[2]
+        return QueryFailedError(f"cannot run query: {of_engine(text, self.names)}")
 
 
 class _Part:
@@ -382,12 +383,7 @@ class _Part:
         if isinstance(error, duckdb.Error | pa.ArrowException | OSError):
             raise self._deadline.error(error, expired=self._expired) from None
 
-    def _stop(self) -> None:
+    def _stop(self) -> float:
         self._expired = True
         self._deadline.interrupt()
-
-
-def _clean(message: str) -> str:
-    """Returns an engine's message without paths of files, names of ours, or its copy of the query."""
-    first = re.split(r"\n+LINE ", message, maxsplit=1)[0]
-    return _INTERNAL.sub("", _PATHS.sub("<file>", first)).strip()
+        return INTERRUPT_AGAIN_S

@@ -16,12 +16,15 @@ class Watchdog:
         self._changed = threading.Condition()
         self._numbers = itertools.count()
         self._due: list[tuple[float, int]] = []
-        self._calls: dict[int, Callable[[], None]] = {}
+        self._calls: dict[int, Callable[[], float | None]] = {}
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def call_at(self, when_s: float, call: Callable[[], None]) -> int:
-        """Calls a function at a time of the monotonic clock; returns what calls it off."""
+    def call_at(self, when_s: float, call: Callable[[], float | None]) -> int:
+        """Calls a function at a time of the monotonic clock; returns what calls it off.
+
+        The function returns after how many seconds it is called again, None for never.
+        """
         with self._changed:
             number = next(self._numbers)
             self._calls[number] = call
@@ -58,7 +61,10 @@ class Watchdog:
                 now = time.monotonic()
                 while self._due and self._due[0][0] <= now:
                     _, number = heapq.heappop(self._due)
-                    call = self._calls.pop(number, None)
-                    if call is not None:
-                        call()
+                    call = self._calls.get(number)
+                    again_s = call() if call is not None else None
+                    if again_s is None:
+                        self._calls.pop(number, None)
+                    else:
+                        heapq.heappush(self._due, (now + again_s, number))
                 self._changed.wait(self._due[0][0] - now if self._due else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -22,6 +23,7 @@ by the square, 0.1 s for 100 and 5 s for 500. Paths have 64 steps at most."""
 DuckDBParser: Any = DuckDB.Parser
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_MISSING = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]+'>")
 
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -49,6 +51,17 @@ _OTHER_DIALECTS = frozenset(
 )
 
 
+def _quantified(call: type[exp.Expr]) -> Callable[[list[exp.Expr]], exp.Expr]:
+    """Returns what builds `ALL(list)` and `SOME(list)` as the parser builds `ANY(list)`."""
+
+    def build(arguments: list[exp.Expr]) -> exp.Expr:
+        if len(arguments) != 1:
+            raise ParseError("ANY, SOME and ALL take one list or one query")
+        return call(this=exp.paren(arguments[0], copy=False))
+
+    return build
+
+
 def _sum(arguments: list[exp.Expr]) -> exp.Expr:
     """Returns a call of `date_add`, which is the engine's other name of `+`."""
     if len(arguments) != 2:
@@ -68,7 +81,7 @@ class _Parser(DuckDBParser):  # type: ignore[misc]
 
     FUNCTIONS: ClassVar = {
         name: build for name, build in DuckDBParser.FUNCTIONS.items() if name not in _OTHER_DIALECTS
-    } | {"DATE_ADD": _sum}
+    } | {"DATE_ADD": _sum, "ALL": _quantified(exp.All), "SOME": _quantified(exp.Any)}
     # `attributes.list[0]` is an item of a path and not a list of one.
     ARRAY_CONSTRUCTORS: ClassVar[dict[str, Any]] = {}
     FUNCTION_PARSERS: ClassVar = {
@@ -196,6 +209,7 @@ def _place(error: Exception, sql: str) -> str:
     found = getattr(error, "errors", None) or [{}]
     line, column = found[0].get("line"), found[0].get("col")
     text = _ANSI.sub("", str(found[0].get("description") or error)).splitlines()[0]
+    text = _MISSING.sub("something is missing", text)
     if not line:
         return text
     lines = sql.splitlines() or [""]

@@ -75,6 +75,16 @@ class BoundQuery:
     numbers: frozenset[int] = frozenset()
     of_values: bool = False
 
+    def names(self) -> dict[str, str]:
+        """Returns the paths of the columns that its scans read, and what stands in their place where several do."""
+        found = {"__row_id": "an object"}
+        for scan in self.scans.values():
+            for columns in (scan.leaves, scan.object_parts):
+                for (path, _), column in columns.items():
+                    is_other = found.setdefault(column, path) != path
+                    found[column] = "a value" if is_other else path
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -134,7 +134,7 @@ _SHARED: Final = [
     Path("attributes.strs[0]", _keys("attributes", "strs", 0)),
     Path("attributes.tool.call", _called(), "value"),
     Path("attributes.tool.call.id", _called("id")),
-    Path("attributes.tool.call.args[0]", _called("args", 0), "value"),
+    Path("attributes.tool.call.args[0]", _called("args", 0)),
     Path("service", _keys("service"), "text"),
     Path("span_id", _keys("span_id"), "text"),
 ]
@@ -266,11 +266,13 @@ def tagged(value: Any) -> dict[str, Any] | None:
 
 
 def untagged(value: Any) -> Any:
-    """Returns what a struct stands for, also inside of lists."""
-    if isinstance(value, list):
+    """Returns what a struct stands for, also inside of lists and others."""
+    if isinstance(value, list | tuple):
         return [untagged(item) for item in value]
-    if not isinstance(value, dict) or value.keys() != {"k", "n", "t"}:
+    if not isinstance(value, dict):
         return value
+    if value.keys() != {"k", "n", "t"}:
+        return {key: untagged(item) for key, item in value.items()}
     texts = {2: value["t"], 3: value["t"] == "true"}
     if value["k"] in texts:
         return texts[value["k"]]

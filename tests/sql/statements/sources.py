@@ -74,7 +74,8 @@ class Sources(Values):
         for _ in range(2):
             source, scope = self._source(depth)
             found = [each for each in scope.columns if each.kind == kind and each.is_path]
-            given = self.chance.choice(found) if found else self.constant("num").taken_as(kind)
+            # A constant has a type of its own, as values have none.
+            given = self.chance.choice(found) if found else self.constant("num")
             beside, alias = self.some(scope, 0, ["num", "text", "value"]), self.name("t")
             if given.kind != kind:
                 return self._constant()

@@ -55,16 +55,23 @@ def coalesce(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
 
 def nullif(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
     """Binds a value and the one that it must not be."""
-    return _unified(binder, node, [node.this, node.expression], context)
+    return _unified(binder, node, [node.this, node.expression], context, "nullif({})")
 
 
 def _unified(
-    binder: Expressions, node: exp.Expr, values: Sequence[exp.Expr], context: Context
+    binder: Expressions,
+    node: exp.Expr,
+    values: Sequence[exp.Expr],
+    context: Context,
+    form: str = "coalesce({})",
 ) -> Bound:
-    """Binds values of which each row gives one: they are brought to one type."""
+    """Binds values of which each row gives one: they are brought to one type.
+
+    `form` is what the engine is asked for the type of values that have each a type of its own.
+    """
     sides = [binder.bind(each, context) for each in values]
     if not any(side.source for side in sides):
-        return Bound(node, find_type=lambda: _common_type(binder, sides, "coalesce({})"))
+        return Bound(node, find_type=lambda: _common_type(binder, sides, form))
     kinds = kinds_together(
         [each.source for each in sides], [binder.type_of(each) for each in sides]
     )

@@ -151,8 +151,10 @@ def as_value(side: Bound, type_of: TypeOf) -> None:
         side.put(tagged_values.tagged(side.node.copy(), sql_type))
 
 
-def among(left: Bound, items: Bound, type_of: TypeOf, settle: Settle) -> None:
-    """Takes a value and the list in which it is looked for."""
+def among(
+    left: Bound, items: Bound, type_of: TypeOf, settle: Settle, *, ordered: bool = False
+) -> None:
+    """Takes a value and the list whose items it is compared with."""
     held, looked_for = type_of(items), type_of(left)
     if items.source is None and left.source is None:
         return
@@ -162,6 +164,11 @@ def among(left: Bound, items: Bound, type_of: TypeOf, settle: Settle) -> None:
             settle(items)
             if left.source is not None:
                 left.take(BARE)
+            return
+        if ordered and left.source is not None and kind_of(item_type(held)) in _SCALARS:
+            # Items are of one kind: values of that kind have an order with them.
+            settle(items)
+            left.take(tagged_values.use_of_type(item_type(held)))
             return
     as_value(left, type_of)
     if items.source is not None:

@@ -23,6 +23,10 @@ def conditions(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
 
 def comparison(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
     """Binds a comparison of two values."""
+    rows = _rows([node.this, node.expression])
+    if rows is not None:
+        _compare_rows(binder, rows, context, ordered=isinstance(node, _ORDERED))
+        return Bound(node, "BOOLEAN")
     left = binder.bind(node.this, context)
     if isinstance(node.expression, exp.Any | exp.All):
         return _with_any(binder, node, left, context)
@@ -39,20 +43,30 @@ def _with_any(binder: Expressions, node: exp.Expr, left: Bound, context: Context
     if isinstance(holder, exp.Query):
         columns = binder.names.query(holder, context)
         if columns is not None and len(columns) == 1:
-            compare(binder, [left, columns[0]])
+            compare(binder, [left, columns[0]], ordered=isinstance(node, _ORDERED))
             return Bound(node, "BOOLEAN")
         if left.source is not None:
             binder.settle(left)
         return Bound(node, "BOOLEAN")
-    _among(binder, left, binder.bind(holder, context))
+    _among(binder, left, binder.bind(holder, context), ordered=isinstance(node, _ORDERED))
     return Bound(node, "BOOLEAN")
 
 
 def in_(binder: Expressions, node: exp.In, context: Context) -> Bound:
     """Binds a value and those among which it is looked for."""
-    left = binder.bind(node.this, context)
     query = node.args.get("query")
+    if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Values):
+        query = node.expressions[0]
     field = node.args.get("field")
+    members = _members(node.this)
+    rows = _rows([node.this, *node.expressions]) if query is None and field is None else None
+    if rows is not None:
+        _compare_rows(binder, rows, context)
+        return Bound(node, "BOOLEAN")
+    if query is not None and members is not None:
+        _among_rows(binder, members, query, context)
+        return Bound(node, "BOOLEAN")
+    left = binder.bind(node.this, context)
     if query is not None:
         columns = binder.names.query(query, context)
         if columns is not None and len(columns) == 1:
@@ -91,8 +105,52 @@ def exists(binder: Expressions, node: exp.Exists, context: Context) -> Bound:
     return Bound(node, "BOOLEAN")
 
 
-def _among(binder: Expressions, left: Bound, items: Bound) -> None:
-    combined.among(left, items, binder.type_of, binder.settle)
+def _members(node: exp.Expr) -> list[exp.Expr] | None:
+    """Returns the members of a row or struct that is written out, None where a node is none."""
+    is_row = isinstance(node, exp.Anonymous) and str(node.this).lower() == "row"
+    if is_row or isinstance(node, exp.Tuple):
+        return list(node.expressions)
+    if not isinstance(node, exp.Struct):
+        return None
+    return [
+        each.expression if isinstance(each, exp.PropertyEQ) else each for each in node.expressions
+    ]
+
+
+def _rows(nodes: Sequence[exp.Expr]) -> list[list[exp.Expr]] | None:
+    """Returns the members of rows that are compared, None where these are not written out or not alike."""
+    rows = [_members(node) for node in nodes]
+    known = [row for row in rows if row is not None]
+    return known if len(known) == len(rows) and len({len(row) for row in known}) == 1 else None
+
+
+def _compare_rows(
+    binder: Expressions,
+    rows: Sequence[Sequence[exp.Expr]],
+    context: Context,
+    *,
+    ordered: bool = False,
+) -> None:
+    """Binds rows that are compared member by member."""
+    for members in zip(*rows, strict=True):
+        compare(binder, [binder.bind(each, context) for each in members], ordered=ordered)
+
+
+def _among_rows(
+    binder: Expressions, members: Sequence[exp.Expr], query: exp.Expr, context: Context
+) -> None:
+    """Binds a row that is looked for among those of a query."""
+    sides = [binder.bind(each, context) for each in members]
+    columns = binder.names.query(query, context) or []
+    for side, column in zip(sides, columns, strict=False):
+        compare(binder, [side, column])
+    for side in sides[len(columns) :]:
+        if side.source is not None:
+            binder.settle(side)
+
+
+def _among(binder: Expressions, left: Bound, items: Bound, *, ordered: bool = False) -> None:
+    combined.among(left, items, binder.type_of, binder.settle, ordered=ordered)
 
 
 def compare(binder: Expressions, sides: Sequence[Bound], *, ordered: bool = False) -> None:

@@ -125,12 +125,23 @@ def window(binder: Expressions, node: exp.Window, context: Context) -> Bound:
     for each in node.args.get("partition_by") or ():
         binder.bare(each, context)
     _orders(binder, node, context)
+    _frame(binder, node.args.get("spec"), context)
     return Bound(
         node,
         bound.type,
         Expression(node, bound.type, bound.source.kinds) if bound.source and bound.type else None,
         bound.find_type,
     )
+
+
+def _frame(binder: Expressions, spec: exp.Expr | None, context: Context) -> None:
+    """Binds how many rows a window's frame reaches back and ahead."""
+    for key in ("start", "end"):
+        bound = spec.args.get(key) if spec is not None else None
+        if isinstance(bound, exp.Expr):
+            rows = binder.bind(bound, context)
+            if rows.source is not None:
+                rows.take(Want(Use.NUMBER, tagged_values.data_type("BIGINT")))
 
 
 def filter_(binder: Expressions, node: exp.Filter, context: Context) -> Bound:

@@ -10,6 +10,7 @@ from tracestore_query.bind.values import json_values, tagged_values
 from tracestore_query.bind.values.sources import Bound, Expression, ItemText
 from tracestore_query.bind.values.types import (
     ITEM,
+    Kind,
     is_wavering,
     item_type,
 )
@@ -101,6 +102,9 @@ def _item(binder: Expressions, node: exp.Bracket, context: Context) -> Bound:
         if is_path:
             bound.put(_from_one(bound.node))
     source = inner.source
+    if source is not None and source.kinds == {Kind.TEXT} and isinstance(inside, exp.Slice):
+        inner.take(Want(Use.TEXT))
+        return Bound(node, "VARCHAR")
     lists = source.lists if source is not None else binder.type_of(inner)
     if source is not None and lists is not None:
         inner.take(BARE if source.type == lists else Want(Use.LIST, item=item_type(lists)))

@@ -27,11 +27,6 @@ _KINDS: dict[str, frozenset[Kind]] = {
 _JSON_KINDS = frozenset({Kind.NUMBER, Kind.LIST, Kind.OBJECT})
 
 
-def null(sql_type: str) -> exp.Expr:
-    """Returns a NULL of a type."""
-    return exp.cast(exp.null(), sql_type)
-
-
 def number(columns: Columns) -> exp.Expr:
     """Returns the numbers of a path, NULL where the row has something else."""
     if set(columns) & {"i64", "f64", "json"} == {"i64"}:
@@ -49,12 +44,12 @@ def number(columns: Columns) -> exp.Expr:
 
 def text(columns: Columns) -> exp.Expr:
     """Returns the strings of a path, NULL where the row has something else."""
-    return columns["str"].copy() if "str" in columns else null("VARCHAR")
+    return columns["str"].copy() if "str" in columns else tagged_values.null("VARCHAR")
 
 
 def boolean(columns: Columns) -> exp.Expr:
     """Returns the booleans of a path, NULL where the row has something else."""
-    return columns["bool"].copy() if "bool" in columns else null("BOOLEAN")
+    return columns["bool"].copy() if "bool" in columns else tagged_values.null("BOOLEAN")
 
 
 def present(columns: Columns) -> exp.Expr:
@@ -63,7 +58,7 @@ def present(columns: Columns) -> exp.Expr:
     if "json" in columns:
         parts.append(exp.NEQ(this=columns["json"].copy(), expression=exp.Literal.string("null")))
     if not parts:
-        return null("BOOLEAN")
+        return tagged_values.null("BOOLEAN")
     some = parts[0]
     for part in parts[1:]:
         some = exp.Or(this=some, expression=part)
@@ -139,7 +134,7 @@ def typeof(columns: Columns) -> exp.Expr:
         exp.If(this=is_set(column), true=_type_word(leaf_type, column))
         for leaf_type, column in columns.items()
     ]
-    return exp.Case(ifs=ifs) if ifs else null("VARCHAR")
+    return exp.Case(ifs=ifs) if ifs else tagged_values.null("VARCHAR")
 
 
 def listed(columns: Columns, item: str | None = None) -> exp.Expr:
@@ -258,7 +253,7 @@ def _try_cast(value: exp.Expr, sql_type: str) -> exp.Expr:
 def first(parts: Sequence[exp.Expr], sql_type: str) -> exp.Expr:
     """Returns the first of values that is there, NULL of a type where none can be."""
     if not parts:
-        return null(sql_type)
+        return tagged_values.null(sql_type)
     if len(parts) == 1:
         return parts[0]
     return exp.Coalesce(this=parts[0], expressions=list(parts[1:]))

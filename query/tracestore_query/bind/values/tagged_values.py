@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlglot import exp
+from sqlglot.errors import ParseError
 
 from tracestore_query.bind.values.types import (
     ITEM,
@@ -28,8 +29,12 @@ def call(name: str, *arguments: exp.Expr) -> exp.Expr:
 
 
 def data_type(sql_type: str) -> exp.DataType:
-    """Returns a type's node."""
-    return exp.DataType.build(sql_type, dialect="duckdb")
+    """Returns the node of a type as the engine spells it."""
+    try:
+        return exp.DataType.build(sql_type, dialect="duckdb")
+    except ParseError:
+        # One that only the engine has a spelling for, such as TUPLE(...).
+        return exp.DataType(this=exp.DType.USERDEFINED, kind=sql_type)
 
 
 def try_cast(value: exp.Expr, sql_type: str) -> exp.Expr:
