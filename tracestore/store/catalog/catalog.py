@@ -277,9 +277,13 @@ class Catalog:
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Gives a connection for one change, which happens whole or not at all."""
-        with self._lock, self._begin() as connection:
-            if self.shared:
-                database.lock_writes(connection)
+        if not self.shared:
+            with self._lock, self._begin() as connection:
+                yield connection
+            return
+        # Nobody else changes anything once it has the lock, save what nodes say of themselves.
+        with self._lock, self.telling() as connection:
+            database.lock_writes(connection)
             yield connection
 
     @contextlib.contextmanager

@@ -110,10 +110,7 @@ def preparing(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def lock_writes(connection: sa.Connection) -> None:
-    """Waits until no other process writes, at the begin of a transaction that sees all that they did.
-
-    LOCK TABLE is a statement before which a transaction sees nothing yet: what is committed meanwhile is seen.
-    """
+    """Waits until no other process writes; statements behind it see all that they did."""
     connection.exec_driver_sql("LOCK TABLE tracestore_meta IN EXCLUSIVE MODE")
 
 
