@@ -260,9 +260,7 @@ class PathValues:
         rest = found.inner[1:]
         if not items:
             return Absent().convert(want)
-        # Of several places the items are values, whatever their types.
-        is_one = len(items) == 1 and sum(each.endswith("[]") for _, each in found.leaves) <= 1
-        if not rest and is_one and "json" not in items:
+        if not rest and len(items) == 1 and "json" not in items:
             return leaf_values.of_use(items, want)
         parts = []
         for leaf_type, item in items.items():
@@ -287,10 +285,8 @@ class PathValues:
             types = _leaf_types(found, self._binding.data(scan.table))
             self._warn_of_type(scan, steps, ["object", *types], want)
             return leaf_values.of_use(columns, want)
-        texts = [
-            self._object_text(alias, scan, place, is_stored=want.is_stored)
-            for place in found.places
-        ]
+        is_stored = want.is_stored
+        texts = [self._object_text(alias, scan, each, is_stored=is_stored) for each in found.places]
         text = leaf_values.first(texts, "VARCHAR")
         if use is Use.PRESENT:
             return text
@@ -368,12 +364,9 @@ def _is_there(value: exp.Expr) -> exp.Expr:
 
 def _leaf_types(found: Resolved, data: TableData) -> list[str]:
     """Returns the leaf types of a path, each once in however many places it lies."""
-    types = [
-        leaf_type
-        for path, leaf_type in found.leaves
-        if not _is_null_only(data, path, leaf_type, len(found.leaves))
-    ]
-    return list(dict.fromkeys(types))
+    count = len(found.leaves)
+    kept = [each for path, each in found.leaves if not _is_null_only(data, path, each, count)]
+    return list(dict.fromkeys(kept))
 
 
 def _facts_of(leaf_types: list[str]) -> Facts:
