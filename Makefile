@@ -132,6 +132,7 @@ bench-full: build/.bench
 	$(PY) -m bench.shred
 	$(PY) -m bench.store
 	$(PY) -m bench.query
+	$(PY) -m bench.query.boards
 	$(PY) -m bench.words --rows 10000000
 	$(PY) -m bench.service --seconds 60
 	$(PY) -m bench.service.inserts --spans 200000

@@ -52,7 +52,7 @@ MAX_REFUSED: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class KeepRule:
-    """From how many rows on groups are kept, at the least: below, reading the rows takes no longer.
+    """From how many rows on groups are kept, at the least: fewer are read in the time that planning it takes.
 
     Attributes:
         segment_rows: rows of a segment.
@@ -61,7 +61,7 @@ class KeepRule:
     """
 
     segment_rows: int = 16_384
-    rows: int = 262_144
+    rows: int = 1_000_000
     rows_of_group: int = 8
 
 
