@@ -81,14 +81,17 @@ def test_what_is_committed_is_loaded(url: str | Path) -> None:
     catalog.close()
     catalog = opened(url)
     assert not catalog.created
-    version, rows, _ = catalog.load()
-    assert version == applied.version == 1
+    loaded = catalog.load()
+    rows = loaded.rows()
+    assert loaded.version == applied.version == 1
+    assert loaded.path_bound == applied.path_bound
     assert catalog.meta("wal_mark") == "7"
     for row, was in zip(sorted(rows, key=lambda r: r.segment_id), applied.added, strict=True):
         for name in row.__slots__:
             assert str(getattr(row, name)) == str(getattr(was, name))
-    ids, counts = catalog.tails([rows[0].segment_id])[rows[0].segment_id]
-    assert (len(ids), counts.tolist()) == (1, [1])
+    paths = catalog.segment_paths([rows[0].segment_id])[rows[0].segment_id]
+    assert (len(paths.tail_ids), paths.tail_rows.tolist()) == (1, [1])
+    assert paths.leaf_rows.tolist() == applied.paths[rows[0].segment_id].leaf_rows.tolist()
     catalog.close()
 
 
@@ -112,24 +115,26 @@ def test_paths_grow_and_go_with_their_rows(url: str | Path) -> None:
         "spans/p/1.tail.parquet",
         "spans/p/1.words",
     }
-    again = catalog.commit(Change(added=[make(3)], now_ns=12)).added
-    assert catalog.paths.of(("spans", "p")).leaves[again[0].leaf_ids.tolist()[-1]] == ("a.b", "i64")
+    again = catalog.commit(Change(added=[make(3)], now_ns=12))
+    newest = again.paths[again.added[0].segment_id].leaf_ids.tolist()[-1]
+    assert catalog.paths.of(("spans", "p")).leaves[newest] == ("a.b", "i64")
     catalog.close()
 
 
 def test_a_transaction_happens_whole_or_not_at_all(url: str | Path) -> None:
     catalog = opened(url)
     catalog.commit(Change(added=[make(1)], now_ns=1))
-    before = catalog.load()[0], catalog.path_rows("spans", "p"), catalog.garbage()
+    before = catalog.load().version, catalog.path_rows("spans", "p"), catalog.garbage()
     with pytest.raises(CatalogError, match="cannot use catalog"):
         catalog.commit(
             Change(added=[make(2, leaf_rows={"new:str": 1}), make(1)], wal_mark=9, now_ns=2)
         )
-    assert (catalog.load()[0], catalog.path_rows("spans", "p"), catalog.garbage()) == before
+    assert (catalog.load().version, catalog.path_rows("spans", "p"), catalog.garbage()) == before
     assert catalog.meta("wal_mark") == "1"
     applied = catalog.commit(Change(added=[make(2, leaf_rows={"new:str": 1})], now_ns=2))
     owned = catalog.paths.of(("spans", "p"))
-    assert [owned.leaves[i] for i in applied.added[0].leaf_ids.tolist()] == [("new", "str")]
+    (paths,) = applied.paths.values()
+    assert [owned.leaves[number] for number in paths.leaf_ids.tolist()] == [("new", "str")]
     catalog.close()
 
 
@@ -139,9 +144,10 @@ def test_paths_beyond_the_bound_are_counted_not_lost(
     monkeypatch.setattr(limits, "MAX_CATALOG_PATHS", 5)
     catalog = opened(url)
     tail = {(f"k{n}", "str"): 1 for n in range(10)}
-    (row,) = catalog.commit(Change(added=[make(1, tail_rows=tail)], now_ns=1)).added
-    assert row.unlisted_paths == 7
-    assert len(row.leaf_ids) == 2, "leaf columns are listed whatever their number"
+    applied = catalog.commit(Change(added=[make(1, tail_rows=tail)], now_ns=1))
+    assert applied.added[0].unlisted_paths == 7
+    (paths,) = applied.paths.values()
+    assert len(paths.leaf_ids) == 2, "leaf columns are listed whatever their number"
     catalog.close()
 
 

@@ -299,6 +299,6 @@ def test_the_background_flushes_what_is_due(tmp_path: Path) -> None:
         core = store._core
         with core.lock:
             assert core.changed.wait_for(
-                lambda: core.index.rows() and not core.frozen, timeout=processes.HANG_S
+                lambda: core.index.totals.segments and not core.frozen, timeout=processes.HANG_S
             )
         assert span_ids(store) == expected_ids(range(400))

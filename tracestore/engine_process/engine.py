@@ -86,6 +86,7 @@ def run(
         segments_url=settings.segments_url,
         cache_folder=ENGINE_CACHE,
         object_cache_bytes=settings.cache_bytes,
+        follows=True,
     )
     store.tell(settings, work)
     follower = store.follow(client.change, client.version)

@@ -118,7 +118,7 @@ def _copy_segments(folder: Path, target: Path, copier: _Copier) -> int:
     """Copies the segments that the copied catalog names, and their sidecars."""
     copy = opening.make_core(target, Settings(mode="r"))
     try:
-        _, rows, _ = copy.catalog.load()
+        rows = copy.catalog.load().rows()
     finally:
         copy.catalog.close()
     files = LocalFiles(folder / filenames.SEGMENTS_FOLDER, copier.fs)

@@ -56,7 +56,7 @@ def check(core: Core, *, deep: bool = False, quarantine: bool = False) -> CheckR
     """
     core.require_open()
     with core.lock:
-        rows = core.index.rows()
+        rows = list(core.index.rows())
         faults = list(core.faults)
     sound: list[SegmentRow] = []
     for row in rows:

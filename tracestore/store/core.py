@@ -7,13 +7,14 @@ WAL's locks, `lock`. `lock` is held for moments only and never while a file is r
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracestore.errors import ReadOnlyError, StoreClosedError
 from tracestore.store.catalog import patch_table
 from tracestore.store.catalog.catalog import Catalog
+from tracestore.store.catalog.changes import Applied
 from tracestore.store.catalog.nodes import change_log
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.clock import Clock
@@ -31,8 +32,8 @@ from tracestore.store.patches.merged import MergedRows
 from tracestore.store.segments.group_tables import GroupTables
 from tracestore.store.segments.index import SegmentIndex
 from tracestore.store.segments.leaf_arrays import LeafArrays
+from tracestore.store.segments.path_cache import PathCache
 from tracestore.store.segments.replaced_rows import ReplacedRows, RowNumbers, union
-from tracestore.store.segments.tail_cache import TailCache
 from tracestore.store.segments.words_cache import WordsCache
 from tracestore.store.segments.writer import SegmentStore
 from tracestore.store.settings import Settings
@@ -67,6 +68,7 @@ class Core:
     Attributes:
         generation: the memtables that take rows.
         frozen: generations being flushed, oldest first.
+        version: of the catalog, as far as it is shown; ids of paths from `path_bound` on are unknown to it.
         replaced: rows of segments that a later version of their span took the place of.
         patches: changes of spans that are not folded in yet; `patching` is held while some are added.
         patch_lookup: which rows they change.
@@ -103,18 +105,19 @@ class Core:
         self.index = SegmentIndex()
         self.replaced = ReplacedRows()
         self.version = 0
+        self.path_bound = 0
         self.generation = Generation(self.clock.elapsed_s())
         self.frozen: list[Generation] = []
         self.wal: Wal | None = None
         self.recent = RecentSpans(
             settings.recent_spans, settings.recent_seconds, settings.clock, self._recent_segments
         )
-        self.tails = TailCache(catalog)
+        self.segment_paths = PathCache(catalog)
         self.words = WordsCache(segments.files)
         self.groups = GroupTables(
             folder / filenames.GROUPS_FOLDER, settings.fs, lambda: self.writable or self.follows
         )
-        self.leaf_arrays = LeafArrays(self.tails)
+        self.leaf_arrays = LeafArrays(self.segment_paths)
         self.patching = threading.Lock()
         self.patches = PatchLog()
         self.patch_lookup = PatchLookup(self.patches.seed)
@@ -168,16 +171,23 @@ class Core:
         if self.writable:
             self.catalog.quarantine(row.segment_id, what)
         with self.lock:
-            self.index.apply((), [row.segment_id])
+            self.index.apply((), [row])
             self.replaced.drop([row.segment_id])
             self.quarantined[row.segment_id] = row
             self.faults.append(Fault(row.file_key, f"quarantined: {what}"))
 
+    def take_segments(self, applied: Applied, removed: Sequence[SegmentRow] = ()) -> None:
+        """Shows what a transaction did to the segments. The caller holds `lock`, and shows its version."""
+        self.segment_paths.put(applied.paths)
+        self.index.apply(applied.added, removed)
+
     def load_recent(self) -> None:
         """Reads which spans were stored lately, at the first call."""
         with self.lock:
-            rows = [row for row in self.index.rows() if row.table == "spans"]
-        self.recent.load([row.segment_id for row in rows], sum(row.rows for row in rows))
+            days = [day for owner, day in self.index.days() if owner[0] == "spans"]
+        known = (name for day in days for name in day.packed.ids.astype("U26").tolist())
+        rows = sum(int(day.packed.column("rows").sum()) for day in days)
+        self.recent.load(known, rows)
 
     def hide(self, replaced: Replaced, by: Memtable) -> None:
         """Hides rows whose later versions, in a memtable, are visible from now on. The caller holds `lock`."""
@@ -226,8 +236,8 @@ class Core:
     def _recent_segments(self) -> Iterator[tuple[str, str, Path, int]]:
         since_ns = self.clock.now_ns() - int(self.settings.recent_seconds * 1e9)
         with self.lock:
-            rows = [row for row in self.index.rows() if row.table == "spans"]
-        recent = [row for row in rows if row.created_ns >= since_ns]
+            days = [day for owner, day in self.index.days() if owner[0] == "spans"]
+        recent = [row for day in days for row in day.created_since(since_ns)]
         for row in sorted(recent, key=lambda row: row.segment_id, reverse=True):
             path = self.segments.files.local(row.file_key)
             yield row.segment_id, row.project, path, row.rows

@@ -64,7 +64,8 @@ def open_reader(folder: Path, settings: Settings) -> Core:
     require_store(folder, settings)
     core = make_core(folder, settings)
     try:
-        recovery.load_index(core)
+        if not settings.follows:
+            recovery.load_index(core)
     except BaseException:
         recovery.close_quietly(core)
         raise

@@ -75,7 +75,7 @@ def _recovered(folder: Path, settings: Settings) -> RebuildReport:
         files = core.segments.files
         for file_key in list(files.aside()):
             files.take_back(file_key)
-        _, rows, _ = core.catalog.load()
+        rows = core.catalog.load().rows()
         named = {row.file_key: row for row in rows}
         adopted, unreadable = _unnamed(core, named)
         repeated = _repeated(core, list(named.values()), adopted)

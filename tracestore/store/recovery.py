@@ -46,18 +46,18 @@ def load_index(core: Core) -> None:
     """
     while True:
         mark = _patch_mark(core)
-        version, rows, replaced = core.catalog.load()
+        loaded = core.catalog.load()
         with core.catalog.transaction() as connection:
             patches = [Patch.of(*row) for row in patch_table.read_in(connection)]
-        if (version, mark) == (core.catalog.version(), _patch_mark(core)):
+        if (loaded.version, mark) == (core.catalog.version(), _patch_mark(core)):
             break
     with core.lock:
-        core.version = version
-        live = [row for row in rows if row.fault is None]
-        core.index.apply(live, [row.segment_id for row in core.index.rows()])
-        core.replaced.load(replaced)
+        core.version = loaded.version
+        core.path_bound = loaded.path_bound
+        core.index.load(loaded.live)
+        core.replaced.load(loaded.replaced)
         core.patches.replace(patches)
-        core.quarantined = {row.segment_id: row for row in rows if row.fault is not None}
+        core.quarantined = {row.segment_id: row for row in loaded.quarantined}
         core.faults = [
             Fault(row.file_key, f"quarantined: {row.fault}") for row in core.quarantined.values()
         ]
@@ -70,9 +70,7 @@ def _patch_mark(core: Core) -> tuple[int, int]:
 
 def newest_id(core: Core) -> str | None:
     """Returns the greatest id of a segment that the catalog knows, dead ones included."""
-    ids = {row.segment_id for row in core.index.rows()} | set(core.quarantined)
-    ids |= {segment_id for _, segment_id, _ in core.catalog.garbage()}
-    return max(ids, default=None)
+    return core.catalog.newest_segment_id()
 
 
 def refresh(core: Core) -> None:
@@ -116,7 +114,7 @@ def remove_leftovers(core: Core) -> None:
     """
     orphans = _orphans(core)
     keep = set(_left_by_no_crash(core, orphans))
-    if keep and not core.index.rows() and not core.quarantined:
+    if keep and not core.index.totals.segments and not core.quarantined:
         raise CorruptionError(
             core.catalog.name,
             f"the catalog names none of the {len(keep)} segment files that exist, such as {min(keep)}; "

@@ -47,7 +47,8 @@ class Settings:
     then takes at most `async_sync_seconds`; a killed process loses nothing either way.
     Without `background`, flushes run in the request that filled the memtable, and compaction only
     when it is called. `node` is the role of one of several nodes that share the catalog and the segments; None is of a
-    writer of its own. `cache_folder` holds copies of segments of a bucket, below the store's folder. `prices` gives
+    writer of its own. A reader that `follows` is told by another process what there is, and reads none of it itself.
+    `cache_folder` holds copies of segments of a bucket, below the store's folder. `prices` gives
     what estimates the costs of model calls, when the first one comes; None leaves them.
     """
 
@@ -58,6 +59,7 @@ class Settings:
     node: Role | None = None
     cache_folder: str = filenames.CACHE_FOLDER
     background: bool = True
+    follows: bool = False
     flush_bytes: int = limits.FLUSH_BYTES
     flush_rows: int = limits.FLUSH_ROWS
     flush_seconds: float = limits.FLUSH_SECONDS

@@ -42,14 +42,14 @@ def collect(core: Core) -> StoreStats:
     """Returns the numbers as of now."""
     core.require_open()
     with core.lock:
-        rows = core.index.rows()
+        totals = core.index.totals
         generations = [*core.frozen, core.generation]
         pins = len(core.pins)
     wal = core.wal
     return StoreStats(
-        segments=len(rows),
-        segment_rows=sum(row.rows for row in rows),
-        segment_bytes=sum(row.bytes + sum(size for _, size in row.sidecars()) for row in rows),
+        segments=totals.segments,
+        segment_rows=totals.rows,
+        segment_bytes=totals.bytes,
         quarantined=len(core.quarantined),
         memory_rows=sum(generation.rows for generation in generations),
         memory_bytes=sum(generation.nbytes for generation in generations),

@@ -186,5 +186,6 @@ def _is_repeatable(planned: PlannedQuery) -> bool:
 
 def _are_same(rows: tuple[SegmentRow, ...], before: tuple[SegmentRow, ...]) -> bool:
     return len(rows) == len(before) and all(
-        row is old for row, old in zip(rows, before, strict=True)
+        row is old or row.segment_id == old.segment_id
+        for row, old in zip(rows, before, strict=True)
     )

@@ -125,7 +125,7 @@ class TableReader:
             },
             patched_fields=fields,
             memtable=self._patches.memtable if fields else self._view.memtable,
-            pruned=len(self._view.known_rows) - len(positions),
+            pruned=self._view.known.segments - len(positions),
         )
 
     def _in_time(self, scan: Scan) -> Mask:

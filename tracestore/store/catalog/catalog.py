@@ -39,7 +39,6 @@ from tracestore.store.catalog.changes import (
 from tracestore.store.catalog.nodes import change_log, node_table
 from tracestore.store.catalog.path_ids import Owner, PathRow, PathTable
 from tracestore.store.catalog.path_ledger import PathLedger
-from tracestore.store.catalog.replaced_table import RowNumbers
 from tracestore.store.catalog.schema import (
     DATASET_SNAPSHOTS,
     DATASET_VERSIONS,
@@ -52,7 +51,8 @@ from tracestore.store.catalog.schema import (
     PROJECTS,
     SEGMENTS,
 )
-from tracestore.store.catalog.segment_row import Ids, SegmentRow
+from tracestore.store.catalog.segment_row import SegmentPaths
+from tracestore.store.catalog.segment_table import Loaded
 from tracestore.variant import is_item_path
 
 
@@ -116,15 +116,18 @@ class Catalog:
         with self._named_errors(), self._connected("AUTOCOMMIT") as connection:
             return int(_meta(connection, "catalog_version"))
 
-    def load(self) -> tuple[int, list[SegmentRow], dict[str, RowNumbers]]:
-        """Returns (version, every segment, rows that do not count by segment id), in one consistent read.
-
-        Quarantined segments are among them.
-        """
+    def load(self) -> Loaded:
+        """Returns every segment, in one consistent read; the paths of each are left where they are."""
         with self._begin() as connection:
             version = int(_meta(connection, "catalog_version"))
-            rows = segment_table.read_in(connection, self.name)
-            return version, rows, replaced_table.read_in(connection)
+            path_bound = int(_meta(connection, "next_path_id"))
+            columns = schema.segment_columns(schema.read_version(connection, self.name))
+            return segment_table.load_in(connection, columns, version, path_bound)
+
+    def newest_segment_id(self) -> str | None:
+        """Returns the greatest id of a segment or of garbage, None where there is neither."""
+        with self._begin() as connection:
+            return segment_table.newest_id_in(connection)
 
     def since(self, version: int) -> change_log.Since | None:
         """Returns what other nodes changed since a version, None where nobody remembers all of it any more."""
@@ -132,7 +135,10 @@ class Catalog:
             if int(_meta(connection, "changes_from")) > version:
                 return None
             now = int(_meta(connection, "catalog_version"))
-            return change_log.since_in(connection, self.name, self.paths, version, now)
+            path_bound = int(_meta(connection, "next_path_id"))
+            return change_log.since_in(
+                connection, self.name, self.paths, version, (now, path_bound)
+            )
 
     def named(self, segment_ids: Sequence[str]) -> set[str]:
         """Returns which segments there are, after every change that is under way."""
@@ -141,10 +147,10 @@ class Catalog:
                 row.segment_id for row in segment_table.read_in(connection, self.name, segment_ids)
             }
 
-    def tails(self, segment_ids: Sequence[str]) -> dict[str, tuple[Ids, Ids]]:
-        """Returns (path ids, rows) of the tails of segments."""
+    def segment_paths(self, segment_ids: Sequence[str]) -> dict[str, SegmentPaths]:
+        """Returns the paths of segments that the catalog knows still."""
         with self._begin() as connection:
-            return segment_table.tails_in(connection, segment_ids)
+            return segment_table.paths_in(connection, segment_ids)
 
     def commit(self, change: Change) -> Applied:
         """Applies a change in one transaction and returns the rows it added.
@@ -156,9 +162,9 @@ class Catalog:
                 version = int(_meta(connection, "catalog_version")) + 1
                 self._check(connection, change, version - 1)
                 ledger = PathLedger(self.paths, int(_meta(connection, "next_path_id")))
-                added = segment_table.insert_in(connection, change.added, version, ledger)
+                added, paths = segment_table.insert_in(connection, change.added, version, ledger)
                 segment_table.remove_in(connection, change.removed, version, ledger)
-                ledger.write(connection, change.now_ns)
+                ledger.write(connection, change.now_ns, version)
                 _note_projects(connection, change)
                 patch_table.move_in(connection, change.merged, change.now_ns)
                 patch_table.delete_in(connection, change.dropped)
@@ -176,7 +182,7 @@ class Catalog:
         except BaseException:
             self.paths.forget()
             raise
-        return Applied(version, added)
+        return Applied(version, ledger.next_id, added, paths)
 
     def quarantine(self, segment_id: str, fault: str) -> int:
         """Marks a segment as not to be read, and returns the catalog's new version."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracestore.store.catalog.replaced_table import RowNumbers
-from tracestore.store.catalog.segment_row import NewSegment, SegmentRow
+from tracestore.store.catalog.segment_row import NewSegment, SegmentPaths, SegmentRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,19 @@ class NodeName:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The result of a transaction: the catalog's version and the rows that were added."""
+    """The result of a transaction.
+
+    Attributes:
+        version: of the catalog.
+        path_bound: ids of paths from here on are unknown to it.
+        added: rows that were added.
+        paths: theirs by segment id.
+    """
 
     version: int
+    path_bound: int
     added: list[SegmentRow]
+    paths: Mapping[str, SegmentPaths]
 
 
 @dataclass(frozen=True, slots=True)

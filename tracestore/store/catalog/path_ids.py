@@ -41,28 +41,32 @@ class OwnedPaths:
         leaves: the same paths by id.
         retired: paths by id that a change of segments has dropped; snapshots from before it may read them.
         retired_ids: the same by leaf.
+        dropped_at: the catalog's version that dropped each of them.
     """
 
     ids: dict[Leaf, int] = field(default_factory=dict)
     leaves: dict[int, Leaf] = field(default_factory=dict)
     retired: OrderedDict[int, Leaf] = field(default_factory=OrderedDict)
     retired_ids: dict[Leaf, tuple[int, ...]] = field(default_factory=dict)
+    dropped_at: dict[int, int] = field(default_factory=dict)
 
     def add(self, leaf: Leaf, path_id: int) -> None:
         """Notes a path."""
         self.ids[leaf] = path_id
         self.leaves[path_id] = leaf
 
-    def drop(self, path_id: int) -> None:
-        """Retires a path that no segment holds any more."""
+    def drop(self, path_id: int, version: int) -> None:
+        """Retires a path that no segment holds any more, from a version of the catalog on."""
         leaf = self.leaves.get(path_id)
         if leaf is None:
             return
+        self.dropped_at[path_id] = version
         # First there, then gone here: a reader finds it in one of the two.
         self.retired[path_id] = leaf
         self.retired_ids[leaf] = (*self.retired_ids.get(leaf, ()), path_id)
         if len(self.retired) > MAX_RETIRED_PATHS:
-            _, oldest = self.retired.popitem(last=False)
+            oldest_id, oldest = self.retired.popitem(last=False)
+            del self.dropped_at[oldest_id]
             left = self.retired_ids[oldest][1:]
             if left:
                 self.retired_ids[oldest] = left
@@ -77,6 +81,11 @@ class OwnedPaths:
         if leaf is None:
             raise CatalogError(f"cannot read path {path_id}: the catalog has dropped it; ask again")
         return leaf
+
+    def had(self, leaf: Leaf, version: int) -> bool:
+        """Returns whether some segment had a leaf at a version of the catalog that was dropped since."""
+        dropped = (self.dropped_at.get(path_id, 0) for path_id in self.retired_ids.get(leaf, ()))
+        return any(at > version for at in dropped)
 
     def ids_of(self, leaf: Leaf) -> tuple[int, ...]:
         """Returns the ids of a leaf: the live one, and those that it had before it was dropped."""
@@ -122,14 +131,6 @@ class PathTable:
                 return None
             return max(max(owned.leaves, default=0), max(owned.retired, default=0))
 
-    def drop(self, owner: Owner, path_ids: Iterable[int]) -> None:
-        """Retires paths that another process has dropped."""
-        with self._lock:
-            owned = self._owned.get(owner)
-            if owned is not None:
-                for number in path_ids:
-                    owned.drop(number)
-
     def note(self, owner: Owner, new: Iterable[tuple[int, Leaf]]) -> None:
         """Adds paths that another process has given ids; what is not cached is loaded later anyway."""
         with self._lock:
@@ -137,6 +138,14 @@ class PathTable:
             if owned is not None:
                 for number, leaf in new:
                     owned.add(leaf, number)
+
+    def drop(self, owner: Owner, gone: Iterable[int], version: int) -> None:
+        """Retires paths that another process has dropped."""
+        with self._lock:
+            owned = self._owned.get(owner)
+            if owned is not None:
+                for path_id in gone:
+                    owned.drop(path_id, version)
 
     def forget(self, owners: Iterable[Owner] | None = None) -> None:
         """Drops what is cached, so that it is loaded again: another process may have added paths."""

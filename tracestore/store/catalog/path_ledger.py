@@ -62,8 +62,8 @@ class PathLedger:
             self._deltas[number] -= count
             self._owner_of[number] = owner
 
-    def write(self, connection: sa.Connection, now_ns: int) -> None:
-        """Writes all changes. Paths without rows are dropped, since a key may be personal data."""
+    def write(self, connection: sa.Connection, now_ns: int, version: int) -> None:
+        """Writes all changes as of a version. Paths without rows are dropped, since a key may be personal data."""
         if self._created:
             times = {"first_seen_ns": now_ns, "last_seen_ns": now_ns}
             rows = [
@@ -84,9 +84,9 @@ class PathLedger:
         if shrunk:
             without_time = [{"number": row["number"], "delta": row["delta"]} for row in shrunk]
             connection.execute(recount, without_time)
-            self._drop_empty(connection, [row["number"] for row in shrunk])
+            self._drop_empty(connection, [row["number"] for row in shrunk], version)
 
-    def _drop_empty(self, connection: sa.Connection, numbers: list[int]) -> None:
+    def _drop_empty(self, connection: sa.Connection, numbers: list[int], version: int) -> None:
         for start in range(0, len(numbers), MAX_IN_LIST):
             batch = numbers[start : start + MAX_IN_LIST]
             empty = sa.and_(PATHS.c.path_id.in_(batch), PATHS.c.rows <= 0)
@@ -95,7 +95,7 @@ class PathLedger:
                 connection.execute(PATHS.delete().where(empty))
             for number in gone:
                 owner = self._owner_of[number]
-                self._table.of(owner).drop(number)
+                self._table.of(owner).drop(number, version)
                 self._dropped.setdefault(owner, []).append(number)
 
 

@@ -85,33 +85,49 @@ class NewSegment(SegmentFacts):
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentPaths:
+    """The paths of a segment as ids of the catalog's paths.
+
+    Attributes:
+        leaf_ids: its leaf columns, sorted.
+        leaf_rows: rows of each of them.
+        tail_ids: paths of its tail that the catalog lists, sorted.
+        tail_rows: rows of each of them.
+    """
+
+    leaf_ids: Ids
+    leaf_rows: Ids
+    tail_ids: Ids
+    tail_rows: Ids
+
+    @property
+    def nbytes(self) -> int:
+        """Returns the bytes that the numbers take."""
+        return 8 * (len(self.leaf_ids) + len(self.tail_ids))
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentRow(SegmentFacts):
-    """A live or quarantined segment.
+    """A live or quarantined segment. Its id names it: what is known of a segment never changes while it is live.
 
     Attributes:
         version: of the catalog that named it.
-        leaf_ids: its leaf columns as ids of the catalog's paths, sorted.
-        leaf_rows: rows of each of them.
         unlisted_paths: how many tail paths the catalog's bound left out; only the sidecar itself names them.
         fault: why it is quarantined, None where it is live.
     """
 
     version: int
-    leaf_ids: Ids
-    leaf_rows: Ids
     unlisted_paths: int
     fault: str | None
 
     @classmethod
-    def of_values(cls, values: Mapping[str, Any], leaf_ids: Ids, leaf_rows: Ids) -> Self:
-        """Returns a row of the catalog's table, given its lists of numbers unpacked."""
+    def of_values(cls, values: Mapping[str, Any]) -> Self:
+        """Returns a row of the catalog's table."""
         # Columns that an older catalog lacks are those of sidecars that its segments have not.
         facts: dict[str, Any] = {name: values.get(column) for name, column in _COLUMNS.items()}
         return cls(
             **facts,
             version=values["version"],
-            leaf_ids=leaf_ids,
-            leaf_rows=leaf_rows,
             unlisted_paths=values["unlisted_paths"],
             fault=values["fault"],
         )

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tracestore.store.catalog.packed_segments import PackedSegments
 from tracestore.store.catalog.path_ids import Leaf, Owner
-from tracestore.store.catalog.segment_row import SegmentRow
+from tracestore.store.catalog.segment_row import SegmentPaths, SegmentRow
 from tracestore.store.core import Fault
 from tracestore.store.memory.mirror import MemoryState
 from tracestore.store.patches.log import Patch
@@ -22,8 +23,12 @@ class Change:
 
     Attributes:
         version: the catalog's version.
-        added, removed: segments that came, and ids of those that went.
+        everything: every segment, for a follower that is too far behind; None where the next two tell enough.
+        added, removed: segments that came, and those that went.
+        segment_paths: paths of those that came, by segment id.
+        path_bound: ids of paths from here on are unknown to the catalog at this version.
         paths: path ids that came, by table and project.
+        gone_paths: path ids that went, by table and project.
         stale_paths: tables and projects whose path ids must be read from the catalog again.
         new_patches: patches that came.
         gone_patches: times of patches that are folded in.
@@ -35,9 +40,13 @@ class Change:
     """
 
     version: int
+    path_bound: int
+    everything: Sequence[PackedSegments] | None
     added: Sequence[SegmentRow]
-    removed: Sequence[str]
+    removed: Sequence[SegmentRow]
+    segment_paths: Mapping[str, SegmentPaths]
     paths: Mapping[Owner, Sequence[tuple[int, Leaf]]]
+    gone_paths: Mapping[Owner, Sequence[int]]
     stale_paths: Sequence[Owner]
     new_patches: Sequence[Patch]
     gone_patches: Sequence[int]

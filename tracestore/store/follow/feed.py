@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from tracestore.store.catalog.packed_segments import PackedSegments
 from tracestore.store.catalog.path_ids import Leaf, Owner
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
@@ -17,6 +19,7 @@ from tracestore.store.memory.memtable import MemoryMark, Memtable
 from tracestore.store.memory.mirror import MemoryState
 from tracestore.store.nodes import view
 from tracestore.store.patches.log import Patch, PatchPrefix, ProjectPatches
+from tracestore.store.segments.index import SegmentChange
 from tracestore.store.segments.replaced_rows import RowNumbers
 
 Marks = list[MemoryMark]
@@ -24,15 +27,31 @@ Marks = list[MemoryMark]
 
 @dataclass(frozen=True, slots=True)
 class _Captured:
-    """What a store shows at one moment; `rows` are its segments, None where they are as before."""
+    """What a store shows at one moment.
 
-    rows: Sequence[SegmentRow] | None
+    Attributes:
+        changes: of its segments since the last time; None where `everything` has them all.
+    """
+
+    changes: Sequence[SegmentChange] | None
+    everything: Sequence[PackedSegments] | None
     marks: Marks
     patches: Mapping[str, PatchPrefix]
     replaced: Mapping[str, RowNumbers]
     version: int
+    path_bound: int
     faults: tuple[Fault, ...]
     missing: tuple[str, ...]
+
+
+def net_change(changes: Sequence[SegmentChange]) -> tuple[list[SegmentRow], list[SegmentRow]]:
+    """Returns the segments that came and those that went by several changes; one that did both is in neither."""
+    added: dict[str, SegmentRow] = {}
+    removed: list[SegmentRow] = []
+    for change in changes:
+        removed += [row for row in change.removed if added.pop(row.segment_id, None) is None]
+        added |= {row.segment_id: row for row in change.added}
+    return list(added.values()), removed
 
 
 class ChangeFeed:
@@ -41,8 +60,7 @@ class ChangeFeed:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._index_changes = -1
-        self._segments: dict[str, SegmentRow] = {}
-        self._last_path: dict[Owner, int] = {}
+        self._known_paths: dict[Owner, npt.NDArray[np.int64]] = {}
         self._patches: dict[str, tuple[ProjectPatches, int]] = {}
         self._replaced: Mapping[str, RowNumbers] = {}
         self._marks: Marks = []
@@ -63,33 +81,44 @@ class ChangeFeed:
 
         def capture() -> _Captured:
             core.last_read_s = core.clock.elapsed_s()
-            changed = core.index.changes != self._index_changes
+            changes = core.index.since(self._index_changes)
             self._index_changes = core.index.changes
             return _Captured(
-                core.index.rows() if changed else None,
+                changes,
+                core.index.packed() if changes is None else None,
                 view.memory_marks(core),
                 core.patches.view(None).by_project,
                 view.replaced_rows(core),
                 core.version,
+                core.path_bound,
                 tuple(core.faults),
                 view.missing(core),
             )
 
         seen = view.current(core, capture)
         marks = view.once(core, seen.marks)
-        rows, patches, replaced = seen.rows, seen.patches, seen.replaced
-        version, faults = seen.version, seen.faults
-        added, removed = self._segment_changes(rows)
-        paths, stale = self._path_changes(added)
+        patches, replaced, everything = seen.patches, seen.replaced, seen.everything
+        version, path_bound, faults = seen.version, seen.path_bound, seen.faults
+        if everything is not None:
+            self._replaced = {}
+        added, removed = net_change(seen.changes or ())
+        came, gone_paths, stale = self._path_changes(
+            {packed.owner for packed in everything or ()}
+            | {(row.table, row.project) for row in (*added, *removed)}
+        )
         new, gone = self._patch_changes(
             {project: (each.owner, each.count) for project, each in patches.items()}
         )
         memory, chunks = self._memory_changes(marks)
         return Change(
             version,
+            path_bound,
+            everything,
             added,
             removed,
-            paths,
+            core.segment_paths.get(added),
+            came,
+            gone_paths,
             stale,
             new,
             gone,
@@ -100,35 +129,26 @@ class ChangeFeed:
             seen.missing,
         )
 
-    def _segment_changes(
-        self, rows: Sequence[SegmentRow] | None
-    ) -> tuple[list[SegmentRow], list[str]]:
-        if rows is None:
-            return [], []
-        live = {row.segment_id: row for row in rows}
-        known = self._segments
-        added = [row for row in rows if known.get(row.segment_id) is not row]
-        removed = [segment_id for segment_id in known if segment_id not in live]
-        self._segments = live
-        return added, removed
-
     def _path_changes(
-        self, added: Sequence[SegmentRow]
-    ) -> tuple[dict[Owner, list[tuple[int, Leaf]]], list[Owner]]:
-        """Returns the paths that new segments may have brought. The catalog has them already."""
-        paths: dict[Owner, list[tuple[int, Leaf]]] = {}
+        self, owners: Collection[Owner]
+    ) -> tuple[dict[Owner, list[tuple[int, Leaf]]], dict[Owner, list[int]], list[Owner]]:
+        """Returns the paths that changes of segments may have brought and taken. The catalog has them already."""
+        came: dict[Owner, list[tuple[int, Leaf]]] = {}
+        gone: dict[Owner, list[int]] = {}
         stale: list[Owner] = []
-        for owner in {(row.table, row.project) for row in added}:
+        for owner in owners:
             leaves = self._core.catalog.paths.of(owner).leaves
-            known = list(leaves)
-            last = self._last_path.get(owner)
-            if last is None:
+            numbers = list(leaves)
+            now = np.array(numbers, np.int64)
+            before = self._known_paths.get(owner)
+            self._known_paths[owner] = now
+            if before is None:
                 stale.append(owner)
-            else:
-                new = [number for number in known if number > last]
-                paths[owner] = [(number, leaves[number]) for number in new if number in leaves]
-            self._last_path[owner] = max(known, default=0)
-        return paths, stale
+                continue
+            new = np.setdiff1d(now, before).tolist()
+            came[owner] = [(number, leaves[number]) for number in new if number in leaves]
+            gone[owner] = np.setdiff1d(before, now).tolist()
+        return came, gone, stale
 
     def _patch_changes(
         self, patches: Mapping[str, tuple[ProjectPatches, int]]

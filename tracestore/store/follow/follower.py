@@ -84,29 +84,37 @@ class Follower:
         paths.forget(change.stale_paths)
         for owner, new in change.paths.items():
             paths.note(owner, new)
+        for owner, gone in change.gone_paths.items():
+            paths.drop(owner, gone, change.version)
+        core.segment_paths.put(change.segment_paths)
+        gone_ids = [row.segment_id for row in change.removed]
         retired = False
         with core.lock:
             if not self._begun:
                 self._forget_what_was_opened()
                 self._begun = True
-            if change.added or change.removed:
+            if change.everything is not None:
+                core.index.load(change.everything)
+                core.replaced.load({})
+            elif change.added or change.removed:
                 core.index.apply(change.added, change.removed)
-            core.replaced.show(change.replaced, change.removed)
+            core.replaced.show(change.replaced, gone_ids)
             core.patches.remove(change.gone_patches)
             core.patches.add(change.new_patches)
             core.version = change.version
+            core.path_bound = change.path_bound
             core.faults = list(change.faults)
             core.missing = change.missing
             if change.memory is not None:
                 retired = self._replace_memory(change)
-        core.forget_segments(change.removed)
+        core.forget_segments(gone_ids)
         if retired:
             core.forget_memory()
 
     def _forget_what_was_opened(self) -> None:
         """Drops what the reader read by itself: the first change has all, and tells nothing of what went before it."""
         core = self._core
-        core.index.apply((), [row.segment_id for row in core.index.rows()])
+        core.index.load(())
         core.replaced.load({})
         core.patches.remove(
             [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -73,7 +73,7 @@ class RecentSpans:
         self.since_ns = EVER
         self.without_content: set[str] = set()
 
-    def load(self, known: Collection[str], all_rows: int) -> None:
+    def load(self, known: Iterable[str], all_rows: int) -> None:
         """Reads the keys of recent segments at the first call: newest first, up to the bound.
 
         Args:

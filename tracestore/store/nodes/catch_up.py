@@ -47,7 +47,7 @@ def _follow(core: Core, since: Since) -> None:
     rows = {row.segment_id: row for row in since.rows if row.fault is None}
     with core.lock:
         vanished = [row for name in gone if (row := core.index.get(name)) is not None]
-        new_rows = [row for name, row in rows.items() if core.index.get(name) is None]
+        new_rows = [row for row in rows.values() if not core.index.has(row)]
     flushed = set(by_kind.get(change_log.FLUSHED, ()))
     # Of a flush that was merged before it was seen, the rows are in what was made of it.
     is_merged = not flushed <= rows.keys()
@@ -65,10 +65,11 @@ def _follow(core: Core, since: Since) -> None:
         )
         _add_patches(core, [Patch.of(*values) for values in since.patches])
 
-    _apply(core, since.version, new_rows, vanished, foreign, since.replaced, take)
+    moment = (since.version, since.path_bound)
+    _apply(core, moment, new_rows, vanished, foreign, since.replaced, take)
     core.recent.note_rewritten([row.segment_id for row in vanished], written)
     for table, project, ids in by_kind.get(change_log.GONE_PATHS, ()):
-        core.catalog.paths.drop((table, project), ids)
+        core.catalog.paths.drop((table, project), ids, since.version)
     if change_log.NODES in by_kind:
         _forget_nodes(core)
     if change_log.DELETED in by_kind:
@@ -80,16 +81,17 @@ def _follow(core: Core, since: Since) -> None:
 def _read_again(core: Core) -> None:
     """Reads the whole catalog: the node was away for longer than others remember what they changed."""
     while True:
-        version, every, replaced = core.catalog.load()
+        loaded = core.catalog.load()
         with core.catalog.transaction() as connection:
             patches = [Patch.of(*values) for values in patch_table.read_in(connection)]
             marks = node_table.marks_in(connection)
-        if core.catalog.version() == version:
+        if core.catalog.version() == loaded.version:
             break
-    rows = {row.segment_id: row for row in every if row.fault is None}
+    rows = {row.segment_id: row for group in loaded.live for row in group.rows()}
     with core.lock:
         vanished = [row for row in core.index.rows() if row.segment_id not in rows]
-        new_rows = [row for name, row in rows.items() if core.index.get(name) is None]
+        known = {row.segment_id for row in core.index.rows()}
+    new_rows = [row for name, row in rows.items() if name not in known]
     core.catalog.paths.forget()
 
     def take() -> None:
@@ -99,7 +101,8 @@ def _read_again(core: Core) -> None:
         core.patches.remove([ns for ns in known if ns not in waiting])
         _add_patches(core, patches)
 
-    _apply(core, version, new_rows, vanished, new_rows, replaced, take)
+    moment = (loaded.version, loaded.path_bound)
+    _apply(core, moment, new_rows, vanished, new_rows, loaded.replaced, take)
     core.recent.forget_all(rows)
     _forget_nodes(core)
 
@@ -135,25 +138,25 @@ def _node(core: Core) -> NodeState:
 
 def _apply(
     core: Core,
-    version: int,
+    moment: tuple[int, int],
     new_rows: Sequence[SegmentRow],
     vanished: Sequence[SegmentRow],
     foreign: Sequence[SegmentRow],
     replaced: Mapping[str, RowNumbers],
     take: Callable[[], None],
 ) -> None:
-    """Makes a version visible. The caller holds `following`."""
+    """Makes a version visible, given with its bound of ids of paths. The caller holds `following`."""
     gone = [row.segment_id for row in vanished]
     rows = ForeignRows(core, vanished, new_rows, foreign, replaced)
     with core.gate.exclusive() if rows.may_matter else contextlib.nullcontext():
         rows.decide()
         with core.lock:
-            core.index.apply(new_rows, gone)
+            core.index.apply(new_rows, vanished)
             core.replaced.drop(gone)
             core.replaced.settle(replaced)
             rows.apply()
             take()
-            core.version = version
+            core.version, core.path_bound = moment
             core.faults = [fault for fault in core.faults if not _is_of(fault, new_rows)]
     core.forget_segments(gone)
     for project, spans in rows.spans_of_segments():

@@ -67,4 +67,5 @@ def _commit(core: Core, change: Change, apply: Callable[[Applied], None] | None)
         if apply is not None:
             apply(applied)
         core.version = applied.version
+        core.path_bound = applied.path_bound
     return applied

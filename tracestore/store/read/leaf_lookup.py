@@ -7,16 +7,17 @@ has no use for.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from tracestore.store.catalog.path_ids import Leaf, OwnedPaths
+from tracestore.store.catalog.path_ids import Leaf, OwnedPaths, Owner, leaf_of
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.memory.memtable import Memtable
+from tracestore.store.read.known import Known, hidden_paths
 from tracestore.store.read.segment_ref import SegmentRef
 from tracestore.store.segments.leaf_arrays import Mask, PathIds
 from tracestore.variant import LEAF_TYPES, is_item_path
@@ -24,28 +25,34 @@ from tracestore.variant import LEAF_TYPES, is_item_path
 
 @dataclass(frozen=True, slots=True)
 class _ProjectLeaves:
-    """The leaves of one project's segments.
+    """The leaves of one project's segments that a snapshot reads.
 
     Attributes:
         paths: the project's paths.
-        names: their texts, sorted.
         positions: of the segments, in the snapshot's order.
         columns: path ids of the leaf columns.
         tails: path ids of the tails, as far as the catalog lists them.
     """
 
     paths: OwnedPaths
-    names: list[str]
     positions: npt.NDArray[np.int64]
     columns: PathIds
     tails: PathIds
 
-    def had(self, leaf: Leaf) -> bool:
-        """Returns whether some segment has a leaf that the catalog has dropped meanwhile."""
-        return any(
-            self.columns.has(path_id) or self.tails.has(path_id)
-            for path_id in self.paths.retired_ids.get(leaf, ())
-        )
+
+@dataclass(frozen=True, slots=True)
+class _KnownPaths:
+    """The paths of all segments of one project, as of a snapshot: the catalog counts them.
+
+    Attributes:
+        paths: the project's paths.
+        names: their texts, sorted.
+        hidden: ids of those that quarantined segments alone have.
+    """
+
+    paths: OwnedPaths
+    names: list[str]
+    hidden: Collection[int]
 
 
 def look_up_leaves(
@@ -53,7 +60,7 @@ def look_up_leaves(
     table: str,
     segments: Sequence[SegmentRef],
     memtables: Sequence[Memtable],
-    known_rows: Sequence[SegmentRow],
+    known: Known,
 ) -> LeafLookup:
     """Returns the lookup of one table of a snapshot.
 
@@ -62,42 +69,43 @@ def look_up_leaves(
         table: its name.
         segments: those that the snapshot reads.
         memtables: its rows in memory.
-        known_rows: segments whose paths count, those that are not read included.
+        known: the projects whose paths count, and as of when.
     """
     projects = []
     unlisted: dict[Leaf, list[int]] = {}
+    dropped: dict[Leaf, list[int]] = {}
     every_row = [segment.row for segment in segments]
     for project, positions, rows in _by_project(every_row):
         owner = (table, project)
         paths = core.catalog.paths.of(owner)
         leaves = core.leaf_arrays.of_segments(owner, rows)
-        names = core.leaf_arrays.sorted_names(owner, paths)
         numbers = np.array(positions, np.int64)
-        projects.append(_ProjectLeaves(paths, names, numbers, leaves.columns, leaves.tails))
+        projects.append(_ProjectLeaves(paths, numbers, leaves.columns, leaves.tails))
         for member in leaves.unlisted:
             for leaf in segments[positions[member]].tail_leaves:
                 unlisted.setdefault(leaf, []).append(positions[member])
+        for member in leaves.dropped:
+            for column in segments[positions[member]].leaf_columns:
+                dropped.setdefault(leaf_of(column), []).append(positions[member])
     in_memory: dict[str, dict[str, None]] = {}
     for memtable in memtables:
         for path, leaf_type in memtable.leaf_counts():
             in_memory.setdefault(path, {})[leaf_type] = None
-    known = projects
-    if len(known_rows) != len(segments):
-        known = _projects_of(core, table, known_rows)
-    return LeafLookup(projects, in_memory, unlisted, len(segments), known, known_rows)
+    return LeafLookup(
+        projects,
+        in_memory,
+        unlisted,
+        dropped,
+        len(segments),
+        [_known_paths(core, (table, project)) for project in known.projects],
+        known,
+    )
 
 
-def _projects_of(core: Core, table: str, rows: Sequence[SegmentRow]) -> list[_ProjectLeaves]:
-    """Returns the leaves of segments, those alone that the catalog lists; positions are those of the rows."""
-    found = []
-    for project, positions, own_rows in _by_project(rows):
-        owner = (table, project)
-        paths = core.catalog.paths.of(owner)
-        leaves = core.leaf_arrays.of_segments(owner, own_rows)
-        names = core.leaf_arrays.sorted_names(owner, paths)
-        numbers = np.array(positions, np.int64)
-        found.append(_ProjectLeaves(paths, names, numbers, leaves.columns, leaves.tails))
-    return found
+def _known_paths(core: Core, owner: Owner) -> _KnownPaths:
+    paths = core.catalog.paths.of(owner)
+    names = core.leaf_arrays.sorted_names(owner, paths)
+    return _KnownPaths(paths, names, hidden_paths(core, owner))
 
 
 def _by_project(
@@ -119,32 +127,35 @@ def _by_project(
 class LeafLookup:
     """The leaves of one table of a snapshot. Not thread-safe.
 
-    What types a path has does not depend on which segments are read: all known ones count.
+    What types a path has does not depend on which segments are read: all of the snapshot's projects count.
     """
 
     _projects: list[_ProjectLeaves]
     _memory: dict[str, dict[str, None]]
     _unlisted: dict[Leaf, list[int]]
+    _dropped: dict[Leaf, list[int]]
     _segments: int
-    _known: list[_ProjectLeaves]
-    _known_rows: Sequence[SegmentRow]
+    _known: list[_KnownPaths]
+    _moment: Known
     _other_names: list[str] = field(default_factory=list)
 
     def types(self, path: str) -> list[str]:
         """Returns the types that a path's values have, in the order of LEAF_TYPES."""
         types = set(self._memory.get(path, ()))
+        bound, version = self._moment.path_bound, self._moment.version
         for project in self._known:
             # Asked of thousands of paths when an object is read: so no call where nothing was dropped.
-            ids, was_dropped = project.paths.ids, bool(project.paths.retired_ids)
+            paths, hidden = project.paths, project.hidden
+            ids, was_dropped = paths.ids, bool(paths.retired_ids)
             for leaf_type in LEAF_TYPES:
                 path_id = ids.get((path, leaf_type))
-                if (
-                    path_id is not None
-                    and (project.columns.has(path_id) or project.tails.has(path_id))
-                ) or (was_dropped and project.had((path, leaf_type))):
+                if (path_id is not None and path_id < bound and path_id not in hidden) or (
+                    was_dropped and paths.had((path, leaf_type), version)
+                ):
                     types.add(leaf_type)
-        if self._unlisted:
-            types |= {leaf_type for leaf_type in LEAF_TYPES if (path, leaf_type) in self._unlisted}
+        for leaves in (self._unlisted, self._dropped):
+            if leaves:
+                types |= {leaf_type for leaf_type in LEAF_TYPES if (path, leaf_type) in leaves}
         return [leaf_type for leaf_type in LEAF_TYPES if leaf_type in types]
 
     def below(self, path: str) -> list[str]:
@@ -159,7 +170,7 @@ class LeafLookup:
         """Yields the paths under a path that are known, some of them twice; some may have no value here."""
         if not self._other_names:
             retired = (leaf for project in self._known for leaf in [*project.paths.retired_ids])
-            leaves = (*self._unlisted, *retired)
+            leaves = (*self._unlisted, *self._dropped, *retired)
             self._other_names = sorted({*self._memory, *(path for path, _ in leaves)})
         for names in (self._other_names, *(project.names for project in self._known)):
             # "/" is the character after ".": the names between the two begin with the path and a dot.
@@ -170,20 +181,10 @@ class LeafLookup:
 
     def names(self) -> list[str]:
         """Returns every path that is known for the projects, sorted; some may have no value here."""
-        names = {*self._memory, *(path for path, _ in self._unlisted)}
+        names = {*self._memory, *(path for path, _ in (*self._unlisted, *self._dropped))}
         for project in self._known:
             names.update(project.names)
         return sorted(name for name in names if not is_item_path(name))
-
-    def known_with(self, leaf: Leaf) -> tuple[set[str], set[str]]:
-        """Returns the ids of known segments that have a leaf: as a column, in their tails."""
-        found: tuple[set[str], set[str]] = (set(), set())
-        for project in self._known:
-            for path_id in project.paths.ids_of(leaf):
-                for ids, path_ids in zip(found, (project.columns, project.tails), strict=True):
-                    at = project.positions[path_ids.segments_with(path_id)]
-                    ids.update(self._known_rows[position].segment_id for position in at.tolist())
-        return found
 
     def column_segments(self, leaf: Leaf) -> Mask:
         """Returns for each segment, in the snapshot's order, whether the leaf has a column in it."""
@@ -199,6 +200,5 @@ class LeafLookup:
             for path_id in project.paths.ids_of(leaf):
                 path_ids = project.tails if tails else project.columns
                 mask[project.positions[path_ids.segments_with(path_id)]] = True
-        if tails:
-            mask[self._unlisted.get(leaf, [])] = True
+        mask[(self._unlisted if tails else self._dropped).get(leaf, [])] = True
         return mask

@@ -9,11 +9,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from tracestore.segment.read import SegmentFile
-from tracestore.store.catalog.path_ids import Leaf, OwnedPaths, column_of, types_by_path
-from tracestore.store.catalog.segment_row import SegmentRow
+from tracestore.segment.tables import SEGMENT_TABLES
+from tracestore.store.catalog.path_ids import (
+    Leaf,
+    OwnedPaths,
+    column_of,
+    leaf_of,
+    types_by_path,
+)
+from tracestore.store.catalog.segment_row import SegmentPaths, SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
-from tracestore.variant import is_item_column
+from tracestore.variant import OVERFLOW, is_item_column
 
 
 class SegmentRef:
@@ -119,8 +126,17 @@ class SegmentRef:
 
     @functools.cached_property
     def _columns(self) -> tuple[str, ...]:
+        return tuple(map(column_of, self.leaf_rows))
+
+    @functools.cached_property
+    def leaf_rows(self) -> Mapping[Leaf, int]:
+        """Returns the rows of each leaf that has a column; the file tells of what the catalog has dropped."""
+        own = self._listed()
+        if own is None:
+            return self._leaves_of_file()
         paths = self._paths()
-        return tuple(column_of(paths.leaf(path_id)) for path_id in self.row.leaf_ids.tolist())
+        counts = zip(own.leaf_ids.tolist(), own.leaf_rows.tolist(), strict=True)
+        return {paths.leaf(path_id): rows for path_id, rows in counts}
 
     @functools.cached_property
     def tail_leaves(self) -> Mapping[Leaf, int]:
@@ -129,15 +145,14 @@ class SegmentRef:
         The sidecar tells of what the catalog does not list: paths beyond its bound, and those of a segment that
         was replaced while a snapshot reads it.
         """
-        tail = self._core.tails.get([self.row]).get(self.segment_id)
-        if tail is None or self.row.unlisted_paths:
+        if self.row.tail_bytes is None:
+            return {}
+        own = self._listed()
+        if own is None or self.row.unlisted_paths:
             return self._leaves_of_sidecar()
         paths = self._paths()
-        ids, rows = tail
-        return {
-            paths.leaf(path_id): count
-            for path_id, count in zip(ids.tolist(), rows.tolist(), strict=True)
-        }
+        counts = zip(own.tail_ids.tolist(), own.tail_rows.tolist(), strict=True)
+        return {paths.leaf(path_id): rows for path_id, rows in counts}
 
     @functools.cached_property
     def tail_paths(self) -> Mapping[str, frozenset[str]]:
@@ -146,6 +161,20 @@ class SegmentRef:
 
     def _paths(self) -> OwnedPaths:
         return self._core.catalog.paths.of((self.table, self.project))
+
+    def _listed(self) -> SegmentPaths | None:
+        """Returns the segment's paths, None where the catalog has dropped it."""
+        return self._core.segment_paths.get([self.row]).get(self.segment_id)
+
+    def _leaves_of_file(self) -> dict[Leaf, int]:
+        fixed = {*SEGMENT_TABLES[self.table].columns, OVERFLOW}
+        with SegmentFile(self._core.segments.files.local(self.row.file_key)) as file:
+            names = [name for name in file.schema.names if name not in fixed]
+            columns = file.columns(names)
+        return {
+            leaf_of(name): len(column) - column.null_count
+            for name, column in zip(names, columns.columns, strict=True)
+        }
 
     def _leaves_of_sidecar(self) -> dict[Leaf, int]:
         files = self._core.segments.files

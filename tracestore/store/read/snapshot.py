@@ -13,11 +13,13 @@ import numpy as np
 
 from tracestore.errors import StoreClosedError, UnsupportedPayloadError
 from tracestore.segment.tables import SEGMENT_TABLES
+from tracestore.store.catalog.path_ids import Owner
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
 from tracestore.store.memory.memtable import MemoryMark
 from tracestore.store.nodes import view
 from tracestore.store.patches.log import NO_PATCHES
+from tracestore.store.read.known import Known
 from tracestore.store.read.table_snapshot import TableSnapshot
 from tracestore.store.segments.index import SegmentGroup, TimeRange
 
@@ -107,7 +109,7 @@ def take_snapshot(
             seen.chosen[table],
             seen.memory[table],
             seen.patches if table == "spans" else NO_PATCHES,
-            seen.known[table],
+            Known(seen.groups[table], seen.version, seen.path_bound),
             seen.replaced,
         )
         for table in tables
@@ -138,23 +140,22 @@ class _View:
             self.patches = core.patches.view(projects)
             self.replaced = view.replaced_rows(core)
             self.version = core.version
+            self.path_bound = core.path_bound
             self.faults = tuple(core.faults)
             self.missing = view.missing(core)
             core.last_read_s = core.clock.elapsed_s()
             return groups
 
-        groups = view.current(core, capture)
+        self.groups = view.current(core, capture)
         self.memory = {table: view.once(core, marks) for table, marks in self.memory.items()}
-        self.known = {
-            table: [row for group in by_project.values() for row in group.rows]
-            for table, by_project in groups.items()
-        }
         self.chosen: dict[str, list[SegmentRow]] = {}
-        for table, by_project in groups.items():
-            rows = [row for group in by_project.values() for row in group.in_range(time_range)]
-            if paths is not None:
-                rows = _with_paths(core, table, by_project, rows, paths)
-            self.chosen[table] = rows
+        for table, by_project in self.groups.items():
+            self.chosen[table] = []
+            for project, group in by_project.items():
+                rows = group.in_range(time_range)
+                if paths is not None:
+                    rows = _with_paths(core, (table, project), rows, paths)
+                self.chosen[table] += rows
         self.rows = [row for rows in self.chosen.values() for row in rows]
 
     def pin(self) -> bool:
@@ -162,7 +163,7 @@ class _View:
         core = self._core
         with core.lock:
             changed = core.index.changes != self._changes
-            if changed and any(core.index.get(row.segment_id) is not row for row in self.rows):
+            if changed and not all(core.index.has(row) for row in self.rows):
                 return False
             pins = core.pins
             for row in self.rows:
@@ -183,29 +184,24 @@ def _marks(core: Core, table: str, projects: Collection[str] | None) -> list[Mem
 
 
 def _with_paths(
-    core: Core,
-    table: str,
-    groups: Mapping[str, SegmentGroup],
-    rows: Sequence[SegmentRow],
-    paths: Collection[str],
+    core: Core, owner: Owner, rows: Sequence[SegmentRow], paths: Collection[str]
 ) -> list[SegmentRow]:
-    segment_ids: set[str] = set()
-    for project, group in groups.items():
-        path_ids = core.catalog.paths.of((table, project)).below(paths)
-        tailed = [row for row in rows if row.tail_bytes is not None and row.project == project]
-        segment_ids |= {row.segment_id for row in tailed if row.unlisted_paths}
-        if not path_ids:
-            continue
-        segment_ids |= group.with_leaf(path_ids)
-        numbers = np.fromiter(path_ids, np.uint32, len(path_ids))
-        unsure = [row for row in tailed if row.segment_id not in segment_ids]
-        tails = core.tails.get(unsure)
-        for row in unsure:
-            tail = tails.get(row.segment_id)
-            # A merge may have dropped the tail just now; pinning notices, or the segment is read in vain.
-            if tail is None or bool(np.isin(tail[0], numbers).any()):
-                segment_ids.add(row.segment_id)
-    return [row for row in rows if row.segment_id in segment_ids]
+    """Returns the segments of a project that have one of some paths or a path below it."""
+    wanted = core.catalog.paths.of(owner).below(paths)
+    numbers = np.fromiter(wanted, np.uint32, len(wanted))
+    listed = core.segment_paths.get(rows)
+
+    def may_have(row: SegmentRow) -> bool:
+        own = listed.get(row.segment_id)
+        # A merge may have dropped the segment just now; pinning notices, or it is read in vain.
+        return bool(
+            row.unlisted_paths
+            or own is None
+            or np.isin(own.leaf_ids, numbers).any()
+            or np.isin(own.tail_ids, numbers).any()
+        )
+
+    return [row for row in rows if may_have(row)]
 
 
 def _release(core: Core, pinned: Sequence[SegmentRow], version: int, lease: Keeper | None) -> None:

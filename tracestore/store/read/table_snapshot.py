@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +14,15 @@ from tracestore.store.catalog.segment_row import Ids, SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.memory.memtable import MemoryMark
 from tracestore.store.patches.log import PatchView
+from tracestore.store.read.known import Known
 from tracestore.store.read.leaf_lookup import LeafLookup, look_up_leaves
 from tracestore.store.read.segment_patches import SegmentPatches
 from tracestore.store.read.segment_ref import SegmentRef
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
 from tracestore.variant import is_item_path
+
+MAX_UNREAD: Final = 500
+"""Segments of a project beside those of a query that are asked whether a path holds more than null: a footer each."""
 
 
 class TableSnapshot:
@@ -28,7 +33,7 @@ class TableSnapshot:
         segments: those that the snapshot reads.
         segment_rows: what the catalog knows of them; the row of a segment is one object as long as it lives.
         patches: changes of spans that are in no segment yet.
-        known_rows: segments of the snapshot's projects, those that pruning left out included: they are not kept,
+        known: segments of the snapshot's projects, those that pruning left out included: they are not kept,
             but what paths they have counts.
     """
 
@@ -39,14 +44,14 @@ class TableSnapshot:
         rows: Sequence[SegmentRow],
         memory: Sequence[MemoryMark],
         patches: PatchView,
-        known_rows: Sequence[SegmentRow],
+        known: Known,
         replaced: Mapping[str, RowNumbers],
     ) -> None:
         self._core = core
         self._memory = tuple(memory)
         self.table = table
         self.patches = patches
-        self.known_rows = known_rows
+        self.known = known
         self.segment_rows = tuple(rows)
         self.segments: tuple[SegmentRef, ...] = tuple(
             [SegmentRef(core, row, replaced.get(row.segment_id, NO_ROWS)) for row in rows]
@@ -104,23 +109,40 @@ class TableSnapshot:
     def leaves(self) -> LeafLookup:
         """Returns which segments hold a leaf. Costs little for each path that is asked for."""
         memtables = [mark.memtable for mark in self._memory]
-        return look_up_leaves(self._core, self.table, self.segments, memtables, self.known_rows)
+        return look_up_leaves(self._core, self.table, self.segments, memtables, self.known)
 
     def unread_with(self, leaf: Leaf) -> tuple[list[SegmentRef], list[SegmentRef]]:
-        """Returns segments that are not read but at hand: those with a column of a leaf, those with a tail of it."""
-        if len(self.known_rows) == len(self.segment_rows):
+        """Returns segments that are not read but at hand: those with a column of a leaf, those with a tail of it.
+
+        Of each project the newest `MAX_UNREAD` alone are looked at.
+        """
+        if self.known.segments == len(self.segment_rows):
             return [], []
-        read = {row.segment_id for row in self.segment_rows}
         files = self._core.segments.files
         columns, tails = [], []
-        unread = [row for row in self.known_rows if row.segment_id not in read]
-        in_columns, in_tails = self.leaves.known_with(leaf)
-        for row in unread:
-            if row.segment_id in in_columns and files.is_at_hand(row.file_key):
+        paths = self._core.segment_paths.get(self._unread)
+        for row in self._unread:
+            own = paths.get(row.segment_id)
+            if own is None:
+                continue
+            wanted = self._core.catalog.paths.of((self.table, row.project)).ids_of(leaf)
+            if np.isin(own.leaf_ids, wanted).any() and files.is_at_hand(row.file_key):
                 columns.append(SegmentRef(self._core, row, NO_ROWS))
-            if row.segment_id in in_tails and files.is_at_hand(files.tail_key(row.file_key)):
+            if np.isin(own.tail_ids, wanted).any() and files.is_at_hand(
+                files.tail_key(row.file_key)
+            ):
                 tails.append(SegmentRef(self._core, row, NO_ROWS))
         return columns, tails
+
+    @functools.cached_property
+    def _unread(self) -> list[SegmentRow]:
+        read = {row.segment_id for row in self.segment_rows}
+        return [
+            row
+            for group in self.known.projects.values()
+            for row in group.newest(MAX_UNREAD)
+            if row.segment_id not in read
+        ]
 
     @functools.cached_property
     def leaf_types(self) -> Mapping[str, Mapping[str, int]]:
@@ -132,14 +154,18 @@ class TableSnapshot:
         for project in {row.project for row in self.segment_rows}:
             paths = self._core.catalog.paths.of((self.table, project))
             segments = [segment for segment in self.segments if segment.project == project]
-            tails = self._core.tails.get([segment.row for segment in segments])
-            counts = [(segment.row.leaf_ids, segment.row.leaf_rows) for segment in segments]
+            listed = self._core.segment_paths.get([segment.row for segment in segments])
+            counts = []
             for segment in segments:
-                tail = tails.get(segment.segment_id)
-                if tail is None or segment.row.unlisted_paths:
+                own = listed.get(segment.segment_id)
+                if own is None:
+                    _add(leaves, segment.leaf_rows.items())
+                else:
+                    counts.append((own.leaf_ids, own.leaf_rows))
+                if own is None or segment.row.unlisted_paths:
                     _add(leaves, segment.tail_leaves.items())
                 else:
-                    counts.append(tail)
+                    counts.append((own.tail_ids, own.tail_rows))
             _add(leaves, ((paths.leaf(path_id), rows) for path_id, rows in _totals(counts)))
         for mark in self._memory:
             if mark.visible:
@@ -151,7 +177,7 @@ class TableSnapshot:
 
 def _totals(counts: Sequence[tuple[Ids, Ids]]) -> Iterable[tuple[int, int]]:
     """Returns the rows by path id over several pairs of (path ids, rows)."""
-    path_ids = np.concatenate([ids for ids, _ in counts])
+    path_ids = np.concatenate([np.empty(0, np.uint32), *(ids for ids, _ in counts)])
     if len(path_ids) == 0:
         return ()
     totals = np.bincount(path_ids, weights=np.concatenate([rows for _, rows in counts]))

@@ -99,16 +99,33 @@ def _next(
     core: Core, *, full: bool = False, busy: bool = False, taken: Collection[Day] = ()
 ) -> Sequence[SegmentRow]:
     """Returns the segments to rewrite next, none where nothing is worth it; none of days that are taken."""
-    policy = MergePolicy.of(core.settings)
-    with core.lock:
-        rows = core.index.rows()
-    if taken:
-        rows = [row for row in rows if _day_of(row) not in taken]
-    if full:
-        inputs = policy.next_full_merge(rows)
-    else:
-        today = filenames.day_of(core.clock.now_ns())
-        inputs = policy.next_merge(rows, today=today, busy=busy)
+    inputs = _next_merge(core, full=full, busy=busy, taken=taken)
     # One alone is worth it for its patches, or its replaced rows.
     alone = inputs or next_fold(core, full=full) or next_to_drop(core, full=full)
     return [] if taken and alone and _day_of(alone[0]) in taken else alone
+
+
+def _next_merge(
+    core: Core, *, full: bool, busy: bool, taken: Collection[Day]
+) -> Sequence[SegmentRow]:
+    """Returns the segments to merge next; days that were found quiet are not looked at before something changes."""
+    policy = MergePolicy.of(core.settings)
+    today = filenames.day_of(core.clock.now_ns())
+    with core.lock:
+        days = core.index.days()
+    best: Sequence[SegmentRow] = ()
+    for owner, day in days:
+        if len(day) < 2 or (*owner, day.day) in taken or (not full and day.quiet_on == today):
+            continue
+        rows = day.each()
+        inputs = (
+            policy.next_full_merge(rows)
+            if full
+            else policy.next_merge(rows, today=today, busy=busy)
+        )
+        if not (inputs or full or busy):
+            # Another segment makes another day of it, and its end another rule.
+            day.quiet_on = today
+        if len(inputs) > len(best):
+            best = inputs
+    return best

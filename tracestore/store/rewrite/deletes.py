@@ -267,8 +267,8 @@ def drop_whole(core: Core, rows: list[SegmentRow]) -> None:
         gone = patch_folding.of_segments(core, rows)
         return Change(removed=rows, now_ns=core.clock.now_ns(), dropped=gone)
 
-    def apply(_: Applied) -> None:
-        core.index.apply((), segment_ids)
+    def apply(applied: Applied) -> None:
+        core.take_segments(applied, rows)
         replaced_folding.forget(core, segment_ids)
         core.patches.remove(gone)
 

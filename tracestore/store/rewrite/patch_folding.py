@@ -7,6 +7,7 @@ and is not merged into one of the copies: else it would be applied twice there.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -85,7 +86,8 @@ def next_fold(core: Core, *, full: bool) -> list[SegmentRow]:
     """Returns the segment with most patches to fold, alone in a list; with `full`, also where they are few."""
     with core.lock:
         owners = dict(core.patches.view(None).by_project)
-        rows = [row for row in core.index.rows() if row.table == _TABLE and row.project in owners]
+        groups = core.index.groups(_TABLE, owners) if owners else {}
+    rows = itertools.chain.from_iterable(group.each() for group in groups.values())
     now_ns = core.clock.now_ns()
     best: list[SegmentRow] = []
     most = 0
@@ -197,15 +199,7 @@ def _elsewhere(
     high = max(row.max_time_ns for row in inputs)
     mine = {row.segment_id for row in inputs}
     with core.lock:
-        others = [
-            row
-            for row in core.index.rows()
-            if row.table == _TABLE
-            and row.project == project
-            and row.segment_id not in mine
-            and row.min_time_ns <= high
-            and row.max_time_ns >= low
-        ]
+        group = core.index.groups(_TABLE, [project]).get(project)
         replaced = core.replaced.all
         memory = [
             memtable.mark()
@@ -213,6 +207,8 @@ def _elsewhere(
             for memtable in generation.memtables()
             if memtable.table == _TABLE and memtable.project == project and memtable.visible
         ]
+    near = () if group is None else group.in_range((low, high + 1))
+    others = [row for row in near if row.segment_id not in mine]
     positions: set[int] = set()
     for row in others:
         with contextlib.suppress(CorruptionError, StoreMissingError):

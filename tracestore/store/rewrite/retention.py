@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog import patch_table
 from tracestore.store.catalog.changes import Change
@@ -12,6 +14,8 @@ from tracestore.store.rewrite import deletes, patch_folding
 from tracestore.store.rewrite.deletes import remove_matching
 from tracestore.store.rewrite.predicate import Predicate
 from tracestore.store.rewrite.rewrite import DamagedInputError
+
+EVER: Final = -(2**63)
 
 
 def set_days(core: Core, project: str, days: int | None) -> None:
@@ -41,12 +45,14 @@ def expire(core: Core) -> int:
 
 def _expire_project(core: Core, project: str, cutoff_ns: int) -> int:
     with core.lock:
-        rows = [
-            row
-            for row in core.index.rows()
-            if row.project == project and SEGMENT_TABLES[row.table].expires
+        groups = [
+            core.index.groups(table, [project]).get(project)
+            for table, spec in SEGMENT_TABLES.items()
+            if spec.expires
         ]
         replaced = core.replaced.all
+    old = (EVER, cutoff_ns)
+    rows = [row for group in groups if group is not None for row in group.in_range(old)]
     whole = [row for row in rows if row.max_time_ns < cutoff_ns]
     if whole:
         deletes.drop_whole(core, whole)
@@ -54,9 +60,9 @@ def _expire_project(core: Core, project: str, cutoff_ns: int) -> int:
     for row in rows:
         if row.min_time_ns < cutoff_ns <= row.max_time_ns:
             column = SEGMENT_TABLES[row.table].time_ns_column
-            old = Predicate((row.table,), project, ((column, "<", cutoff_ns),))
+            past = Predicate((row.table,), project, ((column, "<", cutoff_ns),))
             try:
-                expired += remove_matching(core, row, old)
+                expired += remove_matching(core, row, past)
             except DamagedInputError as error:
                 core.quarantine(error.row, str(error.cause))
     with core.catalog.writing() as connection:

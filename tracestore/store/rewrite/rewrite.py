@@ -150,7 +150,7 @@ def _commit(
         )
 
     def apply(applied: Applied) -> None:
-        core.index.apply(applied.added, segment_ids)
+        core.take_segments(applied, inputs)
         replaced_folding.forget(core, segment_ids)
         moved.apply(core)
         core.patches.remove(merged)
@@ -163,7 +163,7 @@ def require_live(core: Core, rows: Sequence[SegmentRow]) -> None:
     """Raises LeaseLostError where another node has rewritten one of some segments."""
     with core.lock:
         for row in rows:
-            if core.index.get(row.segment_id) is None:
+            if not core.index.has(row):
                 raise LeaseLostError(f"segment {row.segment_id}")
 
 

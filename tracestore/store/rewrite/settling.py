@@ -66,18 +66,21 @@ def _rewrite(core: Core, inputs: list[SegmentRow], *, by_day: bool = False) -> N
 
 def _next_scattered(core: Core) -> list[SegmentRow]:
     with core.lock:
-        rows = core.index.rows()
-    scattered = (
-        [row]
-        for row in rows
-        if filenames.day_of(row.min_time_ns) != filenames.day_of(row.max_time_ns)
-    )
-    return next(scattered, [])
+        days = core.index.days()
+    for _, day in days:
+        if filenames.day_of(day.min_ns) != filenames.day_of(day.max_ns):
+            scattered = (
+                [row]
+                for row in day.each()
+                if filenames.day_of(row.min_time_ns) != filenames.day_of(row.max_time_ns)
+            )
+            return next(scattered)
+    return []
 
 
 def _unmarked(core: Core) -> list[SegmentRow] | None:
     """Returns the live segments, None where the catalog knows rows of one that do not count."""
     with core.lock:
-        rows = core.index.rows()
-        marked = core.replaced.settled.keys()
-    return None if any(row.segment_id in marked for row in rows) else rows
+        if any(core.index.get(segment_id) is not None for segment_id in core.replaced.settled):
+            return None
+        return list(core.index.rows())

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from tracestore.bounded_cache import BoundedCache
 from tracestore.store.catalog.path_ids import OwnedPaths, Owner
-from tracestore.store.catalog.segment_row import Ids, SegmentRow
-from tracestore.store.segments.tail_cache import NO_TAIL, TailCache
+from tracestore.store.catalog.segment_row import Ids, SegmentPaths, SegmentRow
+from tracestore.store.segments.path_cache import PathCache
 
 Mask = npt.NDArray[np.bool_]
 
@@ -21,6 +21,9 @@ _MAX_ID_BYTES: Final = 256 * 1024 * 1024
 
 # Sorted path names kept, a reference each.
 _MAX_NAMES: Final = 4_000_000
+
+
+_NONE: Final[Ids] = np.empty(0, np.uint32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +67,28 @@ class SegmentLeaves:
         columns: path ids of the leaf columns.
         tails: path ids of the tails, as far as the catalog lists them.
         unlisted: positions of the segments of whose tails the catalog lists not all paths, or none any more.
+        dropped: positions of the segments that the catalog has dropped.
     """
 
     columns: PathIds
     tails: PathIds
     unlisted: tuple[int, ...]
+    dropped: tuple[int, ...]
 
     @classmethod
-    def of(cls, rows: Sequence[SegmentRow], tails: Mapping[str, tuple[Ids, Ids]]) -> SegmentLeaves:
-        """Returns the leaves of segments, given the tails that the catalog lists."""
+    def of(cls, rows: Sequence[SegmentRow], paths: Mapping[str, SegmentPaths]) -> SegmentLeaves:
+        """Returns the leaves of segments, given the paths that the catalog lists."""
+        listed = [paths.get(row.segment_id) for row in rows]
+        dropped = tuple(at for at, own in enumerate(listed) if own is None)
         return cls(
-            PathIds.of([row.leaf_ids for row in rows]),
-            PathIds.of([tails.get(row.segment_id, NO_TAIL)[0] for row in rows]),
+            PathIds.of([_NONE if own is None else own.leaf_ids for own in listed]),
+            PathIds.of([_NONE if own is None else own.tail_ids for own in listed]),
             tuple(
-                position
-                for position, row in enumerate(rows)
-                if row.unlisted_paths or row.segment_id not in tails
+                at
+                for at, (row, own) in enumerate(zip(rows, listed, strict=True))
+                if row.unlisted_paths or (own is None and row.tail_bytes is not None)
             ),
+            dropped,
         )
 
     @property
@@ -92,8 +100,8 @@ class SegmentLeaves:
 class LeafArrays:
     """The path ids of sets of segments, and the sorted path names of projects. Thread-safe."""
 
-    def __init__(self, tails: TailCache) -> None:
-        self._tails = tails
+    def __init__(self, paths: PathCache) -> None:
+        self._paths = paths
         self._sets: BoundedCache[tuple[Owner, tuple[str, ...]], SegmentLeaves] = BoundedCache(
             _MAX_ID_BYTES, lambda leaves: leaves.nbytes
         )
@@ -105,7 +113,7 @@ class LeafArrays:
         """Returns the leaves of a project's segments."""
         return self._sets.get_or_make(
             (owner, tuple(row.segment_id for row in rows)),
-            lambda: SegmentLeaves.of(rows, self._tails.get(rows)),
+            lambda: SegmentLeaves.of(rows, self._paths.get(rows)),
         )
 
     def sorted_names(self, owner: Owner, paths: OwnedPaths) -> list[str]:

@@ -191,7 +191,7 @@ def _commit(
         )
 
     def apply(applied: Applied) -> None:
-        core.index.apply(applied.added, ())
+        core.take_segments(applied)
         core.replaced.settle(settled)
         for by, rows in marked:
             core.hide(Replaced(in_segments=rows), by)

@@ -186,9 +186,9 @@ class _Sought:
         near = list(group.in_range((int(own.min()), int(own.max()) + 1)))
         for row in near:
             self._in_segment(row)
-        remembered = {row.segment_id for row in near}
-        others = [row for row in group.rows if row.segment_id not in remembered]
-        others.sort(key=lambda row: row.segment_id, reverse=True)
+        looked_at = {row.segment_id for row in near}
+        newest = group.newest(MAX_SEARCHED_SEGMENTS + len(near))
+        others = [row for row in newest if row.segment_id not in looked_at]
         # Only a span that is remembered may be of another time.
         self.left = self.left[times[self.left] >= self._core.recent.since_ns]
         for row in others[:MAX_SEARCHED_SEGMENTS]:

@@ -66,6 +66,7 @@ class Since:
 
     Attributes:
         version: of that moment.
+        path_bound: ids of paths from here on are unknown to it.
         entries: the changes, oldest first.
         rows: the live segments among them.
         replaced: rows that do not count, of segments among them.
@@ -75,6 +76,7 @@ class Since:
     """
 
     version: int
+    path_bound: int
     entries: Sequence[Entry]
     rows: Sequence[SegmentRow]
     replaced: Mapping[str, RowNumbers]
@@ -84,7 +86,7 @@ class Since:
 
 
 def since_in(
-    connection: sa.Connection, name: str, paths: PathTable, version: int, now: int
+    connection: sa.Connection, name: str, paths: PathTable, version: int, now: tuple[int, int]
 ) -> Since:
     """Returns what was changed after a version up to now.
 
@@ -93,7 +95,7 @@ def since_in(
         name: of the catalog, for messages.
         paths: those that are known: newer ones are read of tables and projects that were asked for.
         version: of the first change that is known.
-        now: the newest version.
+        now: the newest version, and its bound of ids of paths.
     """
     entries = _read(connection, version)
     changed: dict[str, list[Any]] = {}
@@ -102,7 +104,7 @@ def since_in(
     added = {*changed.get(FLUSHED, ()), *changed.get(WRITTEN, ())}
     new_patches = [ns for each in changed.get(NEW_PATCHES, ()) for ns in each]
     return Since(
-        now,
+        *now,
         entries,
         segment_table.read_in(connection, name, added) if added else [],
         replaced_table.read_of(connection, {*added, *changed.get(REPLACED, ())}),
