@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.stores import DAY_NS, span
+from store.kit import FakeClock, expected_ids, open_store, segment_files, span_ids
 from tracestore import limits
+from tracestore.store.rewrite.compaction import BUSY_S, compact_once
 from tracestore.store.rewrite.policy import BUSY_MIN_INPUTS, MergePolicy
 
 POLICY = MergePolicy(
@@ -22,6 +26,7 @@ TIERS = 10
 """From one row to a full segment, each four times as large as the one before."""
 
 TODAY = 20_000
+NOW_NS = TODAY * DAY_NS + DAY_NS // 2
 ROW_BYTES, RAW_ROW_BYTES = 45, 150
 """Of small spans: in a file, and in memory."""
 
@@ -35,6 +40,7 @@ class Sized:
     table: str = "spans"
     project: str = "default"
     day: int = TODAY
+    created_ns: int = TODAY * DAY_NS
 
     @property
     def bytes(self) -> int:
@@ -69,7 +75,7 @@ class Simulation:
 
     def merge(self) -> None:
         """Merges while something is worth it."""
-        while inputs := POLICY.next_merge(self.segments, today=TODAY, busy=self.busy):
+        while inputs := POLICY.next_merge(self.segments, now_ns=NOW_NS, busy=self.busy):
             slices = POLICY.slices_of(inputs)
             rows = sum(each.rows for each in inputs)
             self.merged_rows += rows
@@ -126,6 +132,16 @@ def test_what_was_left_alone_is_merged_in_quiet() -> None:
     assert len(store.segments) <= store.flushed_rows / FULL_ROWS + POLICY.min_inputs
 
 
+def test_a_store_that_is_always_busy_merges_what_is_a_day_old() -> None:
+    before = (TODAY - 2) * DAY_NS
+    old = [Sized(f"{n:012d}", 100_000, day=TODAY - 2, created_ns=before) for n in range(40)]
+    new = [Sized(f"{n:012d}", 100_000, day=TODAY - 2) for n in range(40, 80)]
+    chosen = POLICY.next_merge([*old, *new], now_ns=NOW_NS, busy=True)
+    assert len(chosen) >= BUSY_MIN_INPUTS
+    assert set(chosen) <= set(old)
+    assert not POLICY.next_merge(new, now_ns=NOW_NS, busy=True)
+
+
 SIZES = st.lists(st.integers(1, 2_000_000), max_size=100)
 
 
@@ -133,7 +149,7 @@ SIZES = st.lists(st.integers(1, 2_000_000), max_size=100)
 @settings(deadline=None)
 def test_merging_ends_whatever_the_sizes(sizes: list[int], busy: bool, day: int) -> None:
     segments = [Sized(f"{n:012d}", rows, day=day) for n, rows in enumerate(sizes)]
-    chosen = POLICY.next_merge(segments, today=TODAY, busy=busy)
+    chosen = POLICY.next_merge(segments, now_ns=NOW_NS, busy=busy)
     check_choice(chosen, segments)
     if busy:
         assert all(each.rows < LARGE_ROWS for each in chosen)
@@ -147,3 +163,19 @@ def check_choice(chosen: Iterable[Sized], segments: list[Sized]) -> None:
     assert set(inputs) <= set(segments)
     if inputs:
         assert POLICY.slices_of(inputs) < len(inputs)
+
+
+def test_a_store_merges_when_rows_stop_pouring_in(tmp_path: Path) -> None:
+    clock = FakeClock()
+    bounds = {"flush_rows": 40, "compaction_unit_rows": 160}
+    with open_store(tmp_path, clock=clock, **bounds) as store:
+        for part in range(6):
+            # The write that fills memory up flushes it.
+            store.insert("spans", [span(40 * part + n) for n in range(40)])
+        assert len(segment_files(tmp_path)) == 6
+        core = store._core
+        assert not compact_once(core)
+        clock.advance(BUSY_S)
+        assert compact_once(core)
+        assert len(segment_files(tmp_path)) == 2
+        assert span_ids(store) == expected_ids(range(240))

@@ -110,7 +110,8 @@ def _next_merge(
 ) -> Sequence[SegmentRow]:
     """Returns the segments to merge next; days that were found quiet are not looked at before something changes."""
     policy = MergePolicy.of(core.settings)
-    today = filenames.day_of(core.clock.now_ns())
+    now_ns = core.clock.now_ns()
+    today = filenames.day_of(now_ns)
     with core.lock:
         days = core.index.days()
     best: Sequence[SegmentRow] = ()
@@ -121,7 +122,7 @@ def _next_merge(
         inputs = (
             policy.next_full_merge(rows)
             if full
-            else policy.next_merge(rows, today=today, busy=busy)
+            else policy.next_merge(rows, now_ns=now_ns, busy=busy)
         )
         if not (inputs or full or busy):
             # Another segment makes another day of it, and its end another rule.

@@ -1,8 +1,9 @@
 """Merges tables of stored columns into one. Columns are moved as they are, without a look at their values.
 
 A leaf that has a column in some tables may be, in others, among the values of `_overflow`; and of all together it may
-earn a column or lose it. Leaves to which that happens go through a builder, together with `_overflow`: sparse values, a
-small part of all. Each other column is joined, its dictionaries made one, and put in the order of the rows by Arrow.
+earn a column or lose it. Leaves to which that happens go through a builder together with `_overflow`, and so do sparse
+columns: a small part of all values. Each other column is joined, its dictionaries made one, and put in the order of the
+rows by Arrow.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from tracestore.variant import LEAVES, OVERFLOW, Shredder, parse_leaf_name
 RowNumbers = npt.NDArray[np.int64]
 
 _INDEXED: Final = pa.dictionary(pa.int32(), pa.string())
+
+# A column of fewer rows than this share of them goes through a builder, which holds values alone: moving it would cost
+# as much as moving a full one.
+_SPARSE_SHARE: Final = 1 / 8
 
 # Texts that no input has a dictionary of get one if at most this share of the sample, so many from each table, differs.
 _DISTINCT_SHARE: Final = 0.9
@@ -105,6 +110,15 @@ class _Rows:
                     counts[name] = counts.get(name, 0) + len(column) - column.null_count
         return counts
 
+    def leaves_elsewhere(self) -> set[str]:
+        """Returns the leaves that may be in `_overflow`: those without a column in a table that has one of others."""
+        leaves = self.leaf_rows().keys()
+        elsewhere: set[str] = set()
+        for table in self._tables:
+            if self._overflow_of(table).null_count < len(table):
+                elsewhere |= leaves - set(table.column_names)
+        return elsewhere
+
     def parts(self, names: Collection[str]) -> Iterator[pa.Table]:
         """Yields some leaves and `_overflow` of each table."""
         for table in self._tables:
@@ -147,7 +161,7 @@ class _Leaves:
 
     Attributes:
         columns: their names, sorted.
-        shredded: leaves whose values go through a builder: all that have some in `_overflow`, here or there.
+        shredded: leaves whose values go through a builder: sparse ones, and those that have some in `_overflow`.
     """
 
     def __init__(
@@ -162,7 +176,10 @@ class _Leaves:
         """Returns the leaf columns of rows: the densest, as `Shredder.build` chooses them."""
         needed = max(limits.MIN_LEAF_ROWS, math.ceil(limits.MIN_LEAF_DENSITY * rows.count))
         own = rows.leaf_rows()
-        shredded = {name for name, count in own.items() if count < needed}
+        sparse = max(needed, rows.count * _SPARSE_SHARE)
+        shredded = {name for name, count in own.items() if count < sparse}
+        # One that has a column in a table has no value in that table's `_overflow`.
+        shredded |= rows.leaves_elsewhere()
         while True:
             builder = _builder_of(rows, shredded)
             rest = {} if builder is None else _leaf_rows_of(builder)
@@ -171,7 +188,7 @@ class _Leaves:
             for name, count in rest.items():
                 counts[name] = counts.get(name, 0) + count
             columns = _densest(counts, needed, max_columns)
-            # Those that `_overflow` has values of too, and those that denser ones leave no room for.
+            # Those that denser ones leave no room for; and whatever `_overflow` has values of all the same.
             late = moved & rest.keys() | moved.difference(columns)
             if not late:
                 return cls(columns, rest.keys(), builder)

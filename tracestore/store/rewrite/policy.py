@@ -6,7 +6,7 @@ the store, are merged meanwhile, many at once.
 
 A query sees, of one table, project and day:
 - full segments, each of half of what a merge may hold, or more;
-- while the store is busy, large ones, each of an eighth of that or more;
+- while the store is busy, large ones of the last day, each of an eighth of that or more;
 - few of each tier of smaller ones.
 """
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, Self, TypeVar
 
 from tracestore import limits
+from tracestore.store.files import filenames
 from tracestore.store.settings import Settings
 
 BUSY_MIN_INPUTS: Final = 16
@@ -31,6 +32,9 @@ _TIER_FACTOR: Final = 4
 # Inputs of one merge hold at most this many times what one builder may hold: they are read and
 # written a slice at a time, but their time columns are held together.
 _MAX_SLICES: Final = 4
+
+# Age from which on large segments are merged in a store that is always busy: else there would be ever more of them.
+_BUSY_AGE_NS: Final = filenames.NS_PER_DAY
 
 # On a day that is over, two segments are worth a merge: no more will come to wait for.
 _CLOSED_MIN_INPUTS: Final = 2
@@ -58,6 +62,10 @@ class Mergeable(Protocol):
     @property
     def day(self) -> int:
         """Returns the day of its first row."""
+
+    @property
+    def created_ns(self) -> int:
+        """Returns when it was written."""
 
     @property
     def rows(self) -> int:
@@ -98,22 +106,24 @@ class MergePolicy:
         )
 
     def next_merge(
-        self, segments: Iterable[Segment], *, today: int, busy: bool
+        self, segments: Iterable[Segment], *, now_ns: int, busy: bool
     ) -> Sequence[Segment]:
         """Returns the segments to merge next, none where nothing is worth it.
 
         Args:
             segments: those that may be read.
-            today: the day that is not over, in days since 1970.
+            now_ns: nanoseconds since 1970.
             busy: whether rows come so fast that flushes write large segments.
         """
+        today = filenames.day_of(now_ns)
         best: Sequence[Segment] = ()
         for (_, _, day), members in _by_day(segments).items():
             candidates = [each for each in members if self._share(each) < _FULL_SHARE]
             minimum = self.min_inputs
             if busy:
                 small = [each for each in candidates if self._share(each) < _LARGE_SHARE]
-                groups = self._by_tier(small, BUSY_MIN_INPUTS)
+                old = [each for each in candidates if now_ns - each.created_ns >= _BUSY_AGE_NS]
+                groups = [*self._by_tier(small, BUSY_MIN_INPUTS), old]
                 minimum = max(minimum, BUSY_MIN_INPUTS)
             elif day < today:
                 groups = [candidates]
