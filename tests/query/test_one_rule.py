@@ -441,6 +441,35 @@ CASES: list[tuple[str, list[Any], str, Any, list[Any]]] = [
         [2026, None],
     ),
     ("attributes", paths(select=[1]), "SELECT attributes.select AS v FROM spans", None, [1]),
+    # Literals of two types beside one path, and what lists have in common.
+    (
+        "attributes",
+        paths(x=[200, "err", 5]),
+        "SELECT name FROM spans WHERE attributes.x IN (200, 'err') ORDER BY 1",
+        None,
+        ["n0", "n1"],
+    ),
+    (
+        "attributes",
+        paths(x=[200, "err", 5]),
+        "SELECT CASE attributes.x WHEN 200 THEN 'ok' WHEN 'err' THEN 'bad' END AS v FROM spans ORDER BY name",
+        None,
+        ["ok", "bad", None],
+    ),
+    (
+        "attributes",
+        LISTS,
+        "SELECT list_has_any(attributes.u, ['a']) AS v FROM spans ORDER BY name",
+        None,
+        [True, False],
+    ),
+    (
+        "attributes",
+        LISTS,
+        "SELECT attributes.l && ['b'] AS v FROM spans ORDER BY name",
+        None,
+        [False, True],
+    ),
     (
         "attributes",
         paths(n=[1, 2, 3]),
