@@ -27,6 +27,7 @@ CATALOG_BYTES: Final = 1100
 
 PROJECTS: Final = 100
 DAY_S: Final = 86_400
+DAY_NS: Final = DAY_S * 10**9
 STEP_S: Final = 10
 
 
@@ -83,6 +84,7 @@ class Segment:
     table: str = "spans"
     project: str = "p"
     day: int = 0
+    created_ns: int = 0
 
     @property
     def bytes(self) -> int:
@@ -135,7 +137,7 @@ def play(cluster: Cluster, share: float) -> Day:
         day.most = max(day.most, day.left + len(waiting))
         inputs: Sequence[Segment] = ()
         if now_s >= busy_until_s:
-            inputs = policy.next_merge(waiting, today=int(is_over), busy=False)
+            inputs = policy.next_merge(waiting, now_ns=int(is_over) * DAY_NS, busy=False)
         if inputs:
             total = sum(segment.rows for segment in inputs)
             gone = {segment.segment_id for segment in inputs}
@@ -163,7 +165,7 @@ def play(cluster: Cluster, share: float) -> Day:
 def is_full(policy: MergePolicy, rows: int) -> bool:
     """Returns whether a segment of so many rows is never merged again."""
     alone = [Segment("0", rows), Segment("1", 1)]
-    return not policy.next_merge(alone, today=1, busy=False)
+    return not policy.next_merge(alone, now_ns=DAY_NS, busy=False)
 
 
 def _segment(numbers: Iterator[int], rows: int) -> Segment:
