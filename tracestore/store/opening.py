@@ -42,10 +42,12 @@ def open_writer(folder: Path, settings: Settings) -> Core:
             core.wal = recovery.replay(core)
             deletes.resume(core)
         if member is not None:
-            member.start()
+            member.opened()
         for fault in core.faults:
             logger.error("file is not as it should be: %s: %s", fault.path, fault.what)
     except BaseException:
+        if core.node is not None and core.node.member is not None:
+            core.node.member.stop()
         recovery.close_quietly(core)
         raise
     return core

@@ -24,6 +24,9 @@ from tracestore.store.files import filenames, filesystem
 
 _COPY_BYTES: Final = 4 * 1024 * 1024
 
+_GONE: Final = "RESOURCE_NOT_FOUND"
+"""What Arrow says of an object that goes while it is opened, in an error of no type of its own."""
+
 
 class SegmentFiles(ABC):
     """A keeper of segment files by key (`<table>/<project>/<day>/<ulid>.parquet`)."""
@@ -387,4 +390,8 @@ class ObjectFiles(SegmentFiles):
         except (OSError, pa.ArrowException) as error:
             if filesystem.is_full(error) if isinstance(error, OSError) else False:
                 raise
+            if _GONE in str(error):
+                raise StoreMissingError(
+                    f"{what}: no such object; restore it or quarantine it"
+                ) from error
             raise StoreFailedError(f"{what}: {error}") from error

@@ -43,12 +43,17 @@ class Membership:
         self._core = core
         self._node = node
         self._stopping = threading.Event()
+        self._is_open = False
         self._thread = threading.Thread(target=self._beat, name="tracestore-node", daemon=True)
 
     def start(self) -> None:
-        """Starts to tell that the node is up, once its store is open."""
-        self.tell()
+        """Starts to tell that the node is up: also while its store opens, which reads files that others must keep."""
         self._thread.start()
+
+    def opened(self) -> None:
+        """Follows the others from now on."""
+        self.tell()
+        self._is_open = True
 
     def announce(self, url: str) -> None:
         """Tells the others where the node answers; on return they know."""
@@ -93,14 +98,12 @@ class Membership:
         while not self._stopping.wait(BEAT_S):
             beats += 1
             # What it follows needs the bucket too: where that does not answer, the node is up all the same.
-            for step in (
-                self.tell,
-                self._follow,
-                self._forget if beats % _FORGET_BEATS == 0 else None,
-            ):
+            steps = [self.tell]
+            if self._is_open:
+                steps += [self._follow, *([self._forget] if beats % _FORGET_BEATS == 0 else [])]
+            for step in steps:
                 try:
-                    if step is not None:
-                        step()
+                    step()
                 except StoreClosedError:
                     return
                 except TraceStoreError as error:
@@ -147,6 +150,7 @@ def join(core: Core, role: str, software: str) -> Membership:
     core.node = node
     core.catalog.node = name
     node.member = member = Membership(core, node)
+    member.start()
     return member
 
 
