@@ -123,7 +123,7 @@ def test_a_merge_whose_lease_was_taken_changes_nothing(cluster: Cluster) -> None
             a.flush()
         counts(b)
         core, other = a._core, b._core
-        row = core.index.rows()[0]
+        row = next(core.index.rows())
         with leases.holding(core, leases.day_of(row)) as lease:
             assert lease is not None
             with pytest.raises(leases.TakenError), leases.holding(other, leases.day_of(row)):
