@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from string import Formatter
 from typing import Any, Final
 
 from tracestore_query.errors import SparkRefusedError
@@ -102,9 +103,17 @@ Builder = Callable[[Call], str]
 
 def template(text: str) -> Builder:
     """Returns what puts the texts of arguments into a text: `{0}`, `{1}`, each once."""
-    return lambda call: text.format(*call.texts)
+    wanted = len({field for _, field, _, _ in Formatter().parse(text) if field is not None})
+
+    def build(call: Call) -> str:
+        if len(call.arguments) != wanted:
+            raise call.refused(f"with {len(call.arguments)} arguments", f"give {wanted}")
+        return text.format(*call.texts)
+
+    return build
 
 
 def converted(text: str) -> Builder:
     """Returns the same with the result converted to Spark's type for it: Spark's function gives another."""
-    return lambda call: f"CAST({text.format(*call.texts)} AS {call.type.spark})"
+    build = template(text)
+    return lambda call: f"CAST({build(call)} AS {call.type.spark})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -54,6 +55,9 @@ _STUBS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
 }
 """Functions of ours that stay calls in the plan, with their parameters and results: Spark has other words for them."""
 
+
+_NO_NUMBER: Final = re.compile(r'"value":(-?)(nan|inf(?:inity)?)(?=[,}])', re.IGNORECASE)
+"""Doubles that are no numbers, as the engine writes them; inside of a text its quotes would be escaped."""
 
 _TELL: Final = (
     "SELECT json_serialize_plan(?, skip_null := true, skip_empty := true, skip_default := true)"
@@ -129,7 +133,7 @@ def _told(cursor: duckdb.DuckDBPyConnection, text: str) -> EnginePlan:
         [(written,)] = cursor.execute(_TELL, [text]).fetchall()
     except duckdb.Error as error:
         raise QueryFailedError(f"cannot run query: {str(error).splitlines()[0]}") from None
-    told = json.loads(written)
+    told = json.loads(_NO_NUMBER.sub(_spelled_out, written))
     if told["error"]:
         reason = str(told.get("error_message"))
         if "MULTI" in reason:
@@ -139,6 +143,11 @@ def _told(cursor: duckdb.DuckDBPyConnection, text: str) -> EnginePlan:
         raise SparkRefusedError.of(f"a plan that cannot be told ({reason})", "write it another way")
     types = tuple(str(each) for each in relation.types)
     return EnginePlan(told["plans"][0], tuple(relation.columns), types)
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    name = "NaN" if found[2].lower() == "nan" else "Infinity"
+    return f'"value":{"" if name == "NaN" else found[1]}{name}'
 
 
 def with_values(tree: exp.Expr, values: Mapping[str, Any]) -> exp.Expr:

@@ -16,7 +16,7 @@ from tracestore_query.spark.functions.json_texts import JSON_TEXTS
 from tracestore_query.spark.functions.lists import LISTS
 from tracestore_query.spark.functions.numbers import NUMBERS
 from tracestore_query.spark.functions.texts import TEXTS
-from tracestore_query.spark.functions.times import TIMES
+from tracestore_query.spark.functions.times import TIMES, interval
 from tracestore_query.spark.types import EngineType, read_type
 
 _BOOLEAN: Final = EngineType("BOOLEAN")
@@ -186,7 +186,10 @@ class Expressions:
         build = FUNCTIONS.get(name)
         if build is None:
             raise SparkRefusedError.of(f"function {name}", "compute it from the rows of the answer")
-        return Typed(build(Call(name, parts, kind, self._scope)), kind)
+        made = build(Call(name, parts, kind, self._scope))
+        if kind.name == "INTERVAL" and len(parts) == 1 and isinstance(parts[0].constant, int):
+            return Typed(made, kind, interval(name, parts[0].constant), is_constant=True)
+        return Typed(made, kind)
 
     def _between(self, node: Any) -> str:
         value, low, high = (self.text(child) for child in node["children"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from tracestore_query.errors import SparkRefusedError
 from tracestore_query.execute.streaming import told_apart
 from tracestore_query.plan.plan import ObjectCall, Plan
 from tracestore_query.spark.calls import Typed
@@ -80,6 +81,8 @@ def _shown(value: Typed, is_number: bool, context: Context) -> str:
     if value.type.is_list and is_value(value.type.item):
         name = context.scope.name()
         return f"transform({value.sql}, {name} -> {to_json(Typed(name, value.type.item), context.scope)})"
+    if value.type.name == "INTERVAL":
+        raise SparkRefusedError.of("a column of type INTERVAL", "give it as a number of seconds")
     if _holds_values(value):
         return to_json(value, context.scope)
     return value.sql

@@ -64,6 +64,11 @@ def _count(each: Aggregate) -> str:
     return each.call("count", each[0] if each.arguments else "1")
 
 
+def _count_true(each: Aggregate) -> str:
+    """Returns how many values are true; NULL of none that is set."""
+    return f"CAST({each.call('sum', f'CAST({each[0]} AS BIGINT)')} AS {each.type.spark})"
+
+
 def _sum(each: Aggregate) -> str:
     """Returns a sum; of integers it has 128 bits."""
     if each.type.name == "HUGEINT":
@@ -189,8 +194,8 @@ def _all(each: Aggregate) -> str:
 AGGREGATES: Final[dict[str, Callable[[Aggregate], str]]] = {
     "count_star": lambda each: each.call("count", "1"),
     "count": _count,
-    "count_if": lambda each: f"CAST({each.call('count_if', each[0])} AS {each.type.spark})",
-    "countif": lambda each: f"CAST({each.call('count_if', each[0])} AS {each.type.spark})",
+    "count_if": _count_true,
+    "countif": _count_true,
     "sum": _sum,
     "sum_no_overflow": _sum,
     "fsum": _plain("sum"),
@@ -232,9 +237,6 @@ AGGREGATES: Final[dict[str, Callable[[Aggregate], str]]] = {
     "corr": _two("corr"),
     "covar_pop": _two("covar_pop"),
     "covar_samp": _two("covar_samp"),
-    "regr_slope": _two("regr_slope"),
-    "regr_intercept": _two("regr_intercept"),
-    "regr_r2": _two("regr_r2"),
     "median": _median,
     "quantile_cont": _continuous,
     "quantile_disc": _discrete,

@@ -19,6 +19,8 @@ _STEP: Final = re.compile(
 def steps_of(call: Call, path: object) -> Sequence[str | int]:
     """Returns the keys and places of a path, as DuckDB's JSON functions write paths."""
     if isinstance(path, int):
+        if not -(2**31) < path < 2**31:
+            raise call.refused("with such a place", "count within the list")
         return [path]
     written = str(path)
     if written.startswith("/"):
@@ -174,7 +176,9 @@ JSON_TEXTS: Final[dict[str, Builder]] = {
     "json_array_length": _array_length,
     "json_keys": _keys,
     "json_exists": _exists,
-    "json_valid": lambda call: f"(try_parse_json({call[0]}) IS NOT NULL)",
+    "json_valid": lambda call: call.let(
+        0, lambda j: f"IF({j} IS NULL, NULL, try_parse_json({j}) IS NOT NULL)"
+    ),
     "to_json": _to_json,
     "json_quote": _to_json,
     "json_array": _array,

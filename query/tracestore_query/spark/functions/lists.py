@@ -67,12 +67,34 @@ def _contains(call: Call) -> str:
         lambda items: call.let(
             1,
             lambda wanted: (
-                f"IF({items} IS NULL OR {wanted} IS NULL, "
-                f"IF({items} IS NULL, NULL, exists({items}, e -> e IS NULL) AND {wanted} IS NULL), "
+                f"IF({items} IS NULL OR ({wanted} IS NULL AND array_size({items}) > 0), NULL, "
                 f"exists({items}, e -> e <=> {wanted}))"
             ),
         ),
     )
+
+
+def _place(call: Call) -> str:
+    """Returns the first place of a value, of NULL too; NULL where it is not there."""
+
+    def found(items: str, wanted: str) -> str:
+        of_null = f"array_position(transform({items}, e -> e IS NULL), true)"
+        place = f"IF({wanted} IS NULL, {of_null}, array_position({items}, {wanted}))"
+        return f"nullif(CAST({place} AS {call.type.spark}), 0)"
+
+    return call.let(0, lambda items: call.let(1, lambda wanted: found(items, wanted)))
+
+
+def _has(word: str, first: int) -> Builder:
+    """Returns whether any or all values of one list that are set are in the other."""
+
+    def build(call: Call) -> str:
+        mine, other = call[first], call[1 - first]
+        is_in = f"e -> exists({other}, f -> f <=> e)"
+        made = f"{word}(filter({mine}, e -> e IS NOT NULL), {is_in})"
+        return f"IF({call[0]} IS NULL OR {call[1]} IS NULL, NULL, {made})"
+
+    return build
 
 
 def _values(call: Call) -> str:
@@ -82,6 +104,8 @@ def _values(call: Call) -> str:
 
 
 def _struct(call: Call) -> str:
+    if len(call.type.parts) != len(call.arguments):
+        raise call.refused("without names", "name the fields: {'a': 1}")
     parts = [
         f"{text(name)}, {value}"
         for (name, _), value in zip(call.type.parts, call.texts, strict=True)
@@ -182,11 +206,11 @@ LISTS: Final[dict[str, Builder]] = {
     "list_has": _contains,
     "array_contains": _contains,
     "array_has": _contains,
-    "list_position": lambda call: f"nullif(CAST(array_position({call[0]}, {call[1]}) AS INT), 0)",
-    "list_indexof": lambda call: f"nullif(CAST(array_position({call[0]}, {call[1]}) AS INT), 0)",
-    "array_position": lambda call: f"nullif(CAST(array_position({call[0]}, {call[1]}) AS INT), 0)",
-    "list_has_any": template("exists({0}, e -> array_contains({1}, e))"),
-    "list_has_all": template("forall({1}, e -> array_contains({0}, e))"),
+    "list_position": _place,
+    "list_indexof": _place,
+    "array_position": _place,
+    "list_has_any": _has("exists", 0),
+    "list_has_all": _has("forall", 1),
     "list_value": _values,
     "list_pack": _values,
     "array_value": _values,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tracestore_query.spark.calls import Builder, Call, converted, template
+from tracestore_query.spark.functions.texts import joined_lists
 from tracestore_query.spark.types import FLOATS, INTEGERS, TIMES
 
 _WHOLE_FROM: Final = float(2**52)
@@ -36,7 +37,7 @@ def plus(call: Call) -> str:
     if all(each.type.is_number for each in call.arguments):
         return _operator("+")(call)
     if all(each.type.is_list for each in call.arguments):
-        return f"concat({call[0]}, {call[1]})"
+        return joined_lists(call)
     if names[0] == "DATE" and names[1] in INTEGERS:
         return f"date_add({call[0]}, CAST({call[1]} AS INT))"
     if names[0] in TIMES and names[1] == "INTERVAL":
@@ -62,6 +63,8 @@ def minus(call: Call) -> str:
 
 def _divide(call: Call) -> str:
     """Returns a quotient of doubles; by zero it is infinite, as IEEE has it."""
+    if call.type.name in INTEGERS:
+        return _divide_whole(call)
     if call.type.name not in FLOATS:
         raise call.refused(f"of {call.type.name}", "convert to DOUBLE first")
     kind = call.type.spark
@@ -78,18 +81,59 @@ def _divide(call: Call) -> str:
 
 
 def _divide_whole(call: Call) -> str:
-    if call.type.name in FLOATS:
-        return call.let(1, lambda by: f"IF({by} = 0, NULL, floor({call[0]} / {by}))")
+    if call.type.name not in INTEGERS:
+        raise call.refused(f"of {call.type.name}", "divide with / and round")
     return call.let(
         1, lambda by: f"IF({by} = 0, NULL, CAST({call[0]} DIV {by} AS {call.type.spark}))"
     )
 
 
 def _remainder(call: Call) -> str:
-    otherwise = "double('NaN')" if call.type.name in FLOATS else "NULL"
+    if call.type.name not in FLOATS and call.type.name not in INTEGERS:
+        raise call.refused(f"of {call.type.name}", "convert to DOUBLE first")
+    otherwise = f"CAST(NULL AS {call.type.spark})"
+    if call.type.name in FLOATS:
+        otherwise = f"IF({call[0]} IS NULL, NULL, {call.type.spark}('NaN'))"
     return call.let(
         1, lambda by: f"IF({by} = 0, {otherwise}, CAST({call[0]} % {by} AS {call.type.spark}))"
     )
+
+
+def _power(call: Call) -> str:
+    """Returns a power: of one it is one, whatever the exponent, as C has it."""
+
+    def made(base: str, exponent: str) -> str:
+        one = f"{base} = 1D OR ({base} = -1D AND abs({exponent}) = double('Infinity'))"
+        return f"IF({exponent} IS NOT NULL AND ({one}), 1D, power({base}, {exponent}))"
+
+    return call.let(0, lambda base: call.let(1, lambda exponent: made(base, exponent)))
+
+
+def _sign(call: Call) -> str:
+    if call.arguments[0].type.name not in FLOATS:
+        return f"CAST(signum({call[0]}) AS {call.type.spark})"
+    return call.let(0, lambda x: f"CAST(IF(isnan({x}), 0D, signum({x})) AS {call.type.spark})")
+
+
+def _bits_of(call: Call) -> str:
+    """Returns how many bits are set, of a negative integer in its own width."""
+    widths = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32}
+    width = widths.get(call.arguments[0].type.name)
+    if width is None:
+        if call.arguments[0].type.name != "BIGINT":
+            raise call.refused("of this type", "convert to BIGINT first")
+        return f"CAST(bit_count({call[0]}) AS {call.type.spark})"
+    mask = f"{2**width - 1}L"
+    return f"CAST(bit_count(CAST({call[0]} AS BIGINT) & {mask}) AS {call.type.spark})"
+
+
+def _of_double(text: str) -> Builder:
+    def build(call: Call) -> str:
+        if call.arguments[0].type.name not in FLOATS:
+            raise call.refused("of what is no double", "convert to DOUBLE first")
+        return call.let(0, lambda x: f"IF({x} IS NULL, NULL, {text.format(x)})")
+
+    return build
 
 
 def _to_whole(name: str) -> Builder:
@@ -116,6 +160,8 @@ def _bits(sign: str) -> Builder:
 
 
 def _truncated(call: Call) -> str:
+    if call.arguments[0].type.name in INTEGERS and len(call.arguments) == 1:
+        return call[0]
     if call.arguments[0].type.name not in FLOATS or len(call.arguments) != 1:
         raise call.refused("of these types", "convert to DOUBLE first")
     return call.let(
@@ -150,15 +196,22 @@ def _rounded(call: Call) -> str:
 
 def _logarithm(base: str) -> Builder:
     def build(call: Call) -> str:
-        error = "raise_error('cannot take logarithm of zero or a negative number')"
-        return call.let(0, lambda x: f"IF({x} <= 0, {error}, {base}({x}))")
+        function, at = base, len(call.arguments) - 1
+        if at == 1:
+            known = {2: "log2", 10: "log10"}
+            given = call.constant(0)
+            if given not in known:
+                raise call.refused("to this base", "divide ln of the number by ln of the base")
+            function = known[given]
+        return call.let(
+            at,
+            lambda x: (
+                f"CASE WHEN {x} = 0 THEN double('-Infinity') WHEN {x} < 0 THEN double('NaN') "
+                f"ELSE {function}({x}) END"
+            ),
+        )
 
     return build
-
-
-def _root(call: Call) -> str:
-    error = "raise_error('cannot take square root of a negative number')"
-    return call.let(0, lambda x: f"IF({x} < 0, {error}, sqrt({x}))")
 
 
 def _best(name: str) -> Builder:
@@ -177,10 +230,10 @@ NUMBERS: Final[dict[str, Builder]] = {
     "//": _divide_whole,
     "%": _remainder,
     "mod": _remainder,
-    "**": converted("power({0}, {1})"),
-    "^": converted("power({0}, {1})"),
-    "pow": converted("power({0}, {1})"),
-    "power": converted("power({0}, {1})"),
+    "**": _power,
+    "^": _power,
+    "pow": _power,
+    "power": _power,
     "abs": converted("abs({0})"),
     "@": converted("abs({0})"),
     "ceil": _to_whole("ceil"),
@@ -188,14 +241,14 @@ NUMBERS: Final[dict[str, Builder]] = {
     "floor": _to_whole("floor"),
     "trunc": _truncated,
     "round": _rounded,
-    "sqrt": _root,
+    "sqrt": template("sqrt({0})"),
     "cbrt": template("cbrt({0})"),
     "exp": template("exp({0})"),
     "ln": _logarithm("ln"),
     "log": _logarithm("log10"),
     "log10": _logarithm("log10"),
     "log2": _logarithm("log2"),
-    "sign": converted("signum({0})"),
+    "sign": _sign,
     "pi": template("pi()"),
     "sin": template("sin({0})"),
     "cos": template("cos({0})"),
@@ -208,14 +261,12 @@ NUMBERS: Final[dict[str, Builder]] = {
     "radians": template("radians({0})"),
     "greatest": _best("greatest"),
     "least": _best("least"),
-    "isnan": template("isnan({0})"),
-    "isinf": lambda call: f"(abs({call[0]}) = double('Infinity'))",
-    "isfinite": lambda call: call.let(
-        0, lambda x: f"(abs({x}) < double('Infinity') AND NOT isnan({x}))"
-    ),
+    "isnan": _of_double("isnan({0})"),
+    "isinf": _of_double("(abs({0}) = double('Infinity'))"),
+    "isfinite": _of_double("(abs({0}) < double('Infinity') AND NOT isnan({0}))"),
     "&": _bits("&"),
     "|": _bits("|"),
     "xor": _bits("^"),
     "~": template("(~{0})"),
-    "bit_count": converted("bit_count({0})"),
+    "bit_count": _bits_of,
 }

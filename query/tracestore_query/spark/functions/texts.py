@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from tracestore_query.spark.calls import Builder, Call, converted, template
 from tracestore_query.spark.functions.regular_expressions import java_pattern, java_replacement
 from tracestore_query.spark.names import text
 
+_GROUPS: Final = re.compile(r"(?<!\\)\((?!\?)")
 _NO_ESCAPE: Final = "\\u0001"
 """What stands for no escape of LIKE: Spark has a backslash where the engine has none."""
 
@@ -87,8 +89,8 @@ def _group(call: Call) -> int:
     if len(call.arguments) < 3:
         return 0
     group = call.constant(2)
-    if not isinstance(group, int):
-        raise call.refused("with names of groups", "give the number of one group")
+    if not isinstance(group, int) or group > _GROUPS.subn("", str(call.constant(1)))[1]:
+        raise call.refused("with names of groups, or more of them", "give the number of one group")
     return group
 
 
@@ -123,6 +125,8 @@ def _split(call: Call) -> str:
 
 
 def _split_pattern(call: Call) -> str:
+    if not call.constant(1):
+        raise call.refused("without a pattern", "give one")
     return f"split({call[0]}, {text(_pattern(call, 2))}, -1)"
 
 
@@ -144,11 +148,21 @@ def _substring(call: Call) -> str:
     )
 
 
+def _repeated(call: Call) -> str:
+    if call.arguments[0].type.name != "VARCHAR":
+        raise call.refused("of what is no text", "make a text of it")
+    return f"repeat({call[0]}, CAST({call[1]} AS INT))"
+
+
+def _code(call: Call) -> str:
+    return call.let(0, lambda x: f"IF({x} = '', -1, ascii({x}))")
+
+
 def _end(name: str) -> Builder:
     def build(call: Call) -> str:
         count = call.constant(1)
-        if count is not None and count < 0:
-            raise call.refused("with a negative number", "use substring")
+        if count is not None and not 0 <= count < 2**31:
+            raise call.refused("with such a number", "use substring")
         return f"{name}({call[0]}, CAST({call[1]} AS INT))"
 
     return build
@@ -204,7 +218,7 @@ TEXTS: Final[dict[str, Builder]] = {
     "split_part": lambda call: f"split_part({call[0]}, {call[1]}, CAST({call[2]} AS INT))",
     "replace": template("replace({0}, {1}, {2})"),
     "reverse": template("reverse({0})"),
-    "repeat": template("repeat({0}, CAST({1} AS INT))"),
+    "repeat": _repeated,
     "substring": _substring,
     "substr": _substring,
     "left": _end("left"),
@@ -234,7 +248,7 @@ TEXTS: Final[dict[str, Builder]] = {
     "encode": template("encode({0}, 'UTF-8')"),
     "decode": template("decode({0}, 'UTF-8')"),
     "ascii": converted("ascii({0})"),
-    "unicode": converted("ascii({0})"),
-    "ord": converted("ascii({0})"),
+    "unicode": _code,
+    "ord": _code,
     "chr": template("chr({0})"),
 }

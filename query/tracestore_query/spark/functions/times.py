@@ -40,10 +40,10 @@ _PARTS: Final[dict[str, str]] = {
     "hour": "hour({0})",
     "minute": "minute({0})",
     "second": "second({0})",
-    "millisecond": "(unix_millis({0}) % 60000)",
-    "milliseconds": "(unix_millis({0}) % 60000)",
-    "microsecond": "(unix_micros({0}) % 60000000)",
-    "microseconds": "(unix_micros({0}) % 60000000)",
+    "millisecond": "pmod(unix_millis({0}), 60000)",
+    "milliseconds": "pmod(unix_millis({0}), 60000)",
+    "microsecond": "pmod(unix_micros({0}), 60000000)",
+    "microseconds": "pmod(unix_micros({0}), 60000000)",
     "dow": "(dayofweek({0}) - 1)",
     "dayofweek": "(dayofweek({0}) - 1)",
     "weekday": "(dayofweek({0}) - 1)",
@@ -222,6 +222,25 @@ def _interval(unit: str) -> Builder:
         return f"make_interval({', '.join(given)})"
 
     return build
+
+
+def interval(name: str, count: int) -> dict[str, int] | None:
+    """Returns the interval of a call of `to_hours` and the like, as the engine's plans have constants of it."""
+    parts = {
+        "to_years": ("months", 12),
+        "to_months": ("months", 1),
+        "to_weeks": ("days", 7),
+        "to_days": ("days", 1),
+        "to_hours": ("micros", 3600 * 10**6),
+        "to_minutes": ("micros", 60 * 10**6),
+        "to_seconds": ("micros", 10**6),
+        "to_milliseconds": ("micros", 1000),
+        "to_microseconds": ("micros", 1),
+    }
+    if name not in parts:
+        return None
+    part, unit = parts[name]
+    return {part: unit * count}
 
 
 def _seconds(per: str) -> Builder:
