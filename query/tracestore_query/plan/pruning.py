@@ -80,7 +80,7 @@ def is_in_parentheses(source: exp.Expr) -> bool:
     inner = source.this
     if isinstance(inner, exp.Subquery):
         return bool(inner.alias or inner.args.get("joins"))
-    return not isinstance(inner, exp.Query)
+    return not isinstance(inner, exp.Query | exp.Pivot)
 
 
 def _tables(select: exp.Select) -> Iterator[tuple[exp.Table, str]]:
