@@ -171,3 +171,18 @@ def test_a_delete_reaches_a_node_that_did_not_answer_when_it_returns(
         assert "is not up" in " ".join(report.faults)
         with cluster.node("b") as b:
             assert counts(a) == counts(b) == (0, 0, 0)
+
+
+def test_a_node_starts_though_a_file_of_a_segment_is_gone(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cluster.node("a") as a:
+        a.insert("spans", rows(0, 10))
+        a.flush()
+        (row,) = a._core.index.rows()
+        a.insert("spans", rows(10, 10))
+        a._core.segments.files.remove(row.file_key)
+        monkeypatch.setattr(a, "flush", lambda: 0)  # as a crash leaves it
+    with cluster.node("a") as a, a.snapshot() as snapshot:
+        (chunk,) = snapshot.tables["spans"].memtable
+        assert chunk.num_rows == 10

@@ -11,7 +11,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tracestore.errors import ReadOnlyError, StoreClosedError
+from tracestore.errors import (
+    ReadOnlyError,
+    StoreClosedError,
+    StoreFailedError,
+    StoreMissingError,
+)
 from tracestore.store.catalog import patch_table
 from tracestore.store.catalog.catalog import Catalog
 from tracestore.store.catalog.changes import Applied
@@ -239,5 +244,8 @@ class Core:
             days = [day for owner, day in self.index.days() if owner[0] == "spans"]
         recent = [row for day in days for row in day.created_since(since_ns)]
         for row in sorted(recent, key=lambda row: row.segment_id, reverse=True):
-            path = self.segments.files.local(row.file_key)
+            try:
+                path = self.segments.files.local(row.file_key)
+            except (StoreMissingError, StoreFailedError):
+                continue  # whoever reads its rows reports it; its spans are sought by their times
             yield row.segment_id, row.project, path, row.rows
