@@ -66,6 +66,8 @@ def session(folder: Path, memory: str) -> SparkSession:
         "spark.driver.memory": memory,
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
+        # A plan is asked for the names of all columns that it reads.
+        "spark.sql.maxMetadataStringLength": "10000",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.local.dir": str(folder / "local"),
     }
