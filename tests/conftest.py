@@ -24,6 +24,7 @@ LONG_LIVED = (
     "multiprocessing.resource_tracker",
     "multiprocessing.forkserver",
     "engine_process.fork_server",
+    "pyspark-shell",
 )
 
 
@@ -31,7 +32,7 @@ def child_processes() -> dict[int, str]:
     """Returns the processes that this one started and has not waited for, with their commands.
 
     Helpers that live as long as their interpreter are left out: Python's own for shared memory and for forking,
-    and the one that starts engine processes. Empty on systems without /proc.
+    the one that starts engine processes, and Spark, which is one for all tests. Empty on systems without /proc.
     """
     found = {}
     for children in Path("/proc/self/task").glob("*/children"):

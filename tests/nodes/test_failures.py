@@ -51,7 +51,7 @@ class Network:
 
 
 class Nodes:
-    """Nodes in processes of their own, each with networks that fail.
+    """The nodes of a run, in processes of their own, each with networks that fail.
 
     Attributes:
         networks: by name of the node.
@@ -144,7 +144,7 @@ def nodes(cluster: Cluster) -> Iterator[Nodes]:
 
 
 class Traffic:
-    """Senders and askers, until they are stopped.
+    """The senders and askers of a run, until they are stopped.
 
     Attributes:
         acknowledged: numbers of spans that some node has taken.
@@ -277,5 +277,4 @@ def whole_answer(url: str) -> dict[int, int]:
                 found = answer.rows()
                 if not answer.warnings:
                     return {int(row["span_id"], 16) - 1: row["times"] for row in found}
-            threading.Event().wait(0.2)
     raise AssertionError(f"{url} gives no answer without a warning")

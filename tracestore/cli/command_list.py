@@ -97,7 +97,9 @@ COMMANDS: Final[dict[str, Listed]] = {
     ),
     "keys": Listed(_HOME + "keep.keys:app", "Manages API keys.", _KEEP),
     "nodes": Listed(
-        _HOME + "keep.nodes:nodes", "Lists the nodes that share a server's catalog.", _KEEP
+        _HOME + "keep.nodes:nodes",
+        "Lists the nodes that share a server's catalog; any of them may be asked.",
+        _KEEP,
     ),
     "stats": Listed(_HOME + "keep.stores:stats", "Counts what a store holds.", _KEEP),
     "check": Listed(

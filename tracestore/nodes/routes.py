@@ -14,6 +14,7 @@ from tracestore.errors import TraceStoreError
 from tracestore.nodes.wire import encode
 from tracestore.scopes import needs
 from tracestore.store import Held, Store
+from tracestore_query.api.answers import ERRORS, not_found
 
 KEY_HEADER: Final = "x-tracestore-cluster-key"
 MEMORY_PATH: Final = "/internal/nodes/memory"
@@ -69,7 +70,7 @@ def nodes_router(store: Store, key: str | None) -> APIRouter:
     """
     router = APIRouter(tags=["operations"])
 
-    @router.get("/api/nodes", response_model=NodeList)
+    @router.get("/api/nodes", response_model=NodeList, responses=ERRORS)
     @needs("admin")
     async def nodes() -> Any:
         """Lists the nodes that share the catalog; none where there is one writer."""
@@ -78,13 +79,12 @@ def nodes_router(store: Store, key: str | None) -> APIRouter:
         except TraceStoreError as error:
             return _unavailable(error)
 
-    @router.delete("/api/nodes/{node_id}", status_code=204)
+    @router.delete("/api/nodes/{node_id}", status_code=204, responses=ERRORS)
     @needs("admin")
     async def forget(node_id: str) -> Response:
         """Forgets a node that will not return: its rows that are in no segment are not missed any more."""
         if not await run_in_threadpool(store.nodes.forget, node_id):
-            detail = f"there is no node {node_id} that is down"
-            return JSONResponse({"title": "Not found", "status": 404, "detail": detail}, 404)
+            return not_found(f"there is no node {node_id} that is down")
         return Response(status_code=204)
 
     @router.post(MEMORY_PATH, include_in_schema=False)

@@ -47,7 +47,7 @@ function Opened({ project, saved, reload }: { project: string; saved: SavedDocum
   const [conflict, setConflict] = useState(false);
   const key = JSON.stringify([id, saved.version, who, batch]);
   const waiting = useLoad(`waiting ${key}`, (signal) => query(waitingSql(queue, id, who, project), { project, signal }).then((answer) => objects(answer) as unknown as Item[]));
-  const counts = useLoad(`counts ${key}`, (signal) => query(countSql(queue, id, who, project), { project, signal }).then((answer) => objects(answer)[0]!));
+  const counts = useLoad(`counts ${key}`, (signal) => query(countSql(queue, id, who, project), { project, signal }).then((answer) => ({ row: objects(answer)[0]!, of: key, before: done.size })));
   const reviewed = useLoad(`reviewed ${key}`, (signal) => query(reviewedSql(queue, id, project), { project, signal }).then(objects));
   const left = (waiting.data ?? []).filter((item) => !done.has(keyOf(item)) && !skipped.has(keyOf(item)));
   const wanted = params.value.get("item");
@@ -57,8 +57,8 @@ function Opened({ project, saved, reload }: { project: string; saved: SavedDocum
     // The next ones are read when the last of these is answered.
     if (!wanted && waiting.data?.length && !left.length && waiting.data.length === NEXT) setBatch((n) => n + 1);
   }, [left.length, waiting.data]);
-  const total = Number(counts.data?.items ?? 0);
-  const mine = Number(counts.data?.mine ?? 0) + done.size;
+  const total = Number(counts.data?.row.items ?? 0);
+  const mine = Math.max(0, Number(counts.data?.row.mine ?? 0) - (counts.data?.before ?? 0) + done.size);
   const step = () => setParams({ item: null }, { replace: true });
   const save = async (given: { answers: Answers; expected?: unknown; comment: string }) => {
     if (!item) return;
@@ -66,6 +66,8 @@ function Opened({ project, saved, reload }: { project: string; saved: SavedDocum
     await json(`/api/patch?project=${encodeURIComponent(project)}`, { body: { patches: [patchOf(queue, id, who, span, given, Date.now())] } });
     if (queue.dataset) await json(`/api/datasets/query?name=${encodeURIComponent(queue.dataset)}&project=${encodeURIComponent(project)}`, { body: { sql: caseSql(`trace_id = ${quoted(span.trace_id)} AND span_id = ${quoted(span.span_id)}`) } });
     setDone(new Map(done).set(keyOf(item), given.answers));
+    // A count that was under way may have this answer or not.
+    if (counts.data?.of !== key) counts.reload();
     toast("Saved", { label: "Look at it again", run: () => setParams({ item: keyOf(item) }) });
     step();
   };
