@@ -113,6 +113,9 @@ def _refresh(core: Core, node: NodeState) -> None:
     answers: dict[str, PeerAnswer] = {}
     silent: dict[str, str] = {}
     for _ in range(MAX_ROUNDS):
+        if node.nodes is None:
+            # One that did not answer may be another process by now, at another place.
+            silent.clear()
         asked = [
             peer
             for peer in _others(core, node) or ()
