@@ -52,7 +52,7 @@ MAX_REFUSED: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class KeepRule:
-    """From how many rows on groups are kept, at the least: fewer are read in the time that planning it takes.
+    """The least rows whose groups are kept: fewer are read in the time that planning takes.
 
     Attributes:
         segment_rows: rows of a segment.
