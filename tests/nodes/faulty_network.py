@@ -1,4 +1,4 @@
-"""A network between nodes and what they share: it can be slow, refuse everything, or answer as a busy bucket does."""
+"""A network between nodes and what they share: it can be slow, refuse everything, or answer as a bucket may."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator
 from typing import Literal
 
-Mode = Literal["through", "refused", "busy", "slow"]
+Mode = Literal["through", "refused", "busy", "slow", "late"]
 
 SLOW_S = 0.3
 """Seconds that each part takes in a slow network."""
 
-_BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_NOTHING = b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_BUSY = b"HTTP/1.1 503 Slow Down" + _NOTHING
+_NOT_FOUND = b"HTTP/1.1 404 Not Found" + _NOTHING
 
 
 class Proxy:
@@ -21,7 +23,8 @@ class Proxy:
 
     Attributes:
         port: where it listens.
-        mode: `through`; `refused` closes every connection; `busy` answers 503 in HTTP; `slow` delays each part.
+        mode: `through`; `refused` closes every connection; `busy` answers 503 in HTTP; `slow` delays each part; `late`
+            answers 404 to the first connection, and lets what comes then through.
     """
 
     def __init__(self, target: int) -> None:
@@ -43,7 +46,7 @@ class Proxy:
     @mode.setter
     def mode(self, mode: Mode) -> None:
         self._mode = mode
-        if mode in ("refused", "busy"):
+        if mode in ("refused", "busy", "late"):
             self._cut()
 
     def close(self) -> None:
@@ -78,10 +81,12 @@ class Proxy:
         with client:
             if self._mode == "refused":
                 return
-            if self._mode == "busy":
+            if self._mode in ("busy", "late"):
+                answer = _BUSY if self._mode == "busy" else _NOT_FOUND
+                self._mode = "through" if self._mode == "late" else self._mode
                 with contextlib.suppress(OSError):
                     client.recv(65536)
-                    client.sendall(_BUSY)
+                    client.sendall(answer)
                 return
             try:
                 server = socket.create_connection(("127.0.0.1", self._target))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from data.stores import DAY_NS, START_NS, span
+from nodes.faulty_network import Proxy
 from store import servers
 from store.kit import expected_ids, open_store, span_ids
 from tracestore.errors import StoreFailedError
@@ -101,6 +103,27 @@ def test_a_server_that_is_gone_fails_the_flush_and_keeps_the_rows(tmp_path: Path
     assert "secret" not in str(caught.value)
     assert span_ids(store) == expected_ids([1])
     store.close()
+
+
+def test_an_object_that_is_shown_late_is_read_all_the_same(
+    bucket: tuple[str, Path], tmp_path: Path
+) -> None:
+    url, folder = fresh(bucket, "late")
+    port = int(re.findall(r"1:(\d+)&", url)[0])
+    proxy = Proxy(port)
+    try:
+        with open_store(tmp_path / "one", segments_url=url) as store:
+            store.insert("spans", [span(0)])
+            store.flush()
+        (written,) = folder.rglob("*.parquet")
+        through = url.replace(f":{port}&", f":{proxy.port}&")
+        files = ObjectFiles(through, tmp_path / "copies", FileSystem(), 10**6)
+        proxy.mode = "late"
+        copy = files.local(written.relative_to(folder).as_posix())
+        assert copy.read_bytes() == written.read_bytes()
+        assert proxy.mode == "through"
+    finally:
+        proxy.close()
 
 
 def test_the_same_through_a_plain_file_url(tmp_path: Path) -> None:

@@ -27,6 +27,13 @@ _COPY_BYTES: Final = 4 * 1024 * 1024
 _GONE: Final = "RESOURCE_NOT_FOUND"
 """What Arrow says of an object that goes while it is opened, in an error of no type of its own."""
 
+_LATE_S: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
+"""Seconds between tries to read an object that is not found. One that the catalog names was written before it was
+named, but some stores do not show what is new to every request at once."""
+
+_NAP: Final = threading.Event()
+"""Is never set: to wait for it is to sleep for a bounded time."""
+
 
 class SegmentFiles(ABC):
     """A keeper of segment files by key (`<table>/<project>/<day>/<ulid>.parquet`)."""
@@ -227,7 +234,7 @@ class ObjectFiles(SegmentFiles):
         self._note(file_key, size)
 
     def local(self, file_key: str) -> Path:
-        """Returns the local copy, fetched if there is none."""
+        """Returns the local copy, fetched if there is none; an object that is not found is sought for half a second."""
         with self._lock:
             if file_key in self._held:
                 self._held.move_to_end(file_key)
@@ -237,10 +244,11 @@ class ObjectFiles(SegmentFiles):
             with self._lock:
                 if file_key in self._held:
                     return self._copy(file_key)
-            size = self._fetch(file_key)
-            self._note(file_key, size)
-            with self._lock:
-                self._fetching.pop(file_key, None)
+            try:
+                self._note(file_key, self._fetch_late(file_key))
+            finally:
+                with self._lock:
+                    self._fetching.pop(file_key, None)
         return self._copy(file_key)
 
     def is_at_hand(self, file_key: str) -> bool:
@@ -336,6 +344,14 @@ class ObjectFiles(SegmentFiles):
         for name in self._fs.names(self._cache):
             if not (self._cache / name).is_dir():
                 self._fs.remove(self._cache / name)
+
+    def _fetch_late(self, file_key: str) -> int:
+        """Fetches an object, also one that is found after some tries only; returns its bytes."""
+        for pause_s in _LATE_S:
+            with contextlib.suppress(StoreMissingError):
+                return self._fetch(file_key)
+            _NAP.wait(pause_s)
+        return self._fetch(file_key)
 
     def _fetch(self, file_key: str) -> int:
         target = self._copy(file_key)
