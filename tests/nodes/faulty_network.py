@@ -25,6 +25,7 @@ class Proxy:
         port: where it listens.
         mode: `through`; `refused` closes every connection; `busy` answers 503 in HTTP; `slow` delays each part; `late`
             answers 404 to the first connection, and lets what comes then through.
+        answers_not_found: how often it answered 404.
     """
 
     def __init__(self, target: int) -> None:
@@ -34,6 +35,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.answers_not_found = 0
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -82,8 +84,10 @@ class Proxy:
             if self._mode == "refused":
                 return
             if self._mode in ("busy", "late"):
-                answer = _BUSY if self._mode == "busy" else _NOT_FOUND
-                self._mode = "through" if self._mode == "late" else self._mode
+                answer = _BUSY
+                if self._mode == "late":
+                    self._mode, answer = "through", _NOT_FOUND
+                    self.answers_not_found += 1
                 with contextlib.suppress(OSError):
                     client.recv(65536)
                     client.sendall(answer)
