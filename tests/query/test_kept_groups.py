@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import random
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from tracestore import Store
 from tracestore.store import FileSystem, GroupTables
 from tracestore_query import KeepRule, Query
 
-EVERY_SEGMENT = KeepRule(segment_rows=1, rows=1)
+EVERY_SEGMENT = KeepRule(segment_rows=1, rows=1, bytes_of_row=4096)
 DAYS = 4
 SPANS_OF_DAY = 120
 
@@ -47,6 +49,29 @@ KEPT = [
     "SELECT severity_text, count(*) AS n FROM logs GROUP BY ALL",
     "SELECT len(list_filter(attributes.items, lambda x: x > 1)) AS k, count(*) FROM spans GROUP BY ALL ORDER BY ALL",
 ]
+
+DISTINCT = [
+    "SELECT approx_count_distinct(attributes.n) AS n, approx_count_distinct(trace_id) AS t FROM spans",
+    "SELECT name, approx_count_distinct(attributes.mixed) AS n FROM spans GROUP BY ALL ORDER BY name",
+    "SELECT approx_count_distinct(name) FILTER (WHERE attributes.n > 50) AS n, count(*) AS rows FROM spans",
+    "SELECT approx_count_distinct(attributes.n) AS n FROM spans WHERE attributes.n = -1",
+]
+"""Approximate as they are, these give the same with and without: registers of parts combine without a loss."""
+
+QUANTILES = [
+    ("duration_ns", "duration_ns"),
+    ("duration", "duration"),
+    ("CAST(duration AS FLOAT)", "CAST(duration AS FLOAT)"),
+    ("CAST(attributes.n AS DECIMAL(18, 2))", "attributes.n"),
+    ("CAST(attributes.n % 200 AS UTINYINT)", "attributes.n % 200"),
+    ("start_time", "start_time"),
+    ("attributes.mixed", "attributes.mixed"),
+    ("attributes.size", "attributes.size"),
+]
+"""What an approximate quantile is asked of, and what its rank is sought among."""
+
+RANK_ERROR = 0.01
+"""docs/guide/sql.md promises it."""
 
 READ = [
     "SELECT count(DISTINCT name) FROM spans",
@@ -107,15 +132,15 @@ class Both:
 
     def __init__(self, store: Store) -> None:
         self.keeping = Query(store, keeps=EVERY_SEGMENT)
-        self._reading = Query(store, shortcuts=False)
+        self.reading = Query(store, shortcuts=False)
 
     def close(self) -> None:
         self.keeping.close()
-        self._reading.close()
+        self.reading.close()
 
     def check(self, sql: str, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Returns the rows of a statement, which are the same both ways, types and names included."""
-        ours, theirs = (query.sql(sql, params).arrow() for query in (self.keeping, self._reading))
+        ours, theirs = (query.sql(sql, params).arrow() for query in (self.keeping, self.reading))
         assert ours.schema.equals(theirs.schema), f"{sql}: {ours.schema} {theirs.schema}"
         got: list[dict[str, Any]] = ours.to_pylist()
         want: list[dict[str, Any]] = theirs.to_pylist()
@@ -177,6 +202,88 @@ def test_what_has_no_parts_or_depends_on_more_than_rows_is_read(both: Both, sql:
         both.check(sql)
     assert both.kept(sql) is None
     assert both.read(sql)[0] >= DAYS
+
+
+@pytest.mark.parametrize("sql", DISTINCT)
+def test_approximate_distinct_counts_are_the_same_with_kept_groups(
+    both: Both, store: Store, sql: str
+) -> None:
+    both.check(sql)
+    assert both.kept(sql) is not None
+    both.check(sql)
+    assert both.read(sql) == (0, 0)
+    store.insert("spans", ndjson(day(DAYS)))
+    both.check(sql)
+    store.flush()
+    both.check(sql)
+
+
+@pytest.fixture(scope="module")
+def sizes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Gives a store of values that lie far apart, grow with time or are of mixed types; the last are in memory."""
+    rng = random.Random(5)
+    folder = tmp_path_factory.mktemp("sizes") / "store"
+    with tracestore.open(folder, background=False, durability="async") as opened:
+        for number in range(5):
+            rows = []
+            for i in range(number * 3000, (number + 1) * 3000):
+                mixed = i if i % 3 else f"word {i}"
+                attributes = {"n": i, "mixed": mixed, "size": rng.lognormvariate(3, 2)}
+                duration_ns = int(rng.paretovariate(0.7) * 1e6)
+                row = span(i, start_ns=START_NS + i * 10**10, attributes=attributes)
+                rows.append(row | {"duration_ns": min(duration_ns, 10**17)})
+            opened.insert("spans", ndjson(rows))
+            if number < 4:
+                opened.flush()
+        yield opened
+
+
+@pytest.mark.parametrize(("expression", "ranked"), QUANTILES)
+def test_approximate_quantiles_are_within_their_error(
+    sizes: Store, expression: str, ranked: str
+) -> None:
+    shares = [0.001, 0.01, 0.25, 0.5, 0.9, 0.99, 0.999]
+    with asking(sizes) as both:
+        texts = [
+            f"SELECT approx_quantile({expression}, {share}) AS q FROM spans" for share in shares
+        ]
+        texts.append(f"SELECT approx_quantile({expression}, {shares}) AS q FROM spans")
+        for query in (both.keeping, both.reading):
+            answers = [query.sql(sql).arrow().column("q")[0] for sql in texts]
+            # Not the same values: they depend on how the engine's threads shared the rows.
+            for share, value in zip(shares * 2, [*answers[:-1], *answers[-1]], strict=True):
+                below, until, number = ranks(query, ranked, value)
+                assert below / number - RANK_ERROR <= share <= until / number + RANK_ERROR
+        for sql in texts:
+            assert both.kept(sql) is not None
+            assert both.read(sql) == (0, 3000)
+            same_types = [query.sql(sql).arrow().schema for query in (both.keeping, both.reading)]
+            assert same_types[0].equals(same_types[1])
+
+
+def ranks(query: Query, expression: str, value: pa.Scalar) -> tuple[int, int, int]:
+    """Returns how many values are less than one, how many are not more, and how many there are of its kind."""
+    sql = (
+        f"SELECT count(*) FILTER (WHERE v < $value) AS below, count(*) FILTER (WHERE v <= $value) AS until, "
+        f"count(v) AS n FROM (SELECT TRY_CAST({expression} AS DOUBLE) AS v FROM spans)"
+    )
+    if pa.types.is_timestamp(value.type):
+        sql = sql.replace("AS DOUBLE", "AS TIMESTAMPTZ")
+    given = value.as_py()
+    [row] = query.sql(sql, {"value": float(given) if isinstance(given, Decimal) else given}).rows()
+    return row["below"], row["until"], row["n"]
+
+
+def test_states_that_take_more_than_a_column_are_not_kept(store: Store) -> None:
+    rule = KeepRule(segment_rows=1, rows=1)
+    query = Query(store, keeps=rule)
+    try:
+        counted = "SELECT name, approx_count_distinct(attributes.n) AS n FROM spans GROUP BY ALL"
+        query.sql(counted).rows()
+        steps = query.sql(f"EXPLAIN {counted}").rows()
+        assert "kept groups" not in {row["step"] for row in steps}
+    finally:
+        query.close()
 
 
 def test_what_is_new_is_all_that_is_read(both: Both, store: Store) -> None:

@@ -35,8 +35,9 @@ from tracestore_query.language.value_macros import (
     VALUE_FUNCTIONS,
     create_statements,
 )
+from tracestore_query.plan.partial_aggregates import STATE_FUNCTIONS
 
-OWN_FUNCTIONS: Final = VALUE_FUNCTIONS | frozenset(word_search.FUNCTIONS)
+OWN_FUNCTIONS: Final = VALUE_FUNCTIONS | frozenset(word_search.FUNCTIONS) | STATE_FUNCTIONS
 
 # Errors of the engine in itself; some of them end its instance for every query.
 _FAULTS: Final = ("INTERNAL Error:", "FATAL Error:")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tracestore_query.errors import QueryForbiddenError
+from tracestore_query.plan.partial_aggregates import EXPORTED
 
 Names = frozenset[str]
 Rule = Callable[["Walk", Any, Names], None]
@@ -196,6 +197,8 @@ def _function(walk: Walk, node: dict[str, Any]) -> None:
     _same_name(node, name)
     if name.lower() in MAKERS:
         _bounded(node)
+    if node.get("export_state") and name.lower() not in EXPORTED:
+        raise refused("state", name)
     if name.lower() in walk.allowed.functions or name in OPERATORS or name in walk.allowed.objects:
         return
     raise refused("function", name)

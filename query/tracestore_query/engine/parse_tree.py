@@ -104,7 +104,7 @@ _CLASSES: Final[dict[str, dict[str, Rule]]] = {
         filter=expression,
         order_bys=record(type=one_of("ORDER_MODIFIER"), orders=_ORDERS),
         is_operator=flag,
-        export_state=nothing,
+        export_state=flag,
     ),
     "LAMBDA": _kind(
         "LAMBDA",

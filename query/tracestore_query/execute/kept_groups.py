@@ -58,11 +58,14 @@ class KeepRule:
         segment_rows: rows of a segment.
         rows: of all segments of a scan together whose groups are kept.
         rows_of_group: rows that a kept group stands for, in all segments together.
+        bytes_of_row: the most bytes of kept groups for each row: those of a column of numbers. States of approximate
+            functions take one to three kilobytes a group.
     """
 
     segment_rows: int = 16_384
     rows: int = 1_000_000
     rows_of_group: int = 8
+    bytes_of_row: int = 8
 
 
 class KeptGroups:
@@ -174,7 +177,9 @@ class KeptGroups:
         if not kept:
             return wanted.plan
         groups = pa.concat_tables([wanted.tables[segment.segment_id] for segment in kept])
-        if groups.num_rows * self._rule.rows_of_group > sum(segment.rows for segment in kept):
+        rows = sum(segment.rows for segment in kept)
+        rule = self._rule
+        if groups.num_rows * rule.rows_of_group > rows or groups.nbytes > rows * rule.bytes_of_row:
             self._refused.put(wanted.name, True)
             return wanted.plan
         return self._reading(tree, wanted, groups, kept)
@@ -182,7 +187,8 @@ class KeptGroups:
     def _compute(self, wanted: Wanted, computing: Computing) -> None:
         """Computes the groups that are missing, and keeps them."""
         try:
-            groups = computing.missing(wanted)
+            rows = sum(segment.rows for segment in wanted.missing)
+            groups = computing.missing(wanted, rows * self._rule.bytes_of_row)
         except (QueryFailedError, QueryMemoryError):
             # The whole query says what is wrong with it, or does with less.
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -35,6 +36,18 @@ SAMPLE_ROWS: Final = 20_480
 FILE: Final = "__file"
 TYPES: Final = b"tracestore.types"
 """The key of the engine's types of the columns in a table's metadata."""
+
+
+BATCH_GROUPS: Final = 8192
+"""Groups that leave the engine at once, 24 MB where each of them is the state of a quantile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What groups may be at most, all together."""
+
+    rows: int
+    nbytes: float = math.inf
 
 
 @dataclass(slots=True)
@@ -86,14 +99,20 @@ class Computing:
     execution: Execution
     values: Mapping[str, Any]
 
-    def missing(self, wanted: Wanted) -> list[tuple[SegmentRef, pa.Table]] | None:
-        """Returns the groups of each segment whose groups are missing, None where there are too many."""
+    def missing(self, wanted: Wanted, max_bytes: int) -> list[tuple[SegmentRef, pa.Table]] | None:
+        """Returns the groups of each segment whose groups are missing, None where they are too many or too large.
+
+        Args:
+            wanted: the grouping.
+            max_bytes: of the groups of all these segments.
+        """
         segments = wanted.missing
         if not wanted.tables and self._makes_many(wanted):
             return None
         scan = reading_only(wanted.scan, segments)
         scan = replace(scan, scan=replace(scan.scan, needs_files=True))
-        table = self._groups(wanted, wanted.partial, scan, MAX_GROUPS * len(segments))
+        bound = _Bound(MAX_GROUPS * len(segments), max_bytes)
+        table = self._groups(wanted, wanted.partial, scan, bound)
         if table is None:
             return None
         return [each for each in _by_segment(table, segments) if each[1].num_rows <= MAX_GROUPS]
@@ -109,15 +128,15 @@ class Computing:
         if sampled.rows > SAMPLE_ROWS:
             scan = replace(scan, row_ranges={sampled.uri: (0, SAMPLE_ROWS)})
         select = wanted.grouping.partial(wanted.times.others)
-        return self._groups(wanted, select, scan, MAX_SAMPLE_GROUPS) is None
+        return self._groups(wanted, select, scan, _Bound(MAX_SAMPLE_GROUPS)) is None
 
     def _groups(
-        self, wanted: Wanted, select: exp.Select, scan: ScanPlan, limit: int
+        self, wanted: Wanted, select: exp.Select, scan: ScanPlan, bound: _Bound
     ) -> pa.Table | None:
         """Returns the rows of a SELECT over some segments, None where they are many or have no form to be kept in."""
         token = wanted.grouping.token
-        bound = replace(wanted.plan.query, tree=select, scans={token: scan.scan}, tables={})
-        query = query_sql(Plan(bound, {token: scan}), self.engine.checker)
+        partial = replace(wanted.plan.query, tree=select, scans={token: scan.scan}, tables={})
+        query = query_sql(Plan(partial, {token: scan}), self.engine.checker)
         used = used_values(select)
         values = {name: value for name, value in self.values.items() if name in used}
         deadline = self.execution.deadline
@@ -129,7 +148,7 @@ class Computing:
             forms = with_arrow_forms(query.sql, relation.columns, types)
             if forms is not None or not all(map(_can_be_written, types)):
                 return None
-            groups = _first_rows(relation, limit)
+            groups = _rows_within(relation, bound)
         apart = len(types) - len(wanted.grouping.columns)
         metadata = {TYPES: json.dumps(types[apart:]).encode()}
         return None if groups is None else groups.replace_schema_metadata(metadata)
@@ -144,14 +163,15 @@ def _can_be_written(sql_type: str) -> bool:
     return sql_type != '"NULL"'
 
 
-def _first_rows(relation: duckdb.DuckDBPyRelation, limit: int) -> pa.Table | None:
-    """Returns all rows of a relation, None where there are more than some."""
-    reader = relation.to_arrow_reader(limit + 1)
+def _rows_within(relation: duckdb.DuckDBPyRelation, bound: _Bound) -> pa.Table | None:
+    """Returns all rows of a relation, None where they are beyond a bound."""
+    reader = relation.to_arrow_reader(BATCH_GROUPS)
     batches: list[pa.RecordBatch] = []
-    rows = 0
+    rows = nbytes = 0
     for batch in reader:
         rows += batch.num_rows
-        if rows > limit:
+        nbytes += batch.nbytes
+        if rows > bound.rows or nbytes > bound.nbytes:
             return None
         batches.append(batch)
     return pa.Table.from_batches(batches, reader.schema)

@@ -21,6 +21,7 @@ MAX_INDEX_STEPS = 100
 by the square, 0.1 s for 100 and 5 s for 500. Paths have 64 steps at most."""
 
 DuckDBParser: Any = DuckDB.Parser
+DuckDBGenerator: Any = DuckDB.Generator
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _MISSING = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]+'>")
@@ -139,11 +140,27 @@ class _Parser(DuckDBParser):  # type: ignore[misc]
         return exp.Describe(this=statement, kind=kind)
 
 
+class StateOf(exp.Expression):
+    """The state of an aggregate function in place of what it gives. No text is read as one."""
+
+    arg_types: ClassVar = {"this": True}
+
+
+class _Generator(DuckDBGenerator):  # type: ignore[misc]
+    """The generator of DuckDB, with states."""
+
+    TRANSFORMS: ClassVar = {
+        **DuckDBGenerator.TRANSFORMS,
+        StateOf: lambda self, node: f"{self.sql(node, 'this')} EXPORT_STATE",
+    }
+
+
 class TraceSQL(DuckDB):
-    """The dialect of DuckDB with that parser."""
+    """The dialect of DuckDB with that parser and generator."""
 
     Tokenizer = _Tokenizer
     Parser = _Parser
+    Generator = _Generator
 
     def to_json_path(self, path: exp.Expr | None) -> exp.Expr | None:
         """Returns the path of a JSON function as it is written: what its dots mean, the engine says."""
