@@ -16,7 +16,7 @@ SANITIZE_TESTS ?= tests/kernels
 
 UI := $(wildcard ui/*.json ui/*.ts ui/*.html ui/*.sh ui/public/* ui/src/*.ts ui/src/*.tsx ui/src/*/*.ts ui/src/*/*.tsx ui/src/*/*.css ui/src/*/*/* ui/src/*/*/*/*)
 
-.PHONY: setup build ui demo serve test sdks duckdb-iceberg check bench bench-full sanitize debug-kernels dist-check \
+.PHONY: setup build ui demo serve test sdks duckdb-iceberg check bench bench-full bench-before bench-lines bench-growth bench-compared bench-pages sanitize debug-kernels dist-check \
         lint types imports stubs strict-kernels wheels docs clean
 
 setup: build/.installed
@@ -127,19 +127,37 @@ bench: build/.bench
 	$(PY) -m bench.compare --rows apm=100000 llm=4000 evolving=50000 events=100000
 	$(PY) -m bench.write_report
 
-# The sizes that the wanted numbers are about, in about an hour: 1 M rows, 10 M spans to look one trace up in, growth to 10 M.
-bench-full: build/.bench
+# The sizes that the wanted numbers are about, in some three hours: 1 M rows, 10 M spans to look one trace up in, growth to
+# 10 M, 200,000 long chats, and all that is absolute beside an earlier commit. `make -k` goes on where one of them fails.
+bench-full: bench-before bench-lines bench-growth bench-compared bench-pages
+	$(PY) -m bench.write_report
+
+# What is absolute, beside an earlier commit built here, by turns: machines differ by more than commits.
+BEFORE ?= a8d2ea7
+bench-before: build/.bench
+	$(PY) -m bench.before $(BEFORE)
+
+bench-lines: build/.bench
 	$(PY) -m bench.shred
 	$(PY) -m bench.store
 	$(PY) -m bench.query
+	$(PY) -m bench.query.memory
 	$(PY) -m bench.query.boards
 	$(PY) -m bench.words --rows 10000000
 	$(PY) -m bench.service --seconds 60
 	$(PY) -m bench.service.inserts --spans 200000
-	$(PY) -m bench.compare --rows apm=1000000 llm=20000 evolving=200000 events=1000000 --patience 120
 	$(PY) -m bench.patches
+
+bench-growth: build/.bench
 	$(PY) -m bench.growth --full
-	$(PY) -m bench.write_report
+
+bench-compared: build/.bench
+	$(PY) -m bench.compare --rows llm=20000 events=1000000 apm=1000000 evolving=200000 --patience 120
+	$(PY) -m bench.compare --rows llm-large=200000 --patience 900 --systems tracestore typed clickhouse variant-table variant-parquet json
+
+# Needs chromium.
+bench-pages: build/.bench build/.ui
+	$(PY) -m bench.ui
 
 build/.bench: build/.kernels
 	TRACESTORE_SKIP_KERNELS=1 $(PY) -m pip install --quiet --no-build-isolation -e ".[bench]"

@@ -70,13 +70,16 @@ def _ours_of_typed(runs: Runs) -> float | None:
 
 
 def _compared(
-    question: str, metric: str, system: str, *, inverse: bool = False
+    question: str,
+    metric: str,
+    system: str,
+    workloads: tuple[str, ...] = ("apm", "llm", "evolving"),
 ) -> Callable[[Runs], float | None]:
-    """Returns what reads ours over another system's, the geometric mean over the workloads of spans."""
+    """Returns what reads ours over another system's, the geometric mean over the workloads."""
 
     def read(runs: Runs) -> float | None:
         ratios = []
-        for name in ("apm", "llm", "evolving"):
+        for name in workloads:
             values = {
                 each.system: each.value
                 for each in runs.get(name, ())
@@ -84,10 +87,7 @@ def _compared(
             }
             if system in values and "tracestore" in values:
                 ratios.append(values["tracestore"] / values[system])
-        if not ratios:
-            return None
-        mean = statistics.geometric_mean(ratios)
-        return 1 / mean if inverse else mean
+        return statistics.geometric_mean(ratios) if ratios else None
 
     return read
 
@@ -108,6 +108,30 @@ def _asked(system: str, workloads: tuple[str, ...]) -> Callable[[Runs], float | 
                 if ours is not None and theirs is not None:
                     ratios.append(theirs / ours)
         return statistics.geometric_mean(ratios) if ratios else None
+
+    return read
+
+
+def _before(benchmark: str, metric: str) -> Callable[[Runs], float | None]:
+    """Returns what reads this tree's number in those of an earlier commit that was measured by turns."""
+
+    def read(runs: Runs) -> float | None:
+        for each in runs.get("before", ()):
+            is_it = each.workload.startswith(benchmark) and each.metric.startswith(metric)
+            if is_it and each.unit == "x before":
+                return each.value
+        return None
+
+    return read
+
+
+def _cost_of_words(step: str) -> Callable[[Runs], float | None]:
+    """Returns what reads the time that words add to a flush or a merge, in percent."""
+
+    def read(runs: Runs) -> float | None:
+        whole = _one("words", f"{step}, a row", system="tracestore")(runs)
+        without = _one("words", f"{step}, a row", system="tracestore, no words")(runs)
+        return None if whole is None or without is None else 100 * (whole / without - 1)
 
     return read
 
@@ -135,6 +159,10 @@ TARGETS = [
            _compared("ingest", "rows a second", "duckdb variant table"), _at_least(0), "x"),
     Target("ingest through HTTP, two senders", "-",
            _one("service", "ingest"), _at_least(0), "spans/s"),
+    Target("the same, of an earlier commit's (a8d2ea7) in the same run", "at least 1.6x",
+           _before("service", "ingest"), _at_least(1.6), "x"),
+    Target("the same: acknowledgement, p99, of the earlier commit's", "no worse",
+           _before("service", "acknowledgement, p99"), _at_most(1.05), "x"),
     Target("the same: bytes written for a byte kept while ingest runs", "at most 1.5",
            _one("service", "bytes written for a byte kept"), _at_most(1.5), "B"),
     Target("the same: processor time of the server", "-",
@@ -155,6 +183,16 @@ TARGETS = [
            _one("query", "all queries", system="clickhouse json, cast"), _at_least(0), "x"),
     Target("questions of apm and events, a DuckDB VARIANT table in its file", "at least 4x ours",
            _asked("duckdb variant table", ("apm", "events")), _at_least(4), "x"),
+    Target("questions of llm, 20,000 chats: ClickHouse JSON", "at least 2x ours",
+           _asked("clickhouse json", ("llm",)), _at_least(2), "x"),
+    Target("the same, hand-typed Parquet", "at least 1.3x ours",
+           _asked("hand-typed parquet", ("llm",)), _at_least(1.3), "x"),
+    Target("questions of 200,000 chats of 5 to 50 KB: ClickHouse JSON", "at least 2x ours",
+           _asked("clickhouse json", ("llm-large",)), _at_least(2), "x"),
+    Target("the same, hand-typed Parquet", "at least 1.3x ours",
+           _asked("hand-typed parquet", ("llm-large",)), _at_least(1.3), "x"),
+    Target("the same, bytes on disk, of JSON text in zstd Parquet", "at most 0.75x",
+           _compared("size", "bytes", "json text parquet", ("llm-large",)), _at_most(0.75), "x"),
     Target("the same, JSON text in Parquet", "at least 25x ours",
            _one("query", "all queries", system="json parquet"), _at_least(25), "x"),
     Target("bytes on disk, of JSON text in zstd Parquet (apm, llm, evolving)", "at most 0.75x",
@@ -167,6 +205,10 @@ TARGETS = [
            _one("store", "with item columns"), _at_most(1.05), "x"),
     Target("messages by role, 20,000 spans of llm", "at most 12 ms",
            _one("llm", "warm", question="Q12", system="tracestore"), _at_most(12), "ms"),
+    Target("first to post, 1 M events (B4)", "at most 12 ms",
+           _one("events", "warm", question="B4", system="tracestore"), _at_most(12), "ms"),
+    Target("longest activity, 1 M events (B5)", "at most 12 ms",
+           _one("events", "warm", question="B5", system="tracestore"), _at_most(12), "ms"),
     Target("filter on any tail path, 1 M rows, 200,000 keys", "at most 10 ms",
            _worst("query", "filter on tail path"), _at_most(10), "ms"),
     Target("one odd row: bytes read by queries on other paths", "unchanged",
@@ -179,12 +221,16 @@ TARGETS = [
            _one("words", "a word, in 2 %", system="tracestore", workload="10,000,000"), _at_most(150), "ms"),
     Target("words sidecars, of their segments' bytes", "at most 20 %",
            _one("words", "words, of the segments", system="tracestore"), _at_most(20), "%"),
+    Target("words, of the time of a flush without", "at most 20 %", _cost_of_words("flush"), _at_most(20), "%"),
+    Target("words, of the time of a merge without", "at most 20 %", _cost_of_words("merge"), _at_most(20), "%"),
     Target("planning over 500 segments, a new text", "at most 3 ms",
            _worst("query", "planning"), _at_most(3), "ms"),
     Target("smallest query in the process", "-",
            _one("query", "smallest query"), _at_least(0), "ms"),
-    Target("smallest query through HTTP, p50", "at most 8 ms",
-           _one("service", "smallest query, idle"), _at_most(8), "ms"),
+    Target("smallest query through HTTP, engine process included, p50", "at most 3.5 ms",
+           _one("service", "smallest query, idle"), _at_most(3.5), "ms"),
+    Target("the same, of an earlier commit's in the same run", "-",
+           _before("service", "smallest query, idle"), _at_least(0), "x"),
     Target("smallest query through HTTP under full ingest, p50", "at most 40 ms",
            _one("service", "smallest query under load"), _at_most(40), "ms"),
     Target("trace by id among 10 M spans, p50", "at most 15 ms",
@@ -199,4 +245,12 @@ TARGETS = [
            _one("query", "spans a second, of those"), _at_least(0.5), "x"),
     Target("memory under sustained ingest", "at most 1,074 MB",
            _one("service", "peak resident"), _at_most(1074), "MB"),
+    Target("memory of all questions over 10 M rows", "at most 1,200 MB",
+           _one("memory", "peak resident, all questions", workload="apm, 10,000,000"), _at_most(1200), "MB"),
+    Target("64 heavy groupings at once: neither answered nor refused with a remedy", "none",
+           _one("memory", "lost"), _at_most(0), "statements"),
+    Target("trace page of 100,000 spans in a browser, click to interactive", "at most 1 s",
+           _one("ui", "TRACE of 100,000 spans, click"), _at_most(1), "s"),
+    Target("the same, a frame while it scrolls, p95 (the page alone cannot be under 16.7)", "at most 16.8 ms",
+           _one("ui", "TRACE of 100,000 spans, by wheel: p95"), _at_most(16.8), "ms"),
 ]  # fmt: skip

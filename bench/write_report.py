@@ -6,13 +6,28 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from bench import plots
+from bench.before.__main__ import EARLIER, OF_EARLIER
 from bench.recorded import OURS, found, questions_of, ratio, read, systems_of
 from bench.report import RESULTS, Result
 from bench.targets import table as targets
 
 ROOT = Path(__file__).resolve().parents[1]
 PLOTS = RESULTS / "plots"
-COMPARED = ("apm", "llm", "evolving", "events")
+COMPARED = ("apm", "llm", "llm-large", "evolving", "events")
+OTHERS = (
+    *(
+        "shred",
+        "store",
+        "query",
+        "memory",
+        "boards",
+        "words",
+        "service",
+        "inserts",
+        "service-rivals",
+    ),
+    *("ui", "growth", "before"),
+)
 ABOUT = """Each system runs in a process of its own, on all cores. Questions are asked of all in turn, so that drift
 hits all alike; an answer that differs from the others' counts as none. What is asked, and how:
 [the folder's page](../README.md).
@@ -97,7 +112,7 @@ def workload_section(name: str, results: list[Result]) -> str:
 def growth_section(results: list[Result]) -> str:
     """Returns how cost grows."""
     parts = ["## Growth\n"]
-    for question in ("paths", "clients"):
+    for question in ("paths", "segments", "clients"):
         asked = found(results, question=question)
         body = [[r.workload, r.system, r.metric, cell([r]), r.unit] for r in asked]
         parts.append(rows(["", "system", "", "value", "unit"], body))
@@ -136,6 +151,19 @@ def service_section(results: list[Result]) -> str:
         for metric in metrics
     ]
     return rows(["", *systems], body)
+
+
+def before_section(results: list[Result]) -> str:
+    """Returns each number of this tree beside that of an earlier commit, measured by turns."""
+    [commit, *_] = [r.version for r in results if r.system == EARLIER]
+    body = []
+    for old in found(results, system=EARLIER):
+        same = {"workload": old.workload, "question": old.question, "metric": old.metric}
+        new = [r for r in found(results, **same) if r.system != EARLIER and r.unit == old.unit]
+        ratios = [r for r in found(results, **same) if r.unit == OF_EARLIER]
+        what = f"{old.workload}, {old.question}: {old.metric} ({old.unit})"
+        body.append([what, cell([old]), cell(new), cell(ratios)])
+    return rows(["", commit, "now", "of before"], body)
 
 
 def readme_table(compared: dict[str, list[Result]]) -> str:
@@ -177,10 +205,7 @@ def _spread_of_ratios(
 def main() -> None:
     """Writes everything."""
     compared = {name: results for name in COMPARED if (results := read(name))}
-    others = {
-        name: read(name)
-        for name in ("shred", "store", "query", "service", "inserts", "service-rivals", "growth")
-    }
+    others = {name: read(name) for name in OTHERS}
     parts = [
         "# Side by side\n",
         "Written by `python -m bench.write_report` from the JSON lines beside it.\n",
@@ -193,6 +218,8 @@ def main() -> None:
     if others["growth"]:
         parts.append(growth_section(others["growth"]))
     parts += ["## The service\n", service_section([*others["service"], *others["service-rivals"]])]
+    if others["before"]:
+        parts += ["## Beside an earlier commit\n", before_section(others["before"])]
     settings = {r.system: f"- {r.system} ({r.version}): {r.note}" for results in compared.values()
                 for r in found(results, question="settings")}  # fmt: skip
     parts += ["## Settings\n", *settings.values(), "", "## Runs\n"]

@@ -14,15 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from bench.report import machine, middle
+from bench.report import NOT_KEPT, Result, keep, machine, middle
 
 HERE: Final = Path(__file__).resolve().parents[2]
 
 BENCHMARKS: Final = {
+    "service": ["--seconds", "30"],
     "shred": [],
     "store": ["--quick"],
     "query": ["--rows", "200000", "--point-rows", "200000"],
-    "service": ["--seconds", "30"],
+    "compare": ["--systems", "tracestore", "--rows", "apm=100000", "llm=8000", "events=100000"],
 }
 """The arguments of each benchmark, for sizes at which a round takes minutes."""
 
@@ -32,10 +33,16 @@ SENT_FROM_HERE: Final = frozenset({"service"})
 PATIENCE_S: Final = 1800
 """Seconds that one run of one benchmark may take before it counts as hanging."""
 
+KEPT_ROUNDS: Final = 3
+"""Rounds from which on what was measured is kept: of fewer there is no spread."""
+
 RESOLUTION: Final = 0.03
 """A part of a number: what lies nearer than this is the same, since code that moves in memory changes that much."""
 
 OURS: Final = "tracestore"
+EARLIER: Final = "tracestore before"
+OF_EARLIER: Final = "x before"
+"""The unit of a number of this tree in those of the earlier one."""
 
 Key = tuple[str, str, str, str]
 Numbers = dict[Key, list[float]]
@@ -52,6 +59,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     print(f"# {machine()}; before: {chosen.commit}", flush=True)
+    results: list[Result] = []
     with earlier_tree(chosen.commit) as before:
         for name in chosen.benchmarks or BENCHMARKS:
             numbers: tuple[Numbers, Numbers] = (defaultdict(list), defaultdict(list))
@@ -63,6 +71,8 @@ def main() -> None:
                         kept[key].append(value)
                         units[key] = unit
             show(name, numbers, units)
+            results += compared(name, chosen.commit, numbers, units)
+    keep(results, "before", quick=chosen.rounds < KEPT_ROUNDS)
 
 
 @contextlib.contextmanager
@@ -89,7 +99,11 @@ def measured(tree: Path, name: str) -> Iterator[tuple[Key, float, str]]:
         command += ["--server", str(tree)]
     home = HERE if name in SENT_FROM_HERE else tree
     rooms = (home, home / "ingest", home / "query")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, rooms))}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, rooms)),
+        NOT_KEPT: "these are parts of this program's own results",
+    }
     run = subprocess.run(
         command,
         cwd=home,
@@ -132,6 +146,29 @@ def show(name: str, numbers: tuple[Numbers, Numbers], units: dict[Key, str]) -> 
             f"{spread:>6.2f}  {verdict(ratio, spread, units[key])}"
         )
     sys.stdout.flush()
+
+
+def compared(
+    name: str, commit: str, numbers: tuple[Numbers, Numbers], units: dict[Key, str]
+) -> list[Result]:
+    """Returns each number that both trees gave: of the earlier one, of this one, and this one's over the earlier's."""
+    results = []
+    before, after = numbers
+    for key in before:
+        if key not in after:
+            continue
+        workload, question, system, metric = key
+        about = f"{name}: {workload}", question
+        old, old_spread = middle(before[key])
+        new, new_spread = middle(after[key])
+        results += [
+            Result(*about, EARLIER, commit, metric, old, units[key], old_spread),
+            Result(*about, system, "", metric, new, units[key], new_spread),
+        ]
+        if old:
+            spread = (old_spread / old + new_spread / new) * new / old if new else 0.0
+            results.append(Result(*about, system, "", metric, new / old, OF_EARLIER, spread))
+    return results
 
 
 def verdict(ratio: float, spread: float, unit: str) -> str:

@@ -127,15 +127,14 @@ _EVENT_PATHS = {
     "time": Path("body", ("time_us",), "BIGINT"),
 }
 
+_CHATS = Workload(
+    "spans", _SPAN, ("attributes", "input", "output", "scores", "metadata"), _LLM_PATHS, _LLM
+)
+
 WORKLOADS = {
     "apm": Workload("spans", _SPAN, ("attributes",), _APM_PATHS, _COMMON),
     "evolving": Workload("spans", _SPAN, ("attributes",), _APM_PATHS, _COMMON, many_paths=True),
-    "llm": Workload(
-        "spans",
-        _SPAN,
-        ("attributes", "input", "output", "scores", "metadata"),
-        _LLM_PATHS,
-        _LLM,
-    ),
+    "llm": _CHATS,
+    "llm-large": _CHATS,
     "events": Workload("logs", {"time_ns": "BIGINT"}, ("body",), _EVENT_PATHS, _BLUESKY),
 }

@@ -4,6 +4,7 @@
 |---|---|
 | apm | otlp/nezha-onlineboutique: a few services, traces of ten spans; otlp/replay-otel-python-contrib |
 | llm | llm/moatless-trajectories, otlp/replay-pydantic-ai: every turn sends all messages again; tool calls, scores |
+| llm-large | the same with a system prompt and longer messages: 5 to 50 KB a span |
 | evolving | json/octokit-webhooks, json/scoop-extras: paths that come and go, types that change, rare keys |
 | events | json/bluesky-atproto: records of several collections in one stream, the shape of JSONBench |
 """
@@ -80,23 +81,36 @@ def evolving(rng: random.Random, number: int) -> Row:
 
 
 class Conversations:
-    """A maker of LLM spans: interleaved conversations, each turn with all messages before it."""
+    """A maker of LLM spans: interleaved conversations, each turn with all messages before it.
 
-    def __init__(self) -> None:
+    Args:
+        system_words: of the message that each conversation begins with, 0 for none.
+        asked_words: the most words of what a user or a tool says.
+        replied_words: the most words of a reply.
+    """
+
+    def __init__(
+        self, *, system_words: int = 0, asked_words: int = 150, replied_words: int = 120
+    ) -> None:
         self._histories: list[list[Row]] = [[] for _ in range(40)]
+        self._system_words = system_words
+        self._asked_words = asked_words
+        self._replied_words = replied_words
 
     def __call__(self, rng: random.Random, number: int) -> Row:
-        """Returns the next span, of 5 to 50 KB."""
+        """Returns the next span."""
         row = _base(rng, number, 12)
         place = rng.randrange(len(self._histories))
         history = self._histories[place]
         if len(history) >= 30:
             history = self._histories[place] = []
-        history.append(
-            {"role": "user" if len(history) % 4 == 0 else "tool", "content": _text(rng, 150)}
-        )
+        if not history and self._system_words:
+            history.append({"role": "system", "content": _text(rng, self._system_words)})
+        said = len(history) - bool(self._system_words)
+        role = "user" if said % 4 == 0 else "tool"
+        history.append({"role": role, "content": _text(rng, self._asked_words)})
         messages = list(history)
-        reply: Row = {"role": "assistant", "content": _text(rng, 120)}
+        reply: Row = {"role": "assistant", "content": _text(rng, self._replied_words)}
         if rng.random() < 0.4:
             reply["tool_calls"] = [
                 {"name": rng.choice(WORDS), "arguments": {"q": rng.choice(WORDS)}}
@@ -183,6 +197,7 @@ def _text(rng: random.Random, words: int) -> str:
 MAKERS: dict[str, Callable[[], Callable[[random.Random, int], Row]]] = {
     "apm": lambda: apm,
     "llm": Conversations,
+    "llm-large": lambda: Conversations(system_words=1000, asked_words=230, replied_words=170),
     "evolving": lambda: evolving,
     "events": lambda: events,
 }

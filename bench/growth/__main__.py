@@ -1,8 +1,9 @@
-"""Measures how cost grows with rows, paths and clients: `python -m bench.growth [--full] [--quick]`."""
+"""Measures how cost grows with rows, paths, segments and clients: `python -m bench.growth [--full] [--quick]`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 import threading
@@ -25,6 +26,18 @@ ROWS = (25_000, 100_000, 400_000)
 ROWS_FULL = (100_000, 1_000_000, 10_000_000)
 PATHS = (1, 100, 1_000, 10_000)
 CLIENTS = (1, 2, 4, 8, 16)
+SEGMENTS = (1, 10, 100, 1_000)
+ASKED = {
+    "group": "SELECT name, count(*) AS n{number} FROM spans GROUP BY name",
+    "sum by a path": (
+        "SELECT attributes.gen_ai.request.model AS model, sum(attributes.gen_ai.usage.input_tokens) AS t{number} "
+        "FROM spans GROUP BY model"
+    ),
+    "trace by id": "SELECT span_id, name AS n{number} FROM spans WHERE trace_id = '{trace}'",
+}
+"""What is asked of more and more segments: each text is new, by a name in it."""
+
+ROUNDS = 11
 # Seconds for one load or question: 10 M rows take minutes.
 PATIENCE_S = 900.0
 
@@ -73,6 +86,30 @@ def paths(folder: Path, spans: int) -> list[Result]:
             note("paths", workload, "tracestore", "sum of another path", times[1:], "ms"),
             note("paths", workload, "tracestore", "bytes a span", [size], "B"),
         ]
+    return results
+
+
+def segments(folder: Path, spans: int, counts: tuple[int, ...]) -> list[Result]:
+    """Returns what questions take of the same spans in more and more segments: of new texts, and of one asked again."""
+    lines = [line for batch in data.batches(spans) for line in batch.split(b"\n")]
+    trace = json.loads(lines[spans // 2])["trace_id"]
+    results = []
+    for count in counts:
+        store = tracestore.open(folder / f"segments{count}", background=False, durability="async")
+        with store:
+            rows = spans // count
+            for start in range(0, rows * count, rows):
+                store.insert("spans", b"\n".join(lines[start : start + rows]))
+                store.flush()
+            workload = f"{spans:,} spans, {store.stats().segments:,} segments"
+            for name, text in ASKED.items():
+                texts = [text.format(number=i, trace=trace) for i in range(ROUNDS + 1)]
+                new = [_ms(lambda: store.sql(sql).arrow()) for sql in texts]  # noqa: B023
+                again = [_ms(lambda: store.sql(texts[-1]).arrow()) for _ in range(ROUNDS)]  # noqa: B023
+                # The first text reads what is cached from then on.
+                for how, times in (("a new text", new[1:]), ("asked again", again)):
+                    about = "segments", workload, "tracestore", f"{name}, {how}"
+                    results.append(note(*about, times, "ms"))
     return results
 
 
@@ -132,7 +169,7 @@ def _ms(work: Callable[[], Any]) -> float:
 
 
 def main() -> None:
-    """Runs all three, and writes results/growth.jsonl."""
+    """Runs all four, and writes results/growth.jsonl."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--full", action="store_true", help="up to 10 M rows")
     parser.add_argument("--quick", action="store_true", help="2,000 rows; nothing is written")
@@ -140,7 +177,12 @@ def main() -> None:
     spans, seconds = (2_000, 0.2) if chosen.quick else (200_000, 2.0)
     folder = Path(tempfile.mkdtemp(prefix="tracestore-bench-"))
     try:
-        results = [*paths(folder, spans), *clients(folder, spans, seconds)]
+        counts = SEGMENTS[:3] if chosen.quick else SEGMENTS
+        results = [
+            *paths(folder, spans),
+            *segments(folder, spans, counts),
+            *clients(folder, spans, seconds),
+        ]
     finally:
         shutil.rmtree(folder)
     sizes = (1_000, 2_000) if chosen.quick else ROWS_FULL if chosen.full else ROWS

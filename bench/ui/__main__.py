@@ -8,11 +8,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.report import Result, keep
 from bench.service.server import served
 from bench.ui.data import BIG_TRACE, DAY_NS, PROJECT, RUNS, made
 from bench.ui.live import watched
@@ -31,13 +33,6 @@ CASES: Final = "document.querySelector('.crow:not(.chead)')"
 TEXTS: Final = "/answer/.test(document.querySelector('.crow:not(.chead)').textContent)"
 
 
-def say(what: str, budget: float | None, measured: float, unit: str) -> None:
-    """Prints one line; what has no budget stands beside what has one."""
-    told = "" if budget is None else "held" if measured <= budget else "NOT HELD"
-    limit = "" if budget is None else f"{budget:g}"
-    print(f"{what:<68} {limit:>6} {measured:>9.3g} {unit:<4} {told}", flush=True)
-
-
 class Budgets:
     """The pages of one server in one browser, measured one after the other.
 
@@ -45,13 +40,32 @@ class Budgets:
         browser: where pages are opened; each in a profile of its own.
         url: the server's.
         end_ns: the end of the day that the data are about.
+        workload: how many spans it has.
+
+    Attributes:
+        results: what was measured.
     """
 
-    def __init__(self, browser: Browser, url: str, end_ns: int) -> None:
+    def __init__(self, browser: Browser, url: str, end_ns: int, workload: str) -> None:
         self._browser = browser
+        self._workload = workload
+        self.results: list[Result] = []
         self._url = f"{url}/p/{PROJECT}"
         end_ms = end_ns // 1_000_000
         self._day = f"from={end_ms - DAY_NS // 1_000_000}&to={end_ms + 1}"
+
+    def say(self, what: str, budget: float | None, measured: float, unit: str) -> None:
+        """Prints and keeps one line; what has no budget stands beside what has one."""
+        told = "" if budget is None else "held" if measured <= budget else "NOT HELD"
+        limit = "" if budget is None else f"{budget:g}"
+        print(f"{what:<68} {limit:>6} {measured:>9.3g} {unit:<4} {told}", flush=True)
+        about = (self._workload, "ui", "tracestore", version("tracestore"))
+        self.results.append(Result(*about, what, measured, unit, 0.0))
+
+    def say_frames(self, what: str, budget_ms: float | None, frames: Frames) -> None:
+        """Prints and keeps how long frames took."""
+        self.say(f"{what}: p95 of a frame", budget_ms, frames.p95_ms, "ms")
+        self.say(f"{what}: the page's own work a frame", None, frames.work_ms, "ms")
 
     @contextlib.contextmanager
     def page(self) -> Iterator[Page]:
@@ -72,8 +86,8 @@ class Budgets:
             plain = _gzip_kb(loaded)
             page.goto(f"{self._url}/ask")
             page.locator(".cm-editor").wait_for()
-        say("JavaScript of TRACES and TRACE, gzip", 110, plain, "kB")
-        say("JavaScript of TRACES, TRACE and the editor, gzip", 240, _gzip_kb(loaded), "kB")
+        self.say("JavaScript of TRACES and TRACE, gzip", 110, plain, "kB")
+        self.say("JavaScript of TRACES, TRACE and the editor, gzip", 240, _gzip_kb(loaded), "kB")
 
     def traces(self) -> None:
         """Measures the first page, its facets and its counts."""
@@ -84,10 +98,10 @@ class Budgets:
                 seen = opened(page, f"{self._url}/traces?{self._day}", wanted)
                 paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"
                 times.append({**seen, "paint": page.evaluate(paint)})
-        say("TRACES, first paint", 0.3, _middle(times, "paint"), "s")
-        say("TRACES, first rows", 0.8, _middle(times, "rows"), "s")
-        say("TRACES, counts over time of the day", 1, _middle(times, "counts"), "s")
-        say("TRACES, facets of the day", 1, _middle(times, "facets"), "s")
+        self.say("TRACES, first paint", 0.3, _middle(times, "paint"), "s")
+        self.say("TRACES, first rows", 0.8, _middle(times, "rows"), "s")
+        self.say("TRACES, counts over time of the day", 1, _middle(times, "counts"), "s")
+        self.say("TRACES, facets of the day", 1, _middle(times, "facets"), "s")
 
     def trace(self) -> None:
         """Measures a trace of 100,000 spans: from the click, and while it scrolls."""
@@ -99,15 +113,15 @@ class Budgets:
                 )
                 opened(page, listed, {"rows": ROWS})
                 times.append(clicked(page, f".tbody a[href*='{BIG_TRACE}']", {"tree": TREE}))
-        say("TRACE of 100,000 spans, click to interactive", 1, _middle(times, "tree"), "s")
+        self.say("TRACE of 100,000 spans, click to interactive", 1, _middle(times, "tree"), "s")
         with self.page() as page:
             opened(page, f"{self._url}/trace/{BIG_TRACE}", {"tree": TREE})
             wheel, leaps = by_wheel(page, ".tree-body"), by_leaps(page, ".tree-body")
             page.set_content(EMPTY)
             empty = by_wheel(page, "#box")
-        _say_frames("TRACE of 100,000 spans, by wheel", 16.8, wheel)
-        _say_frames("the same, a new screen each frame", None, leaps)
-        _say_frames("a page that is empty, by wheel", None, empty)
+        self.say_frames("TRACE of 100,000 spans, by wheel", 16.8, wheel)
+        self.say_frames("the same, a new screen each frame", None, leaps)
+        self.say_frames("a page that is empty, by wheel", None, empty)
 
     def compare(self) -> None:
         """Measures the comparison of two runs."""
@@ -116,23 +130,23 @@ class Budgets:
             with self.page() as page:
                 url = f"{self._url}/compare?e={'%7C'.join(RUNS)}"
                 times.append(opened(page, url, {"cases": CASES, "texts": TEXTS}))
-        say(
+        self.say(
             "COMPARE of two runs of 10,000 cases, cases and sums", 1.5, _middle(times, "cases"), "s"
         )
-        say("the same, with the texts of the cases seen", None, _middle(times, "texts"), "s")
+        self.say("the same, with the texts of the cases seen", None, _middle(times, "texts"), "s")
 
     def live(self, seconds: float) -> None:
         """Measures live arrival of 1,000 spans a second, and the page's memory meanwhile."""
         with self.page() as page:
             told = watched(page, self._url.partition("/p/")[0], seconds)
-        say(
+        self.say(
             f"live tail, acknowledgement to screen, {told.spans_s:,.0f} spans a second, p95",
             1,
             told.p95_s,
             "s",
         )
-        say("the same, the middle", None, told.p50_s, "s")
-        say(
+        self.say("the same, the middle", None, told.p50_s, "s")
+        self.say(
             f"memory of the page over {seconds:,.0f} s of live tail, growth",
             5,
             100 * told.growth,
@@ -141,11 +155,6 @@ class Budgets:
         print(
             "  heap MB:", *(f"{each / 1e6:.2f}" for each in told.heap_bytes), " nodes:", *told.nodes
         )
-
-
-def _say_frames(what: str, budget_ms: float | None, frames: Frames) -> None:
-    say(f"{what}: p95 of a frame", budget_ms, frames.p95_ms, "ms")
-    say(f"{what}: the page's own work a frame", None, frames.work_ms, "ms")
 
 
 def _middle(times: list[dict[str, float]], name: str) -> float:
@@ -180,12 +189,13 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=chromium, args=quiet)
         stack.callback(browser.close)
         print(f"{chosen.spans:,} spans".ljust(68), "budget  measured")
-        budgets = Budgets(browser, url, end_ns)
+        budgets = Budgets(browser, url, end_ns, f"{chosen.spans:,} spans")
         for name in ("sizes", "traces", "trace", "compare"):
             if chosen.only in (None, name):
                 getattr(budgets, name)()
         if chosen.only in (None, "live"):
             budgets.live(chosen.live_seconds)
+    keep(budgets.results, "ui", quick=chosen.only is not None)
 
 
 if __name__ == "__main__":
