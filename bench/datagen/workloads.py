@@ -197,7 +197,7 @@ def _text(rng: random.Random, words: int) -> str:
 MAKERS: dict[str, Callable[[], Callable[[random.Random, int], Row]]] = {
     "apm": lambda: apm,
     "llm": Conversations,
-    "llm-large": lambda: Conversations(system_words=1000, asked_words=230, replied_words=170),
+    "llm-large": lambda: Conversations(system_words=1000, asked_words=205, replied_words=145),
     "evolving": lambda: evolving,
     "events": lambda: events,
 }

@@ -88,3 +88,30 @@ def test_the_report_reads_what_the_runs_kept() -> None:
     [line] = [line for line in lines if line.startswith("| one odd row")]
     assert "**no**" in line
     assert any("not run" in line for line in lines)
+
+
+@pytest.mark.usefixtures("_bench_importable")
+def test_numbers_of_an_earlier_commit_stand_beside_those_of_this_one() -> None:
+    from bench import targets, write_report
+    from bench.before.__main__ import compared
+
+    key = ("two senders", "service", "tracestore", "ingest")
+    kept = compared("service", "a8d2ea7", ({key: [90.0, 100.0]}, {key: [190.0]}), {key: "spans/s"})
+    text = write_report.before_section(kept)
+    assert "| service: two senders, service: ingest (spans/s) | 95.0" in text
+    assert "| 190 | 2.00" in text
+    lines = targets.table({"before": kept}).splitlines()
+    [line] = [line for line in lines if line.startswith("| the same, of an earlier commit's (")]
+    assert "2.00 x | yes" in line
+
+
+@pytest.mark.usefixtures("_bench_importable")
+def test_long_chats_have_5_to_50_kilobytes_a_span() -> None:
+    from bench.datagen import workloads
+
+    sizes = [
+        len(line) for batch in workloads.ndjson("llm-large", 1500) for line in batch.split(b"\n")
+    ]
+    assert min(sizes[:-1]) > 5_000
+    assert max(sizes) < 50 * 1024
+    assert max(sizes) > 35_000
