@@ -177,5 +177,11 @@ MAX_CATALOG_PATHS: Final = 262_144
 # Bytes of segment files kept locally when segments live in an object store.
 OBJECT_CACHE_BYTES: Final = 4 * 1024 * 1024 * 1024
 
+# Columns that a project may cluster its segments by: after four, groups of rows are smaller than what is read at once.
+MAX_CLUSTER_COLUMNS: Final = 4
+
+# Rows from which a segment is clustered. One of a row group is read whole, in whatever order its rows are.
+MIN_CLUSTER_ROWS: Final = ROW_GROUP_ROWS + 1
+
 # Patches that wait to be folded in; about 1 KiB each in memory.
 MAX_PENDING_PATCHES: Final = 1_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path as File
+from typing import ClassVar
 
 import tracestore.embedded  # whole, as the other systems' modules are, before anything is timed
 from bench.compare.questions import Path
@@ -17,10 +18,13 @@ class Tracestore(System):
     title = "tracestore"
     package = "tracestore"
     settings = "defaults; every batch of 10,000 rows synced to disk before the next, then compacted"
+    cluster_by: ClassVar[tuple[str, ...]] = ()
 
     def load(self, file: File) -> None:
         """Inserts batch by batch, as a client would."""
         with tracestore.open(self.folder) as store, file.open("rb") as lines:
+            if self.cluster_by:
+                store.set_cluster_by("default", self.cluster_by)
             while batch := b"".join(
                 line for _, line in zip(range(BATCH_ROWS), lines, strict=False)
             ):
@@ -54,3 +58,13 @@ class Tracestore(System):
         """Unnests the list."""
         list_ = self.path("messages", path)
         return f"(SELECT m.role AS role FROM spans AS s, unnest(s.{list_}) AS m)"
+
+
+class Clustered(Tracestore):
+    """The same, whose segments are sorted by what the questions on events compare, as ClickHouse's rows are."""
+
+    title = "tracestore, clustered"
+    settings = (
+        "as tracestore; the project is clustered by kind, operation, collection and did before time"
+    )
+    cluster_by = ("body.kind", "body.commit.operation", "body.commit.collection", "body.did")

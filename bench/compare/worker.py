@@ -23,6 +23,10 @@ def system_of(name: str) -> type[System]:
         from bench.compare.ours import Tracestore  # noqa: PLC0415
 
         return Tracestore
+    if name == "clustered":
+        from bench.compare.ours import Clustered  # noqa: PLC0415
+
+        return Clustered
     if name == "clickhouse":
         from bench.compare.clickhouse import ClickhouseJson  # noqa: PLC0415
 

@@ -219,6 +219,7 @@ def fill_with_segments(store: Store, count: int) -> None:
                 min_time_ns=number * 1000,
                 max_time_ns=number * 1000 + 999,
                 created_ns=0,
+                cluster_columns=None,
                 leaf_rows=leaves,
                 tail_rows={},
             )

@@ -29,6 +29,7 @@ from tracestore_query.language.parameters import Parameters, note_values, used_v
 from tracestore_query.language.statement import Kind, Statement, read_statement
 from tracestore_query.pages.paging import Paging, paged
 from tracestore_query.plan import pruning, top_n
+from tracestore_query.plan.asked_columns import asked_columns
 from tracestore_query.plan.plan import Plan
 from tracestore_query.plan.scan import EVER, Scan, TimeRange
 from tracestore_query.plan.scan_plan import ScanPlan
@@ -94,10 +95,13 @@ class Planner:
         if key is not None:
             cached = self._cached(key, request, execution)
             if cached is not None:
+                self._note_asked(cached, request)
                 execution.deadline.names = cached.plan.query.names
                 return cached
         statement = self._statement(request.sql)
         planned = self._planned(self._summarized(statement, request), request, execution)
+        if request.cursor in {None, ""}:
+            self._note_asked(planned, request)
         if key is not None and statement.kind is Kind.SELECT and execution.snapshot is not None:
             self._cache.keep(key, planned, execution.snapshot)
             execution.keep = functools.partial(self._cache.keep_statement, key, planned)
@@ -132,6 +136,11 @@ class Planner:
             for token, scan in query.scans.items()
         }
         return Plan(query, scans), values
+
+    def _note_asked(self, planned: PlannedQuery, request: Request) -> None:
+        """Counts the columns that a query compares."""
+        if planned.asked is not None and planned.kind is Kind.SELECT:
+            self._store.note_asked(request.projects, planned.asked)
 
     def _cached(self, key: PlanKey, request: Request, execution: Execution) -> PlannedQuery | None:
         """Returns the plan of the last time, None where there is none or something has changed since."""
@@ -183,6 +192,7 @@ class Planner:
             ranges = pruning.note_bounds(tree, constants.value)
             top_n.note_top_n(tree, constants.value, ties=paging is not None)
         tables = _stored_tables(tree)
+        asked = asked_columns(tree) if tables else None
         time_range = _time_range(tree, tables, ranges)
         plan = self._plan_of(tree, tables, time_range, request, execution, paging)
         if self._shortcuts and paging is None and statement.kind is not Kind.DESCRIBE:
@@ -212,6 +222,7 @@ class Planner:
                 constants.of_values or is_of_words or plan.query.of_values or (plan.kept and values)
             ),
             names=names,
+            asked=asked,
         )
 
     def _plan_of(

@@ -11,6 +11,7 @@ _COLUMNS = {
         ("tracestore_segments", "words_footer_crc"),
     ],
     8: [("tracestore_deletes", "missed")],
+    9: [("tracestore_segments", "cluster_columns"), ("tracestore_projects", "cluster_by")],
 }
 """Columns that came with a version."""
 

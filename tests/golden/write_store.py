@@ -14,7 +14,7 @@ from typing import Any
 from data.stores import DAY_NS, EVERY_ITEM, log, span
 from store.kit import FakeClock, open_store, otlp_traces, read_rows
 
-VERSION = "v2"
+VERSION = "v3"
 HERE = Path(__file__).resolve().parent
 
 VALUES: list[Any] = [
@@ -39,7 +39,8 @@ def rows() -> list[dict[str, Any]]:
 def write(folder: Path) -> None:
     """Writes a store with segments, a merged one, a log with frames, and its rows as JSON beside it."""
     data = folder / "store"
-    with open_store(data, clock=FakeClock(), **EVERY_ITEM) as store:
+    with open_store(data, clock=FakeClock(), min_cluster_rows=1, **EVERY_ITEM) as store:
+        store.set_cluster_by("golden/project", ["name", "attributes.model"])
         store.insert("spans", rows()[:80], project="golden/project")
         store.flush()
         store.insert("spans", rows()[80:160], project="golden/project")

@@ -44,7 +44,7 @@ def test_every_system_has_words_for_every_question(tmp_path: Path) -> None:
             for question in workload.questions:
                 assert not re.search(r"\{\w", system.question(question))
                 asked += 1
-    assert asked == 8 * (10 + 10 + 12 + 12 + 5)
+    assert asked == 9 * (10 + 10 + 12 + 12 + 5)
     every = {question for workload in WORKLOADS.values() for question in workload.questions}
     assert _QUESTIONS.keys() == every
 

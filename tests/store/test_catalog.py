@@ -64,6 +64,7 @@ def make(number: int, **more: Any) -> NewSegment:
         "min_time_ns": -(2**63),
         "max_time_ns": 2**63 - 1,
         "created_ns": number,
+        "cluster_columns": None,
         "leaf_rows": {"a.b:str": 60, "a.b:i64": 40},
         "tail_rows": {("c", "str"): 1},
     }

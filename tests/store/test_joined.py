@@ -100,9 +100,9 @@ def check_same(tables: Sequence[pa.Table], max_leaf_columns: int = limits.MAX_LE
         assert have is None
         return
     assert have is not None
-    assert have[0].column_names == want[0].column_names
-    assert have[0].to_pylist() == want[0].to_pylist()
-    tail = [] if have[1] is None else have[1].to_pylist()
+    assert have.table.column_names == want[0].column_names
+    assert have.table.to_pylist() == want[0].to_pylist()
+    tail = [] if have.tail is None else have.tail.to_pylist()
     assert tail == want[1].to_pylist()
 
 
@@ -146,9 +146,9 @@ def test_a_column_that_became_rare_goes_into_the_tail() -> None:
     tables = [shredded(few, dictionary=True), shredded(many, dictionary=True)]
     joined = join_tables(tables, SPANS)
     assert joined is not None
-    assert "attributes.key:i64" not in joined[0].column_names
-    assert joined[1] is not None
-    assert len(joined[1]) == 16
+    assert "attributes.key:i64" not in joined.table.column_names
+    assert joined.tail is not None
+    assert len(joined.tail) == 16
     check_same(tables)
 
 
@@ -160,7 +160,7 @@ def test_a_path_that_is_rare_in_each_earns_a_column_of_all() -> None:
     tables = [shredded(rows, dictionary=True) for rows in parts]
     joined = join_tables(tables, SPANS)
     assert joined is not None
-    assert "attributes.key:i64" in joined[0].column_names
+    assert "attributes.key:i64" in joined.table.column_names
     check_same(tables)
 
 
@@ -168,5 +168,5 @@ def test_texts_of_deleted_rows_are_in_no_dictionary() -> None:
     rows = [{**plain_row(n // 2, {}), "name": f"n{n}"} for n in range(20)]
     joined = join_tables([shredded(rows, dictionary=True)], SPANS)
     assert joined is not None
-    names = joined[0].column("name").combine_chunks()
+    names = joined.table.column("name").combine_chunks()
     assert sorted(names.dictionary.to_pylist()) == sorted(f"n{n}" for n in range(1, 20, 2))

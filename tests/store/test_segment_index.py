@@ -41,6 +41,7 @@ def make(
         "min_time_ns": start,
         "max_time_ns": start + length,
         "created_ns": number,
+        "cluster_columns": None,
         "version": 1,
         "unlisted_paths": 0,
         "fault": None,

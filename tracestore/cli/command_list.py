@@ -88,7 +88,7 @@ COMMANDS: Final[dict[str, Listed]] = {
         _HOME + "test.datasets:app", "Manages datasets: versioned rows to test with.", _TEST
     ),
     "projects": Listed(
-        _HOME + "keep.projects:app", "Lists projects; sets their retention; deletes them.", _KEEP
+        _HOME + "keep.projects:app", "Lists projects; changes their settings; deletes them.", _KEEP
     ),
     "mcp": Listed(
         _HOME + "ask.mcp:mcp",

@@ -95,6 +95,16 @@ class Operations:
         body = {"retention_days": days}
         self._document("PUT", "/api/projects", params={"name": project}, json=body)
 
+    def set_cluster_by(self, project: str, columns: Sequence[str] | None) -> None:
+        """Sets by which columns and paths the rows of a project's new segments are sorted before time; None by none."""
+        body = {"cluster_by": None if columns is None else list(columns)}
+        self._document("PUT", "/api/projects", params={"name": project}, json=body)
+
+    def cluster_by(self) -> dict[str, tuple[str, ...]]:
+        """Returns the columns that the segments of projects are clustered by; of other projects none are."""
+        rows = self.sql("SELECT name, cluster_by FROM projects ORDER BY name").rows()
+        return {row["name"]: tuple(row["cluster_by"]) for row in rows if row["cluster_by"]}
+
     def _document(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         document: dict[str, Any] = self._send(method, path, **options).json()
         return document

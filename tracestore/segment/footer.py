@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,10 +10,10 @@ import pyarrow.parquet as pq
 
 from tracestore.errors import CorruptionError, FormatVersionError
 
-FORMAT: Final = 2
-"""The newest format that is written: files without item columns are of format 1."""
+FORMAT: Final = 3
+"""The newest format that is written: files in order of time are of format 2, and without item columns of format 1."""
 
-READABLE: Final = frozenset({1, 2})
+READABLE: Final = frozenset({1, 2, 3})
 
 _PREFIX: Final = "tracestore."
 _KINDS: Final = ("segment", "tail", "words")
@@ -22,7 +23,8 @@ _KINDS: Final = ("segment", "tail", "words")
 class Footer:
     """The metadata of a segment file or one beside it.
 
-    `min_time_ns` and `max_time_ns` are both included: times of the first and the last row.
+    `min_time_ns` and `max_time_ns` are both included: the least and the greatest time. `cluster_by` are the stored
+    columns that rows are sorted by before time, none where they are sorted by time.
     """
 
     kind: str
@@ -36,14 +38,19 @@ class Footer:
     leaf_columns: int
     tail_entries: int
     item_columns: int = 0
+    cluster_by: tuple[str, ...] = ()
 
     def encode(self) -> dict[str, str]:
         """Returns the footer's keys and values."""
         fields = {name: getattr(self, name) for name in self.__slots__}
         if not self.item_columns:
             del fields["item_columns"]
+        del fields["cluster_by"]
+        if self.cluster_by:
+            fields["cluster_by"] = json.dumps(self.cluster_by)
+        plain = 2 if self.item_columns else 1
         return {
-            f"{_PREFIX}format": str(FORMAT if self.item_columns else 1),
+            f"{_PREFIX}format": str(FORMAT if self.cluster_by else plain),
             **{f"{_PREFIX}{name}": str(value) for name, value in fields.items()},
         }
 
@@ -80,6 +87,7 @@ def decode_footer(metadata: pq.FileMetaData, path: str) -> Footer:
             leaf_columns=int(texts["leaf_columns"]),
             tail_entries=int(texts["tail_entries"]),
             item_columns=int(texts.get("item_columns", 0)),
+            cluster_by=_texts(texts.get("cluster_by", "[]")),
         )
     except (KeyError, ValueError) as error:
         raise CorruptionError(path, f"footer metadata is incomplete: {error}") from error
@@ -91,3 +99,11 @@ def decode_footer(metadata: pq.FileMetaData, path: str) -> Footer:
         what = f"footer counts differ: tracestore.rows {footer.rows}, Parquet {metadata.num_rows}"
         raise CorruptionError(path, what)
     return footer
+
+
+def _texts(value: str) -> tuple[str, ...]:
+    """Returns a list of texts from JSON; raises ValueError for anything else."""
+    texts = json.loads(value)
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"unexpected list of columns {value!r}")
+    return tuple(texts)

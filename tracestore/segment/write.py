@@ -64,18 +64,20 @@ def summarize(table: pa.Table, tail: pa.Table | None, spec: SegmentTable) -> Seg
 
 
 def write_segment(sink: Sink, table: pa.Table, spec: SegmentTable, footer: Footer) -> None:
-    """Writes the segment file of a finished table, whose rows are sorted by time then trace.
+    """Writes the segment file of a finished table, whose rows are sorted by time then trace, or as the footer says.
 
     Derived columns are left out. Memory: one row group.
     """
     stored = table.drop_columns([name for name in spec.derived if name in table.column_names])
     times = stored.column(spec.time_ns_column).to_numpy()
-    if len(times) > 1 and not bool(np.all(times[1:] >= times[:-1])):
+    is_by_time = not footer.cluster_by
+    if is_by_time and len(times) > 1 and not bool(np.all(times[1:] >= times[:-1])):
         raise AssertionError(f"BUG: segment rows must be sorted by {spec.time_ns_column}")
     plan = choose_encodings(stored)
     group_rows = min(len(stored), limits.ROW_GROUP_ROWS)
     bloom = {"ndv": max(group_rows, 1), "fpp": limits.BLOOM_FALSE_POSITIVES}
-    sorting = [pq.SortingColumn(stored.column_names.index(name)) for name in spec.sort_columns]
+    sorted_by = spec.sort_columns if is_by_time else ()
+    sorting = [pq.SortingColumn(stored.column_names.index(name)) for name in sorted_by]
     _write(
         sink,
         stored,
@@ -89,7 +91,7 @@ def write_segment(sink: Sink, table: pa.Table, spec: SegmentTable, footer: Foote
         data_page_size=limits.PAGE_BYTES,
         max_rows_per_page=limits.ROW_GROUP_ROWS,
         bloom_filter_options=dict.fromkeys(spec.bloom_columns, bloom),
-        sorting_columns=sorting,
+        sorting_columns=sorting or None,
     )
 
 

@@ -34,6 +34,7 @@ from tracestore.store.memory.recent_spans import RecentSpans
 from tracestore.store.patches.log import Patch, PatchLog
 from tracestore.store.patches.lookup import PatchLookup
 from tracestore.store.patches.merged import MergedRows
+from tracestore.store.segments.asked_columns import AskedColumns
 from tracestore.store.segments.group_tables import GroupTables
 from tracestore.store.segments.index import SegmentIndex
 from tracestore.store.segments.leaf_arrays import LeafArrays
@@ -80,6 +81,7 @@ class Core:
         merged: those rows with their patches.
         pins: open snapshots by segment id; the files of pinned segments are kept.
         groups: what queries keep of segments.
+        asked: which columns they compare.
         follows: whether a reader shows the writer's rows in memory too.
         node: what is known of other nodes; None where there is one writer.
         missing: what a snapshot may lack, in words, as a reader's writer has told it.
@@ -121,6 +123,12 @@ class Core:
         self.words = WordsCache(segments.files)
         self.groups = GroupTables(
             folder / filenames.GROUPS_FOLDER, settings.fs, lambda: self.writable or self.follows
+        )
+        self.asked = AskedColumns(
+            folder / filenames.ASKED_COLUMNS,
+            settings.fs,
+            settings.clock,
+            lambda: self.writable or self.follows,
         )
         self.leaf_arrays = LeafArrays(self.segment_paths)
         self.patching = threading.Lock()

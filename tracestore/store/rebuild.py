@@ -171,6 +171,7 @@ def _adopted(core: Core, file_key: str) -> NewSegment:
         min_time_ns=summary.min_time_ns,
         max_time_ns=summary.max_time_ns,
         created_ns=footer.created_ns,
+        cluster_columns=len(footer.cluster_by) or None,
         leaf_rows=summary.leaf_rows,
         tail_rows=summary.tail_rows,
     )

@@ -72,6 +72,7 @@ class Settings:
     compaction_unit_rows: int = limits.COMPACTION_UNIT_ROWS
     compaction_unit_bytes: int = limits.COMPACTION_UNIT_BYTES
     compaction_min_inputs: int = limits.COMPACTION_MIN_INPUTS
+    min_cluster_rows: int = limits.MIN_CLUSTER_ROWS
     min_words_rows: int = limits.MIN_WORDS_ROWS
     max_words_share: float = limits.MAX_WORDS_SHARE
     max_item_columns_share: float = limits.MAX_ITEM_COLUMNS_SHARE

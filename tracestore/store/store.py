@@ -29,6 +29,8 @@ from tracestore.store.rewrite.compaction import CompactionReport
 from tracestore.store.rewrite.deletes import DeleteReport
 from tracestore.store.rewrite.predicate import Condition
 from tracestore.store.rewrite.row_set import Numbers, RowSet
+from tracestore.store.segments import clustering
+from tracestore.store.segments.asked_columns import AskedColumn, Column
 from tracestore.store.segments.index import TimeRange
 from tracestore.store.settings import Durability, Mode, Settings
 from tracestore.store.stats import StoreStats
@@ -317,6 +319,24 @@ class Store(FollowMethods, FeedbackMethods):
         """Sets after how many days the rows of a project expire; None keeps them."""
         retention.set_days(self._core, project, days)
 
+    def set_cluster_by(self, project: str, columns: Sequence[str] | None) -> None:
+        """Sets by which columns and paths the rows of a project's new segments are sorted before time; None by none."""
+        self._core.require_writable()
+        now_ns = self._core.clock.now_ns()
+        clustering.set_columns(self._core.catalog, project, columns or (), now_ns)
+
+    def cluster_by(self) -> dict[str, tuple[str, ...]]:
+        """Returns the columns that the segments of projects are clustered by; of other projects none are."""
+        return clustering.all_columns(self._core.catalog)
+
+    def note_asked(self, projects: Collection[str] | None, columns: Collection[Column]) -> None:
+        """Counts a query over projects, None for all, and the columns of tables that it compares with constants."""
+        self._core.asked.note(projects, columns)
+
+    def asked_columns(self) -> list[AskedColumn]:
+        """Returns the columns that queries compared with constants, those of most queries first."""
+        return self._core.asked.columns()
+
     def expire(self) -> int:
         """Removes rows past their project's retention now; returns how many."""
         return retention.expire(self._core)
@@ -347,6 +367,7 @@ class Store(FollowMethods, FeedbackMethods):
         with core.lock:
             if core.closed:
                 return
+            core.asked.save()
             core.closed = True
             core.changed.notify_all()
         if self._maintenance is not None:

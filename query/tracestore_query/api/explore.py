@@ -131,10 +131,11 @@ class Differences(BaseModel):
 
 
 class Project(BaseModel):
-    """A project, with the days its rows are kept (None: for ever)."""
+    """A project, with the days its rows are kept (None: for ever), and what its segments are clustered by."""
 
     name: str
     retention_days: int | None
+    cluster_by: list[str]
     has_spans: bool
 
 
@@ -158,7 +159,7 @@ def explore_router(store: Store, query: QueryLayer) -> APIRouter:
     @router.get("/explore/projects", responses=ERRORS, response_model=Projects)
     @needs("read")
     async def list_projects(request: Request) -> Any:
-        """Lists the projects that the caller may see, with their retention."""
+        """Lists the projects that the caller may see, with their settings."""
         return await _answered(lambda: {"projects": known_projects(store, narrowed(request, None))})
 
     @router.post("/explore/facets", responses={200: _LINES, **ERRORS})

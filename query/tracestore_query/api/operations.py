@@ -1,15 +1,16 @@
-"""What an operator does to a store over HTTP: counts, checks, merges, deletes by condition, retention."""
+"""What an operator does to a store over HTTP: counts, checks, merges, deletes by condition, settings of projects."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tracestore.errors import ProjectForbiddenError
+from tracestore.limits import MAX_CLUSTER_COLUMNS
 from tracestore.scopes import needs
 from tracestore.store import CheckReport, CompactionReport, DeleteReport, StoreStats
 from tracestore_query.api.answers import ERRORS, MAX_TIMEOUT_S, projects_of
@@ -34,6 +35,9 @@ class Operated(Protocol):
 
     def set_retention(self, project: str, days: int | None) -> None:
         """Sets after how many days the rows of a project expire."""
+
+    def set_cluster_by(self, project: str, columns: Sequence[str] | None) -> None:
+        """Sets by which columns a project's new segments are clustered."""
 
     def delete(
         self,
@@ -87,14 +91,25 @@ class DeleteBody(BaseModel):
     timeout_s: float = Field(default=MAX_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S, allow_inf_nan=False)
 
 
-class RetentionBody(BaseModel):
-    """A project's retention."""
+class ProjectBody(BaseModel):
+    """The settings of a project that change; others stay."""
 
     model_config = ConfigDict(extra="forbid")
 
     retention_days: int | None = Field(
-        ge=1, le=36_500, description="Days after which rows expire; null keeps them."
+        default=None, ge=1, le=36_500, description="Days after which rows expire; null keeps them."
     )
+    cluster_by: list[str] | None = Field(
+        default=None,
+        max_length=MAX_CLUSTER_COLUMNS,
+        description="Columns and paths that new segments are sorted by before time; null sorts by time alone.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("want retention_days, cluster_by or both")
+        return self
 
 
 class Deleted(BaseModel):
@@ -155,13 +170,22 @@ def operations_router(store: Operated) -> APIRouter:
             )
         )
 
-    @router.put("/projects", responses=ERRORS, response_model=RetentionBody)
+    @router.put(
+        "/projects",
+        responses=ERRORS,
+        response_model=ProjectBody,
+        response_model_exclude_unset=True,
+    )
     @needs("admin")
-    async def retain(request: Request, body: RetentionBody, name: Name) -> Any:
-        """Sets after how many days the rows of a project expire."""
+    async def retain(request: Request, body: ProjectBody, name: Name) -> Any:
+        """Sets after how many days the rows of a project expire, and what its segments are clustered by."""
 
         def kept() -> Any:
-            store.set_retention(project_of(request, name), body.retention_days)
+            project = project_of(request, name)
+            if "cluster_by" in body.model_fields_set:
+                store.set_cluster_by(project, body.cluster_by)
+            if "retention_days" in body.model_fields_set:
+                store.set_retention(project, body.retention_days)
             return body
 
         return await answered(kept)

@@ -56,7 +56,8 @@ def beside(
             return None
         columns[column] = whole
     low, high = scan.time_range
-    if scan.time_range == EVER or low <= segment.min_time_ns <= segment.max_time_ns < high:
+    is_whole = scan.time_range == EVER or low <= segment.min_time_ns <= segment.max_time_ns < high
+    if is_whole or not segment.is_by_time:
         return Beside(columns)
     start, stop = patched.rows_between(low, high)
     return Beside(

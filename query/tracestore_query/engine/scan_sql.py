@@ -240,7 +240,7 @@ def _read_beside(
     row_ids = row_ids or patched.rows is not None
     base = read_parquet(scan, (segment,), stored, row_ids, patched.columns.keys())
     if patched.rows is not None:
-        # The same rows of the file, in their order: segments are sorted by time.
+        # The same rows of the file, in their order: the segment is sorted by time.
         base += f" WHERE {rows_between(*patched.rows)}"
     return f'(SELECT * FROM ({base}) POSITIONAL JOIN "{name}")'
 

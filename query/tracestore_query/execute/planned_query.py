@@ -29,6 +29,7 @@ class PlannedQuery:
         time_range: range of times outside of which the query reads nothing.
         time_independent: whether the plan is the same at any time.
         parameter_independent: whether the plan is the same for all values of the parameters' types.
+        asked: tables and the columns of them that it compares with constants; None where it reads no rows.
     """
 
     kind: Kind
@@ -41,3 +42,4 @@ class PlannedQuery:
     time_independent: bool
     parameter_independent: bool
     names: tuple[str, ...] = ()
+    asked: tuple[tuple[str, str], ...] | None = None

@@ -8,7 +8,7 @@ from tracestore.store import Store
 
 
 def known_projects(store: Store, projects: frozenset[str] | None) -> list[dict[str, Any]]:
-    """Returns each project with its retention, and whether it has spans.
+    """Returns each project with its retention, what its segments are clustered by, and whether it has spans.
 
     Args:
         store: an open store.
@@ -18,10 +18,16 @@ def known_projects(store: Store, projects: frozenset[str] | None) -> list[dict[s
         spans = snapshot.tables["spans"]
         with_spans = {segment.project for segment in spans.segments} | spans.memory_projects
     settings = store.projects()
+    cluster_by = store.cluster_by()
     names = with_spans | set(settings)
     if projects is not None:
         names &= projects
     return [
-        {"name": name, "retention_days": settings.get(name), "has_spans": name in with_spans}
+        {
+            "name": name,
+            "retention_days": settings.get(name),
+            "cluster_by": cluster_by.get(name, ()),
+            "has_spans": name in with_spans,
+        }
         for name in sorted(names)
     ]

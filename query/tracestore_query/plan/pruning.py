@@ -38,7 +38,7 @@ def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
     """Notes the bounds of every stored table at its node; returns a range that covers each table's."""
     ranges: dict[str, TimeRange] = {}
     for select in tree.find_all(exp.Select):
-        tables = list(_tables(select))
+        tables = list(tables_of(select))
         where = select.args.get("where")
         # Rows of an outer join need not meet WHERE on their own side, and which rows an ASOF or a POSITIONAL
         # join pairs depends on rows that WHERE leaves out: no bounds are taken from a query that has one.
@@ -83,7 +83,8 @@ def is_in_parentheses(source: exp.Expr) -> bool:
     return not isinstance(inner, exp.Query | exp.Pivot)
 
 
-def _tables(select: exp.Select) -> Iterator[tuple[exp.Table, str]]:
+def tables_of(select: exp.Select) -> Iterator[tuple[exp.Table, str]]:
+    """Yields the tables of a SELECT's FROM with their aliases."""
     from_ = select.args.get("from_")
     sources = [from_.this] if from_ is not None else []
     sources += [join.this for join in select.args.get("joins") or ()]

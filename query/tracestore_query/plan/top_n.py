@@ -1,4 +1,4 @@
-"""Top-n by time: segments are sorted by time, so few of them hold the first or last rows, at one end of each."""
+"""Top-n by time: few segments hold the first or last rows, at one end of each that is sorted by time."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def row_ranges(segments: Sequence[SegmentRef], top_n: TopN) -> dict[str, tuple[i
     """Returns the half-open range of the rows to read, by file, of each segment that need not be read whole."""
     if top_n.ties:
         return {}
-    larger = [segment for segment in segments if segment.rows > top_n.rows]
+    larger = [segment for segment in segments if segment.rows > top_n.rows and segment.is_by_time]
     if len(larger) > MAX_PARTIAL_SEGMENTS:
         return {}
     return {segment.uri: _end_of(segment, top_n) for segment in larger}

@@ -1,4 +1,4 @@
-"""Tables that the catalog answers: projects, paths, segments, datasets, experiments."""
+"""Tables that the catalog answers: projects, paths, segments, datasets, experiments; and what queries asked for."""
 
 from __future__ import annotations
 
@@ -36,10 +36,14 @@ def _projects(store: Store, projects: Projects) -> pa.Table:
             for project in table.memory_projects:
                 known.setdefault(project, None)
     names = sorted(name for name in known if projects is None or name in projects)
+    cluster_by = store.cluster_by()
     return pa.table(
         {
             "name": pa.array(names, pa.string()),
             "retention_days": pa.array([known[name] for name in names], pa.int64()),
+            "cluster_by": pa.array(
+                [list(cluster_by.get(name, ())) for name in names], pa.list_(pa.string())
+            ),
         }
     )
 
@@ -154,6 +158,20 @@ def _experiment_records(store: Store, projects: Projects) -> pa.Table:
     )
 
 
+def _asked_columns(store: Store, projects: Projects) -> pa.Table:
+    """Returns the columns that queries compared; those of queries over every project only to who may see all."""
+    asked = [each for each in store.asked_columns() if projects is None or each.project in projects]
+    return pa.table(
+        {
+            "project": pa.array([each.project for each in asked], pa.string()),
+            "table": pa.array([each.table for each in asked], pa.string()),
+            "column": pa.array([each.column for each in asked], pa.string()),
+            "queries": pa.array([each.queries for each in asked], pa.int64()),
+            "share": pa.array([each.share for each in asked], pa.float64()),
+        }
+    )
+
+
 def _times(nanoseconds: Sequence[int | None]) -> pa.Array:
     """Returns times as the engine has them: microseconds, in UTC."""
     microseconds = [None if time is None else time // 1000 for time in nanoseconds]
@@ -222,6 +240,7 @@ _UNLISTED: Final = frozenset({"experiment_records", *CATALOG_NAMES.values()})
 """Tables that have no name for users, or one in a schema."""
 
 CATALOG: Final[Mapping[str, Callable[[Store, Projects], pa.Table]]] = {
+    "asked_columns": _asked_columns,
     "dataset_versions": _dataset_versions,
     "datasets": _datasets,
     "experiment_records": _experiment_records,

@@ -28,6 +28,7 @@ NUMBERS: Final = (
     "min_time_ns",
     "max_time_ns",
     "created_ns",
+    "cluster_columns",
     "version",
     "unlisted_paths",
 )
@@ -40,7 +41,10 @@ _SUFFIX: Final = filenames.SEGMENT_SUFFIX
 
 _NULLABLE: Final = tuple(
     NUMBERS.index(name)
-    for name in ("tail_bytes", "tail_crc", "words_bytes", "words_crc", "words_footer_crc")
+    for name in (
+        *("tail_bytes", "tail_crc", "words_bytes", "words_crc", "words_footer_crc"),
+        "cluster_columns",
+    )
 )
 _AT: Final = {name: at for at, name in enumerate(NUMBERS)}
 

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from tracestore.errors import CatalogError, FormatVersionError
 from tracestore.store.catalog import database
 
-VERSION: Final = 8
+VERSION: Final = 9
 
 COMPATIBLE: Final = 8
-"""The oldest version whose code may open a catalog of this one. A step that only adds leaves it as it is."""
+"""The oldest version whose code may open a catalog of this one. A step that only adds leaves it as it is; what needs
+newer code raises it where it is first used."""
 
 METADATA: Final = sa.MetaData()
 
@@ -31,6 +32,7 @@ PROJECTS: Final = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("created_ns", sa.BigInteger, nullable=False),
     sa.Column("retention_days", sa.Integer),
+    sa.Column("cluster_by", sa.Text),
 )
 
 SEGMENTS: Final = sa.Table(
@@ -60,6 +62,7 @@ SEGMENTS: Final = sa.Table(
     sa.Column("words_bytes", sa.BigInteger),
     sa.Column("words_crc", sa.BigInteger),
     sa.Column("words_footer_crc", sa.BigInteger),
+    sa.Column("cluster_columns", sa.BigInteger),
 )
 
 PATHS: Final = sa.Table(
@@ -282,23 +285,27 @@ def _add_versions(connection: sa.Connection) -> None:
     METADATA.create_all(connection, tables=[FOLDED_PATCHES, REPLACED_ROWS])
 
 
-# The last version whose segments have no columns for words sidecars.
-_WITHOUT_WORDS: Final = 5
-_WORDS_COLUMNS: Final = ("words_bytes", "words_crc", "words_footer_crc")
+# Columns of segments that came with a version.
+_SINCE: Final = {"words_bytes": 6, "words_crc": 6, "words_footer_crc": 6, "cluster_columns": 9}
 
 
 def segment_columns(version: int) -> list[sa.Column[Any]]:
     """Returns the columns that the segments of a catalog of a version have: a reader migrates none."""
-    return [
-        column
-        for column in SEGMENTS.c
-        if version > _WITHOUT_WORDS or column.name not in _WORDS_COLUMNS
-    ]
+    return [column for column in SEGMENTS.c if version >= _SINCE.get(column.name, 1)]
+
+
+def _add_segment_columns(connection: sa.Connection, version: int) -> None:
+    for name in (name for name, since in _SINCE.items() if since == version):
+        connection.execute(sa.text(f"ALTER TABLE {SEGMENTS.name} ADD COLUMN {name} BIGINT"))
 
 
 def _add_words(connection: sa.Connection) -> None:
-    for name in _WORDS_COLUMNS:
-        connection.execute(sa.text(f"ALTER TABLE {SEGMENTS.name} ADD COLUMN {name} BIGINT"))
+    _add_segment_columns(connection, 6)
+
+
+def _add_clustering(connection: sa.Connection) -> None:
+    _add_segment_columns(connection, 9)
+    connection.execute(sa.text(f"ALTER TABLE {PROJECTS.name} ADD COLUMN cluster_by TEXT"))
 
 
 def _add_published(connection: sa.Connection) -> None:
@@ -327,9 +334,10 @@ MIGRATIONS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     2: _add_patches,
     3: _add_documents,
     4: _add_versions,
-    _WITHOUT_WORDS: _add_words,
+    5: _add_words,
     6: _add_published,
     _WITHOUT_NODES: _add_nodes,
+    8: _add_clustering,
 }
 
 

@@ -32,8 +32,9 @@ class SegmentFacts:
         words_bytes, words_crc: the same of the words sidecar.
         words_footer_crc: crc32 of its footer, which is read without the rest.
         raw_bytes: bytes of its rows in memory, which bound the cost of merging it.
-        min_time_ns, max_time_ns: times of its first and last row.
+        min_time_ns, max_time_ns: the least and the greatest time of its rows.
         created_ns: when it was written.
+        cluster_columns: stored columns that its rows are sorted by before time, None where they are sorted by time.
     """
 
     segment_id: str
@@ -53,6 +54,7 @@ class SegmentFacts:
     min_time_ns: int
     max_time_ns: int
     created_ns: int
+    cluster_columns: int | None
 
     def sidecars(self) -> Iterator[tuple[str, int]]:
         """Yields the key and bytes of each file beside the segment's own."""

@@ -2,6 +2,7 @@
 
 LOCK  NODE  uploads/<ulid>  catalog.sqlite  wal/<20 digits>.wal  readers/<ulid>.lease  cache/
 groups/<ulid of a segment>-<32 hex digits>.groups: what queries keep of segments
+asked.json: which columns queries compare
 set-aside/<as below segments>: complete segments that the catalog does not name
 segments/<table>/<project>/<yyyy-mm-dd>/<ulid>.parquet (+ <ulid>.tail, <ulid>.words)
 """
@@ -24,6 +25,7 @@ SEGMENTS_FOLDER: Final = "segments"
 READERS_FOLDER: Final = "readers"
 CACHE_FOLDER: Final = "cache"
 GROUPS_FOLDER: Final = "groups"
+ASKED_COLUMNS: Final = "asked.json"
 SET_ASIDE_FOLDER: Final = "set-aside"
 
 SEGMENT_SUFFIX: Final = ".parquet"

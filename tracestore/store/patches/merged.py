@@ -142,7 +142,7 @@ class MergedRows:
     def rows_between(
         self, segment_id: str, path: Path, time_column: str, start_ns: int, stop_ns: int
     ) -> tuple[int, int]:
-        """Returns the half-open range of a segment's rows whose time is in [start_ns, stop_ns)."""
+        """Returns the half-open range of the rows whose time is in [start_ns, stop_ns), of a segment sorted by time."""
 
         def read() -> npt.NDArray[np.int64]:
             with SegmentFile(path) as file:

@@ -71,13 +71,18 @@ class SegmentRef:
 
     @property
     def min_time_ns(self) -> int:
-        """Returns the time of its first row."""
+        """Returns the least time of its rows."""
         return self.row.min_time_ns
 
     @property
     def max_time_ns(self) -> int:
-        """Returns the time of its last row."""
+        """Returns the greatest time of its rows."""
         return self.row.max_time_ns
+
+    @property
+    def is_by_time(self) -> bool:
+        """Returns whether its rows are in the order of their times."""
+        return not self.row.cluster_columns
 
     @property
     def uri(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from tracestore import limits
 from tracestore.segment.dictionaries import own_dictionaries
 from tracestore.segment.tables import SegmentTable
 from tracestore.store.segments import row_order
+from tracestore.store.segments.cluster_order import clustered
 from tracestore.variant import LEAVES, OVERFLOW, Shredder, parse_leaf_name
 
 RowNumbers = npt.NDArray[np.int64]
@@ -36,18 +38,37 @@ _DISTINCT_SHARE: Final = 0.9
 _SAMPLED_TEXTS: Final = 2048
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The rows of several tables as one.
+
+    Attributes:
+        table: the rows in a segment's order.
+        tail: their tail.
+        cluster_by: the stored columns that they are sorted by before time.
+    """
+
+    table: pa.Table
+    tail: pa.Table | None
+    cluster_by: tuple[str, ...] = ()
+
+
 def join_tables(
     tables: Sequence[pa.Table],
     spec: SegmentTable,
     *,
     max_leaf_columns: int = limits.MAX_LEAF_COLUMNS,
-) -> tuple[pa.Table, pa.Table | None] | None:
+    cluster_by: Sequence[str] = (),
+    min_cluster_rows: int = limits.MIN_CLUSTER_ROWS,
+) -> Joined | None:
     """Returns the rows of all tables in a segment's order and the tail, None where they have no rows.
 
     Args:
         tables: stored columns of one table of the store, in the order in which their rows came.
         spec: the table.
         max_leaf_columns: of the result.
+        cluster_by: columns and paths that rows are sorted by before time.
+        min_cluster_rows: where there are fewer rows, they are sorted by time all the same.
 
     Of rows with one key the last alone is there. Leaf columns are chosen anew by their rows.
     """
@@ -58,6 +79,9 @@ def join_tables(
         return None
     if len(order) < rows.count:
         rows, order = rows.without_others(order)
+    by: tuple[str, ...] = ()
+    if cluster_by and len(order) >= min_cluster_rows:
+        order, by = clustered(rows, spec, cluster_by, order)
     place = None if bool(np.all(order[1:] > order[:-1])) else pa.array(order)
     leaves = _Leaves.of(rows, max_leaf_columns)
     rest, tail = leaves.rest(order)
@@ -65,7 +89,7 @@ def join_tables(
     for name in leaves.columns:
         columns[name] = rest.column(name) if name in leaves.shredded else rows.column(name, place)
     columns[OVERFLOW] = rest.column(OVERFLOW)
-    return pa.table(columns), tail
+    return Joined(pa.table(columns), tail, by)
 
 
 class _Rows:
@@ -109,6 +133,14 @@ class _Rows:
                 if name not in self._spec.spec.columns and name != OVERFLOW:
                     counts[name] = counts.get(name, 0) + len(column) - column.null_count
         return counts
+
+    def leaf_names(self) -> list[str]:
+        """Returns the names of the leaves that have a column in some table."""
+        return list(self.leaf_rows())
+
+    def whole_column(self, name: str) -> pa.Array:
+        """Returns a column of all rows; a value in `_overflow` counts as missing."""
+        return self.column(name, None)
 
     def leaves_elsewhere(self) -> set[str]:
         """Returns the leaves that may be in `_overflow`: those without a column in a table that has one of others."""

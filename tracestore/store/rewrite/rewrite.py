@@ -35,6 +35,7 @@ from tracestore.store.rewrite.patch_folding import Folding
 from tracestore.store.rewrite.policy import MergePolicy
 from tracestore.store.rewrite.replaced_folding import Moved
 from tracestore.store.rewrite.row_set import RowSet
+from tracestore.store.segments import clustering
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
 
 Times = npt.NDArray[np.int64]
@@ -75,7 +76,8 @@ def rewrite(
 ) -> Rewritten:
     """Replaces segments of one table and project by as few as the bounds of memory allow.
 
-    Patches are merged into their rows and leave the log. Rows are sorted again, rows that `drop` or
+    Patches are merged into their rows and leave the log. Rows are sorted again, by what their project is clustered by
+    now; rows that `drop` or
     `gone` names and repeated spans left out, leaf columns chosen again. Outputs do not overlap in time; `by_day`
     gives each UTC day outputs of its own. `delete` is noted as finished in the same transaction.
     The caller holds `core.maintenance`. Raises DamagedInputError, or TakenError or LeaseLostError where another node
@@ -89,10 +91,12 @@ def rewrite(
         settled = replaced_folding.settled(core, inputs)
         folding = _folding(core, inputs)
         dropped = _Dropped(drop, gone, settled)
+        cluster_by = clustering.columns_of(core.catalog, inputs[0].project)
         outputs: list[NewSegment] = []
         try:
             for low, high in time_slices(core, inputs, by_day=by_day):
-                outputs += _write_slice(core, inputs, low, high, dropped, folding)
+                pieces = _pieces(core, inputs, low, high, dropped, folding)
+                outputs += _write_slice(core, inputs[0], pieces, cluster_by)
             _commit(core, inputs, outputs, settled, folding, delete, lease)
         except BaseException:
             discard(core, outputs)
@@ -220,37 +224,45 @@ def _times(core: Core, row: SegmentRow) -> Times:
 
 
 def _write_slice(
+    core: Core, of: SegmentRow, pieces: Sequence[pa.Table], cluster_by: Sequence[str]
+) -> list[NewSegment]:
+    spec = SEGMENT_TABLES[of.table]
+    joined = join_tables(
+        pieces, spec, cluster_by=cluster_by, min_cluster_rows=core.settings.min_cluster_rows
+    )
+    if joined is None:
+        return []
+    return [core.segments.write(joined.table, joined.tail, spec, of.project, joined.cluster_by)]
+
+
+def _pieces(
     core: Core,
     inputs: Sequence[SegmentRow],
     low: int,
     high: int,
     dropped: _Dropped,
     folding: Folding,
-) -> list[NewSegment]:
-    spec = SEGMENT_TABLES[inputs[0].table]
+) -> list[pa.Table]:
+    """Returns what is kept of the rows of segments whose times are in [low, high)."""
     pieces: list[pa.Table] = []
     for row in inputs:
         if row.max_time_ns < low or row.min_time_ns >= high:
             continue
+        time_column = SEGMENT_TABLES[row.table].time_ns_column
+        is_whole = low <= row.min_time_ns and row.max_time_ns < high
         with _reading(core, row) as file:
-            start, stop = _rows_between(file, row, low, high)
+            start, stop = 0, row.rows
+            if not is_whole and not row.cluster_columns:
+                start, stop = np.searchsorted(file.times(time_column), [low, high]).tolist()
             for rows in file.slices(start, stop, indexed=True):
                 for piece, numbers in _patched(rows, start, folding.of(row)):
-                    pieces.append(_without(piece, dropped.places(row, piece, numbers)))
+                    gone = dropped.places(row, piece, numbers)
+                    if not is_whole and row.cluster_columns:
+                        times = piece.column(time_column).to_numpy()
+                        gone = np.union1d(gone, np.flatnonzero((times < low) | (times >= high)))
+                    pieces.append(_without(piece, gone))
                 start += len(rows)
-    joined = join_tables(pieces, spec)
-    if joined is None:
-        return []
-    return [core.segments.write(*joined, spec, inputs[0].project)]
-
-
-def _rows_between(file: SegmentFile, row: SegmentRow, low: int, high: int) -> tuple[int, int]:
-    """Returns the half-open range of a segment's rows whose times lie in another."""
-    if low <= row.min_time_ns and row.max_time_ns < high:
-        return 0, row.rows
-    times = file.times(SEGMENT_TABLES[row.table].time_ns_column)
-    start, stop = np.searchsorted(times, [low, high]).tolist()
-    return start, stop
+    return pieces
 
 
 def _without(table: pa.Table, places: npt.NDArray[np.int64]) -> pa.Table:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tracestore.segment.tables import SegmentTable
 from tracestore.store.memory.span_keys import span_keys, with_kinds
-from tracestore.variant import Shredder
+from tracestore.variant import Shredder, parse_leaf_name
 
 RowNumbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -48,6 +48,17 @@ class ShreddedRows:
     def texts(self, name: str, rows: RowNumbers) -> pa.Array:
         """Returns a fixed column of some rows."""
         return self._shredder.fixed_column(name).take(pa.array(rows))
+
+    def leaf_names(self) -> list[str]:
+        """Returns the names of the leaves that some row has."""
+        return [f"{path}:{leaf_type}" for path, leaf_type, _ in self._shredder.leaf_counts()]
+
+    def whole_column(self, name: str) -> pa.Array:
+        """Returns a fixed column or a leaf of all rows."""
+        if name in self._spec.columns:
+            return self._shredder.fixed_column(name)
+        values = self._shredder.leaf_values(*parse_leaf_name(name), 0)
+        return pa.nulls(self._shredder.rows, pa.string()) if values is None else values
 
 
 def sorted_rows(source: OrderedRows, spec: SegmentTable, rows: RowNumbers) -> RowNumbers:

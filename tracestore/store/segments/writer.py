@@ -62,9 +62,16 @@ class SegmentStore:
         self._max_item_columns_share = max_item_columns_share
 
     def write(
-        self, table: pa.Table, tail: pa.Table | None, spec: SegmentTable, project: str
+        self,
+        table: pa.Table,
+        tail: pa.Table | None,
+        spec: SegmentTable,
+        project: str,
+        cluster_by: tuple[str, ...] = (),
     ) -> NewSegment:
         """Writes a sorted table and its sidecars; all files are durable on return.
+
+        Rows are sorted by the stored columns `cluster_by`, then by time.
 
         1. write and sync `<ulid>.tail.tmp`, give it its name, sync the folder
         2. the same for `<ulid>.parquet`
@@ -79,7 +86,7 @@ class SegmentStore:
         file_key = filenames.segment_key(spec.name, project, day, segment_id)
         entries = 0 if tail is None else len(tail)
         items = len(stored.column_names) - len(table.column_names)
-        footer = _footer(spec, project, segment_id, summary, created_ns, entries, items)
+        footer = _footer(spec, project, segment_id, summary, created_ns, entries, items, cluster_by)
         if self._uploads is not None:
             self._uploads.note(segment_id, file_key)
         written: list[str] = []
@@ -120,6 +127,7 @@ class SegmentStore:
             min_time_ns=summary.min_time_ns,
             max_time_ns=summary.max_time_ns,
             created_ns=created_ns,
+            cluster_columns=len(cluster_by) or None,
             leaf_rows=summary.leaf_rows,
             tail_rows=summary.tail_rows,
         )
@@ -219,6 +227,7 @@ def _footer(
     created_ns: int,
     tail_entries: int,
     item_columns: int,
+    cluster_by: tuple[str, ...],
 ) -> Footer:
     return Footer(
         kind="segment",
@@ -232,4 +241,5 @@ def _footer(
         leaf_columns=len(summary.leaf_rows) - item_columns,
         tail_entries=tail_entries,
         item_columns=item_columns,
+        cluster_by=cluster_by,
     )

@@ -27,7 +27,8 @@ from tracestore.store.memory.generation import Generation
 from tracestore.store.memory.memtable import Memtable, Replaced
 from tracestore.store.nodes.catch_up import catch_up
 from tracestore.store.nodes.commits import commit, discard
-from tracestore.store.segments import row_order
+from tracestore.store.segments import clustering, row_order
+from tracestore.store.segments.cluster_order import clustered
 from tracestore.store.segments.replaced_rows import RowNumbers, union
 
 _DAY: int = filenames.NS_PER_DAY
@@ -234,6 +235,7 @@ class Flushed:
 
 def write_memtable(core: Core, memtable: Memtable) -> Flushed:
     """Writes a frozen memtable's rows, one segment a day."""
+    cluster_by = clustering.columns_of(core.catalog, memtable.project)
     with core.lock:
         flushed = Flushed(memtable, memtable.replaced_count)
     with memtable.lock:
@@ -243,12 +245,16 @@ def write_memtable(core: Core, memtable: Memtable) -> Flushed:
         rows = row_order.sorted_rows(source, memtable.spec, counting)
         times = source.times()[rows]
     try:
-        for day_rows in _days(rows, times):
+        for by_time in _days(rows, times):
+            day_rows = by_time
             # A snapshot waits for this lock only where it asks for rows nobody read before.
+            by: tuple[str, ...] = ()
             with memtable.lock:
+                if cluster_by and len(day_rows) >= core.settings.min_cluster_rows:
+                    day_rows, by = clustered(source, memtable.spec, cluster_by, day_rows)
                 table, tail = shredder.build(order=day_rows, tail=True, dictionary=True)
             flushed.segments.append(
-                core.segments.write(table, tail, memtable.spec, memtable.project)
+                core.segments.write(table, tail, memtable.spec, memtable.project, by)
             )
             flushed.orders.append(day_rows)
     except BaseException:

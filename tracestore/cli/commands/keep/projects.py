@@ -1,4 +1,4 @@
-"""`tracestore projects …`: what there is, how long it is kept, and the end of it."""
+"""`tracestore projects …`: what there is, how long it is kept, what it is sorted by, and the end of it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,25 @@ from tracestore.cli.connection import reading, writing
 from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOption
 from tracestore.cli.printing import err, fields_of, show, tell
 
-app = typer.Typer(help="Lists projects; sets their retention; deletes them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Lists projects; changes their settings; deletes them.", no_args_is_help=True
+)
 
 LISTED: Final = """
     SELECT coalesce(projects.name, kept.project) AS name, projects.retention_days,
-           coalesce(kept.spans, 0) AS spans, coalesce(kept.traces, 0) AS traces, kept.first, kept.last
+           projects.cluster_by, coalesce(kept.spans, 0) AS spans, coalesce(kept.traces, 0) AS traces,
+           kept.first, kept.last
     FROM projects FULL JOIN (
         SELECT project, count(*) AS spans, count(DISTINCT trace_id) AS traces,
                min(start_time) AS first, max(start_time) AS last
         FROM spans GROUP BY project
     ) AS kept ON kept.project = projects.name
     ORDER BY 1"""
+
+SUGGESTED: Final = """
+    SELECT "table", "column", sum(queries) AS queries, round(sum(share), 3) AS share FROM asked_columns
+    WHERE project IS NULL OR project = $project
+    GROUP BY "table", "column" ORDER BY queries DESC, "column" LIMIT 10"""
 
 NameArgument = Annotated[str, typer.Argument(help="The project.")]
 
@@ -40,7 +48,7 @@ def list_projects(
     if format == "table":
         show(
             [_for_people(row) for row in rows],
-            columns=["name", "kept", *answer.names[2:]],
+            columns=["name", "kept", "clustered by", *answer.names[3:]],
             brief=True,
         )
         return
@@ -49,7 +57,8 @@ def list_projects(
 
 def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
     days = row["retention_days"]
-    return {**row, "kept": "for ever" if days is None else f"{days} days"}
+    kept = "for ever" if days is None else f"{days} days"
+    return {**row, "kept": kept, "clustered by": ", ".join(row["cluster_by"] or ())}
 
 
 @app.command()
@@ -70,6 +79,45 @@ def retention(
         source.set_retention(name, days)
     kept = "for ever" if days is None else f"for {days} days"
     tell(f"spans and logs of {name} are kept {kept}; datasets are kept for ever")
+
+
+@app.command(name="set")
+def set_project(
+    name: NameArgument,
+    cluster_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns and paths that are compared most, joined by commas: service,attributes.http.route."
+        ),
+    ] = None,
+    by_time: Annotated[bool, typer.Option("--by-time", help="Sorts by time alone again.")] = False,
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Sets what the rows of a project's new segments are sorted by before time."""
+    if (cluster_by is None) is not by_time:
+        raise typer.BadParameter("give --cluster-by or --by-time, one of the two")
+    columns = [] if cluster_by is None else [each.strip() for each in cluster_by.split(",")]
+    with writing(data, url, key) as source:
+        source.set_cluster_by(name, columns or None)
+    order = f"by {', '.join(columns)}, then by time" if columns else "by time"
+    tell(f"new segments of {name} are sorted {order}; merges sort older ones as they meet them")
+
+
+@app.command()
+def suggest(
+    name: NameArgument = "default",
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    format: FormatOption = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Lists the columns that queries of a project compared with one value most often, and the share of queries."""
+    with reading(data, url, key) as source:
+        answer = source.sql(SUGGESTED, {"project": name})
+        rows = answer.rows()
+    show(rows, format, columns=answer.names)
 
 
 @app.command()
