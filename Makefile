@@ -9,6 +9,7 @@ PY := $(BIN)/python
 NATIVE := tracestore/_native
 KERNELS := $(wildcard $(NATIVE)/*.pyx $(NATIVE)/*.pxd $(NATIVE)/*.pxi $(NATIVE)/*.h)
 MODULES := $(patsubst $(NATIVE)/%.pyx,tracestore._native.%,$(wildcard $(NATIVE)/*.pyx))
+APART := build/apart/bin/python
 PYTEST_ARGS ?=
 # Processes that run tests, one a core; 0 runs them in one, which a debugger wants.
 PYTEST_WORKERS ?= auto
@@ -16,7 +17,7 @@ SANITIZE_TESTS ?= tests/kernels
 
 UI := $(wildcard ui/*.json ui/*.ts ui/*.html ui/*.sh ui/public/* ui/src/*.ts ui/src/*.tsx ui/src/*/*.ts ui/src/*/*.tsx ui/src/*/*.css ui/src/*/*/* ui/src/*/*/*/*)
 
-.PHONY: setup build ui demo serve test sdks duckdb-iceberg check bench bench-full bench-before bench-lines bench-growth bench-compared bench-pages sanitize debug-kernels dist-check \
+.PHONY: setup build ui demo serve test sdks iceberg-readers check verify bench bench-full bench-before bench-lines bench-growth bench-compared bench-pages sanitize debug-kernels dist-check \
         lint types imports stubs strict-kernels wheels docs clean
 
 setup: build/.installed
@@ -33,10 +34,17 @@ build/.installed: pyproject.toml setup.py | $(PY)
 	PYTHONWARNINGS=ignore TRACESTORE_SKIP_KERNELS=1 $(PY) -m pip install --quiet --no-build-isolation -e ".[dev]"
 	@touch $@
 
+ifdef CI
+# Modules of the strict build differ in nothing but what their compiler let pass: they are compiled once.
+build/.kernels: build/.strict
+	cp build/strict/lib/$(NATIVE)/*.so $(NATIVE)/
+	@touch $@
+else
 build/.kernels: build/.installed $(KERNELS)
 	@echo "compiling $(words $(MODULES)) kernels on $$(getconf _NPROCESSORS_ONLN) cores: about two minutes of one core"
 	$(PY) setup.py --quiet build_ext --inplace
 	@touch $@
+endif
 
 # The pages. Where npm cannot get what it needs, the server says so on its first page and all else works.
 build/.ui: build/.installed $(UI)
@@ -65,7 +73,10 @@ build/.sdks: tests/sdks/requirements.txt tests/sdks/package.json tests/sdks/inst
 
 # --- what `make check` is made of ---------------------------------------------------------------
 
-check: lint types imports stubs strict-kernels dist-check test
+check: verify test
+
+# All but the tests; `make --jobs=2 verify` does it on two cores.
+verify: lint types imports stubs strict-kernels dist-check
 
 lint: build
 	$(BIN)/ruff check .
@@ -107,10 +118,17 @@ build/.site: build/.installed mkdocs.yml $(wildcard docs/*/*.md docs/*/*/*)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@touch $@
 
-# DuckDB's reader of Iceberg is an extension made for each of its versions: one that has it, apart from the installed one.
-duckdb-iceberg: build/duckdb-iceberg
-build/duckdb-iceberg: build/.installed
-	$(PY) -m pip install --quiet --no-deps --target $@ duckdb==1.5.5 duckdb-extension-iceberg==1.5.5 duckdb-extension-avro==1.5.5
+# Other engines' own readers of Iceberg, each apart from what is installed: DuckDB's is an extension made for each of its
+# versions, and Spark's a jar that PyPI has for Spark 3.5 alone, and whole up to this version of its package.
+iceberg-readers: build/duckdb-iceberg build/spark-iceberg
+build/duckdb-iceberg: | $(APART)
+	$(APART) -m pip install --quiet --no-deps --target $@ duckdb==1.5.5 duckdb-extension-iceberg==1.5.5 duckdb-extension-avro==1.5.5
+build/spark-iceberg: | $(APART)
+	$(APART) -m pip install --quiet --target $@ pyspark==3.5.8 snowpark-connect-deps-iceberg==1.0.2
+
+# What is installed into folders of their own while something else fills the environment.
+$(APART):
+	$(PYTHON) -m venv build/apart
 
 # --- measurements and hardening -----------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-"""Sets up what all tests share: hypothesis profiles, and that neither a process nor an event loop outlives its module.
+"""Sets up what all tests share: hypothesis profiles, who runs which test, and that neither a process nor an event loop
+outlives its module.
 
 HYPOTHESIS_PROFILE=long looks harder (nightly); the default is quick enough for every run.
 """
@@ -10,14 +11,28 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from data import scheduling
+
 _COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("default", _COMMON, max_examples=60)
+settings.register_profile("default", _COMMON, max_examples=40)
 settings.register_profile("long", _COMMON, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Has what takes long begin first."""
+    scheduling.long_first(items, config.rootpath)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.ByModule:
+    """Has one process run all tests of a module."""
+    return scheduling.ByModule(config, log)
 
 
 LONG_LIVED = (

@@ -23,7 +23,7 @@ from store import servers
 from tracestore import Store
 from tracestore.object_stores import connect
 
-KILLS = int(os.environ.get("TRACESTORE_EXPORT_KILLS", "18"))
+KILLS = int(os.environ.get("TRACESTORE_EXPORT_KILLS", "10"))
 SEED = 7
 ROWS = 12_000
 

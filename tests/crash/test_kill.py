@@ -1,6 +1,6 @@
 """SIGKILL at random moments: every acknowledged row is there once after reopening, none is invented.
 
-TRACESTORE_KILLS=500 kills more often than the 60 times of every run.
+TRACESTORE_KILLS=500 kills more often than the 30 times of every run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from crash.killed import SPANS_PER_REQUEST
 from data import processes
 from store.kit import open_store, span_ids
 
-KILLS = int(os.environ.get("TRACESTORE_KILLS", "60"))
+KILLS = int(os.environ.get("TRACESTORE_KILLS", "30"))
 WORK = ("ingest", "flush", "merge")
 KILLS_PER_FOLDER = 5
 

@@ -13,7 +13,7 @@ from kernels import check, reference_otlp
 from tracestore.errors import PayloadError
 from tracestore.variant import Shredder
 
-FLIPS = int(os.environ.get("TRACESTORE_FLIPS", "3000"))
+FLIPS = int(os.environ.get("TRACESTORE_FLIPS", "1500"))
 SIGNALS = pytest.mark.parametrize("signal", ["traces", "logs"])
 
 

@@ -24,7 +24,7 @@ from tracestore import Store
 from tracestore.errors import UnknownDatasetError
 from tracestore_query import UnknownNameError
 
-HISTORIES = int(os.environ.get("TRACESTORE_HISTORIES", "40"))
+HISTORIES = int(os.environ.get("TRACESTORE_HISTORIES", "20"))
 THREADS = 8
 ACTS = 3
 SEED = 11

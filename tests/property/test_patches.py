@@ -140,7 +140,7 @@ def same(left: Any, right: Any) -> bool:
 @given(told=steps)
 @example(told=[("insert", 5, None)])
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],

@@ -16,7 +16,7 @@ from sql.statements.store import ChangingStore, comparable, differing, same_rows
 from tracestore.errors import QueryError
 from tracestore_query import KeepRule, Query
 
-STATEMENTS = int(os.environ.get("TRACESTORE_STATEMENTS", "600"))
+STATEMENTS = int(os.environ.get("TRACESTORE_STATEMENTS", "300"))
 SEED = int(os.environ.get("TRACESTORE_STATEMENTS_SEED", "1"))
 STATEMENTS_OF_STEP = 25
 STEPS_OF_STORE = 12

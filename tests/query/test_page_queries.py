@@ -25,7 +25,7 @@ from tracestore import Store
 from tracestore.errors import QueryError
 from tracestore_query import QueryCursorError
 
-QUERIES = int(os.environ.get("TRACESTORE_PAGE_QUERIES", "240"))
+QUERIES = int(os.environ.get("TRACESTORE_PAGE_QUERIES", "120"))
 REFUSALS = os.environ.get("TRACESTORE_PAGE_REFUSALS")
 SEED = int(os.environ.get("TRACESTORE_PAGE_SEED", "5"))
 PARTS = max(4, QUERIES // 1000)

@@ -153,7 +153,7 @@ LETTERS = st.text(
 PATTERNS = st.lists(st.one_of(LETTERS, st.sampled_from("%_")), max_size=5).map("".join)
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(text=LETTERS, pattern=PATTERNS, around=st.tuples(LETTERS, LETTERS), any_case=st.booleans())
 def test_the_words_of_a_pattern_stand_in_every_text_that_it_matches(
     engine: Query, text: str, pattern: str, around: tuple[str, str], *, any_case: bool

@@ -1,6 +1,6 @@
 """Hostile text in every field of every node: the statement is refused, or the engine reads the tree that was meant.
 
-TRACESTORE_FUZZ_STATEMENTS says how many (60,000 by default), TRACESTORE_FUZZ_SEED from where.
+TRACESTORE_FUZZ_STATEMENTS says how many (15,000 by default), TRACESTORE_FUZZ_SEED from where.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tracestore_query.engine.duckdb import Engine
 from tracestore_query.engine.parser import SERIALIZE
 from tracestore_query.language import allow_list, dialect
 
-STATEMENTS = int(os.environ.get("TRACESTORE_FUZZ_STATEMENTS", "60000"))
+STATEMENTS = int(os.environ.get("TRACESTORE_FUZZ_STATEMENTS", "15000"))
 SEED = int(os.environ.get("TRACESTORE_FUZZ_SEED", "12"))
 
 # What says where a part stands in the text, and what the parser has counted.

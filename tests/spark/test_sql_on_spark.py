@@ -19,7 +19,7 @@ from tracestore_query.errors import SparkRefusedError
 
 pytestmark = [pytest.mark.filterwarnings(quiet) for quiet in QUIET]
 
-EVERY = 9
+EVERY = 13
 """Of so many statements one is asked by default: about as many as a minute allows."""
 
 STATEMENTS = [record for record in RECORDS if record.error is None]

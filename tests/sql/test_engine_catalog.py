@@ -2,7 +2,7 @@
 
 A path of one type gives what plain DuckDB gives for a typed column. A path of several types, and an item of a list,
 give what the rule says (docs/guide/sql.md, "Types"). A path that no row has is a NULL. All of it wherever the rows
-lie. A function that a new DuckDB brings is covered without a change here.
+lie (`turns.py`). A function that a new DuckDB brings is covered without a change here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pytest
 from sql.catalog.asking import Case, Oracle, right_of_mixed, wrong_answers
 from sql.catalog.calls import ASKED_KINDS, Call, Signature, every_call
 from sql.catalog.rows import COLUMNS, MIXED, STATES, build, forms_of, held_in, plain_tables
+from sql.turns import in_turn
 from tracestore import Store
 
 SHOWN: Final = 100
@@ -23,6 +24,9 @@ SHOWN: Final = 100
 
 PATHS_OF_CALL: Final = (1, 2)
 """Paths that a call is asked of: in each state, and in the first one."""
+
+TURNS: Final = 3
+"""Of so many calls one is asked in a state but the first, by default: each in two of the six."""
 
 ROWS_DISAGREE: Final = "Mismatched n values"
 """DuckDB refuses so where rows differ in an argument that all must share, and its threads met different ones first."""
@@ -130,7 +134,7 @@ def test_a_path_of_one_type_is_a_column_of_that_type(
     store: Store, oracle: Oracle, listed: tuple[list[Call], set[str]], state: str
 ) -> None:
     cases = []
-    for call in listed[0]:
+    for call in in_turn(listed[0], state, STATES, TURNS):
         asked = 0
         for name in asked_of(call, list(COLUMNS)):
             values = COLUMNS[name][1]
@@ -158,7 +162,7 @@ def test_a_path_of_several_types_gives_what_the_rule_says(
 ) -> None:
     cases = []
     held = held_in(state) + (".items[0]" if place == "item" else "")
-    for call in listed[0]:
+    for call in in_turn(listed[0], state, STATES, TURNS):
         asked = 0
         for name in asked_of(call, list(MIXED)):
             if call.name in OF_THEIR_OWN:
@@ -178,7 +182,7 @@ def test_a_path_that_no_row_has_is_a_null(
     store: Store, oracle: Oracle, listed: tuple[list[Call], set[str]], state: str
 ) -> None:
     cases = []
-    for call in listed[0]:
+    for call in in_turn(listed[0], state, STATES, TURNS):
         right: list[list[Any]] = []
         for kind in ("NULL", *(f"NULL::{kind}" for kind, _ in COLUMNS.values())):
             given = oracle.answer(call, kind)

@@ -111,7 +111,7 @@ def check_same(tables: Sequence[pa.Table], max_leaf_columns: int = limits.MAX_LE
     sizes=st.lists(st.integers(0, 60), min_size=1, max_size=5),
     most=st.sampled_from([0, 1, 5, 500]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_joining_is_shredding_again(seed: int, sizes: list[int], most: int) -> None:
     draw = random.Random(seed)
     tables = []
