@@ -1,12 +1,14 @@
-"""Programs that know nothing of tracestore read published tables: DuckDB, Polars, and pyiceberg from another process.
+"""Programs that know nothing of tracestore read published tables: DuckDB, Polars, Spark, pyiceberg of another process.
 
-DuckDB's own reader of Iceberg is an extension made for each version: `make duckdb-iceberg` puts one with
-it below `build/`, apart from the one that is installed.
+DuckDB's own reader of Iceberg is an extension made for each version, and Spark's a jar that PyPI has for Spark 3.5:
+`make iceberg-readers` puts both below `build/`, each with its engine, apart from those that are installed.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,8 @@ from iceberg.kit import arrow_of, table_of
 from tracestore import Store
 from tracestore.iceberg.publishing import publish
 
-DUCKDB = Path(__file__).resolve().parents[2] / "build" / "duckdb-iceberg"
+BUILD = Path(__file__).resolve().parents[2] / "build"
+DUCKDB, SPARK = BUILD / "duckdb-iceberg", BUILD / "spark-iceberg"
 
 Lake = tuple[Store, str]  # and the project
 
@@ -109,7 +112,7 @@ print(ascii(table.properties["tracestore.project"]), len(table.scan().to_arrow()
     assert done.stdout == f"{project!a} 72\n"
 
 
-@pytest.mark.skipif(not DUCKDB.exists(), reason="make duckdb-iceberg")
+@pytest.mark.skipif(not DUCKDB.exists(), reason="make iceberg-readers")
 def test_duckdbs_own_reader_scans_the_table(lake: Lake) -> None:
     store, project = lake
     code = """
@@ -126,3 +129,43 @@ print(json.dumps(connection.execute(sys.argv[2]).fetchall()))
     sql = SQL.format(table=f"iceberg_scan('{location}')")
     done = processes.run([sys.executable, "-c", code, str(DUCKDB), sql], check=True)
     assert [tuple(row) for row in json.loads(done.stdout)] == expected(store)
+
+
+@pytest.mark.skipif(not SPARK.exists(), reason="make iceberg-readers")
+@pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed")
+@pytest.mark.parametrize("lake", ["shop.eu ä%"], indirect=True)
+def test_sparks_own_reader_scans_the_table(lake: Lake) -> None:
+    store, project = lake
+    code = """
+import glob, json, sys
+from pyspark.sql import SparkSession
+[jar] = glob.glob(f"{sys.argv[1]}/**/iceberg-spark-runtime-3.5_2.12-*.jar", recursive=True)
+settings = {
+    "spark.driver.extraClassPath": jar,
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    "spark.ui.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+}
+builder = SparkSession.builder.master("local[1]")
+for name, value in settings.items():
+    builder = builder.config(name, value)
+spark = builder.getOrCreate()
+spark.read.format("iceberg").load(sys.argv[2]).createOrReplaceTempView("spans")
+print(json.dumps([tuple(row) for row in spark.sql(sys.argv[3]).collect()]))
+"""
+    sql = (
+        "SELECT `attributes.model:str`, count(*), sum(`attributes.number:i64`) FROM spans "
+        "GROUP BY 1 ORDER BY 1"
+    )
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SPARK_")},
+        "PYTHONPATH": str(SPARK),
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_HOSTNAME": "localhost",
+    }
+    location = table_of(store, project).metadata_location
+    command = [sys.executable, "-c", code, str(SPARK), location, sql]
+    done = processes.run(command, check=True, env=environment)
+    assert [tuple(row) for row in json.loads(done.stdout.splitlines()[-1])] == expected(store)
