@@ -1,14 +1,10 @@
-"""Measures questions on Spark beside ours: `python -m bench.spark [--rows N] [--quick]`."""
+"""Measures questions on Spark beside ours: `PYTHONPATH=tests python -m bench.spark [--rows N] [--quick]`."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import re
-import shutil
-import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +16,8 @@ import tracestore
 import tracestore_spark
 from bench.query.data import BATCH_ROWS, batches
 from bench.report import Result, interleaved, keep, middle, show
+from spark.local import local_spark  # tests/ has what starts one, and what asks for its metrics
+from spark.reading import collected
 from tracestore import Store
 
 GROUP = (
@@ -46,37 +44,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="50,000 rows: shows that it runs")
     chosen = parser.parse_args()
     rows = 50_000 if chosen.quick else chosen.rows
-    folder = Path(tempfile.mkdtemp(prefix="tracestore-bench-"))
-    spark = session(folder, chosen.memory)
-    try:
-        with filled(folder / "store", rows) as store:
+    with tempfile.TemporaryDirectory(prefix="tracestore-bench-") as name:
+        folder = Path(name)
+        with (
+            local_spark(folder, cores="*", memory=chosen.memory, settings={}) as spark,
+            filled(folder / "store", rows) as store,
+        ):
             results = asked(spark, store, f"{rows:,} spans", 2 if chosen.quick else 5)
-    finally:
-        spark.stop()
-        shutil.rmtree(folder, ignore_errors=True)
     keep(results, "spark", quick=chosen.quick)
     show(results)
-
-
-def session(folder: Path, memory: str) -> SparkSession:
-    """Returns Spark in one process on all cores."""
-    os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost"}
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    settings = {
-        "spark.driver.memory": memory,
-        "spark.driver.host": "127.0.0.1",
-        "spark.ui.enabled": "false",
-        # A plan is asked for the names of all columns that it reads.
-        "spark.sql.maxMetadataStringLength": "10000",
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.local.dir": str(folder / "local"),
-    }
-    builder = SparkSession.builder.master("local[*]").appName("bench.spark")
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    return spark
 
 
 def filled(folder: Path, rows: int) -> Store:
@@ -97,6 +73,7 @@ def filled(folder: Path, rows: int) -> Store:
 def asked(spark: SparkSession, store: Store, workload: str, rounds: int) -> list[Result]:
     """Returns the seconds of each question on both, and what Spark reads for it."""
     results: list[Result] = []
+    held = stored_bytes(store)
     with tracestore_spark.connect(spark, store) as connection:
         for name, sql in QUESTIONS.items():
             check(name, rows_of(store, sql), spark_rows(connection.sql(sql)))
@@ -106,7 +83,7 @@ def asked(spark: SparkSession, store: Store, workload: str, rounds: int) -> list
             }
             for system, times in interleaved(works, rounds).items():
                 results.append(result(workload, name, system, times))
-            results.append(columns_read(workload, name, connection.sql(sql)))
+            results += read_by_spark(workload, name, connection.sql(sql), held)
     return results
 
 
@@ -132,17 +109,24 @@ def rounded(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(f"{value:.9g}" if isinstance(value, float) else value for value in row)
 
 
-def columns_read(workload: str, name: str, frame: DataFrame) -> Result:
-    """Returns how many columns Spark's plan reads of the files; the note names them."""
-    plan: Any = frame
-    text = plan._jdf.queryExecution().executedPlan().toString()  # noqa: SLF001 - nothing else tells
-    read = {
-        column
-        for schema in re.findall(r"ReadSchema: struct<(.*?)>\s*$", text, re.MULTILINE)
-        for column in schema.split(",")
-    }
-    made = result(workload, name, "Spark", [float(len(read))], "columns read", "columns")
-    return replace(made, note=", ".join(sorted(read)))
+def read_by_spark(workload: str, name: str, frame: DataFrame, held: int) -> Iterator[Result]:
+    """Yields what Spark's own metrics say that it read for a question; a note names the columns."""
+    _, reading = collected(frame)
+    columns = result(
+        workload, name, "Spark", [float(len(reading.columns))], "columns read", "columns"
+    )
+    yield replace(columns, note=", ".join(sorted(reading.columns)))
+    for scan in reading.scans:
+        rows = result(workload, name, "Spark", [float(scan.rows)], "rows of a scan", "rows")
+        yield replace(rows, note=f"{scan.files} files, columns {', '.join(sorted(scan.columns))}")
+    yield result(workload, name, "Spark", [reading.bytes / 1e6], "read", "MB")
+    yield result(workload, name, "Spark", [reading.bytes / held * 100], "read of the files", "%")
+
+
+def stored_bytes(store: Store) -> int:
+    """Returns the bytes of all rows' files."""
+    with store.snapshot(("spans",)) as snapshot:
+        return sum(segment.row.bytes for segment in snapshot.tables["spans"].segments)
 
 
 def result(

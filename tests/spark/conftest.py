@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,48 +26,25 @@ def require_spark() -> None:
         )
 
 
+SETTINGS = {
+    # Rows are few: what costs is code that Spark compiles for each query.
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Yields a session; its JVM ends with the tests."""
     require_spark()
-    folder = tmp_path_factory.mktemp("spark")
-    # Where the machine's name does not resolve Spark waits minutes for its address.
-    os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost"}
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    # Workers find what the tests find, also a package that came after the last editable install.
-    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[2] / "query")
-    from pyspark import SparkContext
-    from pyspark.sql import SparkSession
+    from spark.local import local_spark
 
-    # Rows are few: what costs is code that Spark compiles for each query.
-    settings = {
-        "spark.driver.memory": "1g",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.sql.adaptive.enabled": "false",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.local.dir": str(folder / "local"),
-    }
-    builder = SparkSession.builder.master("local[2]").appName("tracestore tests")
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("OFF")
-    try:
+    folder = tmp_path_factory.mktemp("spark")
+    with local_spark(folder, cores="2", memory="1g", settings=SETTINGS) as session:
         yield session
-    finally:
-        session.stop()
-        gateway: Any = SparkContext._gateway
-        gateway.shutdown()
-        gateway.proc.stdin.close()
-        gateway.proc.wait()
-        SparkContext._gateway = SparkContext._jvm = None
 
 
 @pytest.fixture(scope="session")

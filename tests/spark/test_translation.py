@@ -11,6 +11,8 @@ import pytest
 from sql.test_sql_files import RECORDS
 from tracestore import Store
 from tracestore_query.errors import SparkRefusedError
+from tracestore_query.language.value_macros import MACROS, OF_ONE_VALUE
+from tracestore_query.spark import values
 from tracestore_query.spark.engine_plan import EnginePlanner
 from tracestore_query.spark.query_text import spark_query
 
@@ -36,6 +38,13 @@ def test_what_is_refused_is_named_and_listed(stores: dict[str, Store]) -> None:
     listed = {what: int(count) for what, count in LISTED.findall(page)}
     assert listed == dict(refused)
     assert f"{len(STATEMENTS) - refused.total()} of {len(STATEMENTS)}" in page
+
+
+def test_every_macro_of_one_value_has_words_there() -> None:
+    macros = {signature.partition("(")[0] for signature in MACROS}
+    rules = values.functions(lambda sql, made: made(sql))
+    assert rules.keys() == OF_ONE_VALUE.keys()
+    assert macros - OF_ONE_VALUE.keys() == {"__first_set"}, "one of a list of values"
 
 
 @pytest.mark.parametrize(

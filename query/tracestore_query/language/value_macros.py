@@ -7,6 +7,7 @@ NULL, which the engine takes for equal inside a struct.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 VALUE: Final = "STRUCT(__kind UTINYINT, __number DOUBLE, __rest BIGINT, __text VARCHAR)"
@@ -96,6 +97,26 @@ MACROS: Final = {
 }
 """Macros by what they are called with: those that make a value of something, and those that read one as something."""
 
+OF_ONE_VALUE: Final[Mapping[str, tuple[str, str]]] = {
+    "__of_integer": ("BIGINT", VALUE),
+    "__of_double": ("DOUBLE", VALUE),
+    "__of_text": ("VARCHAR", VALUE),
+    "__of_boolean": ("BOOLEAN", VALUE),
+    "__of_array": ("VARCHAR", VALUE),
+    "__of_object": ("VARCHAR", VALUE),
+    "__of_number": ("VARCHAR", VALUE),
+    "__of_json": ("VARCHAR", VALUE),
+    "__as_number": (VALUE, "DOUBLE"),
+    "__as_text": (VALUE, "VARCHAR"),
+    "__as_boolean": (VALUE, "BOOLEAN"),
+    "__as_whole": (VALUE, "HUGEINT"),
+    "__as_fraction": (VALUE, "DOUBLE"),
+    "__as_container": (VALUE, "JSON"),
+    "__as_varchar": (VALUE, "VARCHAR"),
+    "__as_json": (VALUE, "JSON"),
+    "__type_word": (VALUE, "VARCHAR"),
+}
+"""The types of what macros of one value take and give, for another engine, which has other words for them."""
 
 VALUE_FUNCTIONS: Final = frozenset({CANONICAL_JSON, *(name.split("(")[0] for name in MACROS)})
 """What the text of a query calls for values, beside what a user may call too."""

@@ -25,7 +25,7 @@ from tracestore_query.errors import QueryFailedError, SparkRefusedError
 from tracestore_query.language.dialect import generate
 from tracestore_query.language.parameters import type_of_parameter
 from tracestore_query.language.search_words import WORDS_IN_JSON, WORDS_IN_TEXT
-from tracestore_query.language.value_macros import CANONICAL_JSON, MACROS, VALUE
+from tracestore_query.language.value_macros import CANONICAL_JSON, MACROS, OF_ONE_VALUE
 from tracestore_query.plan.plan import ObjectCall, Plan, part_name
 from tracestore_query.plan.scan import Scan
 
@@ -35,26 +35,9 @@ _STUBS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     CANONICAL_JSON: (("VARCHAR",), "VARCHAR"),
     WORDS_IN_TEXT: (("VARCHAR", "VARCHAR"), "UBIGINT"),
     WORDS_IN_JSON: (("VARCHAR", "VARCHAR"), "UBIGINT"),
-    "__of_integer": (("BIGINT",), VALUE),
-    "__of_double": (("DOUBLE",), VALUE),
-    "__of_text": (("VARCHAR",), VALUE),
-    "__of_boolean": (("BOOLEAN",), VALUE),
-    "__of_array": (("VARCHAR",), VALUE),
-    "__of_object": (("VARCHAR",), VALUE),
-    "__of_number": (("VARCHAR",), VALUE),
-    "__of_json": (("VARCHAR",), VALUE),
-    "__as_number": ((VALUE,), "DOUBLE"),
-    "__as_text": ((VALUE,), "VARCHAR"),
-    "__as_boolean": ((VALUE,), "BOOLEAN"),
-    "__as_whole": ((VALUE,), "HUGEINT"),
-    "__as_fraction": ((VALUE,), "DOUBLE"),
-    "__as_container": ((VALUE,), "JSON"),
-    "__as_varchar": ((VALUE,), "VARCHAR"),
-    "__as_json": ((VALUE,), "JSON"),
-    "__type_word": ((VALUE,), "VARCHAR"),
+    **{name: ((taken,), given) for name, (taken, given) in OF_ONE_VALUE.items()},
 }
 """Functions of ours that stay calls in the plan, with their parameters and results: Spark has other words for them."""
-
 
 _NO_NUMBER: Final = re.compile(r'"value":(-?)(nan|inf(?:inity)?)(?=[,}])', re.IGNORECASE)
 """Doubles that are no numbers, as the engine writes them; inside of a text its quotes would be escaped."""

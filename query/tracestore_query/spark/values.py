@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from tracestore_query.language.value_macros import EXACT_INTEGERS
 from tracestore_query.spark.names import text
 
 Let = Callable[[str, Callable[[str], str]], str]
 """Gives an expression to what makes a text of it several times."""
 
-EXACT: Final = 2**53
+_Rule = Callable[[str, Let], str]
+
 _NUMERIC: Final = text(
     r"(?i)^\s*[+-]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]+)?|nan|inf|infinity)\s*$"
 )
@@ -94,7 +96,7 @@ def of_integer(value: str) -> str:
     wide = f"CAST({value} AS DECIMAL(38,0))"
     # Doubles beyond 2^53 are even.
     near = f"CAST(CAST(CAST({value} AS DOUBLE) / 2D AS BIGINT) AS DECIMAL(38,0)) * CAST(2 AS DECIMAL(1,0))"
-    rest = f"IF({value} BETWEEN -{EXACT} AND {EXACT}, 0L, CAST({wide} - {near} AS BIGINT))"
+    rest = f"IF({value} BETWEEN -{EXACT_INTEGERS} AND {EXACT_INTEGERS}, 0L, CAST({wide} - {near} AS BIGINT))"
     return f"IF({value} IS NULL, NULL, {tagged(1, f'CAST({value} AS DOUBLE)', rest)})"
 
 
@@ -226,35 +228,38 @@ def type_word(value: str) -> str:
 
 
 def functions(let: Let) -> dict[str, Callable[[str], str]]:
-    """Returns what makes a value and what reads one, by the names of the engine's macros.
+    """Returns what makes a value and what reads one, by the names of the engine's macros of one value.
 
     Each writes its argument several times.
     """
-    return _PLAIN | {name: _with(make, let) for name, make in _WITH_LET.items()}
+    return {name: _with(rule, let) for name, rule in _RULES.items()}
 
 
-def _with(make: Callable[[str, Let], str], let: Let) -> Callable[[str], str]:
-    return lambda value: make(value, let)
+def _with(rule: _Rule, let: Let) -> Callable[[str], str]:
+    return lambda value: rule(value, let)
 
 
-_PLAIN: Final[dict[str, Callable[[str], str]]] = {
-    "__of_integer": of_integer,
-    "__of_double": of_double,
-    "__of_text": of_text,
-    "__of_boolean": of_boolean,
-    "__of_array": of_array,
-    "__of_object": of_object,
-    "__as_number": as_number,
-    "__as_text": as_text,
-    "__as_boolean": as_boolean,
-    "__as_whole": as_whole,
-    "__as_fraction": as_fraction,
-    "__as_container": as_container,
-    "__type_word": type_word,
-}
-_WITH_LET: Final[dict[str, Callable[[str, Let], str]]] = {
+def _alone(rule: Callable[[str], str]) -> _Rule:
+    """Returns a rule that gives no name to what is in it."""
+    return lambda value, let: rule(value)  # noqa: ARG005 - as the others are called
+
+
+_RULES: Final[dict[str, _Rule]] = {
+    "__of_integer": _alone(of_integer),
+    "__of_double": _alone(of_double),
+    "__of_text": _alone(of_text),
+    "__of_boolean": _alone(of_boolean),
+    "__of_array": _alone(of_array),
+    "__of_object": _alone(of_object),
     "__of_number": of_number,
     "__of_json": of_json,
+    "__as_number": _alone(as_number),
+    "__as_text": _alone(as_text),
+    "__as_boolean": _alone(as_boolean),
+    "__as_whole": _alone(as_whole),
+    "__as_fraction": _alone(as_fraction),
+    "__as_container": _alone(as_container),
     "__as_varchar": as_varchar,
     "__as_json": as_json,
+    "__type_word": _alone(type_word),
 }
