@@ -20,8 +20,11 @@ STATEMENTS = int(os.environ.get("TRACESTORE_STATEMENTS", "300"))
 SEED = int(os.environ.get("TRACESTORE_STATEMENTS_SEED", "1"))
 STATEMENTS_OF_STEP = 25
 STEPS_OF_STORE = 12
-WITHOUT_SHORTCUTS = 0.2
-WITH_KEPT_GROUPS = 0.3
+ONE_WAY = bool(os.environ.get("TRACESTORE_STATEMENTS_ONE_WAY"))
+"""Whether statements are asked in one way alone: a long run then asks twice as many in its time."""
+
+WITHOUT_SHORTCUTS = 0.0 if ONE_WAY else 0.2
+WITH_KEPT_GROUPS = 0.0 if ONE_WAY else 0.3
 """How often a statement is asked where groups are kept of every segment, and then once more."""
 
 STEP_BETWEEN = 0.1
