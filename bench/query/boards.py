@@ -27,12 +27,12 @@ ERRORS = "count(*) FILTER (WHERE status_code = 'ERROR')"
 HOUR = "time_bucket(INTERVAL 1 HOUR, start_time) AS time"
 
 BOARD = (
-    f"SELECT count(*) AS spans, {ERRORS} AS errors FROM spans",
+    f"SELECT count(*) AS spans, {ERRORS} AS errors, approx_count_distinct(attributes.user.id) AS users FROM spans",
     f"SELECT {HOUR}, count(*) AS spans FROM spans GROUP BY ALL ORDER BY time",
     f"SELECT {HOUR}, name, count(*) AS spans FROM spans GROUP BY ALL ORDER BY time",
     f"SELECT {HOUR}, count(*) AS errors FROM spans WHERE status_code = 'ERROR' GROUP BY ALL ORDER BY time",
     f"SELECT {HOUR}, attributes.model AS model, sum(attributes.tokens) AS tokens FROM spans GROUP BY ALL ORDER BY time",
-    f"SELECT {HOUR}, avg(duration) AS seconds, max(duration) AS slowest FROM spans GROUP BY ALL ORDER BY time",
+    f"SELECT {HOUR}, avg(duration) AS s, approx_quantile(duration, 0.95) AS p95 FROM spans GROUP BY ALL ORDER BY time",
     "SELECT attributes.model AS model, count(*) AS calls, sum(attributes.cost) AS dollars FROM spans GROUP BY ALL",
     "SELECT attributes.http.route AS route, count(*) AS calls, avg(duration) AS s FROM spans GROUP BY ALL",
     "SELECT attributes.user.id AS user, sum(attributes.cost) AS c FROM spans GROUP BY ALL ORDER BY c DESC LIMIT 20",
@@ -40,7 +40,7 @@ BOARD = (
     f"SELECT {HOUR}, floor(log10(duration) * 4) AS d, count(*) AS n FROM spans WHERE duration > 0 GROUP BY ALL",
     f"SELECT attributes.model AS model, round(100.0 * {ERRORS} / count(*), 2) AS share FROM spans GROUP BY ALL",
 )
-"""Twelve groupings of sums, counts, averages and extremes."""
+"""Twelve groupings of sums, counts, averages, extremes, an approximate quantile and distinct count."""
 
 
 def batches(first: int, stop: int) -> Iterator[bytes]:

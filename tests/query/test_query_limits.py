@@ -86,6 +86,29 @@ def test_too_much_memory_is_a_typed_error(small: Query) -> None:
     assert small.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 480}]
 
 
+def test_groupings_at_once_that_want_all_memory_are_answered_or_refused(small: Query) -> None:
+    grouped = (
+        "SELECT sum(n) AS n FROM (SELECT md5((range + {})::VARCHAR) AS k, count(*) AS n "
+        "FROM range(100000) GROUP BY k)"
+    )
+    ends: list[int | str] = []
+
+    def ask(number: int) -> None:
+        try:
+            ends.append(int(small.sql(grouped.format(number), timeout_s=None).rows()[0]["n"]))
+        except QueryMemoryError as error:
+            ends.append(str(error).partition("; ")[2])
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ends) == len(threads)
+    assert set(ends) <= {100_000, "add a time range, a LIMIT, or fewer columns"}
+    assert small.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 480}]
+
+
 def test_an_answer_larger_than_memory_streams(small: Query) -> None:
     # 400 MB of answer through 64 MB of memory.
     rows = 0

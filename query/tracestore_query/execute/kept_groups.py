@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from tracestore_query.execute.partial_groups import (
     Wanted,
     reading_without,
 )
-from tracestore_query.language.dialect import generate
+from tracestore_query.language.dialect import cast, generate
 from tracestore_query.language.parameters import used_values
 from tracestore_query.language.value_macros import create_statements
 from tracestore_query.plan.grouping import Grouping, groupings
@@ -150,8 +150,9 @@ class KeptGroups:
             return None
         file = exp.column(FILE, table=grouping.alias, quoted=True)
         partial = grouping.partial(times.others, apart=[file])
-        name = _name(partial, grouping.token, scan.scan, values)
-        if self._refused.get(name) or not self._is_repeatable(partial, grouping.token):
+        text = generate(partial)
+        name = _name(text, used_values(partial), grouping.token, scan.scan, values)
+        if self._refused.get(name) or not self._is_repeatable(text, grouping.token):
             return None
         wanted = Wanted(grouping, plan, times, segments, partial, name)
         for segment in segments:
@@ -160,9 +161,8 @@ class KeptGroups:
                 wanted.tables[segment.segment_id] = table
         return wanted
 
-    def _is_repeatable(self, partial: exp.Select, token: str) -> bool:
+    def _is_repeatable(self, text: str, token: str) -> bool:
         """Tells whether a SELECT gives the same of the same rows at any time, by what the engine reads in it."""
-        text = generate(partial)
         return self._engine.checker.is_repeatable(text, token, self._engine.repeatable)
 
     def _with_groups(self, tree: exp.Expr, wanted: Wanted, computing: Computing | None) -> Plan:
@@ -208,7 +208,7 @@ class KeptGroups:
         name = grouping.token.replace("__scan_", "__kept_", 1)
         columns = [
             exp.alias_(
-                exp.cast(exp.column(column, quoted=True), sql_type, dialect="duckdb"),
+                cast(exp.column(column, quoted=True), sql_type),
                 column,
                 quoted=True,
             )
@@ -234,14 +234,15 @@ class KeptGroups:
         return self._engine.name_of(generate(item))
 
 
-def _name(partial: exp.Select, token: str, scan: Scan, values: Mapping[str, Any]) -> str:
+def _name(
+    partial: str, used: Collection[str], token: str, scan: Scan, values: Mapping[str, Any]
+) -> str:
     """Returns what groups are kept under: all that they depend on beside the segment."""
-    used = used_values(partial)
     given = [(name, type(value), value) for name, value in values.items() if name in used]
     read = [(each.name, getattr(scan, each.name)) for each in fields(scan)]
     parts = [
         _VERSIONS,
-        generate(partial).replace(token, "scan"),
+        partial.replace(token, "scan"),
         *(
             repr(sorted(value) if isinstance(value, frozenset) else value)
             for name, value in read

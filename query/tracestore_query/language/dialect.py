@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -19,6 +20,9 @@ MAX_SQL_CHARACTERS = 1_000_000
 MAX_INDEX_STEPS = 100
 """Steps in brackets of one chain. The parser finds the type of the whole chain again at each of them: the time grows
 by the square, 0.1 s for 100 and 5 s for 500. Paths have 64 steps at most."""
+
+TYPES = 1024
+"""Types whose trees are kept: making one of a text takes longer than the rest of a small expression."""
 
 DuckDBParser: Any = DuckDB.Parser
 DuckDBGenerator: Any = DuckDB.Generator
@@ -207,6 +211,16 @@ def generate(tree: exp.Expr) -> str:
         return tree.sql(dialect=TraceSQL, comments=False)
     except (ValueError, SqlglotError) as error:
         raise QuerySyntaxError(f"cannot run query: {error}") from None
+
+
+def cast(value: exp.Expr, sql_type: str) -> exp.Cast:
+    """Returns a value cast to a type that the engine spells so. The value becomes a part of it."""
+    return exp.Cast(this=value, to=_data_type(sql_type).copy())
+
+
+@functools.lru_cache(maxsize=TYPES)
+def _data_type(sql_type: str) -> exp.DataType:
+    return exp.DataType.build(sql_type, dialect=DuckDB)
 
 
 def _check_index_steps(chain: exp.Expr) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from tracestore_query.language.dialect import StateOf
+from tracestore_query.language.dialect import StateOf, cast
 
 FinalOf = Callable[[Sequence[exp.Expr], Sequence[str]], exp.Expr]
 
@@ -93,7 +93,7 @@ def _quantile(node: exp.Expr, call: exp.ApproxQuantile) -> Aggregate | None:
 
 def _state(node: exp.Expr, layout: str) -> exp.Expr:
     """Returns a call's state as a value of the engine's plain types; one of another layout has the engine refuse it."""
-    return exp.cast(StateOf(this=node.copy()), layout, dialect="duckdb")
+    return cast(StateOf(this=node.copy()), layout)
 
 
 def _combined(
@@ -125,13 +125,13 @@ def _like(node: exp.Expr, call: exp.Expr) -> exp.Expr:
 
 
 def _summed(parts: Sequence[exp.Expr], types: Sequence[str]) -> exp.Expr:
-    return exp.cast(exp.Sum(this=parts[0]), types[0], dialect="duckdb")
+    return cast(exp.Sum(this=parts[0]), types[0])
 
 
 def _counted(parts: Sequence[exp.Expr], types: Sequence[str]) -> exp.Expr:
     """Returns the sum of counts: zero where there are none, as a count of no rows is."""
     total = exp.Coalesce(this=exp.Sum(this=parts[0]), expressions=[exp.Literal.number(0)])
-    return exp.cast(total, types[0], dialect="duckdb")
+    return cast(total, types[0])
 
 
 def _again(kind: type[exp.Func]) -> FinalOf:
