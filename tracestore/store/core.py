@@ -40,6 +40,7 @@ from tracestore.store.segments.index import SegmentIndex
 from tracestore.store.segments.leaf_arrays import LeafArrays
 from tracestore.store.segments.path_cache import PathCache
 from tracestore.store.segments.replaced_rows import ReplacedRows, RowNumbers, union
+from tracestore.store.segments.trace_filters import TraceFilters
 from tracestore.store.segments.words_cache import WordsCache
 from tracestore.store.segments.writer import SegmentStore
 from tracestore.store.settings import Settings
@@ -80,6 +81,8 @@ class Core:
         patch_lookup: which rows they change.
         merged: those rows with their patches.
         pins: open snapshots by segment id; the files of pinned segments are kept.
+        words: which rows of segments may hold a word.
+        traces: which segments may hold a trace.
         groups: what queries keep of segments.
         asked: which columns they compare.
         follows: whether a reader shows the writer's rows in memory too.
@@ -121,6 +124,7 @@ class Core:
         )
         self.segment_paths = PathCache(catalog)
         self.words = WordsCache(segments.files)
+        self.traces = TraceFilters(segments.files)
         self.groups = GroupTables(
             folder / filenames.GROUPS_FOLDER, settings.fs, lambda: self.writable or self.follows
         )
@@ -237,6 +241,7 @@ class Core:
     def forget_segments(self, segment_ids: Collection[str]) -> None:
         """Drops what is cached of segments that are gone."""
         self.words.forget(segment_ids)
+        self.traces.forget(segment_ids)
         self.groups.forget(segment_ids)
         self.patch_lookup.forget(segment_ids)
         self.merged.forget(segment_ids)

@@ -20,6 +20,8 @@ from tracestore.variant.shredder import Shredder, json_projects, otlp_projects
 from tracestore.variant.tables import OVERFLOW, TABLES, TableSpec
 from tracestore.variant.unshredder import unshred, unshred_rows, unshred_values
 from tracestore.variant.words import (
+    FILTER_PART_BYTES,
+    FILTER_SALTS,
     SEARCHED_COLUMNS,
     RowWords,
     find_words,
@@ -28,6 +30,8 @@ from tracestore.variant.words import (
 )
 
 __all__ = [
+    "FILTER_PART_BYTES",
+    "FILTER_SALTS",
     "ITEM_LIST",
     "ITEM_TEXTS",
     "LEAF_TYPES",

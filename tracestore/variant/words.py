@@ -21,12 +21,14 @@ SEARCHED_COLUMNS: Final = ("name", "status_message", "severity_text", "event_nam
 FILTER_PART_BYTES: Final = 32
 """Bytes of one part of a filter: a word sets a bit in each of its eight 32-bit words."""
 
-_JSON_OF_TYPE: Final = {"str": False, "str[]": False, "json": True, "json[]": True}
-_BINARY: Final = frozenset({"bin", "bin[]"})
-_FILTER_SALTS: Final = (
+FILTER_SALTS: Final = (
     *(0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D),
     *(0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31),
 )
+"""What the specification of Parquet's bloom filters multiplies with, for each of a part's eight words."""
+
+_JSON_OF_TYPE: Final = {"str": False, "str[]": False, "json": True, "json[]": True}
+_BINARY: Final = frozenset({"bin", "bin[]"})
 
 Rows = npt.NDArray[np.int32]
 
@@ -173,7 +175,7 @@ def may_be_in_filter(bits: npt.NDArray[np.uint32], word: str) -> bool:
     parts = len(bits) // 8
     part = ((hashed >> 32) * parts) >> 32
     key = hashed & 0xFFFFFFFF
-    masks = [1 << (((key * salt) & 0xFFFFFFFF) >> 27) for salt in _FILTER_SALTS]
+    masks = [1 << (((key * salt) & 0xFFFFFFFF) >> 27) for salt in FILTER_SALTS]
     held = bits[8 * part : 8 * part + 8].tolist()
     return parts > 0 and all(word & mask for word, mask in zip(held, masks, strict=True))
 

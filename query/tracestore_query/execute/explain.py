@@ -70,6 +70,8 @@ def _scan(plan: ScanPlan) -> list[tuple[str, str]]:
     if plan.row_ranges:
         end = "last" if scan.top_n is not None and scan.top_n.last else "first"
         rows.append(("ends", f"the {end} rows by time alone, of {len(plan.row_ranges)} segments"))
+    if plan.without_traces:
+        rows.append(("traces", f"{plan.without_traces} segments without them left out"))
     if scan.words:
         rows.append(("words", _words(plan)))
     if OVERFLOW in scan.fixed_columns:

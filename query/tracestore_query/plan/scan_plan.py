@@ -58,6 +58,7 @@ class ScanPlan:
         kept: segments that are not read, since the groups that the query makes of their rows are kept.
         pruned: number of the table's segments that are not read.
         without_words: how many of these hold no row with all of the scan's words.
+        without_traces: how many of these hold no row of one of the scan's traces, by their bloom filters.
     """
 
     scan: Scan
@@ -72,6 +73,13 @@ class ScanPlan:
     kept: tuple[SegmentRef, ...] = ()
     pruned: int = 0
     without_words: int = 0
+    without_traces: int = 0
+
+    @property
+    def is_of_traces(self) -> bool:
+        """Returns whether what is read would be other segments or patches for other traces."""
+        is_narrowed = self.without_traces > 0 or bool(self.patched_fields)
+        return self.scan.trace_ids is not None and is_narrowed
 
     @property
     def segments(self) -> tuple[SegmentRef, ...]:

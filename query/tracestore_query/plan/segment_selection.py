@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from tracestore_query.plan.patched_data import PatchedData, field_of
 from tracestore_query.plan.scan import EVER, Leaf, Scan, leaf_column_name
 from tracestore_query.plan.scan_plan import ScanPlan, TailGroup
 from tracestore_query.plan.top_n import needed_segments, row_ranges
+
+MAX_TRACES: Final = 16
+"""Traces that each segment is asked for, a few microseconds each: of more, hardly a segment has none."""
 
 _Patched = Mapping[int, SegmentPatches]
 """Patched segments by position in the snapshot."""
@@ -100,6 +104,10 @@ class TableReader:
         fields = self._patches.fields_of(scan)
         patched = self._patches.of_scan(scan, fields)
         kept = self._in_time(scan) & self._with_paths(scan, patched)
+        without_traces = 0
+        if scan.trace_ids is not None and len(scan.trace_ids) <= MAX_TRACES:
+            before, kept = kept, self._view.with_traces(scan.trace_ids, kept)
+            without_traces = int(before.sum() - kept.sum())
         if scan.top_n is not None:
             within = self._segments_of(kept)
             needed = needed_segments(within, scan.top_n)
@@ -126,6 +134,7 @@ class TableReader:
             patched_fields=fields,
             memtable=self._patches.memtable if fields else self._view.memtable,
             pruned=self._view.known.segments - len(positions),
+            without_traces=without_traces,
         )
 
     def _in_time(self, scan: Scan) -> Mask:

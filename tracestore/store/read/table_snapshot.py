@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ from tracestore.store.read.known import Known
 from tracestore.store.read.leaf_lookup import LeafLookup, look_up_leaves
 from tracestore.store.read.segment_patches import SegmentPatches
 from tracestore.store.read.segment_ref import SegmentRef
+from tracestore.store.segments.leaf_arrays import Mask
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
 from tracestore.variant import is_item_path
 
@@ -104,6 +105,14 @@ class TableSnapshot:
     def patches_of(self, segment: SegmentRef, fields: frozenset[str]) -> SegmentPatches | None:
         """Returns the patched rows of a segment, None where no patch changes one of the fields there."""
         return SegmentPatches.of(self._core, self.patches, segment, fields)
+
+    def with_traces(self, trace_ids: Collection[str], among: Mask) -> Mask:
+        """Returns for each segment whether it is among some and may hold a row of one of some traces."""
+        kept = among.copy()
+        places = np.flatnonzero(among)
+        rows = [self.segment_rows[place] for place in places]
+        kept[places] = self._core.traces.with_one(rows, trace_ids)
+        return kept
 
     @functools.cached_property
     def leaves(self) -> LeafLookup:

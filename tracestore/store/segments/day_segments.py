@@ -134,17 +134,29 @@ class SegmentGroup:
         self._count = sum(map(len, days))
         self._every: list[SegmentRow] | None = None
         self._bounds: tuple[Times, Times] | None = None
+        self._ends: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return self._count
 
     def in_range(self, time_range: TimeRange | None) -> list[SegmentRow]:
         """Returns the segments that may hold rows of a time range, by day, then by their first time."""
-        if time_range is not None or self._count > MAX_LISTED:
+        if self._count > MAX_LISTED or not self._lies_in(time_range):
             return [row for day in self.days_in(time_range) for row in day.in_range(time_range)]
         if self._every is None:
             self._every = [row for day in self.days for row in day.rows()]
         return self._every
+
+    def _lies_in(self, time_range: TimeRange | None) -> bool:
+        """Returns whether every segment's rows are of a time range, as they are of that of a query without one."""
+        if time_range is None:
+            return True
+        if self._ends is None:
+            self._ends = (
+                min((day.min_ns for day in self.days), default=0),
+                max((day.max_ns for day in self.days), default=0),
+            )
+        return self._ends[0] >= time_range[0] and self._ends[1] < time_range[1]
 
     def days_in(self, time_range: TimeRange | None) -> Sequence[DaySegments]:
         """Returns the days with segments that may hold rows of a time range."""
