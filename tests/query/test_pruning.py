@@ -12,6 +12,7 @@ import pytest
 import tracestore
 from data.stores import START_NS, span
 from tracestore import Store
+from tracestore_query import Query
 from tracestore_query.execute import row_lookup
 
 HOUR = 3_600_000_000_000
@@ -197,6 +198,37 @@ def test_a_tail_path_that_many_rows_have_is_joined(
     profile = plan(store, sql)["profile"][0]
     assert "path = 'attributes.mixed'" in profile
     assert [row["v"] for row in store.sql(sql).rows()] == [45, 54, 63, 72, 81, 90]
+
+
+def test_a_tail_path_that_many_rows_have_is_read_alone_where_nothing_else_is_asked_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_lookup, "MAX_TAIL_ROWS", 3)
+    every_row = Query(store, shortcuts=False)
+    held = {i: i if i % 2 else f"t{i}" for i in range(0, 390, 15)}
+    rows = [with_attributes(i, **{"mixed": held.get(i, ""), f"rare_{i}": i}) for i in range(400)]
+    for row in rows:
+        if row["attributes"]["mixed"] == "":
+            del row["attributes"]["mixed"]
+    for start in (0, 200):
+        store.insert("spans", rows[start : start + 200])
+        store.flush()
+    late = with_attributes(33, mixed=33)
+    store.insert("spans", [{**late, "name": "later version"}])
+    store.delete(where=f"span_id = '{rows[60]['span_id']}'")
+    texts = [
+        "SELECT count(*) AS n, sum(attributes.mixed) AS s FROM spans WHERE attributes.mixed > 10",
+        "SELECT count(*) AS n FROM spans WHERE attributes.mixed LIKE 't%'",
+        "SELECT attributes.mixed AS m FROM spans WHERE attributes.mixed IS NOT NULL ORDER BY 1",
+    ]
+    for sql in texts:
+        found = store.sql(sql).rows()
+        assert found == every_row.sql(sql).rows()
+        assert found
+    [scan] = parquet_scans(plan(store, texts[0])["profile"][0])
+    assert "tail" in plan(store, texts[0])["engine sql"][0]
+    assert "file_row_number" not in scan
+    every_row.close()
 
 
 def test_tails_columns_and_memory_are_one_path(store: Store) -> None:

@@ -70,22 +70,24 @@ def with_tail(
 def tail_rows_alone(
     scan: Scan, group: TailGroup, stored: Sequence[str], tables: dict[str, pa.Table]
 ) -> str | None:
-    """Returns a source of the rows that were looked up, None where the query reads more than their one path."""
-    rows = group.rows
-    if (
-        rows is None
-        or stored
-        or scan.object_parts
-        or any(leaf[0] != rows.path for leaf in scan.leaves)
-    ):
+    """Returns a source of a path's rows without those of the segments, None where the query reads more than the path.
+
+    These are the rows that were looked up, else those in the sidecars: every row that can match is among them.
+    """
+    paths = {path for path, _ in scan.leaves}
+    (path,) = paths if len(paths) == 1 else ("",)
+    if stored or scan.object_parts or path not in group.non_null_paths:
         return None
-    source = _named(scan, rows, tables)
-    in_table = set(rows.table.column_names)
+    if group.rows is not None and group.rows.path == path:
+        source = f'"{_named(scan, group.rows, tables)}"'
+    else:
+        source = f"({_sidecar(group, path, _by_path(scan, group)[path])})"
+    in_tail = set(group.leaves)
     columns = ["file AS filename", "row AS file_row_number"]
     for leaf, column in scan.leaves.items():
         absent = f'CAST(NULL AS {LEAVES[leaf[1]].sql}) AS "{column}"'
-        columns.append(f'"{column}"' if column in in_table else absent)
-    return f'(SELECT {", ".join(columns)} FROM "{source}")'
+        columns.append(f'"{column}"' if leaf in in_tail else absent)
+    return f"(SELECT {', '.join(columns)} FROM {source})"
 
 
 def _named(scan: Scan, rows: TailRows, tables: dict[str, pa.Table]) -> str:
