@@ -137,6 +137,7 @@ bench: build/.bench
 	$(PY) -m bench.shred
 	$(PY) -m bench.store --quick
 	$(PY) -m bench.query --rows 500000 --point-rows 1000000
+	$(PY) -m bench.fixed
 	$(PY) -m bench.words --rows 200000
 	$(PY) -m bench.evals --quick
 	$(PY) -m bench.patches --quick
@@ -160,6 +161,7 @@ bench-lines: build/.bench
 	$(PY) -m bench.store
 	$(PY) -m bench.query
 	$(PY) -m bench.query.memory
+	$(PY) -m bench.fixed
 	$(PY) -m bench.query.boards
 	$(PY) -m bench.words --rows 10000000
 	$(PY) -m bench.service --seconds 60

@@ -136,6 +136,24 @@ def _cost_of_words(step: str) -> Callable[[Runs], float | None]:
     return read
 
 
+def _of_typed(question: str) -> Callable[[Runs], float | None]:
+    """Returns what reads a question's time, warm, of hand-typed Parquet's: the worst of the workloads of spans."""
+
+    def read(runs: Runs) -> float | None:
+        ratios = []
+        for name in ("apm", "llm", "evolving"):
+            times = {
+                each.system: each.value
+                for each in runs.get(name, ())
+                if each.metric == "warm" and each.question.startswith(question)
+            }
+            if "hand-typed parquet" in times and "tracestore" in times:
+                ratios.append(times["tracestore"] / times["hand-typed parquet"])
+        return max(ratios) if ratios else None
+
+    return read
+
+
 def _at_least(bound: float) -> Callable[[float], bool]:
     return lambda value: value >= bound
 
@@ -237,6 +255,26 @@ TARGETS = [
     Target("words, of the time of a merge without", "at most 20 %", _cost_of_words("merge"), _at_most(20), "%"),
     Target("planning over 500 segments, a new text", "at most 3 ms",
            _worst("query", "planning"), _at_most(3), "ms"),
+    Target("planning a path of 14 names, a new text, CPU", "at most 20 ms",
+           _one("fixed", "a new text", workload="a path of 14"), _at_most(20), "ms"),
+    Target("planning a tile of a board, a new text, CPU", "-",
+           _one("fixed", "a tile"), _at_least(0), "ms"),
+    Target("planning 1,000 paths: CPU of a path, of that among 250", "at most 1.2x",
+           _one("fixed", "a path, of a fourth"), _at_most(1.2), "x"),
+    Target("2,000 paths, 1,500 of a tail: the whole query, CPU", "at most 2 s",
+           _one("fixed", "the whole query, CPU"), _at_most(2), "s"),
+    Target("functions of objects with 6,000 keys, 1,000 rows", "at most 10 ms",
+           _worst("fixed", "1,000 rows"), _at_most(10), "ms"),
+    Target("the first query of a store with 20,000 paths", "at most 30 ms",
+           _one("fixed", "the first query"), _at_most(30), "ms"),
+    Target("tracestore --help, CPU", "at most 0.25 s",
+           _one("fixed", "tracestore --help"), _at_most(0.25), "s"),
+    Target("import tracestore, CPU", "at most 50 ms",
+           _one("fixed", "import tracestore"), _at_most(50), "ms"),
+    Target("tracestore query SELECT 1, CPU", "at most 0.6 s",
+           _one("fixed", "tracestore query"), _at_most(0.6), "s"),
+    Target("mixed types (Q5), of hand-typed Parquet's time", "at most 1.3x",
+           _of_typed("Q5"), _at_most(1.3), "x"),
     Target("smallest query in the process", "-",
            _one("query", "smallest query"), _at_least(0), "ms"),
     Target("smallest query through HTTP, engine process included, p50", "at most 3.5 ms",
@@ -247,6 +285,10 @@ TARGETS = [
            _one("service", "smallest query under load"), _at_most(40), "ms"),
     Target("trace by id among 10 M spans, p50", "at most 15 ms",
            _one("query", "trace by id", workload="10,000,000"), _at_most(15), "ms"),
+    Target("whole spans of a trace by id among 10 M spans, p50", "at most 12 ms",
+           _one("query", "trace by id, whole", workload="10,000,000"), _at_most(12), "ms"),
+    Target("a rare key in 5,000 of 10 M spans", "at most 15 ms",
+           _one("query", "a rare key", workload="10,000,000"), _at_most(15), "ms"),
     Target("ten clients: queries of the slowest, of the fastest's", "no starving",
            _one("query", "queries of the slowest"), _at_least(0.5), "x"),
     Target("ten times more data outside of the time range", "at most 1.10x",

@@ -19,6 +19,7 @@ OTHERS = (
         "shred",
         "store",
         "query",
+        "fixed",
         "memory",
         "boards",
         "words",

@@ -10,6 +10,7 @@ import tracestore
 from bench.query.data import START_NS
 from bench.query.measure import OURS, note, timed
 from bench.report import Result
+from tracestore import Store
 
 BATCH_ROWS = 50_000
 OPEN_TRACES = 40
@@ -17,6 +18,9 @@ OPEN_TRACES = 40
 
 SPANS_PER_TRACE = 5
 ASKED = 60
+
+RARE_EVERY = 2_000
+"""Spans of which one has a key that no other has."""
 
 
 def batches(rows: int, asked: list[str]) -> Iterator[bytes]:
@@ -33,19 +37,20 @@ def batches(rows: int, asked: list[str]) -> Iterator[bytes]:
                 if i % every == 0:
                     asked.append(traces[-1])
             trace_id = traces[int(rng.random() * len(traces))]
+            rare = f',"debug.retries":{i // RARE_EVERY % 8 + 1}' if i % RARE_EVERY == 0 else ""
             # Written by hand: encoding 10 M dicts would take most of the run.
             lines.append(
                 f'{{"trace_id":"{trace_id}","span_id":"{rng.getrandbits(64) | 1:016x}",'
                 f'"name":"op{i % 7}","kind":"CLIENT","start_ns":{START_NS + i * 50_000},'
                 f'"duration_ns":{int(rng.random() * 1e9)},"status_code":"OK",'
                 f'"attributes":{{"http.route":"/api/{i % 50}","user.id":"user-{i % 5000}",'
-                f'"n":{i % 977},"ok":true,"cost":{i % 101 / 7}}}}}'
+                f'"n":{i % 977},"ok":true,"cost":{i % 101 / 7}{rare}}}}}'
             )
         yield "\n".join(lines).encode()
 
 
 def trace_by_id(folder: Path, rows: int) -> list[Result]:
-    """Returns the time of a trace's spans by its id, of some columns and of all."""
+    """Returns the time of a trace's spans by its id, of some columns and of all, and of the spans with a rare key."""
     results = []
     asked: list[str] = []
     with tracestore.open(folder / "points", background=False, durability="async") as store:
@@ -67,4 +72,13 @@ def trace_by_id(folder: Path, rows: int) -> list[Result]:
             segments = store.stats().segments
             workload = f"{rows:,} spans, {segments} segments"
             results.append(note(workload, name, OURS, times, "ms"))
+        results.append(_rare_key(store, workload, rows // RARE_EVERY))
     return results
+
+
+def _rare_key(store: Store, workload: str, rows: int) -> Result:
+    """Returns the time of a condition on a key that few spans have, with another value each time."""
+    condition = "SELECT count(*) AS n FROM spans WHERE attributes.debug.retries >"
+    texts = [f"{condition} {number / 4}" for number in range(24)]
+    times = [timed(lambda sql=sql: store.sql(sql).arrow()) for sql in texts]  # type: ignore[misc]
+    return note(workload, f"a rare key, in {rows:,} spans", OURS, times[1:], "ms")

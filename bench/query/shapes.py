@@ -116,7 +116,7 @@ def outside(folder: Path, rows: int, rounds: int) -> list[Result]:
 def many_segments(folder: Path, segments: int) -> list[Result]:
     """Returns the time to plan over many segments, of texts not asked before."""
     with tracestore.open(folder / "segments", background=False, durability="async") as store:
-        for number, batch in enumerate(_small_batches(segments)):
+        for number, batch in enumerate(small_batches(segments)):
             store.insert("spans", batch)
             store.flush()
             if number + 1 >= segments:
@@ -140,7 +140,7 @@ def smallest(store: Store) -> Result:
     return note("any store", "smallest query", OURS, times, "ms")
 
 
-def _small_batches(segments: int) -> Iterator[bytes]:
+def small_batches(segments: int) -> Iterator[bytes]:
     for batch in data.batches(segments * SMALL_SEGMENT_ROWS):
         lines = batch.split(b"\n")
         for start in range(0, len(lines), SMALL_SEGMENT_ROWS):
