@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from sqlglot import exp
 
@@ -25,8 +25,9 @@ from tracestore_query.execute.row_lookup import ids_scan, with_newest_rows, with
 from tracestore_query.execute.runner import described_columns
 from tracestore_query.language.constant_folding import Constants
 from tracestore_query.language.looking_around import summary
+from tracestore_query.language.nodes import find_nodes
 from tracestore_query.language.parameters import Parameters, note_values, used_values
-from tracestore_query.language.statement import Kind, Statement, read_statement
+from tracestore_query.language.statement import Kind, Statement, Statements
 from tracestore_query.pages.paging import Paging, paged
 from tracestore_query.plan import pruning, top_n
 from tracestore_query.plan.asked_columns import asked_columns
@@ -37,9 +38,6 @@ from tracestore_query.plan.segment_selection import TableReader, reader_of
 from tracestore_query.plan.word_rows import with_word_rows
 from tracestore_query.tables.catalog import catalog_table
 from tracestore_query.tables.table_nodes import stored_table
-
-PARSED_TEXTS: Final = 256
-"""Texts whose trees are kept, about 100 KiB each for a long one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,7 @@ class Planner:
         self._shortcuts = shortcuts
         self._groups = KeptGroups(engine, self._types, keeps or KeepRule())
         self._cache = PlanCache()
-        # Dashboards ask the same again and again; parsing costs about a third of planning.
-        self._statement = functools.lru_cache(maxsize=PARSED_TEXTS)(self._read)
+        self._statements = Statements(lambda: engine.functions)
 
     def close(self) -> None:
         """Drops the plans that are kept."""
@@ -98,7 +95,7 @@ class Planner:
                 self._note_asked(cached, request)
                 execution.deadline.names = cached.plan.query.names
                 return cached
-        statement = self._statement(request.sql)
+        statement = self._statements.read(request.sql)
         planned = self._planned(self._summarized(statement, request), request, execution)
         if request.cursor in {None, ""}:
             self._note_asked(planned, request)
@@ -115,12 +112,12 @@ class Planner:
         Raises:
             QueryForbiddenError: where a statement asks for something else than rows.
         """
-        statement = self._summarized(self._statement(request.sql), request)
+        statement = self._summarized(self._statements.read(request.sql), request)
         if statement.kind is not Kind.SELECT:
             raise QueryForbiddenError(
                 f"cannot run query elsewhere: {statement.kind.value} tells of this engine; ask for rows"
             )
-        tree = statement.query.copy()
+        tree = statement.query
         values = note_values(tree, request.parameters)
         tables = _stored_tables(tree)
         constants = Constants(self._engine.time_us)
@@ -168,7 +165,7 @@ class Planner:
             return statement
         execution = Execution(self._engine, None)
         try:
-            described = Statement(Kind.DESCRIBE, statement.query)
+            described = Statement(Kind.DESCRIBE, statement.query.copy())
             planned = self._planned(described, replace(request, cursor=None), execution)
             names, types = described_columns(planned, execution)
         finally:
@@ -176,13 +173,10 @@ class Planner:
         columns = list(zip(names, types, strict=True))
         return Statement(Kind.SELECT, summary(statement.query, columns))
 
-    def _read(self, sql: str) -> Statement:
-        return read_statement(sql, self._engine.functions)
-
     def _planned(
         self, statement: Statement, request: Request, execution: Execution
     ) -> PlannedQuery:
-        tree = statement.query.copy()
+        tree = statement.query
         values = note_values(tree, request.parameters)
         is_of_words = depends_on_parameter(tree)
         paging = _paging(statement.kind, tree, request)
@@ -219,7 +213,11 @@ class Planner:
             time_range,
             time_independent=not constants.of_moment,
             parameter_independent=not (
-                constants.of_values or is_of_words or plan.query.of_values or (plan.kept and values)
+                constants.of_values
+                or is_of_words
+                or plan.query.of_values
+                or (plan.kept and values)
+                or any(scan_plan.is_of_traces for scan_plan in plan.scans.values())
             ),
             names=names,
             asked=asked,
@@ -301,13 +299,13 @@ def _paging(kind: Kind, tree: exp.Expr, request: Request) -> Paging | None:
 
 def _stored_tables(tree: exp.Expr) -> tuple[str, ...]:
     """Returns the stored tables that a query may read, views and functions included."""
-    names = [stored_table(table) for table in tree.find_all(exp.Table)]
+    names = [stored_table(table) for table in find_nodes(tree, exp.Table)]
     return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 def _time_range(tree: exp.Expr, tables: tuple[str, ...], ranges: dict[str, TimeRange]) -> TimeRange:
     """Returns the range of times that covers the ranges of all tables that a query reads."""
-    if any(isinstance(table.this, exp.Func) for table in tree.find_all(exp.Table)):
+    if any(isinstance(table.this, exp.Func) for table in find_nodes(tree, exp.Table)):
         return EVER
     by_table = [ranges.get(name, EVER) for name in tables] or [EVER]
     return min(start for start, _ in by_table), max(stop for _, stop in by_table)

@@ -15,6 +15,7 @@ from tracestore.store import Dataset
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.bind.values.item_columns import BESIDE, UnnestedItems, put_all
+from tracestore_query.language.nodes import find_nodes
 from tracestore_query.plan.item_texts import Held
 from tracestore_query.plan.plan import BoundQuery, ObjectCall, Rebuilt
 from tracestore_query.plan.scan import Leaf
@@ -93,7 +94,7 @@ class Binding:
         """Returns the query that was gathered, over a tree whose names are resolved."""
         put_all(tree, self.unnested)
         if any(scan.reads_items for scan in self.scans.values()):
-            columns = list(tree.find_all(exp.Column))
+            columns = list(find_nodes(tree, exp.Column))
             read = {column.name for column in columns}
             whole = {column.name for column in columns if not column.meta.get(BESIDE)}
             for scan in self.scans.values():

@@ -9,6 +9,7 @@ from tracestore_query.bind.path_values import PathValues
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Scope, Source, look_up
 from tracestore_query.bind.typed.engine_types import is_aggregate
+from tracestore_query.language.nodes import find_nodes
 from tracestore_query.language.path_syntax import Step, name_of, steps_of
 from tracestore_query.language.replacement import put_in_place
 from tracestore_query.plan.plan import Rebuilt
@@ -24,7 +25,7 @@ def take_out(select: exp.Select, scope: Scope, binding: Binding, paths: PathValu
     """
     if select.args.get("distinct") or select.args.get("group"):
         return
-    calls = (call for each in select.expressions for call in each.find_all(exp.Func))
+    calls = (call for each in select.expressions for call in find_nodes(each, exp.Func))
     if any(is_aggregate(call, binding.types) for call in calls):
         return
     for i, each in enumerate(select.expressions):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -67,14 +68,19 @@ class Source:
         """Returns the table's columns, None where it is no scan."""
         return STORED[self.scan.table] if self.scan else None
 
-    def columns(self) -> list[str] | None:
-        """Returns the names it gives, None where they are not known."""
-        if self.spec is not None:
-            hidden = HIDDEN.get(self.spec.name, ())
-            return [
-                name for name in (*self.spec.columns, *self.spec.variants) if name not in hidden
-            ]
-        return None if self.outputs is None else list(self.outputs)
+    def columns(self) -> Collection[str] | None:
+        """Returns the names it gives, in their order, None where they are not known."""
+        if self.scan is not None:
+            return _columns_of(self.scan.table)
+        return None if self.outputs is None else self.outputs.keys()
+
+
+@functools.cache
+def _columns_of(table: str) -> Collection[str]:
+    """Returns the names of a stored table's columns that queries see; whether one is among them is found at once."""
+    spec, hidden = STORED[table], HIDDEN.get(table, ())
+    names = (*spec.columns, *spec.variants)
+    return dict.fromkeys(name for name in names if name not in hidden).keys()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,7 +286,7 @@ def _of_column(source: Source, steps: Sequence[Step]) -> list[Step]:
         UnknownNameError: where a scan has no such column.
     """
     column = steps[0].text.lower()
-    known = source.columns() or []
+    known = source.columns() or ()
     if source.spec is not None and column not in known:
         raise UnknownNameError(
             f"cannot run query: {source.alias} has no column {steps[0].text}{nearest(column, known)}"

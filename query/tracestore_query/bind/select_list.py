@@ -16,6 +16,7 @@ from tracestore_query.bind.values.sources import Bound, ItemText
 from tracestore_query.bind.values.types import ITEM, NULL, Kind
 from tracestore_query.bind.values.uses import Use, Want
 from tracestore_query.language.dialect import generate
+from tracestore_query.language.nodes import find_nodes
 from tracestore_query.language.path_syntax import name_of, steps_of
 from tracestore_query.language.replacement import put_in_place
 from tracestore_query.language.value_macros import OF_TEXT, VALUE
@@ -69,7 +70,7 @@ def is_aggregated(node: exp.Expr, types: EngineTypes) -> bool:
     """Tells whether an aggregate function stands in an expression, and is no window function there."""
     return any(
         is_aggregate(call, types) and call.find_ancestor(exp.Window, exp.Query) is None
-        for call in node.find_all(exp.Func)
+        for call in find_nodes(node, exp.Func)
     )
 
 
@@ -199,7 +200,7 @@ def _may_mean(key: exp.Expr, item: Item) -> bool:
 
 
 def _names_in(node: exp.Expr) -> set[str]:
-    return {identifier.name.lower() for identifier in node.find_all(exp.Identifier)}
+    return {identifier.name.lower() for identifier in find_nodes(node, exp.Identifier)}
 
 
 def is_of_numbers(bound: Bound) -> bool:

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from tracestore.variant import SEARCHED_COLUMNS, TableSpec
 from tracestore_query.errors import UnknownNameError
+from tracestore_query.language.nodes import find_nodes
 from tracestore_query.language.parameters import value_of
 from tracestore_query.language.search_words import words_of_needle
 
@@ -74,7 +75,7 @@ def depends_on_parameter(tree: exp.Expr) -> bool:
     """Tells whether a parameter of a query holds words that are looked for."""
     return any(
         str(call.this).lower() in NAMES and isinstance(each, exp.Placeholder)
-        for call in tree.find_all(exp.Anonymous)
+        for call in find_nodes(tree, exp.Anonymous)
         for each in call.expressions
     )
 

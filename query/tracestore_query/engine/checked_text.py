@@ -25,6 +25,7 @@ from tracestore_query.engine.parser import Parser
 from tracestore_query.errors import QueryForbiddenError
 from tracestore_query.language.allowed_functions import TABLE_GENERATORS
 from tracestore_query.language.dialect import generate
+from tracestore_query.language.nodes import find_nodes
 from tracestore_query.language.repeatable import is_repeatable
 from tracestore_query.plan.plan import Plan
 from tracestore_query.plan.scan_plan import ScanPlan
@@ -208,7 +209,7 @@ def _rows_of(name: str) -> exp.Select:
 
 def _pivots(tree: exp.Expr) -> Iterator[exp.Pivot]:
     """Yields the PIVOT statements that stand for a query in a tree, and not behind a table."""
-    for pivot in tree.find_all(exp.Pivot):
+    for pivot in find_nodes(tree, exp.Pivot):
         is_query = pivot.arg_key == "this" and isinstance(pivot.parent, exp.CTE | exp.Subquery)
         if is_query and not pivot.args.get("unpivot"):
             yield pivot

@@ -80,19 +80,22 @@ class Allowed:
 
 
 class Walk:
-    """The parts of a tree that are still to be judged: a stack, since trees are as deep as their texts are long."""
+    """The nodes of a tree that are still to be judged: a stack, since trees are as deep as their texts are long."""
 
     def __init__(self, grammar: Grammar, allowed: Allowed) -> None:
         self.grammar = grammar
         self.allowed = allowed
         self._stack: list[tuple[Rule, Any, Names]] = []
 
-    def later(self, rule: Rule, value: Any, names: Names) -> None:
-        """Notes a value that is to be judged by a rule, among the CTEs that it may name."""
-        self._stack.append((rule, value, names))
+    def judge(self, rule: Rule, value: Any, names: Names) -> None:
+        """Judges a value by a rule, among the CTEs that it may name: nodes later, and all else at once."""
+        if rule in NODES:
+            self._stack.append((rule, value, names))
+        elif value is not None:
+            rule(self, value, names)
 
     def run(self) -> None:
-        """Judges all that was noted; what is absent is right."""
+        """Judges the nodes that were left for later; what is absent is right."""
         while self._stack:
             rule, value, names = self._stack.pop()
             if value is not None:
@@ -106,7 +109,11 @@ class Walk:
             rule = rules.get(field)
             if rule is None:
                 raise refused("field", field)
-            self._stack.append((rule, value, names))
+            # As `judge` does: called for each of the thousands of fields of a text.
+            if rule in NODES:
+                self._stack.append((rule, value, names))
+            elif value is not None:
+                rule(self, value, names)
 
 
 def refused(kind: str, value: object) -> QueryForbiddenError:
@@ -161,7 +168,7 @@ def each(item: Rule) -> Rule:
         if not isinstance(value, list):
             raise refused("list", value)
         for one in value:
-            walk.later(item, one, names)
+            walk.judge(item, one, names)
 
     return rule
 
@@ -252,7 +259,7 @@ def table_call(walk: Walk, node: Any, names: Names) -> None:
     elif name not in walk.allowed.table_functions:
         raise refused("table function", name)
     walk.fields(node, walk.grammar.expressions["FUNCTION"] | {"arguments": judged_elsewhere}, names)
-    walk.later(walk.grammar.expressions["FUNCTION"]["arguments"], arguments, names)
+    walk.judge(walk.grammar.expressions["FUNCTION"]["arguments"], arguments, names)
 
 
 def judged_elsewhere(_: Walk, __: Any, ___: Names) -> None:
@@ -301,3 +308,7 @@ def modifier(walk: Walk, node: Any, names: Names) -> None:
     if rules is None:
         raise refused("clause", node.get("type") if isinstance(node, dict) else node)
     walk.fields(node, rules | {"type": text}, names)
+
+
+NODES: Final = frozenset({expression, table, table_call, query, modifier})
+"""The rules of nodes that may hold nodes of their own kind: how deep these lie, the text says."""

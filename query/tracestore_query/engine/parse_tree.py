@@ -322,5 +322,5 @@ def check(tree: Mapping[str, Any], allowed: Allowed) -> None:
     if tree.get("error") or not isinstance(statements, list) or len(statements) != 1:
         raise QueryForbiddenError("cannot run query: the engine reads it as no single SELECT")
     walk = Walk(_GRAMMAR, allowed)
-    walk.later(_STATEMENT, statements[0], frozenset())
+    walk.judge(_STATEMENT, statements[0], frozenset())
     walk.run()

@@ -16,6 +16,7 @@ from sqlglot import exp
 from tracestore_query.errors import QueryForbiddenError, UnknownNameError
 from tracestore_query.language.dialect import generate
 from tracestore_query.language.free_text import check_texts
+from tracestore_query.language.nodes import children_of
 
 MAX_NODES = 50_000
 """Nodes of a query's tree; a tree costs about 1 KiB and 20 microseconds a node on its way to the engine."""
@@ -152,10 +153,9 @@ def check(tree: exp.Expr, functions: Collection[str]) -> None:
     """
     if not isinstance(tree, _STATEMENTS):
         raise QueryForbiddenError(f"cannot run query: {_kind(tree)} is not allowed; only SELECT is")
-    _check_size(tree)
-    if sum(1 for _ in tree.find_all(exp.Table)) > MAX_TABLES:
+    nodes = _bounded_nodes(tree)
+    if sum(isinstance(node, exp.Table) for node in nodes) > MAX_TABLES:
         raise QueryForbiddenError(f"cannot run query: it names more than {MAX_TABLES} tables")
-    nodes = list(tree.walk())
     for node in nodes:
         # Before any of them is written.
         check_texts(node)
@@ -179,17 +179,19 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"; did you mean {', '.join(close)}?" if close else ""
 
 
-def _check_size(tree: exp.Expr) -> None:
-    """Refuses a tree that later passes, which recurse, could not walk."""
-    level, nodes, height = [tree], 0, 0
+def _bounded_nodes(tree: exp.Expr) -> list[exp.Expr]:
+    """Returns a tree's nodes, the upper ones first; refuses one that later passes, which recurse, could not walk."""
+    nodes: list[exp.Expr] = []
+    level, height = [tree], 0
     while level:
-        nodes += len(level)
+        nodes += level
         height += 1
-        if nodes > MAX_NODES:
+        if len(nodes) > MAX_NODES:
             raise QueryForbiddenError(f"cannot run query: it has more than {MAX_NODES} parts")
         if height > MAX_HEIGHT:
             raise QueryForbiddenError("cannot run query: nested too deeply")
-        level = [child for node in level for child in node.iter_expressions()]
+        level = children_of(*level)
+    return nodes
 
 
 def _check_node(node: exp.Expr, functions: Collection[str]) -> None:

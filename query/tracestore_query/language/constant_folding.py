@@ -10,6 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from tracestore_query.language import dialect
+from tracestore_query.language.nodes import nodes_of
 from tracestore_query.language.parameters import value_of
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -51,7 +52,7 @@ def is_now(node: exp.Expr) -> bool:
 
 def moves(node: exp.Expr) -> bool:
     """Tells whether an expression depends on the time at which it is asked."""
-    return any(isinstance(part, exp.CurrentDate) or is_now(part) for part in node.walk())
+    return any(isinstance(part, exp.CurrentDate) or is_now(part) for part in nodes_of(node))
 
 
 class Constants:
@@ -89,7 +90,7 @@ class Constants:
         return self._computed(node)
 
     def _computed(self, node: exp.Expr) -> int | None:
-        if not all(isinstance(part, _COMPUTED) or is_now(part) for part in node.walk()):
+        if not all(isinstance(part, _COMPUTED) or is_now(part) for part in nodes_of(node)):
             return None
         time_us = self._time_us(dialect.generate(node))
         return None if time_us is None else time_us * 1000

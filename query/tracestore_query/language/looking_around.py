@@ -9,6 +9,7 @@ from typing import Final
 from sqlglot import exp
 
 from tracestore_query.language.dialect import parse
+from tracestore_query.language.nodes import find_nodes
 
 SCHEMA: Final = "information_schema"
 CATALOG_NAMES: Final = {"tables": f"{SCHEMA}_tables", "columns": f"{SCHEMA}_columns"}
@@ -25,7 +26,7 @@ def as_query(tree: exp.Expr) -> exp.Expr:
     is_described = isinstance(tree, exp.Describe) and tree.args.get("kind") == "DESCRIBE"
     if is_described and isinstance(tree.this, exp.Column) and not tree.this.table:
         tree.set("this", exp.select("*").from_(exp.Table(this=tree.this.this.copy())))
-    for table in list(tree.find_all(exp.Table)):
+    for table in list(find_nodes(tree, exp.Table)):
         name = CATALOG_NAMES.get(table.name.lower())
         if table.db.lower() == SCHEMA and not table.catalog and name is not None:
             if not table.alias:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from tracestore_query.errors import QueryParameterError
+from tracestore_query.language.nodes import find_nodes
 
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
@@ -30,8 +31,10 @@ def note_values(tree: exp.Expr, parameters: Parameters) -> dict[str, Any]:
     Raises:
         QueryParameterError: where a value is missing, or there are more values than parameters.
     """
-    # In the order in which they are written.
-    nodes = list(tree.find_all(exp.Placeholder, bfs=False))
+    nodes = list(find_nodes(tree, exp.Placeholder))
+    if len(nodes) > 1:
+        # In the order in which they are written.
+        nodes = list(tree.find_all(exp.Placeholder, bfs=False))
     values: dict[str, Any] = {}
     unnamed = 0
     for node in nodes:
@@ -54,7 +57,7 @@ def note_values(tree: exp.Expr, parameters: Parameters) -> dict[str, Any]:
 
 def used_values(tree: exp.Expr) -> frozenset[str]:
     """Returns the names of the values that a tree still asks for."""
-    return frozenset(str(node.this) for node in tree.find_all(exp.Placeholder))
+    return frozenset(str(node.this) for node in find_nodes(tree, exp.Placeholder))
 
 
 def values_again(names: Iterable[str], parameters: Parameters) -> dict[str, Any]:

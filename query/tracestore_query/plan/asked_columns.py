@@ -8,6 +8,7 @@ from typing import Final
 from sqlglot import exp
 
 from tracestore.variant import TableSpec, format_path
+from tracestore_query.language.nodes import find_nodes
 from tracestore_query.language.path_syntax import steps_of
 from tracestore_query.plan.pruning import conjuncts, tables_of
 from tracestore_query.tables.names import STORED
@@ -26,7 +27,7 @@ _FOUND_OTHERWISE: Final = frozenset({"project", "trace_id", "span_id", "parent_s
 def asked_columns(tree: exp.Expr) -> tuple[tuple[str, str], ...]:
     """Returns each (table, column or path) that conditions compare with constants, in order."""
     found: dict[tuple[str, str], None] = {}
-    for select in tree.find_all(exp.Select):
+    for select in find_nodes(tree, exp.Select):
         where = select.args.get("where")
         sources = {
             alias: name

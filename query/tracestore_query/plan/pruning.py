@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from tracestore.variant import TableSpec
 from tracestore_query.language.constant_folding import moves
+from tracestore_query.language.nodes import find_nodes
 from tracestore_query.plan.scan import EVER, TimeRange
 from tracestore_query.tables.names import STORED
 from tracestore_query.tables.table_nodes import called, scanned_table
@@ -37,7 +38,7 @@ class Bounds:
 def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
     """Notes the bounds of every stored table at its node; returns a range that covers each table's."""
     ranges: dict[str, TimeRange] = {}
-    for select in tree.find_all(exp.Select):
+    for select in find_nodes(tree, exp.Select):
         tables = list(tables_of(select))
         where = select.args.get("where")
         # Rows of an outer join need not meet WHERE on their own side, and which rows an ASOF or a POSITIONAL

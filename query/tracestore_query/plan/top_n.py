@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from tracestore.store import SegmentRef
 from tracestore.variant import TableSpec
+from tracestore_query.language.nodes import find_nodes, nodes_of
 from tracestore_query.plan.pruning import Evaluate, comparisons, conjuncts
 from tracestore_query.plan.scan import TopN
 from tracestore_query.tables.names import STORED
@@ -37,7 +38,7 @@ def note_top_n(tree: exp.Expr, evaluate: Evaluate, *, ties: bool = False) -> Non
     The SELECT must give one row for each row of the one table it reads. Its WHERE may only bound the time, from
     below where the last rows are asked for, else from above.
     """
-    for select in tree.find_all(exp.Select):
+    for select in find_nodes(tree, exp.Select):
         table = _only_table(select)
         name = scanned_table(table) if table is not None else None
         if table is None or name is None or called(table) is not None:
@@ -156,14 +157,14 @@ def _rows_wanted(select: exp.Select) -> int | None:
 def _is_of_its_row(item: exp.Expr) -> bool:
     """Returns whether an item of a select list gives one value a row, from that row alone."""
     return gives_one_row_each(item) and not any(
-        isinstance(each, _OF_OTHER_ROWS) for each in item.walk()
+        isinstance(each, _OF_OTHER_ROWS) for each in nodes_of(item)
     )
 
 
 def gives_one_row_each(item: exp.Expr) -> bool:
     """Tells whether an item of a select list makes no further rows of one."""
     return not any(
-        isinstance(each, exp.Explode | exp.Unnest) or _is_unnest(each) for each in item.walk()
+        isinstance(each, exp.Explode | exp.Unnest) or _is_unnest(each) for each in nodes_of(item)
     )
 
 
@@ -189,5 +190,5 @@ def _renames(item: exp.Expr, name: str) -> bool:
     return any(
         each.alias.lower() == name
         and not (isinstance(each.this, exp.Column) and each.this.name.lower() == name)
-        for each in item.find_all(exp.Alias)
+        for each in find_nodes(item, exp.Alias)
     )

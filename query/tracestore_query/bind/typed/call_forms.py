@@ -9,6 +9,8 @@ from sqlglot import exp
 
 from tracestore_query.bind.values.types import NULL
 from tracestore_query.language.dialect import generate
+from tracestore_query.language.nodes import find_nodes
+from tracestore_query.language.replacement import put_in_place
 from tracestore_query.language.value_macros import VALUE
 
 _WRAPPERS = (
@@ -74,10 +76,15 @@ def example_of(sql_type: str | None) -> str:
 
 def template(node: exp.Expr, count: int) -> str:
     """Returns the text of a call with marks in the places of its first arguments."""
+    held = arguments(node)[:count]
+    marks = [exp.column(_MARK.format(i)) for i in range(len(held))]
+    # The arguments are taken out meanwhile: calls inside of one another would be copied once for each around them.
+    for argument, mark in zip(held, marks, strict=True):
+        put_in_place(argument, mark)
     copy = node.copy()
-    for i, argument in enumerate(arguments(copy)[:count]):
-        argument.replace(exp.column(_MARK.format(i)))
-    for order in list(copy.find_all(exp.Order)):
+    for argument, mark in zip(held, marks, strict=True):
+        put_in_place(mark, argument)
+    for order in list(find_nodes(copy, exp.Order)):
         # What items are ordered by does not change the type.
         if order.this is not None:
             order.replace(order.this)

@@ -17,6 +17,7 @@ from tracestore_query.bind.path_resolution import Leaves, Resolved
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.values import json_values
 from tracestore_query.bind.values.sources import ItemText
+from tracestore_query.language.nodes import find_nodes
 from tracestore_query.language.path_syntax import Step
 from tracestore_query.language.replacement import put_in_place
 from tracestore_query.plan.item_texts import Held, item_leaf
@@ -157,12 +158,12 @@ def are_columns_named(tree: exp.Expr) -> bool:
     if tree.find(exp.Columns, exp.Pivot) is not None:
         return False
     patterns = (exp.Like, exp.ILike, exp.Glob, exp.SimilarTo)
-    return not any(isinstance(star.parent, patterns) for star in tree.find_all(exp.Star))
+    return not any(isinstance(star.parent, patterns) for star in find_nodes(tree, exp.Star))
 
 
 def put_all(tree: exp.Expr, unnested: Sequence[UnnestedItems]) -> None:
     """Puts what a query reads of items that become rows in the place of the lists of them, wherever these stand."""
-    for node in list(tree.find_all(exp.Unnest)) if unnested else ():
+    for node in list(find_nodes(tree, exp.Unnest)) if unnested else ():
         if META in node.meta:
             unnested[node.meta[META]].put(node)
 
