@@ -26,6 +26,7 @@ class Proxy:
         mode: `through`; `refused` closes every connection; `busy` answers 503 in HTTP; `slow` delays each part; `late`
             answers 404 to the first connection, and lets what comes then through.
         answers_not_found: how often it answered 404.
+        lost: answers that did not come back.
     """
 
     def __init__(self, target: int) -> None:
@@ -34,6 +35,9 @@ class Proxy:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._changed = threading.Event()
+        self._fatal: tuple[bytes, bytes] | None = None
+        self._stays_away = False
+        self.lost = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.answers_not_found = 0
         self.port: int = self._listener.getsockname()[1]
@@ -50,6 +54,16 @@ class Proxy:
         self._mode = mode
         if mode in ("refused", "busy", "late"):
             self._cut()
+
+    def lose_answer(self, after: str, words: str, *, stays_away: bool) -> None:
+        """Passes on the next request with some words, and ends its connection without the answer.
+
+        Args:
+            after: what an earlier request of the connection has.
+            words: what the request has.
+            stays_away: whether every connection is refused from then on.
+        """
+        self._fatal, self._stays_away = (after.encode(), words.encode()), stays_away
 
     def close(self) -> None:
         """Ends every connection and thread."""
@@ -99,7 +113,7 @@ class Proxy:
             with server, self._known(client, server):
                 back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
                 back.start()
-                self._pump(client, server)
+                self._pump(client, server, is_request=True)
                 back.join()
 
     @contextlib.contextmanager
@@ -112,12 +126,32 @@ class Proxy:
             with self._lock:
                 self._open.difference_update(ends)
 
-    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+    def _pump(
+        self, source: socket.socket, target: socket.socket, *, is_request: bool = False
+    ) -> None:
+        is_after = False
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if self._mode == "slow":
                     self._changed.wait(SLOW_S)
+                if is_request and self._fatal is not None:
+                    after, words = self._fatal
+                    if is_after and words in data:
+                        self._lose(source, target, data)
+                        break
+                    is_after = is_after or after in data
                 target.sendall(data)
         for end in (source, target):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _lose(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
+        """Passes on a request whose answer reaches nobody: the client's end is shut before it is sent."""
+        self._fatal = None
+        self.lost += 1
+        if self._stays_away:
+            self._mode = "refused"
+        client.shutdown(socket.SHUT_RDWR)
+        server.sendall(data)
+        if self._stays_away:
+            self._cut()

@@ -6,12 +6,14 @@ WAL's locks, `lock`. `lock` is held for moments only and never while a file is r
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracestore.errors import (
+    CatalogError,
     ReadOnlyError,
     StoreClosedError,
     StoreFailedError,
@@ -19,8 +21,8 @@ from tracestore.errors import (
 )
 from tracestore.store.catalog import patch_table
 from tracestore.store.catalog.catalog import Catalog
-from tracestore.store.catalog.changes import Applied
-from tracestore.store.catalog.nodes import change_log
+from tracestore.store.catalog.changes import Applied, Doubt
+from tracestore.store.catalog.nodes import change_log, node_table
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.clock import Clock
 from tracestore.store.counts import Counting
@@ -89,6 +91,8 @@ class Core:
         node: what is known of other nodes; None where there is one writer.
         missing: what a snapshot may lack, in words, as a reader's writer has told it.
         replaced_with_others: `replaced.all`, what other nodes have replaced, and both together.
+        doubt: the last change where nobody knows whether it was made; `committing` is held while it is found out, and
+            while the one writer of a catalog makes a change.
         changed: notified when a flush ends or work arrives; its lock is `lock`.
     """
 
@@ -111,6 +115,8 @@ class Core:
         self.changed = threading.Condition(self.lock)
         self.maintenance = threading.RLock()
         self.flushing = threading.RLock()
+        self.committing = threading.RLock()
+        self.doubt: Doubt | None = None
         self.gate = IngestGate()
         self.index = SegmentIndex()
         self.replaced = ReplacedRows()
@@ -172,10 +178,21 @@ class Core:
         if self.wal is None:
             if self.node is not None:
                 raise ReadOnlyError(
-                    "cannot write rows: this node only answers; send to one that takes rows"
+                    f"cannot write rows: this node only answers; send to one that takes rows{self._takers()}"
                 )
             raise ReadOnlyError(f"cannot write store {self.folder}: opened with mode='r'")
         return self.wal
+
+    def _takers(self) -> str:
+        """Returns where other nodes take rows, as the end of a sentence; nothing where the catalog does not answer."""
+        urls: list[str] = []
+        with contextlib.suppress(CatalogError), self.catalog.transaction() as connection:
+            urls = [
+                node.url
+                for node in node_table.read_in(connection)
+                if node.role != "query" and node.is_up and node.url is not None
+            ]
+        return f": {', '.join(sorted(urls))}" if urls else ""
 
     def require_catalog(self) -> None:
         """Raises ReadOnlyError where the catalog may not be changed; a node that takes no rows may."""

@@ -8,7 +8,6 @@ Knows no files but its own. Specification: docs/format/catalog.md.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +35,7 @@ from tracestore.store.catalog.changes import (
     NodeName,
     PendingDelete,
 )
-from tracestore.store.catalog.nodes import change_log, node_table
+from tracestore.store.catalog.nodes import change_log, node_table, writer_lock
 from tracestore.store.catalog.path_ids import Owner, PathRow, PathTable
 from tracestore.store.catalog.path_ledger import PathLedger
 from tracestore.store.catalog.schema import (
@@ -67,6 +66,7 @@ class Catalog:
 
     Attributes:
         node: whose log it keeps the mark of; None where there is one writer.
+        unanswered: what the last commit would give, where its answer was lost; None where it is known.
     """
 
     def __init__(
@@ -81,17 +81,18 @@ class Catalog:
         self.node: NodeName | None = None
         self.shared = shared
         self.created = False
+        self.unanswered: Applied | None = None
         self._lock = threading.RLock()
         self._engine = database.make_engine(url, writable=writable, shared=shared)
         self.paths = PathTable(self._path_ids)
-        self._resources = contextlib.ExitStack()
+        self._writer = writer_lock.WriterLock(self._engine, self.name, shared=shared)
         try:
             with self._named_errors():
                 if writable:
-                    lock = database.hold_writer_lock(self._engine, self.name, shared=shared)
-                    self._resources.enter_context(lock)
+                    self._writer.take()
                     with database.preparing(self._engine) as connection:
                         self.created = schema.prepare(connection, self.name, _defaults(defaults))
+                        self._writer.claim_in(connection)
                 else:
                     with self._begin() as connection:
                         schema.read_version(connection, self.name)
@@ -101,7 +102,7 @@ class Catalog:
 
     def close(self) -> None:
         """Closes all connections."""
-        self._resources.close()
+        self._writer.close()
         self._engine.dispose()
 
     def meta(self, key: str) -> str:
@@ -115,6 +116,11 @@ class Catalog:
             return int(self.meta("catalog_version"))
         with self._named_errors(), self._connected("AUTOCOMMIT") as connection:
             return int(_meta(connection, "catalog_version"))
+
+    def settled_version(self) -> int:
+        """Returns the number of the newest transaction, after one that may be under way still."""
+        with self._named_errors(), self._connected("READ COMMITTED") as connection:
+            return writer_lock.settled_version_in(connection)
 
     def load(self) -> Loaded:
         """Returns every segment, in one consistent read; the paths of each are left where they are."""
@@ -155,8 +161,10 @@ class Catalog:
     def commit(self, change: Change) -> Applied:
         """Applies a change in one transaction and returns the rows it added.
 
-        Raises BehindError or LeaseLostError where other nodes were faster; nothing has changed then.
+        Raises BehindError or LeaseLostError where other nodes were faster; nothing has changed then. Where the database
+        does not answer, nobody knows whether it has: `unanswered` is then what the change would give.
         """
+        self.unanswered = None
         try:
             with self.writing() as connection:
                 version = int(_meta(connection, "catalog_version")) + 1
@@ -165,7 +173,7 @@ class Catalog:
                 added, paths = segment_table.insert_in(connection, change.added, version, ledger)
                 segment_table.remove_in(connection, change.removed, version, ledger)
                 ledger.write(connection, change.now_ns, version)
-                _note_projects(connection, change)
+                segment_table.note_projects_in(connection, change.added, change.now_ns)
                 patch_table.move_in(connection, change.merged, change.now_ns)
                 patch_table.delete_in(connection, change.dropped)
                 replaced_table.write_in(connection, change.replaced)
@@ -179,10 +187,12 @@ class Catalog:
                 _set_meta(connection, "catalog_version", str(version))
                 if self.shared:
                     change_log.write_in(connection, version, change_log.entries_of(change, ledger))
+                self.unanswered = applied = Applied(version, ledger.next_id, added, paths)
         except BaseException:
             self.paths.forget()
             raise
-        return Applied(version, ledger.next_id, added, paths)
+        self.unanswered = None
+        return applied
 
     def quarantine(self, segment_id: str, fault: str) -> int:
         """Marks a segment as not to be read, and returns the catalog's new version."""
@@ -211,8 +221,7 @@ class Catalog:
     def garbage(self) -> list[tuple[str, str, int]]:
         """Returns (file key, segment id, version that removed it) of files to be removed."""
         with self._begin() as connection:
-            query = sa.select(GARBAGE.c.place, GARBAGE.c.segment_id, GARBAGE.c.version)
-            return [(row.place, row.segment_id, row.version) for row in connection.execute(query)]
+            return segment_table.garbage_in(connection)
 
     def forget_garbage(self, file_keys: Iterable[str]) -> None:
         """Drops entries whose files are gone."""
@@ -282,25 +291,30 @@ class Catalog:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Gives a connection for one change, which happens whole or not at all."""
+        """Gives a connection for one change, which happens whole or not at all.
+
+        Raises StoreLockedError where another writer has opened the catalog since.
+        """
         if not self.shared:
-            with self._lock, self._begin() as connection:
-                yield connection
+            with self._lock, self._named_errors():
+                self._writer.hold()
+                with self._engine.begin() as connection:
+                    self._writer.check_in(connection)
+                    yield connection
             return
         # Nobody else changes anything once it has the lock, save what nodes say of themselves.
         with self._lock, self.telling() as connection:
             database.lock_writes(connection)
+            self._writer.check_in(connection)
             yield connection
 
     @contextlib.contextmanager
     def telling(self) -> Iterator[sa.Connection]:
         """Gives a connection for what a node says of itself, which waits for no other node's change."""
-        with (
-            self._named_errors(),
-            self._connected("READ COMMITTED") as connection,
-            connection.begin(),
-        ):
-            yield connection
+        with self._named_errors():
+            self._writer.hold()
+            with self._connected("READ COMMITTED") as connection, connection.begin():
+                yield connection
 
     @contextlib.contextmanager
     def turn(self, name: str) -> Iterator[None]:
@@ -308,15 +322,12 @@ class Catalog:
         if not self.shared:
             yield
             return
-        key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
-        with self._named_errors(), self._connected("AUTOCOMMIT") as connection:
-            value = sa.literal(key, sa.BigInteger)
-            connection.execute(sa.select(sa.func.pg_advisory_lock(value)))
-            try:
-                yield
-            finally:
-                with contextlib.suppress(SQLAlchemyError):
-                    connection.execute(sa.select(sa.func.pg_advisory_unlock(value)))
+        with (
+            self._named_errors(),
+            self._connected("AUTOCOMMIT") as connection,
+            database.turn(connection, name),
+        ):
+            yield
 
     @staticmethod
     def meta_in(connection: sa.Connection, key: str) -> str:
@@ -365,19 +376,6 @@ class Catalog:
 
 def _paths_of(owner: Owner, *columns: sa.Column[Any]) -> sa.Select[Any]:
     return sa.select(*columns).where(PATHS.c.table_name == owner[0], PATHS.c.project == owner[1])
-
-
-def _note_projects(connection: sa.Connection, change: Change) -> None:
-    projects = {new.project for new in change.added}
-    if not projects:
-        return
-    noted = set(connection.execute(sa.select(PROJECTS.c.name)).scalars())
-    values = [
-        {"name": name, "created_ns": change.now_ns, "retention_days": None}
-        for name in sorted(projects - noted)
-    ]
-    if values:
-        connection.execute(PROJECTS.insert(), values)
 
 
 def _defaults(values: Mapping[str, str]) -> dict[str, str]:

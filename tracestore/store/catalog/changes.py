@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracestore.store.catalog.replaced_table import RowNumbers
@@ -65,6 +65,20 @@ class Applied:
     path_bound: int
     added: list[SegmentRow]
     paths: Mapping[str, SegmentPaths]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A change of the one writer of a catalog whose answer was lost.
+
+    Attributes:
+        applied: what it gives if it was made.
+        make, apply: how it is made anew and made visible.
+    """
+
+    applied: Applied
+    make: Callable[[], Change]
+    apply: Callable[[Applied], None] | None
 
 
 @dataclass(frozen=True, slots=True)

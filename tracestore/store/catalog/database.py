@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracestore.errors import CatalogError, StoreLockedError, StoreMissingError
+from tracestore.errors import CatalogError, StoreMissingError
 
-# Key of the advisory lock that a writer holds on a PostgreSQL catalog: "tracesto" in ASCII.
-_ADVISORY_KEY: Final = 0x7472616365737430 - (1 << 63)
+# Key of the advisory lock under which tables are made and migrated: "tracest1" in ASCII.
+_PREPARING_KEY: Final = 0x7472616365737431 - (1 << 63)
 
 MAX_IN_LIST: Final = 500
 """Identifiers in one IN list, below the bounds of SQLite and PostgreSQL."""
@@ -66,33 +67,6 @@ def shown_url(url: str | Path) -> str:
 
 
 @contextlib.contextmanager
-def hold_writer_lock(engine: sa.Engine, name: str, *, shared: bool = False) -> Iterator[None]:
-    """Keeps other writers, on any machine, off a PostgreSQL catalog. Does nothing on SQLite.
-
-    Nodes share it, so that a writer of its own (also one of an older version, which knows no nodes) keeps them off
-    and they keep it off. Raises StoreLockedError. The lock goes with its connection, so a killed writer frees it.
-    """
-    if engine.dialect.name != "postgresql":
-        yield
-        return
-    lock = sa.func.pg_try_advisory_lock_shared if shared else sa.func.pg_try_advisory_lock
-    unlock = sa.func.pg_advisory_unlock_shared if shared else sa.func.pg_advisory_unlock
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        query = sa.select(lock(sa.literal(_ADVISORY_KEY, sa.BigInteger)))
-        if not connection.execute(query).scalar_one():
-            raise StoreLockedError(
-                f"cannot open catalog {name}: another writer holds it; stop it or open with mode='r'"
-            )
-        try:
-            yield
-        finally:
-            # Given back at once: the server ends a closed connection when it gets to it, and the
-            # next writer would find the lock still held.
-            with contextlib.suppress(SQLAlchemyError):
-                connection.execute(sa.select(unlock(sa.literal(_ADVISORY_KEY, sa.BigInteger))))
-
-
-@contextlib.contextmanager
 def preparing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Gives a connection on which tables are made and migrated, by one process at a time."""
     if engine.dialect.name != "postgresql":
@@ -100,7 +74,7 @@ def preparing(engine: sa.Engine) -> Iterator[sa.Connection]:
             yield connection
         return
     # A transaction sees what was done before each of its statements: also what another did while this one waited.
-    key = sa.literal(_ADVISORY_KEY + 1, sa.BigInteger)
+    key = sa.literal(_PREPARING_KEY, sa.BigInteger)
     with (
         engine.connect().execution_options(isolation_level="READ COMMITTED") as connection,
         connection.begin(),
@@ -112,6 +86,19 @@ def preparing(engine: sa.Engine) -> Iterator[sa.Connection]:
 def lock_writes(connection: sa.Connection) -> None:
     """Waits until no other process writes; statements behind it see all that they did."""
     connection.exec_driver_sql("LOCK TABLE tracestore_meta IN EXCLUSIVE MODE")
+
+
+@contextlib.contextmanager
+def turn(connection: sa.Connection, name: str) -> Iterator[None]:
+    """Keeps all others that ask for the same turn waiting; it ends with the connection."""
+    number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+    key = sa.literal(number, sa.BigInteger)
+    connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(SQLAlchemyError):
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
 
 def now_ns(connection: sa.Connection) -> int:

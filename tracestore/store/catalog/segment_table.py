@@ -14,7 +14,7 @@ from tracestore.store.catalog.packed_segments import NONE, NUMBERS, PackedSegmen
 from tracestore.store.catalog.path_ids import leaf_of
 from tracestore.store.catalog.path_ledger import PathLedger
 from tracestore.store.catalog.replaced_table import RowNumbers
-from tracestore.store.catalog.schema import GARBAGE, SEGMENTS
+from tracestore.store.catalog.schema import GARBAGE, PROJECTS, SEGMENTS
 from tracestore.store.catalog.segment_row import NewSegment, SegmentPaths, SegmentRow
 from tracestore.store.files import filenames
 
@@ -173,3 +173,23 @@ def _live(connection: sa.Connection, columns: Mapping[str, sa.Column[Any]]) -> l
     while rows := cursor.fetchmany(_CHUNK_ROWS):
         gathered.add(rows)
     return list(gathered.packed())
+
+
+def note_projects_in(connection: sa.Connection, added: Sequence[NewSegment], now_ns: int) -> None:
+    """Notes projects that have their first segment."""
+    projects = {new.project for new in added}
+    if not projects:
+        return
+    noted = set(connection.execute(sa.select(PROJECTS.c.name)).scalars())
+    values = [
+        {"name": name, "created_ns": now_ns, "retention_days": None}
+        for name in sorted(projects - noted)
+    ]
+    if values:
+        connection.execute(PROJECTS.insert(), values)
+
+
+def garbage_in(connection: sa.Connection) -> list[tuple[str, str, int]]:
+    """Returns (file key, segment id, version that removed it) of files to be removed."""
+    query = sa.select(GARBAGE.c.place, GARBAGE.c.segment_id, GARBAGE.c.version)
+    return [(row.place, row.segment_id, row.version) for row in connection.execute(query)]

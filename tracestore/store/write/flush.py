@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tracestore import limits
-from tracestore.errors import StorageFullError, StoreFailedError
+from tracestore.errors import StorageFullError, StoreFailedError, StoreLockedError
 from tracestore.store.catalog.changes import Applied, Change
 from tracestore.store.catalog.segment_row import NewSegment
 from tracestore.store.core import Core
@@ -26,7 +26,7 @@ from tracestore.store.files import filenames
 from tracestore.store.memory.generation import Generation
 from tracestore.store.memory.memtable import Memtable, Replaced
 from tracestore.store.nodes.catch_up import catch_up
-from tracestore.store.nodes.commits import commit, discard
+from tracestore.store.nodes.commits import commit, discard, settle
 from tracestore.store.segments import clustering, row_order
 from tracestore.store.segments.cluster_order import clustered
 from tracestore.store.segments.replaced_rows import RowNumbers, union
@@ -123,6 +123,7 @@ def _is_full(core: Core, generation: Generation) -> bool:
 
 
 def _write_oldest(core: Core) -> int:
+    settle(core)
     catch_up(core)
     if not core.frozen:
         return 0  # a commit of which nobody knew whether it was made
@@ -144,6 +145,9 @@ def _write_oldest(core: Core) -> int:
         discard(core, written)
         if isinstance(error, Exception):
             core.flush_error = error
+        if isinstance(error, StoreLockedError):
+            # Rows that were taken from now on would be flushed by nobody.
+            core.require_writable().fail(StoreFailedError(str(error)))
         with core.lock:
             core.changed.notify_all()
         raise
