@@ -15,6 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tracestore import limits
 from tracestore.play.providers.settings import NAME as PROVIDER_NAME
 from tracestore.play.providers.settings import ProviderSettings
 from tracestore.serving.logs import LogFormat, LogLevel
@@ -83,6 +84,18 @@ class ServerSettings(BaseSettings):
         default=4096,
         ge=16,
         description="Copies of segments of a bucket, in MB: of the server, and as many of its engine.",
+    )
+    compaction_unit_rows: int = Field(
+        default=limits.COMPACTION_UNIT_ROWS,
+        ge=1000,
+        le=16_000_000,
+        description="Rows of the largest segments that merges make.",
+    )
+    compaction_unit_mb: int = Field(
+        default=limits.COMPACTION_UNIT_BYTES // (1024 * 1024),
+        ge=1,
+        le=1024,
+        description="Their size in MB before compression, which a merge holds in memory ([nodes.md](nodes.md)).",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(

@@ -12,7 +12,7 @@ from tracestore.feedback import FeedbackMethods
 from tracestore.store import check, opening, stats
 from tracestore.store.catalog.path_ids import PathRow
 from tracestore.store.check import CheckReport
-from tracestore.store.core import Core
+from tracestore.store.core import Core, Recovery
 from tracestore.store.datasets.datasets import Datasets
 from tracestore.store.datasets.experiments import Experiments
 from tracestore.store.documents import Documents
@@ -21,6 +21,7 @@ from tracestore.store.files.writer_lock import WriterLock
 from tracestore.store.follow.follower import Follower
 from tracestore.store.following import FollowMethods
 from tracestore.store.maintenance import Maintenance
+from tracestore.store.memory.need import Paths
 from tracestore.store.nodes.front import Nodes
 from tracestore.store.publications import Publications
 from tracestore.store.read.snapshot import Snapshot, take_snapshot
@@ -228,6 +229,11 @@ class Store(FollowMethods, FeedbackMethods):
         total.require_some_stored()
         return total
 
+    @property
+    def recovery(self) -> Recovery:
+        """Returns what opening found and did."""
+        return self._core.recovery
+
     def patch(
         self,
         patches: Mapping[str, Any] | Iterable[Mapping[str, Any]],
@@ -251,6 +257,7 @@ class Store(FollowMethods, FeedbackMethods):
         projects: Collection[str] | None = None,
         time_range: TimeRange | None = None,
         paths: Collection[str] | None = None,
+        reads: Paths = None,
     ) -> Snapshot:
         """Returns a consistent view, to be closed; a context manager.
 
@@ -259,10 +266,12 @@ class Store(FollowMethods, FeedbackMethods):
             projects: project names, None for all.
             time_range: nanoseconds [start, stop), None for all times.
             paths: path texts; leaves out segments that hold none of them nor a path below them.
+            reads: paths whose values are read, as keys joined by dots; None for all. Rows in memory of other nodes
+                have no columns of others.
         """
         core = self._core
         core.require_open()
-        return take_snapshot(core, tables, projects, time_range, paths, self._keep_files())
+        return take_snapshot(core, tables, projects, time_range, paths, reads, self._current)
 
     def flush(self) -> int:
         """Writes everything in memory to segments; returns how many were written."""

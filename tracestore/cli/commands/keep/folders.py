@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from tracestore.cli.options import FormatOption
+import tracestore
+from tracestore.cli.options import Format, FormatOption
 from tracestore.cli.printing import err, fields_of, say, show_report, tell
 from tracestore.segment.inspect import describe
 from tracestore.store import backup as backups
 from tracestore.store import rebuild
+from tracestore.store.files import filenames
 from tracestore.store.settings import Settings
 
 FolderArgument = Annotated[Path, typer.Argument(help="The store's folder.")]
@@ -30,15 +32,68 @@ def backup(
 
 def recover(
     folder: FolderArgument,
+    catalog: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TRACESTORE_CATALOG",
+            show_envvar=False,
+            help="Of a node's folder, the database that nodes share; default TRACESTORE_CATALOG.",
+        ),
+    ] = None,
+    segments: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TRACESTORE_SEGMENTS",
+            show_envvar=False,
+            help="Of a node's folder, their bucket; default TRACESTORE_SEGMENTS.",
+        ),
+    ] = None,
     format: FormatOption = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Puts all complete segments of a folder back into its catalog, or into a new one where it is gone."""
+    """Puts all complete segments of a folder back into its catalog, or into a new one where it is gone.
+
+    Of the folder of a node that will not return, it writes what is in the log alone to the bucket, in the node's name.
+    """
+    if (folder / filenames.NODE).exists():
+        _recover_log(folder, catalog, segments, format)
+        return
     with err.status("reading segments"):
         report = rebuild.recover(folder, Settings())
     show_report(fields_of(report), format)
     if report.new_catalog:
         tell(f"the catalog is new: {rebuild.LOST_WITH_A_CATALOG} are not in it")
     if report.unreadable:
+        raise typer.Exit(1)
+
+
+def _recover_log(folder: Path, catalog: str | None, segments: str | None, chosen: Format) -> None:
+    if catalog is None or segments is None:
+        raise typer.BadParameter(
+            f"{folder} is the folder of a node: name what its nodes share by --catalog and --segments"
+        )
+    with (
+        err.status("reading the log"),
+        tracestore.open(
+            folder, catalog_url=catalog, segments_url=segments, node="all", background=False
+        ) as store,
+    ):
+        written = store.flush()
+        node_id, found = store.nodes.node_id, store.recovery
+    show_report(
+        {
+            "node": node_id,
+            "rows": found.replayed_rows,
+            "segments": written,
+            "torn_bytes": found.torn_bytes,
+            "damages": [str(damage.path) for damage in found.damages],
+            "refused": [fault.path for fault in found.refused_frames],
+        },
+        chosen,
+    )
+    tell(
+        f"nothing of node {node_id} is missing now; `tracestore nodes --forget {node_id}` takes it off the list"
+    )
+    if found.damages or found.refused_frames:
         raise typer.Exit(1)
 
 
