@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import math
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from typing import Any, Self
 
 import pyarrow as pa
@@ -31,6 +29,7 @@ from tracestore.gateway.gateway import Gateway, GatewaySettings
 from tracestore.iceberg.api import iceberg_router
 from tracestore.iceberg.publisher import Publisher
 from tracestore.nodes.client import HttpPeers
+from tracestore.nodes.gauges import node_gauges
 from tracestore.nodes.routes import nodes_router
 from tracestore.outbound.fence import Fence
 from tracestore.play.service import PlayService, PlaySettings
@@ -91,6 +90,8 @@ class Server:
             segments_url=settings.segments,
             node=settings.node,
             object_cache_bytes=settings.segments_cache_mb * MEGABYTE,
+            compaction_unit_rows=settings.compaction_unit_rows,
+            compaction_unit_bytes=settings.compaction_unit_mb * MEGABYTE,
         )
         self.store.query_spill_bytes = settings.query_spill_bytes
         self.admission = Admission()
@@ -100,7 +101,7 @@ class Server:
         self._peers = HttpPeers(self._cluster_key) if self._cluster_key is not None else None
         if self._peers is not None:
             self.store.nodes.ask_by(self._peers)
-            self.meters.add_gauges(_node_gauges(self.store))
+            self.meters.add_gauges(node_gauges(self.store, self._peers))
         self.gate = Gate(self.keys if _keys_required(settings) else None)
         self.store.query_memory = f"{settings.query_memory_mb}MB"
         self.engine: Supervisor | None = None
@@ -362,26 +363,6 @@ def engine_supervisor(settings: ServerSettings, store: Store, spill_folder: str)
         cache_bytes=settings.segments_cache_mb * MEGABYTE,
     )
     return Supervisor(engine, fork_server("tracestore.serving.engine_app"), store.changes)
-
-
-def _node_gauges(store: Store) -> dict[str, tuple[str, Callable[[], float]]]:
-    return {
-        "tracestore_silent_node_asks": (
-            "Times that another node did not answer for its rows in memory.",
-            lambda: store.nodes.silent_asks,
-        ),
-        "tracestore_nodes_up": (
-            "Nodes that were heard of lately.",
-            lambda: _nodes_up(store),
-        ),
-    }
-
-
-def _nodes_up(store: Store) -> float:
-    try:
-        return sum(node.is_up for node in store.nodes.list())
-    except TraceStoreError:
-        return math.nan  # the catalog does not answer
 
 
 def _self_tracing(settings: ServerSettings, store: Store) -> SelfTracing | None:

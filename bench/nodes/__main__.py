@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import random
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -24,6 +26,22 @@ from store import servers  # tests/ has what starts PostgreSQL and S3
 from tracestore.client import Client
 
 NODES = 3
+CHATS = 5000
+"""Spans in memory of one node, about 5 KB each: they are not flushed before they are asked for."""
+
+WORDS = [f"word{number}" for number in range(5000)]
+
+READ = {
+    "no rows": "SELECT 1",
+    "another table": "SELECT count(*) FROM logs",
+    "times long ago": "SELECT count(*), max(input[0].content) FROM spans WHERE start_time < '2020-01-01'",
+    "fixed columns": "SELECT name, avg(duration_ns) FROM spans GROUP BY ALL",
+    "one attribute more": "SELECT attributes.user, count(*) FROM spans GROUP BY ALL",
+    "everything": "SELECT * FROM spans",
+    "everything, again": "SELECT * FROM spans",
+}
+"""Questions in an order in which each reads more than the one before."""
+
 COUNT = "SELECT count(*) AS rows, count(DISTINCT span_id) AS ids FROM spans"
 
 
@@ -41,6 +59,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     chosen = parser.parse_args()
     results: list[Result] = []
+    results += transferred()
     for count in range(1, NODES + 1):
         results += measured(count, chosen.seconds)
     keep(results, "nodes", quick=chosen.seconds < 10)
@@ -80,6 +99,39 @@ def measured(count: int, seconds: float) -> list[Result]:
             note(f"lost, node {number}", spans - counted["ids"], "spans")
             note(f"doubled, node {number}", counted["rows"] - counted["ids"], "spans")
     return found
+
+
+def transferred() -> list[Result]:
+    """Returns the bytes that a node sends of chats in its memory to one that only answers, by what is asked there."""
+    found = []
+    with running(1) as ((node,), query_node, _), Client(node.url) as sender:
+        sender.insert("spans", [_chat(number) for number in range(CHATS)])
+        with Client(query_node.url) as client:
+            for name, sql in READ.items():
+                before = counters(query_node.url)["tracestore_peer_bytes"]
+                client.sql(sql, timeout_s=300)
+                sent = counters(query_node.url)["tracestore_peer_bytes"] - before
+                metric = f"sent for a query of {name}"
+                found.append(
+                    Result(
+                        "chats", "1 node", "tracestore", version("tracestore"), metric,
+                        sent / CHATS, "B/span", 0.0,
+                    )
+                )  # fmt: skip
+    return found
+
+
+def _chat(number: int) -> dict[str, Any]:
+    chance = random.Random(number)
+    words = chance.choices(WORDS, k=400)
+    return {
+        "name": "chat",
+        "start_ns": time.time_ns(),
+        "duration_ns": chance.randrange(10**9),
+        "attributes": {"gen_ai.request.model": "m", "user": chance.randrange(1000)},
+        "input": [{"role": "user", "content": " ".join(words)}],
+        "output": [{"role": "assistant", "content": " ".join(reversed(words))}],
+    }
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from tracestore.store import Dataset, Store
+from tracestore.store import Dataset, Paths, Store
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.binder import Binder
 from tracestore_query.bind.text_search import depends_on_parameter
@@ -32,6 +32,7 @@ from tracestore_query.pages.paging import Paging, paged
 from tracestore_query.plan import pruning, top_n
 from tracestore_query.plan.asked_columns import asked_columns
 from tracestore_query.plan.plan import Plan
+from tracestore_query.plan.read_paths import NotReadError, read_paths
 from tracestore_query.plan.scan import EVER, Scan, TimeRange
 from tracestore_query.plan.scan_plan import ScanPlan
 from tracestore_query.plan.segment_selection import TableReader, reader_of
@@ -59,6 +60,15 @@ class Request:
     cursor: str | None = None
     row_ids: bool = False
     is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """What a query reads: its tables, a range that covers the times of all their rows, and paths (None for all)."""
+
+    tables: tuple[str, ...]
+    time_range: TimeRange
+    reads: Paths
 
 
 class Planner:
@@ -126,7 +136,8 @@ class Planner:
             ranges = pruning.note_bounds(tree, constants.value)
             top_n.note_top_n(tree, constants.value, ties=False)
         time_range = _time_range(tree, tables, ranges)
-        binding, read = self._binding(tables, time_range, request, execution, rebuilds_late=False)
+        needed = _Needed(tables, time_range, None)
+        binding, read = self._binding(needed, request, execution, rebuilds_late=False)
         query = Binder(binding).bind(tree)
         scans = {
             token: _scan_elsewhere(scan, read(scan.table), execution)
@@ -145,7 +156,9 @@ class Planner:
         if cached is None:
             return None
         planned, tables = cached
-        snapshot = self._store.snapshot(tables, request.projects, planned.time_range)
+        snapshot = self._store.snapshot(
+            tables, request.projects, planned.time_range, reads=planned.reads
+        )
         execution.snapshot = snapshot
         if not self._cache.is_current(key, snapshot):
             snapshot.close()
@@ -176,6 +189,22 @@ class Planner:
     def _planned(
         self, statement: Statement, request: Request, execution: Execution
     ) -> PlannedQuery:
+        reads = read_paths(statement.query) if self._store.may_have_peers else None
+        if reads is not None:
+            copy = replace(statement, query=statement.query.copy())
+            try:
+                return self._planned_with(reads, copy, request, execution)
+            except NotReadError:
+                execution.restart()
+        return self._planned_with(None, statement, request, execution)
+
+    def _planned_with(
+        self, reads: Paths, statement: Statement, request: Request, execution: Execution
+    ) -> PlannedQuery:
+        """Plans a statement whose snapshot is taken for some paths.
+
+        Raises NotReadError where it reads others.
+        """
         tree = statement.query
         values = note_values(tree, request.parameters)
         is_of_words = depends_on_parameter(tree)
@@ -188,7 +217,8 @@ class Planner:
         tables = _stored_tables(tree)
         asked = asked_columns(tree) if tables else None
         time_range = _time_range(tree, tables, ranges)
-        plan = self._plan_of(tree, tables, time_range, request, execution, paging)
+        needed = _Needed(tables, time_range, reads)
+        plan = self._plan_of(tree, needed, request, execution, paging)
         if self._shortcuts and paging is None and statement.kind is not Kind.DESCRIBE:
             computes = statement.kind is not Kind.EXPLAIN
             plan = self._groups.applied(plan, execution, values, constants.value, computes=computes)
@@ -211,6 +241,7 @@ class Planner:
             values,
             paging,
             time_range,
+            reads,
             time_independent=not constants.of_moment,
             parameter_independent=not (
                 constants.of_values
@@ -226,8 +257,7 @@ class Planner:
     def _plan_of(
         self,
         tree: exp.Expr,
-        tables: tuple[str, ...],
-        time_range: TimeRange,
+        needed: _Needed,
         request: Request,
         execution: Execution,
         paging: Paging | None,
@@ -235,7 +265,7 @@ class Planner:
         """Binds a tree to a snapshot of the store, and plans each of its scans."""
         # Rows that only their content tells apart are compared by it, objects included.
         is_late = paging is None or paging.is_total
-        binding, read = self._binding(tables, time_range, request, execution, rebuilds_late=is_late)
+        binding, read = self._binding(needed, request, execution, rebuilds_late=is_late)
         query = Binder(binding).bind(tree)
         scans = {
             token: _scan_plan(scan, read(scan.table), execution)
@@ -245,8 +275,7 @@ class Planner:
 
     def _binding(
         self,
-        tables: tuple[str, ...],
-        time_range: TimeRange,
+        needed: _Needed,
         request: Request,
         execution: Execution,
         *,
@@ -255,13 +284,15 @@ class Planner:
         """Returns what a tree is bound to, and the tables of a snapshot of the store, which the execution takes."""
         projects = request.projects
         datasets: list[Dataset] = []
-        if "dataset_rows" in tables:
+        if "dataset_rows" in needed.tables:
             # Before the snapshot: it has the rows of every version that is known here.
             datasets = self._store.datasets.list(projects)
-        snapshot = self._store.snapshot(tables, projects, time_range)
+        snapshot = self._store.snapshot(
+            needed.tables, projects, needed.time_range, reads=needed.reads
+        )
         execution.snapshot = snapshot
         catalog = functools.partial(catalog_table, store=self._store, projects=projects)
-        read = reader_of(snapshot)
+        read = reader_of(snapshot, needed.reads)
         binding = Binding(
             read,
             catalog,

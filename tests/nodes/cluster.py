@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,8 @@ import sqlalchemy as sa
 import tracestore
 from store import servers
 from tracestore.embedded import Store
-from tracestore.nodes.wire import decode, encode
-from tracestore.store import Held, NodeRow, PeerAnswer
+from tracestore.nodes.wire import asked, decode, encode, question_of
+from tracestore.store import NodeRow, PeerAnswer, Question
 
 T0 = 1_790_000_000_000_000_000
 
@@ -28,6 +29,7 @@ class Cluster:
         catalog, segments: their URLs.
         stores: that are open, by node id.
         silent: ids of nodes that do not answer the others.
+        transferred_bytes: what nodes have told each other of their memory.
     """
 
     folder: Path
@@ -35,6 +37,7 @@ class Cluster:
     segments: str
     stores: dict[str, Store] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    transferred_bytes: int = 0
 
     @contextlib.contextmanager
     def node(self, name: str, **settings: Any) -> Iterator[Store]:
@@ -56,17 +59,20 @@ class Cluster:
     # --- how nodes ask each other ---
 
     def memory(
-        self, nodes: Sequence[NodeRow], held: Mapping[str, Held]
+        self, nodes: Sequence[NodeRow], questions: Mapping[str, Question]
     ) -> Mapping[str, PeerAnswer | str]:
         """Asks stores of this process, by what would go over the network."""
-        return {
-            node.node_id: decode(
-                encode(self.stores[node.node_id].nodes.answer(held.get(node.node_id)))
-            )
-            if node.node_id in self.stores and node.node_id not in self.silent
-            else "it is silent"
-            for node in nodes
-        }
+        answers: dict[str, PeerAnswer | str] = {}
+        for node in nodes:
+            store = self.stores.get(node.node_id)
+            if store is None or node.node_id in self.silent:
+                answers[node.node_id] = "it is silent"
+                continue
+            question = question_of(json.loads(json.dumps(asked(questions[node.node_id]))))
+            data = encode(store.nodes.answer(question))
+            self.transferred_bytes += len(data)
+            answers[node.node_id] = decode(data)
+        return answers
 
     def flush(self, nodes: Sequence[NodeRow]) -> Mapping[str, str | None]:
         """Has stores of this process flush."""

@@ -6,9 +6,7 @@ a key of A get the same answers from both: then no answer, count, warning, sugge
 
 from __future__ import annotations
 
-import json
 import random
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ import pytest
 
 import tracestore
 from data import processes
+from data.api_requests import Pool, seen
 from security.conftest import spans_of
 from tracestore.server import Server, ServerSettings
 from tracestore.store import KeyRing
@@ -97,14 +96,10 @@ POOL: dict[str, list[Any]] = {
     "projects": [["A"], ["B"], ["A", "B"], None],
     "key_id": ["0" * 12],
 }
+POOL_OF_ALL = Pool(POOL, TEXTS, ROWS)
+
 # A stream that does not end, and what only tells of the key.
 LEFT_OUT = {"/api/explore/tail", "/api/session"}
-
-# What differs between any two answers: ids, moments, how long it took.
-_VARYING = re.compile(
-    r'[0-9A-HJKMNP-TV-Z]{26}|"(?:planning_ms|created_ns|updated_ns|revoked_ns|at_ns|created_at|last_ns)": ?[-\d.e]+'
-    r'|[0-9a-f]{16}-[0-9a-f]+|"key_id": ?"[0-9a-f]{12}"|ts_[0-9a-f]{12}_[-\w]+'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +200,11 @@ def test_every_route_answers_as_if_there_were_no_other_project(
         for method, operation in sorted(methods.items()):
             rng = random.Random(f"{method} {path}")
             for _ in range(REQUESTS):
-                where, request = _request(path, operation, document, rng)
+                where, request = POOL_OF_ALL.request(path, operation, document, rng)
                 answers = [
                     place.send(method.upper(), where, place.bound, **request) for place in places
                 ]
-                if _seen(answers[0]) != _seen(answers[1]):
+                if seen(answers[0]) != seen(answers[1]):
                     shown = " | ".join(f"{a.status_code} {a.text[:300]}" for a in answers)
                     told.append(f"{method} {where} {request}: {shown}")
     assert not told, "\n".join(told[:8])
@@ -239,50 +234,5 @@ def test_spans_of_opentelemetry_reach_no_other_project(
         place.send("POST", "/v1/traces", place.bound, json=body, headers=headers)
         for place in (alone, with_b)
     ]
-    assert _seen(answers[0]) == _seen(answers[1])
+    assert seen(answers[0]) == seen(answers[1])
     assert with_b.of_b() == before
-
-
-def _request(
-    path: str, operation: dict[str, Any], document: dict[str, Any], rng: random.Random
-) -> tuple[str, dict[str, Any]]:
-    """Returns a request that a route's description allows: where it goes and what it holds."""
-    request: dict[str, Any] = {"params": {}, "headers": {}}
-    for parameter in operation.get("parameters", ()):
-        name, value = parameter["name"], _value(parameter["name"], rng)
-        if parameter["in"] == "path":
-            path = path.replace(f"{{{name}}}", str(value))
-        elif parameter["in"] == "header":
-            request["headers"][name] = str(value).strip()
-        elif parameter.get("required") or rng.random() < 0.6:
-            request["params"][name] = value
-    content = operation.get("requestBody", {}).get("content", {})
-    if "application/json" in content:
-        told = content["application/json"]["schema"]
-        # Of a body that may be one of several, the one that has fields.
-        reference = next(each["$ref"] for each in (told, *told.get("anyOf", ())) if "$ref" in each)
-        name = reference.rpartition("/")[2]
-        schema = document["components"]["schemas"][name]
-        wanted = schema.get("required", ())
-        request["json"] = {
-            field: _value(field, rng)
-            for field in schema["properties"]
-            if field in wanted or (field in POOL and rng.random() < 0.5)
-        }
-    elif content or path == "/api/import":
-        request["content"] = rng.choice(ROWS)
-        request["headers"]["Content-Type"] = "application/x-ndjson"
-    return path, request
-
-
-def _value(name: str, rng: random.Random) -> Any:
-    return rng.choice(POOL.get(name, TEXTS))
-
-
-def _seen(answer: httpx.Response) -> tuple[int, str]:
-    """Returns what a client sees of an answer, without what differs between any two."""
-    try:
-        text = json.dumps(answer.json(), sort_keys=True)
-    except ValueError:
-        text = answer.text
-    return answer.status_code, _VARYING.sub("", text)

@@ -1,13 +1,15 @@
 """The store's changes between the two processes: asked for by the engine, told by the writer.
 
-The engine asks in a word of text. The writer answers with a pickled change, which only the engine unpacks, and with
-the descriptor of a memory file that holds the new Arrow tables as IPC streams, one behind the other.
+The engine asks in a letter, and tells in JSON what it reads of other nodes' rows. The writer answers with a pickled
+change, which only the engine unpacks, and with the descriptor of a memory file that holds the new Arrow tables as IPC
+streams, one behind the other.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import pickle
 import socket
@@ -19,12 +21,13 @@ import pyarrow as pa
 import structlog
 
 from tracestore.errors import TraceStoreError
-from tracestore.store import Change, ChangeFeed
+from tracestore.store import Change, ChangeFeed, Need
 
 log = structlog.get_logger("tracestore.engine")
 
 _CHANGE: Final = b"c"
 _VERSION: Final = b"v"
+_LENGTH: Final = struct.Struct(">I")  # of what is read
 _LENGTHS: Final = struct.Struct(">QQ")  # of the pickle, of the memory file
 Places = dict[int, tuple[int, int]]  # a table's number: its offset and length in the memory file
 
@@ -52,7 +55,9 @@ class StateServer:
                 if asked == _VERSION:
                     self._socket.sendall(struct.pack(">Q", self._feed.version))
                 else:
-                    self._tell(self._feed.next())
+                    (length,) = _LENGTH.unpack(received(self._socket, _LENGTH.size))
+                    need = Need.of(json.loads(received(self._socket, length)))
+                    self._tell(self._feed.next(need))
         except OSError:
             return
         except TraceStoreError:
@@ -106,16 +111,17 @@ class StateClient:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
 
-    def change(self) -> Change:
-        """Returns what is new at the writer since the last call."""
-        self._socket.sendall(_CHANGE)
+    def change(self, need: Need) -> Change:
+        """Returns what is new at the writer since the last call, for what is read of other nodes' rows in memory."""
+        told = json.dumps(need.told()).encode()
+        self._socket.sendall(_CHANGE + _LENGTH.pack(len(told)) + told)
         head, descriptors, _, _ = socket.recv_fds(self._socket, _LENGTHS.size, 1)
         try:
             while len(head) < _LENGTHS.size:
-                head += self._received(_LENGTHS.size - len(head))
+                head += received(self._socket, _LENGTHS.size - len(head))
             length, size = _LENGTHS.unpack(head)
             change: Change
-            change, places = pickle.loads(self._received(length))  # noqa: S301 - the writer is the more trusted side
+            change, places = pickle.loads(received(self._socket, length))  # noqa: S301 - the writer is the more trusted side
             chunks = _read_tables(descriptors[0], places) if size else {}
         finally:
             for descriptor in descriptors:
@@ -125,17 +131,19 @@ class StateClient:
     def version(self) -> int:
         """Returns the catalog's version that the writer is at."""
         self._socket.sendall(_VERSION)
-        return int.from_bytes(self._received(8), "big")
+        return int.from_bytes(received(self._socket, 8), "big")
 
-    def _received(self, length: int) -> bytearray:
-        data = bytearray(length)
-        view = memoryview(data)
-        while view:
-            size = self._socket.recv_into(view)
-            if size == 0:
-                raise ConnectionError("cannot follow the store: the serving process is gone")
-            view = view[size:]
-        return data
+
+def received(connected: socket.socket, length: int) -> bytearray:
+    """Returns so many bytes of a connection. Raises ConnectionError where it ends before."""
+    data = bytearray(length)
+    view = memoryview(data)
+    while view:
+        size = connected.recv_into(view)
+        if size == 0:
+            raise ConnectionError("cannot follow the store: the other process is gone")
+        view = view[size:]
+    return data
 
 
 def _read_tables(memory: int, places: Places) -> dict[int, pa.Table]:

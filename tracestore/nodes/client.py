@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
@@ -9,8 +10,8 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from tracestore.nodes.routes import FLUSH_PATH, KEY_HEADER, MEMORY_PATH
-from tracestore.nodes.wire import decode
-from tracestore.store import Held, NodeRow, PeerAnswer
+from tracestore.nodes.wire import asked, decode
+from tracestore.store import NodeRow, PeerAnswer, Question
 
 CONNECT_S: Final = 1.0
 """Seconds in which a node must take a connection: one that is gone must not hold up every query."""
@@ -31,6 +32,9 @@ class HttpPeers:
 
     Args:
         key: by which nodes know each other.
+
+    Attributes:
+        received_bytes: what they have told of their memory.
     """
 
     def __init__(self, key: str) -> None:
@@ -38,6 +42,8 @@ class HttpPeers:
             headers={KEY_HEADER: key}, timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S)
         )
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="tracestore-peers")
+        self._counting = threading.Lock()
+        self.received_bytes = 0
 
     def close(self) -> None:
         """Closes all connections."""
@@ -45,16 +51,16 @@ class HttpPeers:
         self._client.close()
 
     def memory(
-        self, nodes: Sequence[NodeRow], held: Mapping[str, Held]
+        self, nodes: Sequence[NodeRow], questions: Mapping[str, Question]
     ) -> Mapping[str, PeerAnswer | str]:
         """Returns by node id what each has in memory, or why it did not say it."""
 
         def ask(node: NodeRow) -> PeerAnswer:
-            known = held.get(node.node_id)
-            body: dict[str, Any] = {}
-            if known is not None:
-                body = {"session": known.session, "numbers": sorted(known.numbers)}
-            return decode(self._posted(node, MEMORY_PATH, json=body).content)
+            body = asked(questions[node.node_id])
+            data = self._posted(node, MEMORY_PATH, json=body).content
+            with self._counting:
+                self.received_bytes += len(data)
+            return decode(data)
 
         return self._each(nodes, ask)
 

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import TraceStoreError
-from tracestore.nodes.wire import encode
+from tracestore.nodes.wire import encode, question_of
 from tracestore.scopes import needs
-from tracestore.store import Held, Store
+from tracestore.store import Store
 from tracestore_query.api.answers import ERRORS, not_found
 
 KEY_HEADER: Final = "x-tracestore-cluster-key"
@@ -23,13 +23,22 @@ FLUSH_PATH: Final = "/internal/nodes/flush"
 _KIND: Final = "application/x-tracestore-memory"
 
 
-class HeldBody(BaseModel):
-    """What the node that asks has already."""
+class NeedBody(BaseModel):
+    """What the node that asks needs; null is all."""
 
-    model_config = ConfigDict(extra="forbid")
+    tables: list[str] | None
+    projects: list[str] | None
+    time_range: tuple[int, int] | None
+    paths: list[str] | None
 
-    session: str = Field(default="", max_length=64)
-    numbers: list[int] = Field(default=[], max_length=1_000_000)
+
+class QuestionBody(BaseModel):
+    """What it needs, and what it has already: columns of some paths of tables, and the leaves of memtables."""
+
+    need: NeedBody
+    session: str = Field(max_length=64)
+    held: list[tuple[list[str] | None, list[int]]]
+    counted: list[tuple[int, int]]
 
 
 class NodeAnswer(BaseModel):
@@ -94,13 +103,12 @@ def nodes_router(store: Store, key: str | None) -> APIRouter:
         if not _knows(request, key):
             return _refused()
         try:
-            body = HeldBody.model_validate_json(await request.body())
+            body = QuestionBody.model_validate_json(await request.body())
         except ValidationError:
             return JSONResponse({"title": "Not understood", "status": 422}, 422)
         try:
-            data = await run_in_threadpool(
-                lambda: encode(store.nodes.answer(Held(body.session, body.numbers)))
-            )
+            question = question_of(body.model_dump())
+            data = await run_in_threadpool(lambda: encode(store.nodes.answer(question)))
         except TraceStoreError as error:
             return _unavailable(error)
         return Response(data, media_type=_KIND)

@@ -1,20 +1,48 @@
-"""The answer of a node as bytes: a header in JSON, then the new tables as Arrow streams, one behind the other."""
+"""What nodes ask and answer each other, as it travels.
+
+A question is JSON. An answer is a header in JSON, then new columns of tables as Arrow streams, one behind the other.
+"""
 
 from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from tracestore.store import MemoryState, PeerAnswer, PeerState
+from tracestore.store import MemoryState, Need, Paths, PeerAnswer, PeerState, Question
 
 _LENGTH: Final = struct.Struct(">Q")
 
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 """Rows shrink to a third or less, for a fraction of the time that a network takes."""
+
+
+def asked(question: Question) -> dict[str, Any]:
+    """Returns a question as values of JSON: tables with the same paths are told together."""
+    by_paths: dict[Paths, list[int]] = {}
+    for number, paths in question.held.items():
+        by_paths.setdefault(paths, []).append(number)
+    return {
+        "need": question.need.told(),
+        "session": question.session,
+        "held": [
+            [None if paths is None else sorted(paths), numbers]
+            for paths, numbers in by_paths.items()
+        ],
+        "counted": list(question.counted.items()),
+    }
+
+
+def question_of(given: Mapping[str, Any]) -> Question:
+    """Returns the question that values of JSON tell."""
+    held: dict[int, Paths] = {}
+    for paths, numbers in given["held"]:
+        held.update(dict.fromkeys(numbers, None if paths is None else frozenset(paths)))
+    return Question(Need.of(given["need"]), given["session"], held, dict(given["counted"]))
 
 
 def encode(answer: PeerAnswer) -> bytes:
@@ -32,6 +60,7 @@ def encode(answer: PeerAnswer) -> bytes:
             "version": answer.version,
             "memtables": [_told(each) for each in answer.memtables],
             "chunks": [[number, *place] for number, place in places.items()],
+            "live": list(answer.live),
         }
     ).encode()
     return b"".join((_LENGTH.pack(len(header)), header, sink.getvalue().to_pybytes()))
@@ -52,7 +81,8 @@ def decode(data: bytes) -> PeerAnswer:
             for number, offset, size in header["chunks"]
         }
         memtables = [_state(each) for each in header["memtables"]]
-        return PeerAnswer(header["session"], header["version"], memtables, chunks)
+        live = frozenset(header["live"])
+        return PeerAnswer(header["session"], header["version"], memtables, chunks, live)
     except (struct.error, KeyError, TypeError, pa.ArrowException) as error:
         raise ValueError(f"unexpected answer of a node: {error!r}") from error
 
@@ -69,6 +99,8 @@ def _told(told: PeerState) -> dict[str, Any]:
         "counts": state.counts.tolist(),
         "begin": told.begin,
         "replacing": {name: rows.tolist() for name, rows in told.replacing.items()},
+        "aside": told.aside,
+        "counted": told.counted,
     }
 
 
@@ -83,4 +115,4 @@ def _state(given: dict[str, Any]) -> PeerState:
         np.array(given["counts"], np.int64),
     )
     replacing = {name: np.array(rows, np.int64) for name, rows in given["replacing"].items()}
-    return PeerState(state, given["begin"], replacing)
+    return PeerState(state, given["begin"], replacing, tuple(given["aside"]), given["counted"])

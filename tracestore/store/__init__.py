@@ -21,9 +21,11 @@ from tracestore.store.follow.change import Change
 from tracestore.store.follow.feed import ChangeFeed
 from tracestore.store.follow.follower import Follower
 from tracestore.store.memory.mirror import MemoryState
-from tracestore.store.memory.node_state import Held, PeerAnswer, PeerState
+from tracestore.store.memory.need import NO_PATHS, Need, Paths, is_within
+from tracestore.store.memory.node_state import PeerAnswer, PeerState, Question
 from tracestore.store.patches.log import NO_PATCHES, PatchView
 from tracestore.store.patches.rows import Overlay, leaf_columns, put_back
+from tracestore.store.patches.rules import FIELDS as PATCHED_FIELDS
 from tracestore.store.publications import Publications, PublishedSegment
 from tracestore.store.read.leaf_lookup import LeafLookup
 from tracestore.store.read.segment_patches import SegmentPatches
@@ -50,6 +52,8 @@ from tracestore.store.write.ingest_report import IngestReport
 __all__ = [
     "DATASET_FIELDS",
     "NO_PATCHES",
+    "NO_PATHS",
+    "PATCHED_FIELDS",
     "AlertEvent",
     "AlertState",
     "Alerts",
@@ -77,7 +81,6 @@ __all__ = [
     "FileSystem",
     "Follower",
     "GroupTables",
-    "Held",
     "IngestReport",
     "KeyRing",
     "Leaf",
@@ -85,15 +88,18 @@ __all__ = [
     "Mask",
     "MemoryState",
     "Mode",
+    "Need",
     "NodeRow",
     "Overlay",
     "PatchView",
     "PathRow",
+    "Paths",
     "PeerAnswer",
     "PeerState",
     "Prices",
     "Publications",
     "PublishedSegment",
+    "Question",
     "RowNumbers",
     "SegmentPatches",
     "SegmentRef",
@@ -107,6 +113,7 @@ __all__ = [
     "check_projects",
     "checked_id",
     "default_project",
+    "is_within",
     "largest_plain_bytes",
     "leaf_columns",
     "make_row",

@@ -12,7 +12,7 @@ from tracestore.feedback import FeedbackMethods
 from tracestore.store import check, opening, stats
 from tracestore.store.catalog.path_ids import PathRow
 from tracestore.store.check import CheckReport
-from tracestore.store.core import Core, Recovery
+from tracestore.store.core import Core
 from tracestore.store.datasets.datasets import Datasets
 from tracestore.store.datasets.experiments import Experiments
 from tracestore.store.documents import Documents
@@ -229,11 +229,6 @@ class Store(FollowMethods, FeedbackMethods):
         total.require_some_stored()
         return total
 
-    @property
-    def recovery(self) -> Recovery:
-        """Returns what opening found and did."""
-        return self._core.recovery
-
     def patch(
         self,
         patches: Mapping[str, Any] | Iterable[Mapping[str, Any]],
@@ -266,8 +261,7 @@ class Store(FollowMethods, FeedbackMethods):
             projects: project names, None for all.
             time_range: nanoseconds [start, stop), None for all times.
             paths: path texts; leaves out segments that hold none of them nor a path below them.
-            reads: paths whose values are read, as keys joined by dots; None for all. Rows in memory of other nodes
-                have no columns of others.
+            reads: paths whose values are read, keys joined by dots, None for all; rows of other nodes lack others.
         """
         core = self._core
         core.require_open()

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from tracestore.errors import TraceStoreError
 from tracestore.scopes import needs
-from tracestore.store import Store
+from tracestore.store import NO_PATHS, Store
 from tracestore.variant import TABLES, parse_path
 from tracestore_query.api.answers import ERRORS, narrowed, problem
 from tracestore_query.query import Query as QueryLayer
@@ -64,7 +64,7 @@ def _schema(
     store: Store, table: str, prefix: str, limit: int, projects: frozenset[str] | None
 ) -> dict[str, Any]:
     columns = TABLES[table].columns
-    with store.snapshot((table,), projects) as snapshot:
+    with store.snapshot((table,), projects, reads=NO_PATHS) as snapshot:
         types = snapshot.tables[table].leaf_types
         known = sorted(path for path in types if path.startswith(prefix))
         return {

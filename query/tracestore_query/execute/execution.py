@@ -110,6 +110,12 @@ class Execution:
         self.deadline.watch(statement.cursor)
         self.statement = statement
 
+    def restart(self) -> None:
+        """Lets go of the snapshot: the query is planned again with another one."""
+        snapshot, self.snapshot = self.snapshot, None
+        if snapshot is not None:
+            snapshot.close()
+
     def close(self) -> None:
         """Releases everything but what is kept; the deadline stops nothing any more."""
         self.deadline.end()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tracestore.store import Paths
 from tracestore_query.language.statement import Kind
 from tracestore_query.pages.paging import Paging
 from tracestore_query.plan.plan import Plan
@@ -27,6 +28,7 @@ class PlannedQuery:
         paging: how the answer is cut into pages, None where it is not.
         names: of the columns of an answer in pages.
         time_range: range of times outside of which the query reads nothing.
+        reads: paths that it reads of rows in memory of other nodes, None for all.
         time_independent: whether the plan is the same at any time.
         parameter_independent: whether the plan is the same for all values of the parameters' types.
         asked: tables and the columns of them that it compares with constants; None where it reads no rows.
@@ -39,6 +41,7 @@ class PlannedQuery:
     values: Mapping[str, Any]
     paging: Paging | None
     time_range: TimeRange
+    reads: Paths
     time_independent: bool
     parameter_independent: bool
     names: tuple[str, ...] = ()

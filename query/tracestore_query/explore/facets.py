@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tracestore.store import Store
+from tracestore.store import NO_PATHS, Store
 from tracestore.variant import format_path, parse_path
 from tracestore_query.answer.json_texts import plain
 from tracestore_query.explore.selection import RowQuery, Selection, check_expression
@@ -47,7 +47,7 @@ def choose_paths(
         projects: whose paths count, None for all.
         most: paths at most; a part of them may be below one column.
     """
-    with store.snapshot((table,), projects) as snapshot:
+    with store.snapshot((table,), projects, reads=NO_PATHS) as snapshot:
         types = snapshot.tables[table].leaf_types
         candidates = [
             (_ROOTS.index(str(keys[0])), -sum(kinds.values()), _as_written(keys))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracestore.store import Store
+from tracestore.store import NO_PATHS, Store
 
 
 def known_projects(store: Store, projects: frozenset[str] | None) -> list[dict[str, Any]]:
@@ -14,7 +14,7 @@ def known_projects(store: Store, projects: frozenset[str] | None) -> list[dict[s
         store: an open store.
         projects: those that the caller may see, None for all.
     """
-    with store.snapshot(("spans",), projects) as snapshot:
+    with store.snapshot(("spans",), projects, reads=NO_PATHS) as snapshot:
         spans = snapshot.tables["spans"]
         with_spans = {segment.project for segment in spans.segments} | spans.memory_projects
     settings = store.projects()

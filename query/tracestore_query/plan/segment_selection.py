@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tracestore.limits import MAX_PATH_BYTES
-from tracestore.store import Mask, SegmentPatches, SegmentRef, Snapshot, TableSnapshot
+from tracestore.store import Mask, Paths, SegmentPatches, SegmentRef, Snapshot, TableSnapshot
 from tracestore.variant import ITEM_LIST
 from tracestore_query.plan.item_texts import Held, are_texts, item_leaf
 from tracestore_query.plan.null_leaves import only_null
 from tracestore_query.plan.patched_data import PatchedData, field_of
+from tracestore_query.plan.read_paths import paths_of_scan, require_read
 from tracestore_query.plan.scan import EVER, Leaf, Scan, leaf_column_name
 from tracestore_query.plan.scan_plan import ScanPlan, TailGroup
 from tracestore_query.plan.top_n import needed_segments, row_ranges
@@ -27,10 +28,14 @@ _Patched = Mapping[int, SegmentPatches]
 
 
 class TableReader:
-    """One table of a snapshot, as the binder and the planner see it."""
+    """One table of a snapshot, as the binder and the planner see it.
 
-    def __init__(self, view: TableSnapshot) -> None:
+    Raises NotReadError where values of other paths are asked for than the snapshot was taken for.
+    """
+
+    def __init__(self, view: TableSnapshot, reads: Paths = None) -> None:
         self._view = view
+        self._reads = reads
         self._lookup = view.leaves
         self._null_only: dict[str, bool] = {}
         self._item_texts: dict[tuple[str, str], Held] = {}
@@ -64,6 +69,7 @@ class TableReader:
     def null_only(self, path: str) -> bool:
         """Returns whether the `json` leaf of a path holds nothing but null."""
         if path not in self._null_only:
+            require_read(self._reads, [path])
             leaf = (path, "json")
             columns = [*self._segments_of(self._lookup.column_segments(leaf))]
             tails = [*self._segments_of(self._lookup.tail_segments(leaf))]
@@ -82,6 +88,7 @@ class TableReader:
         return self._item_texts[asked]
 
     def _held_item_texts(self, path: str, key: str) -> Held:
+        require_read(self._reads, [path])
         if self._patches.changes(path):
             return Held.NONE
         held = (path, ITEM_LIST)
@@ -96,10 +103,12 @@ class TableReader:
         """Returns whether objects take a leaf from a column of its own, in some segment or in memory."""
         if self._lookup.column_segments(leaf).any():
             return True
+        require_read(self._reads, [leaf[0]])
         return leaf_column_name(leaf) in self._patches.parts(leaf[0])
 
     def select_segments(self, scan: Scan) -> ScanPlan:
         """Returns what a scan reads: the segments whose times and paths allow a matching row."""
+        require_read(self._reads, paths_of_scan(scan))
         segments = self._view.segments
         fields = self._patches.fields_of(scan)
         patched = self._patches.of_scan(scan, fields)
@@ -199,11 +208,16 @@ class TableReader:
         return tuple(self._view.segments[position] for position in np.flatnonzero(mask))
 
 
-def reader_of(snapshot: Snapshot) -> Callable[[str], TableReader]:
-    """Returns a function that gives a table's reader; it looks at each table once, when first asked."""
+def reader_of(snapshot: Snapshot, reads: Paths) -> Callable[[str], TableReader]:
+    """Returns a function that gives a table's reader; it looks at each table once, when first asked.
+
+    Args:
+        snapshot: of the store.
+        reads: the paths that it was taken for, None for all.
+    """
 
     @functools.cache
     def read(table: str) -> TableReader:
-        return TableReader(snapshot.tables[table])
+        return TableReader(snapshot.tables[table], reads)
 
     return read

@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 from sqlglot import exp
 
-from tracestore.store import Store
+from tracestore.store import NO_PATHS, Store
 from tracestore_query.language.dialect import parse
 from tracestore_query.language.looking_around import CATALOG_NAMES
 from tracestore_query.tables.names import HIDDEN, NAMED, STORED
@@ -29,7 +29,7 @@ def catalog_table(name: str, store: Store, projects: Projects) -> pa.Table:
 
 def _projects(store: Store, projects: Projects) -> pa.Table:
     known = dict(store.projects())
-    with store.snapshot(tuple(STORED), projects) as snapshot:
+    with store.snapshot(tuple(STORED), projects, reads=NO_PATHS) as snapshot:
         for table in snapshot.tables.values():
             for segment in table.segments:
                 known.setdefault(segment.project, None)
@@ -49,7 +49,7 @@ def _projects(store: Store, projects: Projects) -> pa.Table:
 
 
 def _segments(store: Store, projects: Projects) -> pa.Table:
-    with store.snapshot(tuple(STORED), projects) as snapshot:
+    with store.snapshot(tuple(STORED), projects, reads=NO_PATHS) as snapshot:
         segments = [segment for table in snapshot.tables.values() for segment in table.segments]
     return pa.table(
         {
@@ -66,7 +66,7 @@ def _segments(store: Store, projects: Projects) -> pa.Table:
 
 def _paths(store: Store, projects: Projects) -> pa.Table:
     """Returns every path and type with its rows; those in memory only have no times yet."""
-    with store.snapshot(tuple(STORED), projects) as snapshot:
+    with store.snapshot(tuple(STORED), projects, reads=NO_PATHS) as snapshot:
         counts = [
             (name, path, leaf_type, rows)
             for name, table in snapshot.tables.items()

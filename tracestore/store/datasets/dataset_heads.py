@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +13,8 @@ import pyarrow.compute as pc
 from tracestore.segment.read import SegmentFile
 from tracestore.store.catalog.datasets import Dataset
 from tracestore.store.core import Core
+from tracestore.store.memory.need import NO_PATHS, Need
+from tracestore.store.nodes import view as nodes_view
 from tracestore.store.read.snapshot import take_snapshot
 from tracestore.store.read.table_snapshot import TableSnapshot
 
@@ -20,6 +24,8 @@ MAX_KEPT_IDS: Final = 200_000
 """Ids kept in memory from one write to the next, about 150 bytes each; a larger dataset is read again."""
 
 _COLUMNS: Final = ["dataset_id", "id", "version", "created_ns", "deleted", "digest"]
+
+T = TypeVar("T")
 
 Heads = dict[str, int]
 """Digest by id of the rows that are there."""
@@ -53,7 +59,10 @@ def read_heads(core: Core, dataset: Dataset) -> Heads:
     """Reads the heads of a dataset from its segments and memory; costs a pass over its project's datasets."""
     if not dataset.versions:
         return {}
-    with take_snapshot(core, (TABLE,), [dataset.project], None, None, None) as snapshot:
+    current = functools.partial(_current, core)
+    with take_snapshot(
+        core, (TABLE,), [dataset.project], None, None, NO_PATHS, current
+    ) as snapshot:
         tables = [_of_dataset(table, dataset) for table in _tables(snapshot.tables[TABLE])]
     rows = pa.concat_tables(tables).sort_by("created_ns") if tables else None
     heads: Heads = {}
@@ -66,6 +75,10 @@ def read_heads(core: Core, dataset: Dataset) -> Heads:
         else:
             heads[row_id] = digest
     return heads
+
+
+def _current(core: Core, need: Need, capture: Callable[[], T]) -> tuple[T, None]:
+    return nodes_view.current(core, need, capture), None
 
 
 def _tables(view: TableSnapshot) -> list[pa.Table]:

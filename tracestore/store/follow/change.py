@@ -36,6 +36,7 @@ class Change:
         faults: segments that are left out.
         memory: the memtables; None where they are as before.
         chunks: Arrow tables that came, by number. They travel beside the change, not in it.
+        kept: numbers of tables that may be shown again, where `memory` says something.
         missing: what it may lack, in words: nodes that do not answer.
     """
 
@@ -54,4 +55,5 @@ class Change:
     faults: tuple[Fault, ...]
     memory: Sequence[MemoryState] | None
     chunks: Mapping[int, pa.Table] = field(default_factory=dict)
+    kept: Sequence[int] = ()
     missing: tuple[str, ...] = ()

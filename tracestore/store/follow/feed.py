@@ -17,6 +17,7 @@ from tracestore.store.core import Core, Fault
 from tracestore.store.follow.change import Change
 from tracestore.store.memory.memtable import MemoryMark, Memtable
 from tracestore.store.memory.mirror import MemoryState
+from tracestore.store.memory.need import EVERYTHING, Need
 from tracestore.store.nodes import view
 from tracestore.store.patches.log import Patch, PatchPrefix, ProjectPatches
 from tracestore.store.segments.index import SegmentChange
@@ -74,8 +75,12 @@ class ChangeFeed:
         """Returns the catalog's version as of now."""
         return self._core.version
 
-    def next(self) -> Change:
-        """Returns what is new since the last call; at first everything."""
+    def next(self, need: Need = EVERYTHING) -> Change:
+        """Returns what is new since the last call; at first everything.
+
+        Args:
+            need: what is read of the rows in memory of other nodes; others of them are not shown.
+        """
         core = self._core
         core.require_open()
 
@@ -95,7 +100,7 @@ class ChangeFeed:
                 view.missing(core),
             )
 
-        seen = view.current(core, capture)
+        seen = view.current(core, need, capture)
         marks = view.once(core, seen.marks)
         patches, replaced, everything = seen.patches, seen.replaced, seen.everything
         version, path_bound, faults = seen.version, seen.path_bound, seen.faults
@@ -126,6 +131,7 @@ class ChangeFeed:
             faults,
             memory,
             chunks,
+            [number for number, _ in self._chunks.values()],
             seen.missing,
         )
 
@@ -175,7 +181,10 @@ class ChangeFeed:
         if marks == self._marks:
             return None, {}
         self._marks = marks
-        before, self._chunks = self._chunks, {}
+        # What another need had shown, and what may be shown again: the follower keeps it too.
+        alive = {id(table) for table in view.mirrored_tables(self._core)}
+        before = self._chunks
+        self._chunks = {name: known for name, known in before.items() if name in alive}
         memtables, self._memtables = self._memtables, {}
         new: dict[int, pa.Table] = {}
         states = []

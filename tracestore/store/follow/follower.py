@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -16,6 +17,9 @@ from tracestore.store.core import Core
 from tracestore.store.files.leases import Lease
 from tracestore.store.follow.change import Change
 from tracestore.store.memory.mirror import MirroredGeneration, mirrored
+from tracestore.store.memory.need import Need
+
+T = TypeVar("T")
 
 
 class Follower:
@@ -24,7 +28,7 @@ class Follower:
     Args:
         core: the reader's parts; the follower is the only one that changes them.
         lease: keeps files from being removed.
-        fetch: returns what is new since its last call.
+        fetch: returns what is new since its last call, for what is read of other nodes' rows in memory.
         version: returns the version that the writer is at.
     """
 
@@ -32,7 +36,7 @@ class Follower:
         self,
         core: Core,
         lease: Lease,
-        fetch: Callable[[], Change],
+        fetch: Callable[[Need], Change],
         version: Callable[[], int],
     ) -> None:
         self._core = core
@@ -45,14 +49,20 @@ class Follower:
         self._oldest = 0
         self._begun = False
 
-    def follow(self) -> Hold:
-        """Brings the store up to date; keeps every file of it until the hold is closed."""
+    def current(self, need: Need, capture: Callable[[], T]) -> tuple[T, Hold]:
+        """Brings the store up to date, and returns what a function reads of it then, under the store's lock.
+
+        Every file of it is kept until the hold is closed.
+        """
         with self._lock:
-            change = self._fetch()
+            change = self._fetch(need)
             self._apply(change)
             self._held[change.version] += 1
             self._narrow(change.version)
-        return Hold(lambda: self._let_go(change.version))
+            hold = Hold(lambda: self._let_go(change.version))
+            # The next one that follows may show other rows of other nodes.
+            with self._core.lock:
+                return capture(), hold
 
     def idle(self) -> None:
         """Lets the writer remove files where nothing is read; to be called now and then."""
@@ -128,7 +138,7 @@ class Follower:
         """Shows other memtables; returns whether one of those before is gone."""
         core = self._core
         states = change.memory or ()
-        wanted = {number for state in states for number in state.chunks}
+        wanted = {*change.kept, *(number for state in states for number in state.chunks)}
         every = {**self._chunks, **change.chunks}
         self._chunks = {number: every[number] for number in wanted}
         before = core.generation

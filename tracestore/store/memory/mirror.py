@@ -72,29 +72,38 @@ class PeerMemtable(MirroredMemtable):
         begin: the first file of that node's log that may hold its rows: when the log's mark is beyond it, they are in
             segments.
         replacing: rows of segments that versions here replaced, by segment id.
+        aside: rows that are not shown: they are compared with those of other nodes alone.
     """
 
     def __init__(
         self,
         state: MemoryState,
         chunks: Sequence[pa.Table],
+        aside: Sequence[pa.Table],
         node_id: str,
         begin: int,
         replacing: Mapping[str, npt.NDArray[np.int64]],
     ) -> None:
         super().__init__(state, chunks)
+        self.aside = list(aside)
         self.node_id = node_id
         self.begin = begin
         self.replacing = dict(replacing)
 
-    def shows(self, state: MemoryState, chunks: Sequence[pa.Table]) -> bool:
+    def shows(
+        self, state: MemoryState, chunks: Sequence[pa.Table], aside: Sequence[pa.Table]
+    ) -> bool:
         """Returns whether it shows the rows of a state, in the same tables."""
         own = self._leaves
-        return (own.number, own.visible, own.chunks) == (
+        return (own.number, own.visible, own.chunks, len(self.aside)) == (
             state.number,
             state.visible,
             state.chunks,
-        ) and all(one is other for one, other in zip(self._tables, chunks, strict=True))
+            len(aside),
+        ) and all(
+            one is other
+            for one, other in zip((*self._tables, *self.aside), (*chunks, *aside), strict=True)
+        )
 
 
 class MirroredGeneration(Generation):

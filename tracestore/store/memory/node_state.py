@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import pyarrow as pa
 
 from tracestore.store.catalog.changes import NodeName
 from tracestore.store.catalog.nodes.node_table import NodeRow
+from tracestore.store.catalog.path_ids import Leaf
 from tracestore.store.memory.memtable import MemoryMark, RowNumbers
 from tracestore.store.memory.mirror import MemoryState, PeerMemtable
+from tracestore.store.memory.need import NO_PATHS, Need, Paths, both
 
 NO_VERSION: Final = -1
 
@@ -26,43 +28,58 @@ class PeerState:
         state: which rows.
         begin: the first file of its log that may hold them.
         replacing: rows of segments that versions there replaced, by segment id.
+        aside: numbers of tables of spans beyond the times that are asked for: a version of one may be in another node.
+        counted: the sum of the counts of leaves. Where the state has none, the asker knows them.
     """
 
     state: MemoryState
     begin: int
     replacing: Mapping[str, RowNumbers]
+    aside: tuple[int, ...] = ()
+    counted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PeerAnswer:
-    """What a node has in memory, as of one version of the catalog.
+    """What a node has in memory of what it is asked for, as of one version of the catalog.
 
     Attributes:
-        session: of its process, which numbers its tables.
+        session: of its process, which numbers its tables and memtables.
         version: of the catalog. The node has compared its rows with all segments of it.
-        memtables: its memtables.
-        chunks: tables of rows that the asker has not, by number.
+        memtables: its memtables with rows that are asked for.
+        chunks: columns of tables of rows that the asker has not, by number.
+        live: numbers of all its tables and memtables that it may tell of again.
     """
 
     session: str
     version: int
     memtables: Sequence[PeerState]
     chunks: Mapping[int, pa.Table]
+    live: Collection[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What an asker has of a node: numbers of tables of one session."""
+class Question:
+    """What an asker needs of a node, and what it has already: of one session of the node.
 
-    session: str
-    numbers: Collection[int]
+    Attributes:
+        need: the rows and columns.
+        session: that numbered what it has.
+        held: paths that it has of tables, by number.
+        counted: the sums of the counts of leaves that it has of memtables, by number.
+    """
+
+    need: Need
+    session: str = ""
+    held: Mapping[int, Paths] = field(default_factory=dict)
+    counted: Mapping[int, int] = field(default_factory=dict)
 
 
 class Peers(Protocol):
     """What asks other nodes, all at once. What does not answer is told in words."""
 
     def memory(
-        self, nodes: Sequence[NodeRow], held: Mapping[str, Held]
+        self, nodes: Sequence[NodeRow], questions: Mapping[str, Question]
     ) -> Mapping[str, PeerAnswer | str]:
         """Returns by node id what each has in memory, as of the newest version of the catalog."""
 
@@ -109,10 +126,55 @@ class PeerMemory:
 
 @dataclass(slots=True)
 class Mirror:
-    """The tables that are known of one node."""
+    """What is known of one node, by its numbers.
 
-    session: str
-    chunks: dict[int, pa.Table]
+    Attributes:
+        session: of the process that numbered it.
+        chunks: tables with the columns that were fetched so far.
+        paths: of which these are the columns.
+        leaves: of memtables, with their counts.
+    """
+
+    session: str = ""
+    chunks: dict[int, pa.Table] = field(default_factory=dict)
+    paths: dict[int, Paths] = field(default_factory=dict)
+    leaves: dict[int, tuple[tuple[Leaf, ...], RowNumbers]] = field(default_factory=dict)
+
+    def question(self, need: Need) -> Question:
+        """Returns what to ask the node for."""
+        counted = {number: int(counts.sum()) for number, (_, counts) in self.leaves.items()}
+        return Question(need, self.session, dict(self.paths), counted)
+
+    def take(self, answer: PeerAnswer, need: Need) -> None:
+        """Takes what the node answered."""
+        if self.session != answer.session:
+            self.session, self.chunks, self.paths, self.leaves = answer.session, {}, {}, {}
+        for number, part in answer.chunks.items():
+            self.chunks[number] = _beside(self.chunks.get(number), part)
+        for told in answer.memtables:
+            for paths, numbers in ((need.paths, told.state.chunks), (NO_PATHS, told.aside)):
+                for number in numbers:
+                    self.paths[number] = both(self.paths.get(number, paths), paths)
+            state = told.state
+            if int(state.counts.sum()) == told.counted:
+                self.leaves[state.number] = (state.leaves, state.counts)
+        for known in (self.chunks, self.paths, self.leaves):
+            for number in known.keys() - answer.live:
+                del known[number]
+
+    def state(self, told: PeerState) -> MemoryState:
+        """Returns a state of the last answer with its leaves."""
+        leaves, counts = self.leaves[told.state.number]
+        return replace(told.state, leaves=leaves, counts=counts)
+
+
+def _beside(table: pa.Table | None, part: pa.Table) -> pa.Table:
+    """Returns a table with further columns."""
+    if table is None:
+        return part
+    for arrow_field, column in zip(part.schema, part.columns, strict=True):
+        table = table.append_column(arrow_field, column)
+    return table
 
 
 class NodeState:

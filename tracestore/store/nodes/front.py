@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tracestore.store.catalog.nodes import node_table
 from tracestore.store.catalog.nodes.node_table import NodeRow
-from tracestore.store.core import Core
-from tracestore.store.memory.node_state import Held, PeerAnswer, Peers
+from tracestore.store.core import Core, Recovery
+from tracestore.store.memory.node_state import PeerAnswer, Peers, Question
 from tracestore.store.nodes import membership
 from tracestore.store.nodes.answers import MemoryAnswers
 
@@ -23,6 +23,11 @@ class Nodes:
         """Returns the id of this node, None where there is one writer."""
         node = self._core.node
         return node.name.node_id if node is not None else None
+
+    @property
+    def recovery(self) -> Recovery:
+        """Returns what opening found in the log of this node, and did with it."""
+        return self._core.recovery
 
     def list(self) -> list[NodeRow]:
         """Returns every node; none where there is one writer."""
@@ -46,9 +51,9 @@ class Nodes:
         if node is not None and node.member is not None:
             node.member.announce(url)
 
-    def answer(self, held: Held | None) -> PeerAnswer:
+    def answer(self, question: Question) -> PeerAnswer:
         """Returns what this node has in memory, for another one that has some of it already."""
-        return self._answers.answer(held)
+        return self._answers.answer(question)
 
     def leads(self, work: str) -> bool:
         """Tells whether this node is the one that does some work for all, and makes it so where there is none."""

@@ -69,7 +69,9 @@ class RepeatedRows:
             if len({owner for owner, _, _ in members}) < 2:
                 continue
             chunks = [
-                self._chunk(live, owner, table) for owner, _, tables in members for table in tables
+                self._chunk(live, owner, table)
+                for owner, mark, tables in members
+                for table in (*tables, *_aside(mark))
             ]
             for one, other in itertools.combinations(chunks, 2):
                 if one.node_id == other.node_id:
@@ -141,6 +143,11 @@ class RepeatedRows:
             chunk = _Chunk(node_id, table, keys[rows], rows)
         live[id(table)] = chunk
         return chunk
+
+
+def _aside(mark: MemoryMark) -> list[pa.Table]:
+    """Returns tables that are not shown, of whose spans other nodes may have a version."""
+    return mark.memtable.aside if isinstance(mark.memtable, PeerMemtable) else []
 
 
 def _compared(one: _Chunk, other: _Chunk) -> tuple[RowNumbers, RowNumbers]:

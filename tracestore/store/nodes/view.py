@@ -21,8 +21,8 @@ from tracestore.store.catalog.nodes.node_table import NodeRow
 from tracestore.store.core import Core
 from tracestore.store.memory.memtable import MemoryMark
 from tracestore.store.memory.mirror import PeerMemtable
+from tracestore.store.memory.need import Need
 from tracestore.store.memory.node_state import (
-    Held,
     Mirror,
     NodeState,
     PeerAnswer,
@@ -41,11 +41,12 @@ SILENT_S: Final = 2.0
 T = TypeVar("T")
 
 
-def current(core: Core, capture: Callable[[], T]) -> T:
+def current(core: Core, need: Need, capture: Callable[[], T]) -> T:
     """Returns what a function reads under the store's lock, at a moment when everything that was acknowledged is there.
 
     Args:
         core: the store.
+        need: what is read of the rows in memory of other nodes; others of them are not there.
         capture: reads what a snapshot shows; the store's lock is held.
     """
     node = core.node
@@ -56,7 +57,7 @@ def current(core: Core, capture: Callable[[], T]) -> T:
         rounds = 0
         while True:
             rounds += 1
-            _refresh(core, node)
+            _refresh(core, node, need)
             with core.lock:
                 if node.memory.version == core.version:
                     return capture()
@@ -79,6 +80,14 @@ def memory_marks(core: Core) -> list[MemoryMark]:
         for memtable in memtables
         if memtable.visible
     ]
+
+
+def mirrored_tables(core: Core) -> list[pa.Table]:
+    """Returns the tables of rows of other nodes that are here: what is needed of them may be shown again."""
+    if core.node is None:
+        return []
+    with core.node.reading:
+        return [table for mirror in core.node.mirrors.values() for table in mirror.chunks.values()]
 
 
 def once(core: Core, marks: list[MemoryMark]) -> list[MemoryMark]:
@@ -109,7 +118,7 @@ def missing(core: Core) -> tuple[str, ...]:
     return (*node.memory.silent, *([node.unreachable] if node.unreachable else []))
 
 
-def _refresh(core: Core, node: NodeState) -> None:
+def _refresh(core: Core, node: NodeState, need: Need) -> None:
     answers: dict[str, PeerAnswer] = {}
     silent: dict[str, str] = {}
     for _ in range(MAX_ROUNDS):
@@ -122,7 +131,7 @@ def _refresh(core: Core, node: NodeState) -> None:
             if peer.node_id not in silent
             and (peer.node_id not in answers or answers[peer.node_id].version != core.version)
         ]
-        _ask(core, node, asked, answers, silent)
+        _ask(core, node, need, asked, answers, silent)
         if core.clock.elapsed_s() >= node.unreachable_until_s:
             with _noting(core, node):
                 catch_up(core)
@@ -172,6 +181,7 @@ def _noting(core: Core, node: NodeState) -> Iterator[None]:
 def _ask(
     core: Core,
     node: NodeState,
+    need: Need,
     nodes: Sequence[NodeRow] | None,
     answers: dict[str, PeerAnswer],
     silent: dict[str, str],
@@ -190,10 +200,9 @@ def _ask(
     if node.peers is None:
         silent.update({peer.node_id: "this process asks no other node" for peer in asked})
         return
-    held = {
-        name: Held(mirror.session, list(mirror.chunks)) for name, mirror in node.mirrors.items()
-    }
-    for name, answer in node.peers.memory(asked, held).items():
+    mirrors = {peer.node_id: node.mirrors.setdefault(peer.node_id, Mirror()) for peer in asked}
+    questions = {name: mirror.question(need) for name, mirror in mirrors.items()}
+    for name, answer in node.peers.memory(asked, questions).items():
         if isinstance(answer, str):
             silent[name] = answer
             answers.pop(name, None)
@@ -201,12 +210,7 @@ def _ask(
             node.silent_asks += 1
             continue
         answers[name] = answer
-        mirror = node.mirrors.get(name)
-        if mirror is None or mirror.session != answer.session:
-            mirror = node.mirrors[name] = Mirror(answer.session, {})
-        mirror.chunks.update(answer.chunks)
-        wanted = {number for each in answer.memtables for number in each.state.chunks}
-        mirror.chunks = {number: mirror.chunks[number] for number in wanted}
+        mirrors[name].take(answer, need)
 
 
 def _take(
@@ -224,9 +228,8 @@ def _take(
             if answer.version != version:
                 told[places.get(name, name)] = "it has another version of the catalog"
                 continue
-            chunks = node.mirrors[name].chunks
             memtables += [
-                _memtable(node.memory, name, each, [chunks[number] for number in each.state.chunks])
+                _memtable(node.memory, name, each, node.mirrors[name])
                 for each in answer.memtables
                 if each.begin >= node.marks.get(name, 0)
             ]
@@ -245,12 +248,14 @@ def _take(
         node.memory = PeerMemory(version, memtables, before.replacing if same else replacing, words)
 
 
-def _memtable(
-    before: PeerMemory, node_id: str, told: PeerState, chunks: list[pa.Table]
-) -> PeerMemtable:
+def _memtable(before: PeerMemory, node_id: str, told: PeerState, mirror: Mirror) -> PeerMemtable:
     """Returns a memtable of another node; the one that was shown before where it has the same rows."""
+    chunks, aside = (
+        [mirror.chunks[number] for number in numbers] for numbers in (told.state.chunks, told.aside)
+    )
     for memtable in before.memtables:
-        if memtable.node_id == node_id and memtable.shows(told.state, chunks):
+        if memtable.node_id == node_id and memtable.shows(told.state, chunks, aside):
             memtable.replacing = dict(told.replacing)
             return memtable
-    return PeerMemtable(told.state, chunks, node_id, told.begin, told.replacing)
+    state = mirror.state(told)
+    return PeerMemtable(state, chunks, aside, node_id, told.begin, told.replacing)

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -17,11 +17,14 @@ from tracestore.store.catalog.path_ids import Owner
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
 from tracestore.store.memory.memtable import MemoryMark
+from tracestore.store.memory.need import Need, Paths
 from tracestore.store.nodes import view
 from tracestore.store.patches.log import NO_PATCHES
 from tracestore.store.read.known import Known
 from tracestore.store.read.table_snapshot import TableSnapshot
 from tracestore.store.segments.index import SegmentGroup, TimeRange
+
+T = TypeVar("T")
 
 
 class Keeper(Protocol):
@@ -29,6 +32,13 @@ class Keeper(Protocol):
 
     def close(self) -> None:
         """Lets go of the files."""
+
+
+class Current(Protocol):
+    """What brings a store up to now."""
+
+    def __call__(self, need: Need, capture: Callable[[], T]) -> tuple[T, Keeper | None]:
+        """Returns what a function reads under the store's lock, and what keeps the files that it may name."""
 
 
 class Snapshot:
@@ -84,24 +94,30 @@ def take_snapshot(
     projects: Collection[str] | None,
     time_range: TimeRange | None,
     paths: Collection[str] | None,
-    lease: Keeper | None,
+    reads: Paths,
+    current: Current,
 ) -> Snapshot:
     """Returns a snapshot as of now.
 
     Segments are those that may hold rows of the time range, and with `paths` those that hold at
-    least one of these paths or a path below them. Memtables are not pruned by time or path.
+    least one of these paths or a path below them. Memtables of this node are not pruned by time or path; of those of
+    other nodes there are the rows that may be of the time range, with the columns of `reads`.
     """
     for table in tables:
         if table not in SEGMENT_TABLES:
             raise UnsupportedPayloadError(
                 f"cannot read table {table!r}: want one of {', '.join(SEGMENT_TABLES)}"
             )
+    need = Need(
+        frozenset(tables), None if projects is None else frozenset(projects), time_range, reads
+    )
     while True:
-        seen = _View(core, tables, projects, time_range, paths)
+        seen = _View(core, need, tables, paths, current)
         if seen.pin():
             break
         # A merge replaced some of the segments while paths were looked up: look again.
-    release = functools.partial(_release, core, seen.rows, seen.version, lease)
+        seen.let_go()
+    release = functools.partial(_release, core, seen.rows, seen.version, seen.keeper)
     views = {
         table: TableSnapshot(
             core,
@@ -123,12 +139,13 @@ class _View:
     def __init__(
         self,
         core: Core,
+        need: Need,
         tables: Sequence[str],
-        projects: Collection[str] | None,
-        time_range: TimeRange | None,
         paths: Collection[str] | None,
+        current: Current,
     ) -> None:
         self._core = core
+        projects = need.projects
 
         def capture() -> dict[str, dict[str, SegmentGroup]]:
             groups = {table: core.index.groups(table, projects) for table in tables}
@@ -146,17 +163,32 @@ class _View:
             core.last_read_s = core.clock.elapsed_s()
             return groups
 
-        self.groups = view.current(core, capture)
-        self.memory = {table: view.once(core, marks) for table, marks in self.memory.items()}
-        self.chosen: dict[str, list[SegmentRow]] = {}
-        for table, by_project in self.groups.items():
-            self.chosen[table] = []
-            for project, group in by_project.items():
-                rows = group.in_range(time_range)
-                if paths is not None:
-                    rows = _with_paths(core, (table, project), rows, paths)
-                self.chosen[table] += rows
+        self.groups, self.keeper = current(need, capture)
+        try:
+            self.memory = {table: view.once(core, marks) for table, marks in self.memory.items()}
+            self.chosen = {
+                table: self._chosen(table, by_project, need.time_range, paths)
+                for table, by_project in self.groups.items()
+            }
+        except BaseException:
+            self.let_go()
+            raise
         self.rows = [row for rows in self.chosen.values() for row in rows]
+
+    def _chosen(
+        self,
+        table: str,
+        by_project: Mapping[str, SegmentGroup],
+        time_range: TimeRange | None,
+        paths: Collection[str] | None,
+    ) -> list[SegmentRow]:
+        chosen: list[SegmentRow] = []
+        for project, group in by_project.items():
+            rows = group.in_range(time_range)
+            if paths is not None:
+                rows = _with_paths(self._core, (table, project), rows, paths)
+            chosen += rows
+        return chosen
 
     def pin(self) -> bool:
         """Keeps the files of the segments; returns False where one of them is not live any more."""
@@ -172,6 +204,11 @@ class _View:
                 core.node.held[self.version] += 1
         core.segments.files.pin(row.file_key for row in self.rows)
         return True
+
+    def let_go(self) -> None:
+        """Lets go of what keeps its files."""
+        if self.keeper is not None:
+            self.keeper.close()
 
 
 def _marks(core: Core, table: str, projects: Collection[str] | None) -> list[MemoryMark]:

@@ -78,7 +78,7 @@ def _recover_log(folder: Path, catalog: str | None, segments: str | None, chosen
         ) as store,
     ):
         written = store.flush()
-        node_id, found = store.nodes.node_id, store.recovery
+        node_id, found = store.nodes.node_id, store.nodes.recovery
     show_report(
         {
             "node": node_id,
