@@ -44,6 +44,34 @@ CALLS = [{"calls": [{"tokens": n, "role": "user"}, None]} for n in (9, 10, 100)]
 LISTS = paths(l=[["a", None], ["b"]], n=[[0.5, None], [1]], u=[["a"], [1]], i=[1, 0])
 
 CASES: list[tuple[str, list[Any], str, Any, list[Any]]] = [
+    # A value of another type is not NULL, also beside what is NULL: MIXED has ten values, of which one is.
+    *(
+        ("attributes", MIX, f"SELECT count(*) FROM spans WHERE {condition}", None, [count])
+        for kind in ("BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN", "TIMESTAMP", "DATE", "UUID")
+        for condition, count in (
+            (f"attributes.x IS NOT DISTINCT FROM nullif(NULL::{kind}, NULL)", 1),
+            (f"nullif(NULL::{kind}, NULL) IS DISTINCT FROM attributes.x", 9),
+        )
+    ),
+    *(
+        ("attributes", MIX, f"SELECT count(*) FROM spans WHERE {condition}", None, [1])
+        for kind in ("BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN")
+        for condition in (
+            f"(attributes.x, 1) = (nullif(NULL::{kind}, NULL), 1)",
+            f"(attributes.x, 1) IN ((nullif(NULL::{kind}, NULL), 1))",
+        )
+    ),
+    (
+        "attributes",
+        MIX,
+        """
+        SELECT count(*) FROM (SELECT attributes.x AS m FROM spans) AS a
+        LEFT JOIN (SELECT attributes.y AS y, duration_ns AS d FROM spans WHERE false) AS b ON true
+        WHERE b.d IS NOT DISTINCT FROM a.m AND b.y IS NOT DISTINCT FROM a.m
+        """,
+        None,
+        [1],
+    ),
     # Two paths of different types.
     (
         "attributes",

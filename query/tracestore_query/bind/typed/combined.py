@@ -48,6 +48,20 @@ def compare(
             as_value(side, type_of)
 
 
+def as_values_where_kinds_differ(sides: Sequence[Bound], type_of: TypeOf) -> bool:
+    """Takes sides as values where one may hold what is not of the other's kind; returns whether it did."""
+    sources = [side.source for side in sides if side.source is not None]
+    beside = [side for side in sides if side.source is None and type_of(side) != NULL]
+    kinds = {kind_of(side.type or "") for side in beside}
+    may_differ = any(not source.kinds <= kinds for source in sources)
+    is_known = all(isinstance(side.node, exp.Literal) for side in beside)
+    if len(kinds) != 1 or not kinds <= _SCALARS or is_known or not may_differ:
+        return False
+    for side in sides:
+        as_value(side, type_of)
+    return True
+
+
 def _compare_paths(sides: Sequence[Bound], settle: Settle, *, ordered: bool) -> None:
     """Takes paths beside one another: of one type as they are, else as values."""
     types = {side.source.type for side in sides if side.source is not None} - {NULL}

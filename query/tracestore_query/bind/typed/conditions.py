@@ -12,6 +12,8 @@ from tracestore_query.bind.values.sources import Bound
 from tracestore_query.bind.values.uses import BOOL, Use, Want
 
 _ORDERED = (exp.GT, exp.GTE, exp.LT, exp.LTE)
+_NULL_SAFE = (exp.NullSafeEQ, exp.NullSafeNEQ)
+_PRESENT = Want(Use.PRESENT)
 
 
 def conditions(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
@@ -32,7 +34,27 @@ def comparison(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
         return _with_any(binder, node, left, context)
     right = binder.bind(node.expression, context)
     compare(binder, [left, right], ordered=isinstance(node, _ORDERED))
+    if isinstance(node, _NULL_SAFE):
+        return _null_safe(node, left, right)
     return Bound(node, "BOOLEAN")
+
+
+def _null_safe(node: exp.Expr, left: Bound, right: Bound) -> Bound:
+    """Returns a comparison to which NULL is a value: what is none of the other side's type is another one."""
+    lost = [
+        exp.and_(
+            side.source.convert(_PRESENT).is_(exp.null()).not_(), side.node.copy().is_(exp.null())
+        )
+        for side, other in ((left, right), (right, left))
+        if side.source is not None
+        and other.source is None
+        and not isinstance(other.node, exp.Literal)
+    ]
+    bound = Bound(node, "BOOLEAN")
+    if lost:
+        is_distinct = exp.Boolean(this=isinstance(node, exp.NullSafeNEQ))
+        bound.put(exp.Case(ifs=[exp.If(this=lost[0], true=is_distinct)], default=node.copy()))
+    return bound
 
 
 def _with_any(binder: Expressions, node: exp.Expr, left: Bound, context: Context) -> Bound:
@@ -94,7 +116,7 @@ def is_(binder: Expressions, node: exp.Is, context: Context) -> Bound:
     bound = binder.bind(node.this, context)
     is_null = isinstance(node.expression, exp.Null)
     if bound.source is not None:
-        bound.take(Want(Use.PRESENT) if is_null else BOOL)
+        bound.take(_PRESENT if is_null else BOOL)
     return Bound(node, "BOOLEAN")
 
 
@@ -133,7 +155,10 @@ def _compare_rows(
 ) -> None:
     """Binds rows that are compared member by member."""
     for members in zip(*rows, strict=True):
-        compare(binder, [binder.bind(each, context) for each in members], ordered=ordered)
+        sides = [binder.bind(each, context) for each in members]
+        # Members of rows that are NULL are equal: what is none of the other's type must not become NULL.
+        if ordered or not combined.as_values_where_kinds_differ(sides, binder.type_of):
+            compare(binder, sides, ordered=ordered)
 
 
 def _among_rows(
