@@ -27,8 +27,8 @@ BENCHMARKS: Final = {
 }
 """The arguments of each benchmark, for sizes at which a round takes minutes."""
 
-SENT_FROM_HERE: Final = frozenset({"service"})
-"""Benchmarks that load a server: one and the same sender loads the servers of both trees."""
+FROM_HERE: Final = {"service": "--server", "compare": "--tree"}
+"""Benchmarks of this tree that start the programs of both, and the option that names whose: they load both alike."""
 
 PATIENCE_S: Final = 1800
 """Seconds that one run of one benchmark may take before it counts as hanging."""
@@ -95,9 +95,9 @@ def earlier_tree(commit: str) -> Iterator[Path]:
 def measured(tree: Path, name: str) -> Iterator[tuple[Key, float, str]]:
     """Yields the numbers of ours that one run of a benchmark prints."""
     command = [sys.executable, "-m", f"bench.{name}", *BENCHMARKS[name]]
-    if name in SENT_FROM_HERE:
-        command += ["--server", str(tree)]
-    home = HERE if name in SENT_FROM_HERE else tree
+    if name in FROM_HERE:
+        command += [FROM_HERE[name], str(tree)]
+    home = HERE if name in FROM_HERE else tree
     rooms = (home, home / "ingest", home / "query")
     environment = {
         **os.environ,

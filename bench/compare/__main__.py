@@ -41,7 +41,7 @@ class Remote:
     """A system in a process of its own."""
 
     def __init__(
-        self, name: str, workload: str, folder: Path, trace: str, patience_s: float
+        self, name: str, workload: str, folder: Path, trace: str, patience_s: float, tree: Path
     ) -> None:
         self.name = name
         self._patience_s = patience_s
@@ -55,13 +55,15 @@ class Remote:
             str(self.folder),
             trace,
         ]
-        paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+        rooms = (tree, tree / "ingest", tree / "query", tree / "tests")
+        paths = os.pathsep.join(map(str, rooms))
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            cwd=tree,
             env={**os.environ, "PYTHONPATH": paths, "PYTHONWARNINGS": "ignore"},
         )
 
@@ -94,9 +96,15 @@ class Comparison:
     """One workload, run on several systems."""
 
     def __init__(
-        self, workload: str, rows: int, folder: Path, patience_s: float = PATIENCE_S
+        self,
+        workload: str,
+        rows: int,
+        folder: Path,
+        patience_s: float = PATIENCE_S,
+        tree: Path = ROOT,
     ) -> None:
         self._patience_s = patience_s
+        self._tree = tree
         self._workload = workload
         self._label = f"{workload}, {rows:,} rows"
         self._rows = rows
@@ -110,12 +118,13 @@ class Comparison:
         trace = self._write(file)
         remotes = []
         for name in names:
-            remote = Remote(name, self._workload, self._folder, trace, self._patience_s)
-            about = remote.do("about")
-            if "cannot" in about:
-                print(f"{name} is left out: {about['cannot']}", file=sys.stderr)
+            about = (self._workload, self._folder, trace, self._patience_s, self._tree)
+            remote = Remote(name, *about)
+            told = remote.do("about")
+            if "cannot" in told:
+                print(f"{name} is left out: {told['cannot']}", file=sys.stderr)
                 continue
-            self._about[name] = about
+            self._about[name] = told
             if self._load(remote, file):
                 remotes.append(remote)
             else:
@@ -241,6 +250,7 @@ def main() -> None:
     parser.add_argument("--systems", nargs="*", default=list(SYSTEMS), choices=SYSTEMS)
     parser.add_argument("--patience", type=float, default=PATIENCE_S, metavar="SECONDS",
                         help="for one load or question of one system")  # fmt: skip
+    parser.add_argument("--tree", type=Path, default=ROOT, help="a checkout whose code is asked")
     parser.add_argument("--quick", action="store_true", help="2,000 rows; nothing is written")
     chosen = parser.parse_args()
     wanted = dict(each.split("=") for each in chosen.rows) or {
@@ -250,13 +260,18 @@ def main() -> None:
         folder = Path(tempfile.mkdtemp(prefix="tracestore-bench-"))
         folder.chmod(0o755)  # PostgreSQL runs as another user
         try:
-            comparison = Comparison(workload, int(rows), folder, chosen.patience)
+            comparison = Comparison(workload, int(rows), folder, chosen.patience, chosen.tree)
             is_clustered = workload in CLUSTERED_WORKLOADS
             systems = [each for each in chosen.systems if is_clustered or each != "clustered"]
             comparison.run(systems)
         finally:
             shutil.rmtree(folder)
-        keep([*comparison.settings(), *comparison.results], workload, quick=chosen.quick)
+        is_other = chosen.tree != ROOT
+        keep(
+            [*comparison.settings(), *comparison.results],
+            workload,
+            quick=chosen.quick or is_other,
+        )
         show(comparison.results)
 
 

@@ -17,10 +17,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 
 from bench.report import Result, keep, show
-from bench.service.__main__ import ask, counters
+from bench.service.__main__ import PATIENCE_S, ask, counters
 from bench.service.server import cpu_seconds, served
 from store import servers  # tests/ has what starts PostgreSQL and S3
 from tracestore.client import Client
@@ -167,7 +168,7 @@ def load(nodes: list[Node], query_node: Node, seconds: float) -> tuple[int, floa
     ]
     asked_ms: list[float] = []
     until_s = time.perf_counter() + seconds
-    with Client(query_node.url) as client:
+    with httpx.Client(base_url=query_node.url, timeout=PATIENCE_S) as client:
         while time.perf_counter() < until_s:
             asked_ms.append(ask(client, "SELECT count(*) FROM spans WHERE duration_ns > 1"))
     answers = [json.loads(each.communicate()[0]) for each in senders]
