@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,10 @@ MAX_PLAIN_S = 3.0
 
 SHOWN = 40
 """Faults that are shown, the shortest first."""
+
+
+class TooMuchError(Exception):
+    """The news that a statement takes plain DuckDB too long, or too much memory."""
 
 
 def test_statements_give_what_plain_duckdb_gives(tmp_path: Path) -> None:
@@ -82,9 +86,9 @@ def check(
                 break
         # Drawn before anything is timed: what a seed asks does not depend on the machine.
         queries = asked_queries(made, every_row, keeping)
-        started = time.monotonic()
-        want = plain_rows(made.plain, statement, parameters)
-        if time.monotonic() - started > MAX_PLAIN_S:
+        try:
+            want = plain_rows(made.plain, statement, parameters)
+        except TooMuchError:
             continue
         for query in queries:
             try:
@@ -122,16 +126,26 @@ def asked_queries(made: ChangingStore, every_row: Query, keeping: Query) -> list
 def plain_rows(
     plain: duckdb.DuckDBPyConnection, statement: Statement, parameters: dict[str, Any]
 ) -> list[list[Any]] | int | None:
-    """Returns the rows that plain DuckDB gives, their number where they are many, None where it refuses."""
+    """Returns the rows that plain DuckDB gives, their number where they are many, None where it refuses.
+
+    Raises TooMuchError.
+    """
+    bound = threading.Timer(MAX_PLAIN_S, plain.interrupt)
+    bound.start()
     try:
         answer = plain.execute(statement.plain, parameters or None)
         found = answer.fetchmany(MAX_ROWS + 1)
         if len(found) > MAX_ROWS:
             return len(found) + sum(map(len, iter(lambda: answer.fetchmany(100_000), [])))
+    except (duckdb.InterruptException, duckdb.OutOfMemoryException) as error:
+        raise TooMuchError from error
     except duckdb.Error as error:
         if os.environ.get("TRACESTORE_STATEMENTS_REFUSED"):
             print(f"{error}\n{statement.plain}\n")  # noqa: T201 - asked for
         return None
+    finally:
+        bound.cancel()
+        bound.join()
     return [comparable([untagged(value) for value in row]) for row in found]
 
 

@@ -19,6 +19,9 @@ from sql.statements import rows
 from sql.statements.expression import Expression
 from tracestore import Store
 
+PLAIN_MEMORY = "2GB"
+"""Memory of plain DuckDB: a statement that takes more joins hundreds of millions of rows."""
+
 
 class ChangingStore:
     """A store and plain tables of the same rows.
@@ -33,7 +36,7 @@ class ChangingStore:
         self.store: Store = tracestore.open(
             folder, background=False, durability="async", **EVERY_ITEM
         )
-        self.plain = duckdb.connect()
+        self.plain = duckdb.connect(config={"memory_limit": PLAIN_MEMORY})
         self.plain.execute("SET TimeZone = 'UTC'")
         self.plain.execute(rows.MACROS)
         self.columns: dict[str, list[Expression]] = {}
