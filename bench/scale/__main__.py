@@ -27,7 +27,7 @@ def run(folder: Path, catalog: str | None, segments: int) -> list[Result]:
     if catalog is not None:
         place = catalog = catalog.replace("{segments}", str(segments))
     start_s = time.perf_counter()
-    filling.fill(place, segments)
+    filling.fill(place, segments, folder)
     print(f"{segments:,} segments made in {time.perf_counter() - start_s:.0f} s", file=sys.stderr)
     command = [sys.executable, "-m", "bench.scale.measure", str(folder)]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Fills a catalog with segments that have no files: projects, days and path counts as a busy year leaves them."""
+"""Fills a catalog with segments that have no rows: projects, days and path counts as a busy year leaves them."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ _COLUMNS: Final = (
     "min_time_ns", "max_time_ns", "created_ns", "version",
     "leaf_ids", "leaf_rows", "tail_ids", "tail_rows", "unlisted_paths",
 )  # fmt: skip
+_DAY: Final = _COLUMNS.index("day")
+_PLACE: Final = _COLUMNS.index("place")
 TYPES: Final = ("str", "str", "str", "i64", "f64", "bool")
 
 
@@ -54,8 +56,11 @@ class _Shape:
     ids: npt.NDArray[np.int64]
 
 
-def fill(catalog: str | Path, segments: int) -> None:
-    """Makes a catalog of so many segments."""
+def fill(catalog: str | Path, segments: int, folder: Path) -> None:
+    """Makes a catalog of so many segments, and of the last day's the names of their tails in a store's folder.
+
+    Planning asks once by which name a segment has its tail: without one, a store looks for that of older versions.
+    """
     Catalog(catalog, writable=True, defaults={"store_id": "0" * 26, "segment_format": "1"}).close()
     engine = database.make_engine(catalog, writable=True)
     rng = random.Random(17)
@@ -75,8 +80,14 @@ def fill(catalog: str | Path, segments: int) -> None:
             marks = ", ".join(mark for _ in _COLUMNS)
             insert = f"INSERT INTO {schema.SEGMENTS.name} ({', '.join(_COLUMNS)}) VALUES ({marks})"
             while batch := list(itertools.islice(made, BATCH)):
-                for _, shape in batch:
+                for values, shape in batch:
                     counts[shape.ids] += 1
+                    if values[_DAY] == LAST_DAY:
+                        tail = (
+                            folder / filenames.SEGMENTS_FOLDER / filenames.tail_key(values[_PLACE])
+                        )
+                        tail.parent.mkdir(parents=True, exist_ok=True)
+                        tail.touch()
                 connection.exec_driver_sql(insert, [values for values, _ in batch])
             rows = [{**path, "rows": int(counts[path["path_id"]]) * ROWS} for path in paths]
             connection.execute(schema.PATHS.insert(), [row for row in rows if row["rows"]])
