@@ -75,8 +75,11 @@ _GIVEN: Mapping[str, Mapping[int, Sequence[str]]] = {
     "list_sort": {1: _texts("ASC", "DESC"), 2: _texts("NULLS FIRST", "NULLS LAST")},
     "list_aggregate": {1: _texts("sum", "avg", "min", "max", "count", "first", "any_value")},
     "split_part": {1: _texts(",", "a"), 2: ["1", "2", "-1"]},
-    "like_escape": {2: _texts("x")},
-    "ilike_escape": {2: _texts("x")},
+    **{
+        f"{negated}{name}_escape": {2: _texts("x", "a", "\\", "%")}
+        for negated in ("", "not_")
+        for name in ("like", "ilike")
+    },
     "timezone": {0: _texts("UTC")},
     "chr": {0: ["65", "228"]},
     "repeat": {1: ["0", "2"]},

@@ -92,8 +92,18 @@ class Compared:
                 self._ask(kind, asked_calls[first : first + TOGETHER])
 
     def _ask(self, kind: str, calls: Sequence[tuple[FunctionCall, list[Any]]]) -> None:
+        from pyspark.errors import PySparkException
+
         text = query(kind, [call.sql for call, _ in calls], self._group)
-        table = self._connection.sql(text).toArrow()
+        try:
+            table = self._connection.sql(text).toArrow()
+        except PySparkException as error:
+            # One of them fails there: each alone says which.
+            for each in calls if len(calls) > 1 else ():
+                self._ask(kind, [each])
+            if len(calls) == 1:
+                self.different.append(f"{calls[0][0].sql} of {kind}: fails on Spark: {error}")
+            return
         for (call, (sql_type, *ours)), column in zip(calls, table.columns[1:], strict=True):
             theirs = [_row((value,), [sql_type])[0] for value in column.to_pylist()]
             if all(

@@ -54,16 +54,26 @@ def _operator_concat(call: Call) -> str:
 
 def _like(word: str, *, negated: bool = False) -> Builder:
     def build(call: Call) -> str:
-        escape = _NO_ESCAPE
+        escape, pattern = _NO_ESCAPE, call[1]
         if len(call.arguments) > 2:
             given = str(call.constant(2) or "")
             if len(given) != 1:
                 raise call.refused("without an escape of one letter", "give one letter")
             escape = text(given)[1:-1]
-        made = f"({call[0]} {word} {call[1]} ESCAPE '{escape}')"
+            pattern = _escaping_wildcards(
+                f"lower({pattern})" if word == "ILIKE" else pattern, given
+            )
+        made = f"({call[0]} {word} {pattern} ESCAPE '{escape}')"
         return f"(NOT {made})" if negated else made
 
     return build
+
+
+def _escaping_wildcards(pattern: str, escape: str) -> str:
+    """Returns a pattern without the escapes of letters that are no wildcards, which Spark does not take."""
+    letter = re.escape(escape)
+    found = f"(?s)({letter}[{letter}_%])|{letter}(?=.)"
+    return f"regexp_replace({pattern}, {text(found)}, '$1')"
 
 
 def _pattern(call: Call, options_at: int) -> str:
