@@ -10,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
+from bench.recorded import read
 from bench.report import NOT_KEPT, Result, keep, machine, middle
 
 HERE: Final = Path(__file__).resolve().parents[2]
@@ -72,6 +73,7 @@ def main() -> None:
                         units[key] = unit
             show(name, numbers, units)
             results += compared(name, chosen.commit, numbers, units)
+    results += kept_of_others(read("before"), chosen.commit, chosen.benchmarks or BENCHMARKS)
     keep(results, "before", quick=chosen.rounds < KEPT_ROUNDS)
 
 
@@ -169,6 +171,17 @@ def compared(
             spread = (old_spread / old + new_spread / new) * new / old if new else 0.0
             results.append(Result(*about, system, "", metric, new / old, OF_EARLIER, spread))
     return results
+
+
+def kept_of_others(
+    kept: list[Result], commit: str, benchmarks: Collection[str]
+) -> Iterator[Result]:
+    """Yields what earlier runs against the same commit kept of benchmarks that this run leaves out."""
+    if {each.version for each in kept if each.system == EARLIER} == {commit}:
+        for each in kept:
+            name, is_measured, _ = each.workload.partition(": ")
+            if is_measured and name not in benchmarks:
+                yield each
 
 
 def verdict(ratio: float, spread: float, unit: str) -> str:

@@ -93,7 +93,7 @@ def test_the_report_reads_what_the_runs_kept() -> None:
 @pytest.mark.usefixtures("_bench_importable")
 def test_numbers_of_an_earlier_commit_stand_beside_those_of_this_one() -> None:
     from bench import targets, write_report
-    from bench.before.__main__ import compared
+    from bench.before.__main__ import compared, kept_of_others
 
     key = ("two senders", "service", "tracestore", "ingest")
     kept = compared("service", "a8d2ea7", ({key: [90.0, 100.0]}, {key: [190.0]}), {key: "spans/s"})
@@ -103,6 +103,9 @@ def test_numbers_of_an_earlier_commit_stand_beside_those_of_this_one() -> None:
     lines = targets.table({"before": kept}).splitlines()
     [line] = [line for line in lines if line.startswith("| the same, of an earlier commit's (")]
     assert "2.00 x | yes" in line
+    assert list(kept_of_others(kept, "a8d2ea7", ["shred"])) == kept
+    assert not list(kept_of_others(kept, "a8d2ea7", ["shred", "service"]))
+    assert not list(kept_of_others(kept, "another", ["shred"]))
 
 
 @pytest.mark.usefixtures("_bench_importable")
