@@ -33,6 +33,11 @@ STEP_BETWEEN = 0.1
 MAX_ROWS = 2000
 """Rows that are compared one by one; of a larger answer only how many there are."""
 
+MAX_COUNTED_ROWS = 2_000_000
+"""Rows that are counted at most: an answer of more is not compared."""
+
+FETCHED_ROWS = 100_000
+
 MAX_PLAIN_S = 3.0
 """A statement that plain DuckDB works on for longer joins hundreds of millions of rows: it is not compared."""
 
@@ -135,8 +140,13 @@ def plain_rows(
     try:
         answer = plain.execute(statement.plain, parameters or None)
         found = answer.fetchmany(MAX_ROWS + 1)
-        if len(found) > MAX_ROWS:
-            return len(found) + sum(map(len, iter(lambda: answer.fetchmany(100_000), [])))
+        count = len(found)
+        while count > MAX_ROWS and (more := answer.fetchmany(FETCHED_ROWS)):
+            count += len(more)
+            if count > MAX_COUNTED_ROWS:
+                raise TooMuchError
+        if count > MAX_ROWS:
+            return count
     except (duckdb.InterruptException, duckdb.OutOfMemoryException) as error:
         raise TooMuchError from error
     except duckdb.Error as error:
