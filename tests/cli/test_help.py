@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import tracestore
 from data import processes
 from tracestore.cli import app
 from tracestore.cli.command_list import COMMANDS
@@ -52,6 +54,22 @@ def test_a_question_to_a_server_loads_neither_engine_nor_store() -> None:
     assert {"duckdb", "sqlalchemy", "tracestore.store", "tracestore._native"} & set(
         modules
     ) == set()
+
+
+# 0.6 s of CPU are about this many modules: of the engine, the store, the catalog's database and the command line.
+MOST_OF_A_QUESTION = 1_050
+
+
+def test_a_question_to_a_folder_loads_no_server(tmp_path: Path) -> None:
+    with tracestore.open(tmp_path / "store", background=False) as store:
+        store.insert("spans", [{"name": "one"}])
+    arguments = ["query", "SELECT count(*) AS n FROM spans", "--data", str(tmp_path / "store")]
+    done = processes.run([sys.executable, "-c", LOADED, *arguments], check=True)
+    modules = json.loads(done.stdout)
+    parts = {name.partition(".")[0] for name in modules}
+    assert not parts & {"fastapi", "grpc", "httpx", "opentelemetry", "pandas", "uvicorn"}
+    assert not parts & {"tracestore_ingest", "pydantic_monty"}
+    assert len(modules) < MOST_OF_A_QUESTION
 
 
 @pytest.mark.parametrize("name", COMMANDS)
