@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from tracestore.store import Dataset, Paths, Store
+from tracestore.store import Dataset, Paths, Snapshot, Store
 from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.binder import Binder
 from tracestore_query.bind.text_search import depends_on_parameter
@@ -163,6 +163,8 @@ class Planner:
         if not self._cache.is_current(key, snapshot):
             snapshot.close()
             return None
+        if planned.trace_dependent and not self._cache.has_values(key):
+            return self._of_other_traces(planned, snapshot, execution)
         execution.keep = functools.partial(self._cache.keep_statement, key, planned)
         statement = self._cache.take_statement(key, planned)
         if statement is not None and statement.generation == self._engine.generation:
@@ -171,6 +173,21 @@ class Planner:
             # One that a lost instance of the engine bound goes with it.
             execution.register(planned.tables, {})
         return planned
+
+    def _of_other_traces(
+        self, planned: PlannedQuery, snapshot: Snapshot, execution: Execution
+    ) -> PlannedQuery:
+        """Returns a plan over the segments that may hold the traces that its values name; it is not bound anew."""
+        read = reader_of(snapshot, planned.reads)
+        scans = dict(planned.plan.scans)
+        for token, scan in planned.plan.query.scans.items():
+            if scan.trace_names:
+                ids = pruning.trace_ids_of([planned.values[name] for name in scan.trace_names])
+                scans[token] = _scan_plan(replace(scan, trace_ids=ids), read(scan.table), execution)
+        plan = replace(planned.plan, scans=scans)
+        query = query_sql(plan, self._engine.checker)
+        execution.register(query.tables, {})
+        return replace(planned, plan=plan, sql=query.sql, tables=query.tables)
 
     def _summarized(self, statement: Statement, request: Request) -> Statement:
         """Returns a statement with SUMMARIZE as the query that it asks, which the columns of its own say."""
@@ -233,6 +250,10 @@ class Planner:
             # LIMIT and OFFSET may have been parameters.
             values = {name: values[name] for name in values if name in used_values(plan.query.tree)}
             sql, names = paging.text(sql, *execution.columns(sql, values))
+        is_of_values = bool(
+            constants.of_values or is_of_words or plan.query.of_values or (plan.kept and values)
+        )
+        of_traces = [scan_plan for scan_plan in plan.scans.values() if scan_plan.is_of_traces]
         return PlannedQuery(
             statement.kind,
             plan,
@@ -243,13 +264,10 @@ class Planner:
             time_range,
             reads,
             time_independent=not constants.of_moment,
-            parameter_independent=not (
-                constants.of_values
-                or is_of_words
-                or plan.query.of_values
-                or (plan.kept and values)
-                or any(scan_plan.is_of_traces for scan_plan in plan.scans.values())
-            ),
+            parameter_independent=not is_of_values and not of_traces,
+            trace_dependent=bool(of_traces)
+            and not is_of_values
+            and all(scan_plan.scan.trace_names for scan_plan in of_traces),
             names=names,
             asked=asked,
         )

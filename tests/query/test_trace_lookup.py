@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlglot import exp
 
 from data.stores import STATES, build, span
 from tracestore import Store
 from tracestore_query import Query
+from tracestore_query.bind.binder import Binder
+from tracestore_query.plan.plan import BoundQuery
 
 TRACES = 40
 SPANS = 4 * TRACES
@@ -67,6 +70,28 @@ def test_patches_of_another_trace_are_seen_by_the_same_text(tmp_path: Path) -> N
         for number in (1, 2, 3, 1):
             found = store.sql(ASKED, {"id": trace_id(number)}).rows()
             assert found[0]["scores"] == ({"s": number} if number < 3 else None)
+
+
+def test_a_text_with_another_id_is_not_bound_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound: list[exp.Expr] = []
+    bind = Binder.bind
+
+    def noted(binder: Binder, tree: exp.Expr) -> BoundQuery:
+        bound.append(tree)
+        return bind(binder, tree)
+
+    monkeypatch.setattr(Binder, "bind", noted)
+    spans = [span(i) for i in range(SPANS)]
+    with build(tmp_path / "store", "many segments", {"spans": spans}) as store:
+        for number in (0, TRACES - 1, 7, TRACES, 0, 0):
+            want = [row["span_id"] for row in rows_of(number)] if number < TRACES else []
+            answer = store.sql(ASKED, {"id": trace_id(number)})
+            assert [row["span_id"] for row in answer.rows()] == want
+            assert answer.stats.segments_read < store.stats().segments
+        assert store.sql(ASKED, {"id": "no id"}).rows() == []
+    assert len(bound) == 1
 
 
 def test_rows_in_memory_are_found_beside_segments(tmp_path: Path) -> None:

@@ -286,7 +286,8 @@ class Sources:
         scan = ScanBuilder(self._binding.name("scan"), table, predicate=predicate)
         bounds = node.meta.get(pruning.META)
         scan.time_range = bounds.time_range if bounds is not None else EVER
-        scan.trace_ids = bounds.trace_ids if bounds is not None else None
+        if bounds is not None:
+            scan.trace_ids, scan.trace_names = bounds.trace_ids, bounds.trace_names
         scan.top_n = node.meta.get(top_n.META)
         self._binding.scans[scan.token] = scan
         _rename(node, scan.token, node.alias or alias)

@@ -27,6 +27,7 @@ class ScanBuilder:
     newest_only: bool = False
     time_range: TimeRange = EVER
     trace_ids: frozenset[str] | None = None
+    trace_names: tuple[str, ...] = ()
     top_n: TopN | None = None
     words: dict[str, None] = field(default_factory=dict)
     item_lists: dict[Leaf, Leaf] = field(default_factory=dict)
@@ -82,4 +83,5 @@ class ScanBuilder:
             self.top_n,
             tuple(self.words),
             item_lists=dict(self.item_lists),
+            trace_names=self.trace_names,
         )

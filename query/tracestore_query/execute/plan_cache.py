@@ -110,7 +110,7 @@ class PlanCache:
             return None
         planned = cached.planned
         if cached.values != key.values:
-            if not planned.parameter_independent:
+            if not planned.parameter_independent and not planned.trace_dependent:
                 return None
             planned = replace(planned, values=values_again(planned.values, parameters))
         return planned, tuple(cached.segments)
@@ -119,6 +119,11 @@ class PlanCache:
         """Returns whether the plan holds for a snapshot, which is taken of its tables and its time range."""
         cached = self._plans.get(key.plan)
         return cached is not None and cached.is_of(snapshot)
+
+    def has_values(self, key: PlanKey) -> bool:
+        """Returns whether the plan was made for these values of its parameters."""
+        cached = self._plans.get(key.plan)
+        return cached is not None and cached.values == key.values
 
     def keep(self, key: PlanKey, planned: PlannedQuery, snapshot: Snapshot) -> None:
         """Keeps a plan made for a snapshot, if it may be used again at all."""

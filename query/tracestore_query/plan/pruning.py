@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -29,10 +29,17 @@ Evaluate = Callable[[exp.Expr, bool], int | str | None]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The bounds of the rows of one table that can match in a SELECT; `trace_ids` None means any."""
+    """The bounds of the rows of one table that can match in a SELECT.
+
+    Attributes:
+        time_range: of the rows.
+        trace_ids: of the rows, None means any.
+        trace_names: of the parameters that give the ids, none where something else gives one.
+    """
 
     time_range: TimeRange = EVER
     trace_ids: frozenset[str] | None = None
+    trace_names: tuple[str, ...] = ()
 
 
 def note_bounds(tree: exp.Expr, evaluate: Evaluate) -> dict[str, TimeRange]:
@@ -101,6 +108,7 @@ def _bounds(
 ) -> Bounds:
     low, high = EVER
     trace_ids: frozenset[str] | None = None
+    named: list[list[exp.Expr]] = []
     for condition in conditions:
         for subject, kind, bound in comparisons(condition):
             if not isinstance(subject, exp.Column):
@@ -109,6 +117,7 @@ def _bounds(
                 continue
             name = subject.name.lower()
             if name == "trace_id" and kind is exp.EQ:
+                named.append([bound])
                 values = _ids([bound], evaluate)
                 trace_ids = values if trace_ids is None or values is None else trace_ids & values
             elif name in {spec.time_column, spec.time_ns_column}:
@@ -124,8 +133,16 @@ def _bounds(
             owner = condition.this.table.lower()
             mine = owner == alias if owner else sources == 1
             if condition.this.name.lower() == "trace_id" and mine:
+                named.append(condition.expressions)
                 trace_ids = _ids(condition.expressions, evaluate)
-    return Bounds((low, max(low, high)), trace_ids)
+    return Bounds((low, max(low, high)), trace_ids, _names(named))
+
+
+def _names(named: list[list[exp.Expr]]) -> tuple[str, ...]:
+    """Returns the parameters that give all ids that conditions name, none where there are several conditions."""
+    values = named[0] if len(named) == 1 else []
+    names = [str(value.this) for value in values if isinstance(value, exp.Placeholder)]
+    return tuple(names) if len(names) == len(values) else ()
 
 
 def _narrowed(
@@ -146,9 +163,13 @@ def _narrowed(
 def _ids(values: list[exp.Expr], evaluate: Evaluate) -> frozenset[str] | None:
     if len(values) > MAX_TRACE_IDS:
         return None
-    ids = [evaluate(value, True) for value in values]
-    known = [value for value in ids if isinstance(value, str) and set(value) <= _HEX]
-    return frozenset(known) if len(known) == len(ids) else None
+    return trace_ids_of([evaluate(value, True) for value in values])
+
+
+def trace_ids_of(values: Sequence[object]) -> frozenset[str] | None:
+    """Returns values as ids of traces, None where one of them is none."""
+    known = [value for value in values if isinstance(value, str) and set(value) <= _HEX]
+    return frozenset(known) if len(known) == len(values) else None
 
 
 _FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {

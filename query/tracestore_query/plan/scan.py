@@ -63,6 +63,7 @@ class Scan:
         newest_only: whether only the newest row of each id counts, and none where that row is a deletion.
         time_range: range of times outside of which no row can match.
         trace_ids: traces whose rows alone can match, None for all.
+        trace_names: of the parameters that give these ids, none where something else gives one.
         top_n: the rows by time that the query asks for, None for all.
         words: that every row must hold, in one case.
         item_lists: of item columns, the lists that are read beside them: from segments without the columns alone.
@@ -85,3 +86,4 @@ class Scan:
     words: tuple[str, ...] = ()
     needs_files: bool = False
     item_lists: Mapping[Leaf, Leaf] = field(default_factory=dict)
+    trace_names: tuple[str, ...] = ()
