@@ -142,7 +142,7 @@ class Documents:
             DocumentConflictError: where the name is taken.
             DocumentError: where name or body cannot be kept.
         """
-        self._core.require_writable()
+        self._core.require_catalog()
         project = project or DEFAULT_PROJECT
         payloads.check_name(project, "project")
         if kind not in KINDS:
@@ -188,7 +188,7 @@ class Documents:
             DocumentError: where name or body cannot be kept.
             UnknownDocumentError: where there is no such document.
         """
-        self._core.require_writable()
+        self._core.require_catalog()
         now_ns = self._core.clock.now_ns()
         with self._core.catalog.writing() as connection:
             old = _newest(connection, document_id, kind, project, version)
@@ -235,7 +235,7 @@ class Documents:
             DocumentError: where name or body cannot be kept.
             UnknownDocumentError: where there is no such document.
         """
-        self._core.require_writable()
+        self._core.require_catalog()
         now_ns = self._core.clock.now_ns()
         with self._core.catalog.writing() as connection:
             found = tables.found(connection, document_id, None)
@@ -265,7 +265,7 @@ class Documents:
         self, document_id: str, *, kind: str, version: int, project: str | None = None
     ) -> None:
         """Removes a document with every version; raises as `save` does."""
-        self._core.require_writable()
+        self._core.require_catalog()
         with self._core.catalog.writing() as connection:
             _newest(connection, document_id, kind, project, version)
             tables.remove(connection, [document_id])

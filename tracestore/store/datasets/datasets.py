@@ -157,7 +157,7 @@ class Datasets:
         project: str | None = None,
     ) -> int:
         """Gives a version (default the newest) a name that stays with it, and returns the version."""
-        self._core.require_writable()
+        self._core.require_catalog()
         payloads.check_name(snapshot, "dataset snapshot")
         with self._writer_of(name, project):
             dataset = self.get(name, project)

@@ -65,7 +65,7 @@ class Experiments:
         Raises ExperimentError for metadata that JSON does not have, LimitExceededError for a name that
         is empty or too long.
         """
-        self._core.require_writable()
+        self._core.require_catalog()
         project = project or DEFAULT_PROJECT
         payloads.check_name(project, "project")
         payloads.check_name(name, "experiment")
@@ -118,7 +118,7 @@ class Experiments:
 
     def remove(self, name: str, project: str | None = None) -> None:
         """Removes the record of an experiment; its spans stay."""
-        self._core.require_writable()
+        self._core.require_catalog()
         where = (EXPERIMENTS.c.project == (project or DEFAULT_PROJECT)) & (
             EXPERIMENTS.c.name == name
         )

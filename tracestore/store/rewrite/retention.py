@@ -20,7 +20,7 @@ EVER: Final = -(2**63)
 
 def set_days(core: Core, project: str, days: int | None) -> None:
     """Sets after how many days the rows of a project expire; None keeps them."""
-    core.require_writable()
+    core.require_catalog()
     if days is not None and days < 1:
         raise ValueError(f"cannot set retention: unexpected days; got {days}; want 1 or more")
     core.catalog.set_retention(project, days, core.clock.now_ns())
