@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,7 +26,7 @@ STATEMENTS = [record.sql for path in FILES for record in sqllogic.read(path)]
 
 
 @pytest.fixture
-def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], Store]:
+def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bool], Store]]:
     """Gives a store whose rows in memory have the columns alone that are asked for, as those of other nodes; or all."""
     rows = {"spans": sql_rows.spans(), "logs": sql_rows.logs()}
     store = build(tmp_path / "store", "memtable", rows)
@@ -54,7 +54,8 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], 
         is_narrow = wanted
         return store
 
-    return chosen
+    yield chosen
+    store.close()
 
 
 def _narrowed(mark: MemoryMark, need: Need) -> MemoryMark:
