@@ -138,6 +138,7 @@ class Planner:
         time_range = _time_range(tree, tables, ranges)
         needed = _Needed(tables, time_range, None)
         binding, read = self._binding(needed, request, execution, rebuilds_late=False)
+        binding.finds_rows = False
         query = Binder(binding).bind(tree)
         scans = {
             token: _scan_elsewhere(scan, read(scan.table), execution)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kernels import reference_words
 from tracestore import _native, limits
-from tracestore.variant import TABLES, RowWords, Shredder, may_be_in_filter
+from tracestore.variant import SEVERAL_COLUMNS, TABLES, RowWords, Shredder, may_be_in_filter
 
 SPANS = TABLES["spans"]
 TEXTS = st.text(
@@ -88,6 +88,25 @@ def test_each_word_has_every_row_that_it_stands_in(
             assert word in {each for text in every for each in reference_words.words(text)}
 
 
+@settings(max_examples=60)
+@given(rows=ROWS)
+def test_the_one_column_of_a_word_is_known(rows: list[dict[str, Any]]) -> None:
+    table = table_of(rows, min_leaf_rows=1, min_leaf_density=0.0)
+    every = RowWords(table, SPANS)
+    apart: dict[str, set[str]] = {}
+    for name in every.columns:
+        alone = rows_by_word(table.select([name]))
+        for word in alone:
+            apart.setdefault(word, set()).add(name)
+    for word, number, count in zip(
+        every.texts().to_pylist(), every.column_of.tolist(), every.counts.tolist(), strict=True
+    ):
+        if count and word:
+            names = apart[word]
+            assert (number < SEVERAL_COLUMNS) == (len(names) == 1)
+            assert number >= SEVERAL_COLUMNS or {every.columns[number]} == names
+
+
 def test_what_cannot_be_told_may_be_any_word() -> None:
     marks = {"near": limits.MAX_JSON_DEPTH - 100, "too deep": limits.MAX_JSON_DEPTH - 20}
     values = {mark: "[" * depth + '"x"' + "]" * depth for mark, depth in marks.items()}
@@ -133,8 +152,10 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
     one = np.array([0], np.int32)
     for rows, texts in (([2], [0]), ([-1], [0]), ([0], [1]), ([0], [-1])):
         with pytest.raises(ValueError, match="names no row or text"):
-            index.add_rows(np.array(rows, np.int32), np.array(texts, np.int32), first)
-    index.add_rows(one, one, first)
+            index.add_rows(np.array(rows, np.int32), np.array(texts, np.int32), first, 0)
+    with pytest.raises(ValueError, match="want a text for each"):
+        index.add_rows(one, one, first, SEVERAL_COLUMNS)
+    index.add_rows(one, one, first, 0)
     with pytest.raises(ValueError, match="want 3 counts"):
         index.count_rows(np.zeros(2, np.uint64))
     index.count_rows(counts := np.zeros(3, np.uint64))
@@ -145,4 +166,6 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit together"):
         index.write_filters(chosen, 2, np.array([2], np.int64), np.zeros(8, np.uint32))
     with pytest.raises(ValueError, match="before rows are counted"):
-        index.add_rows(one, one, first)
+        index.add_rows(one, one, first, 0)
+    with pytest.raises(ValueError, match="want 3"):
+        index.write_columns(np.zeros(2, np.uint16))

@@ -90,6 +90,25 @@ STATEMENTS = [
     "SELECT count(*) FROM (SELECT name AS n FROM spans) t WHERE match(t.n, 'alpha')",
     "WITH spans AS (SELECT 'Alpha' AS name) SELECT * FROM spans WHERE match(name, 'alpha')",
     "SELECT body FROM logs WHERE search('refund') ORDER BY ALL",
+    # Rows that are known need no text, unless something else reads it.
+    "SELECT count(*) FROM spans WHERE search('beta')",
+    "SELECT count(*) FROM spans WHERE match(attributes.note, 'gpt beta')",
+    "SELECT count(*), min(name) FROM spans WHERE match(name, 'alpha')",
+    "SELECT kind, is_root, end_time, duration FROM spans WHERE search('refund') ORDER BY ALL",
+    "SELECT attributes.note FROM spans WHERE match(attributes.note, 'beta') AND match(name, 'beta') ORDER BY ALL",
+    "SELECT attributes.n FROM spans WHERE match(attributes.note, 'beta') AND name LIKE '% beta %' ORDER BY ALL",
+    "SELECT name, count(*) FROM spans WHERE search('beta') GROUP BY name ORDER BY ALL",
+    "SELECT a.name, b.name FROM spans a, spans b WHERE match(a.name, 'beta') AND match(b, 'refund') ORDER BY ALL",
+    "SELECT count(*) FROM spans a JOIN spans b ON a.name = b.name WHERE match(a, 'beta') AND match(b.name, 'x')",
+    "WITH w AS (SELECT * FROM spans WHERE search('beta')) SELECT count(*), max(span_id) FROM w",
+    (
+        "SELECT count(*) FROM (SELECT name FROM spans WHERE search('beta') UNION ALL "
+        "SELECT name FROM spans WHERE match(name, 'alpha'))"
+    ),
+    "SELECT * FROM spans WHERE match(attributes.note, 'x') ORDER BY start_ns",
+    "SELECT span_id, attributes FROM spans WHERE search('beta') ORDER BY start_ns LIMIT 3",
+    "SELECT count(*) FROM spans WHERE search('beta') AND search('alpha') AND status_code IS NULL",
+    "SELECT EXISTS (SELECT 1 FROM spans s WHERE match(s.name, 'beta') AND s.kind IS NULL)",
 ]
 
 
@@ -188,7 +207,8 @@ def test_explain_says_what_words_left_out(tmp_path: Any) -> None:
             for row in store.sql("EXPLAIN SELECT name FROM spans WHERE search('Needle')").rows()
         }
         assert told["words"] == (
-            "needle: 11 segments without them left out, 1 of 5 rows read of 1 segments, 0 read whole"
+            "needle: 11 segments without them left out, 1 of 5 rows read of 1 segments, 0 read whole; "
+            "1 rows of 1 segments are known to match, and not looked through"
         )
         assert told["segments"].startswith("1 read, 11 pruned")
         assert [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from store.kit import expected_ids, open_store, span_ids
 from tracestore import limits
 from tracestore.store import SegmentRef, Store
 from tracestore.store.files import filenames
+from tracestore.variant import decode_list
 
 ROWS = 6000
 
@@ -65,9 +67,10 @@ def test_with_room_every_word_has_its_rows(tmp_path: Path) -> None:
         [segment] = segments(store)
         wanted = [i for i in range(ROWS) if "word7" in written[i]["attributes"]["text"].split()]
         rows_found = found(segment, "word7")
-        assert rows_found is not None
-        assert set(wanted) <= set(rows_found)
-        assert len(rows_found) <= ROWS / 8, "blocks of rows are a small share of all"
+        assert rows_found == wanted
+        told = segment.rows_with(["word7", "mark17"])
+        assert told is not None
+        assert told.exact == {"word7": "attributes.text:str", "mark17": "attributes.mark:str"}
         assert found(segment, "word7", "word8", "absent") == []
         assert found(segment, "mark17") == [17]
         assert rows_found == sorted(set(rows_found))
@@ -76,9 +79,43 @@ def test_with_room_every_word_has_its_rows(tmp_path: Path) -> None:
         assert segment.rows_with(["op"]) is None, "a word in every row has no list"
 
 
+def test_without_room_blocks_of_rows_are_a_small_share(tmp_path: Path) -> None:
+    written = rows("prose")
+    with open_store(tmp_path, max_words_share=0.35) as store:
+        store.insert("spans", written)
+        store.flush()
+        [segment] = segments(store)
+        lists = [segment.rows_with([f"word{number}"]) for number in range(500)]
+        by_block = [number for number, each in enumerate(lists) if each and not each.exact]
+        for number in by_block:
+            each = lists[number]
+            assert each is not None
+            wanted = {
+                i
+                for i in range(ROWS)
+                if f"word{number}" in written[i]["attributes"]["text"].split()
+            }
+            assert wanted <= set(each.rows.tolist())
+            assert len(each.rows) <= ROWS / 6
+
+
+def test_a_word_of_several_columns_tells_none(tmp_path: Path) -> None:
+    with open_store(tmp_path, **EVERY_WORD) as store:
+        named = [span(i, name=f"n{i} both", attributes={"text": "both"}) for i in range(30)]
+        store.insert("spans", [*named[:3], *(span(i) for i in range(3, 60))])
+        store.flush()
+        [segment] = segments(store)
+        told = segment.rows_with(["both", "n1"])
+        assert told is not None
+        assert told.exact == {"both": None, "n1": "name"}
+        with_bytes = segment.rows_with(["n2"])
+        assert with_bytes is not None
+        assert with_bytes.rows.tolist() == [2]
+
+
 def found(segment: SegmentRef, *words: str) -> list[int] | None:
     rows = segment.rows_with(words)
-    return None if rows is None else rows.tolist()
+    return None if rows is None else rows.rows.tolist()
 
 
 def test_any_engine_reads_the_words(tmp_path: Path) -> None:
@@ -87,10 +124,13 @@ def test_any_engine_reads_the_words(tmp_path: Path) -> None:
         store.flush()
     [path] = words_files(tmp_path)
     table = pq.read_table(path)
-    assert table.column_names == ["word", "block_rows", "blocks", "filter"]
+    assert table.column_names == ["word", "column", "block_rows", "rows", "filter"]
     words = table["word"].to_pylist()
     assert words == sorted(words)
-    assert dict(zip(words, table["blocks"].to_pylist(), strict=True))["n7"] == [7]
+    [listed] = [row for row in table.to_pylist() if row["word"] == "n7"]
+    assert (listed["block_rows"], decode_list(listed["rows"], 30).tolist()) == (1, [7])
+    told = json.loads(pq.read_metadata(path).metadata[b"tracestore.words_columns"])
+    assert told[listed["column"]] == "name"
     globbed = (tmp_path / "segments").rglob("*.parquet")
     assert [each.name for each in globbed] == [path.name.replace(".words", ".parquet")]
 

@@ -24,6 +24,7 @@ from tracestore._native.otlp import append_otlp, otlp_projects
 from tracestore._native.row_keys import row_keys
 from tracestore._native.unshred import unshred, unshred_values
 from tracestore._native.word_index import WordIndex, filter_hash
+from tracestore._native.word_lists import list_sizes, write_lists
 from tracestore._native.words import find_words, words
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "input_key",
     "item_texts",
     "leaf_values",
+    "list_sizes",
     "normal_messages",
     "number_texts",
     "otlp_projects",
@@ -55,4 +57,5 @@ __all__ = [
     "unshred",
     "unshred_values",
     "words",
+    "write_lists",
 ]

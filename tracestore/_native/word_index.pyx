@@ -7,7 +7,7 @@ around it as plain text, is noted under the empty word, whose rows may hold any.
 of all rows.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from tracestore._native.buffer cimport (
@@ -49,6 +49,9 @@ cdef enum:
     END_OF_TEXT = 0xFF
     # Bytes of a word that stand beside its hash, so that comparing a short one reads nothing else.
     HEAD_BYTES = 15
+    # What stands for the column of a word or text of several, and of one of none.
+    SEVERAL_COLUMNS = 0xFFFF
+    NO_COLUMN = 0xFFFE
 
 
 cdef struct Entry:
@@ -87,6 +90,13 @@ cdef inline void filter_add(uint32_t* bits, uint64_t blocks, uint64_t hashed) no
         block[i] |= (<uint32_t>1) << ((key * SALTS[i]) >> 27)
 
 
+cdef inline uint16_t merged(uint16_t known, uint16_t column) noexcept nogil:
+    # The column of what stands in both.
+    if known == NO_COLUMN or known == column:
+        return column
+    return known if column == NO_COLUMN else SEVERAL_COLUMNS
+
+
 def filter_hash(const uint8_t[::1] word not None):
     """Returns the hash by which a filter knows a word."""
     return hash_bytes(&word[0] if word.shape[0] else NULL, word.shape[0], FILTER_SEED)
@@ -121,6 +131,8 @@ cdef class WordIndex:
     # As `_texts` and `_words`, of chosen words alone: most rows repeat texts of which none is chosen.
     cdef Buffer _chosen_texts
     cdef Buffer _chosen_words
+    # By text: the column that it stands in.
+    cdef Buffer _columns
     cdef Buffer _every
     cdef Buffer _scratch
     cdef Words _cutter
@@ -161,6 +173,7 @@ cdef class WordIndex:
         buffer_free(&self._row_starts)
         buffer_free(&self._chosen_texts)
         buffer_free(&self._chosen_words)
+        buffer_free(&self._columns)
         buffer_free(&self._every)
         buffer_free(&self._scratch)
         buffer_free(&self._cutter.folded)
@@ -174,11 +187,6 @@ cdef class WordIndex:
     def word_bytes(self):
         """Returns the bytes of all words."""
         return self._bytes.size
-
-    @property
-    def texts(self):
-        """Returns how many texts were added."""
-        return self._texts.size // 8 - 1
 
     cdef int64_t _word(self, const uint8_t* p, uint32_t size, uint64_t hashed) noexcept nogil:
         # The number of a word, a new one for a new word; negative where there is no memory.
@@ -403,8 +411,20 @@ cdef class WordIndex:
             raise MemoryError
         return first
 
-    def add_rows(self, const int32_t[::1] rows not None, const int32_t[::1] texts not None, int64_t first):
-        """Says which texts stand in which rows: text `first + texts[i]` in row `rows[i]`, ascending.
+    cdef int _note_columns(self) noexcept nogil:
+        # Makes room for the column of each text that there is.
+        cdef size_t wanted = (self._texts.size // 8 - 1) * 2
+        if wanted > self._columns.size and buffer_reserve(&self._columns, wanted - self._columns.size) != 0:
+            return TS_NO_MEMORY
+        while self._columns.size < wanted:
+            (<uint16_t*>(self._columns.data + self._columns.size))[0] = NO_COLUMN
+            self._columns.size += 2
+        return TS_OK
+
+    def add_rows(
+        self, const int32_t[::1] rows not None, const int32_t[::1] texts not None, int64_t first, uint16_t column
+    ):
+        """Says which texts stand in which rows of a column: text `first + texts[i]` in row `rows[i]`, ascending.
 
         Raises:
             ValueError: where there is no such row or text.
@@ -414,10 +434,14 @@ cdef class WordIndex:
         cdef int64_t i
         cdef uint32_t* to_rows
         cdef uint32_t* to_texts
-        if texts.shape[0] != count or self._grouped or first < 0:
+        cdef uint16_t* columns
+        if texts.shape[0] != count or self._grouped or first < 0 or column >= NO_COLUMN:
             raise ValueError("cannot index rows: want a text for each, before rows are counted")
         if buffer_reserve(&self._entry_rows, count * 4) != 0 or buffer_reserve(&self._entry_texts, count * 4) != 0:
             raise MemoryError
+        if self._note_columns() != TS_OK:
+            raise MemoryError
+        columns = <uint16_t*>self._columns.data
         to_rows = <uint32_t*>(self._entry_rows.data + self._entry_rows.size)
         to_texts = <uint32_t*>(self._entry_texts.data + self._entry_texts.size)
         for i in range(count):
@@ -425,6 +449,7 @@ cdef class WordIndex:
                 raise ValueError(f"cannot index rows: entry {i} names no row or text")
             to_rows[i] = <uint32_t>rows[i]
             to_texts[i] = <uint32_t>(first + texts[i])
+            columns[to_texts[i]] = merged(columns[to_texts[i]], column)
         self._entry_rows.size += count * 4
         self._entry_texts.size += count * 4
 
@@ -593,6 +618,28 @@ cdef class WordIndex:
             for i in range(8):
                 prefix = (prefix << 8) | (entry.head[i] if i < entry.size else 0)
             prefixes[word] = prefix
+
+    def write_columns(self, uint16_t[::1] out not None):
+        """Writes the column that each word stands in; 2^16 - 1 for a word of several, 2^16 - 2 for one of none.
+
+        Raises:
+            ValueError: where there is not one for each word.
+        """
+        cdef const uint64_t* starts = <const uint64_t*>self._texts.data
+        cdef const uint32_t* words = <const uint32_t*>self._words.data
+        cdef const uint16_t* columns
+        cdef uint64_t text, at
+        if out.shape[0] != self._count:
+            raise ValueError(f"cannot write columns: want {self._count}; got {out.shape[0]}")
+        if self._note_columns() != TS_OK:
+            raise MemoryError
+        columns = <const uint16_t*>self._columns.data
+        with nogil:
+            for at in range(<uint64_t>self._count):
+                out[at] = NO_COLUMN
+            for text in range(self._columns.size // 2):
+                for at in range(starts[text], starts[text + 1]):
+                    out[words[at]] = merged(out[words[at]], columns[text])
 
     def write_rows(
         self, const uint8_t[::1] chosen not None, uint64_t[::1] places not None, int32_t[::1] out not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -16,16 +17,18 @@ import pyarrow.parquet as pq
 from tracestore import limits
 from tracestore.segment.footer import Footer
 from tracestore.segment.tables import SegmentTable
-from tracestore.variant import RowWords
+from tracestore.variant import SEVERAL_COLUMNS, RowWords, encode_lists
 
-WORDS_FORMAT: Final = 1
+WORDS_FORMAT: Final = 2
 FORMAT_KEY: Final = "tracestore.words"
+COLUMNS_KEY: Final = "tracestore.words_columns"
 
 SCHEMA: Final = pa.schema(
     [
         ("word", pa.string()),
+        ("column", pa.int32()),
         ("block_rows", pa.int32()),
-        ("blocks", pa.list_(pa.int32())),
+        ("rows", pa.binary()),
         ("filter", pa.binary()),
     ]
 )
@@ -37,14 +40,14 @@ _EMPTY_BYTES: Final = 2048
 _BYTES_A_LETTER: Final = 0.6
 _BYTES_A_WORD: Final = 3.0
 
-# Bits of a number beside those of the mean distance to the one before it: the widest of 32 decides the width of all.
-_BITS_BESIDE: Final = 3.8
+# Columns that words are told to stand in: those of most words. Others count as several.
+_MAX_COLUMNS: Final = 64
 
 # A word of more rows than this is listed by blocks of rows: as large as leaves of all rows at most this share in blocks
-# with the word, and at most so many rows. Numbers of blocks are nearer to each other and so take fewer bits: with
-# 12 words a row, drawn as often as in a language, the lists take 18 % of the segment instead of 28 %.
+# with the word, and at most so many rows. Numbers of blocks are nearer to each other and so take fewer bits. Where
+# there is room, words of most rows are listed by row all the same: their rows need not be looked through.
 _EXACT_ROWS: Final = 16
-_BLOCKS_SHARE: Final = 1 / 8
+_BLOCKS_SHARE: Final = 1 / 6
 _MAX_BLOCK_ROWS: Final = 256
 
 # How often the lists are written, each time with less room by what was too much, and some more: estimates are rough.
@@ -83,11 +86,14 @@ def encode_words(
     order = row_words.order(texts)
     lengths = pc.binary_length(texts).to_numpy()
     blocks = _block_rows(row_words)
-    for choice in _choices(row_words, lengths, blocks, max_bytes - _EMPTY_BYTES):
+    columns = _columns(row_words)
+    content_bytes = max_bytes - _EMPTY_BYTES - sum(len(name) + 4 for name in columns.names)
+    for choice in _choices(row_words, lengths, blocks, content_bytes):
         room = choice.room
         for _ in range(_TRIES):
             listed = _listed(row_words, choice, room)
-            encoded = _encoded(row_words, texts, order, choice, listed, blocks, footer)
+            block_rows = _with_exact(row_words, choice, listed, blocks, room)
+            encoded = _encoded(row_words, texts, order, choice, listed, block_rows, columns, footer)
             if len(encoded) <= max_bytes:
                 return encoded
             room = max(room - (len(encoded) - max_bytes) * _OVERSHOOT, 0)
@@ -102,6 +108,54 @@ def _block_rows(row_words: RowWords) -> npt.NDArray[np.int32]:
     return np.where(row_words.counts > _EXACT_ROWS, powers, 1).astype(np.int32)
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns that words stand in: their names, and the number of each word's only one, -1 where there is none."""
+
+    names: tuple[str, ...]
+    numbers: npt.NDArray[np.int32]
+
+
+def _columns(row_words: RowWords) -> _Columns:
+    has_one = row_words.column_of < SEVERAL_COLUMNS
+    counts = np.bincount(row_words.column_of[has_one], minlength=len(row_words.columns))
+    chosen = np.argsort(-counts, kind="stable")[:_MAX_COLUMNS]
+    chosen = np.sort(chosen[counts[chosen] > 0])
+    numbers = np.full(SEVERAL_COLUMNS + 2, -1, np.int32)
+    numbers[chosen] = np.arange(len(chosen))
+    names = tuple(row_words.columns[number] for number in chosen.tolist())
+    return _Columns(names, numbers[row_words.column_of])
+
+
+def _list_bytes(
+    entries: npt.NDArray[np.float64], bounds: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Returns the bytes of lists of so many numbers, without their lengths."""
+    mean = bounds / np.maximum(entries, 1)
+    bits = np.floor(np.log2(np.maximum(mean, 1)))
+    result: npt.NDArray[np.float64] = (entries * (1 + bits) + bounds / 2**bits) / 8 + 1
+    return result
+
+
+def _with_exact(
+    row_words: RowWords,
+    choice: _Choice,
+    listed: npt.NDArray[np.bool_],
+    block_rows: npt.NDArray[np.int32],
+    room: float,
+) -> npt.NDArray[np.int32]:
+    """Returns the rows of a block by word: one for the words of most rows, as far as there is room."""
+    counts = row_words.counts.astype(np.float64)
+    by_blocks = np.flatnonzero(listed & (block_rows > 1))
+    by_blocks = by_blocks[np.argsort(-counts[by_blocks], kind="stable")]
+    rows = np.full(len(by_blocks), float(row_words.rows))
+    more = _list_bytes(counts[by_blocks], rows) - choice.listed_bytes[by_blocks]
+    left = room - choice.listed_bytes[listed].sum()
+    result = block_rows.copy()
+    result[by_blocks[np.cumsum(more) <= left]] = 1
+    return result
+
+
 def _choices(
     row_words: RowWords,
     lengths: npt.NDArray[np.int32],
@@ -113,7 +167,7 @@ def _choices(
     named_bytes = _BYTES_A_LETTER * lengths + _BYTES_A_WORD
     blocks = np.maximum(row_words.rows / block_rows, 1)
     entries = np.minimum(counts, blocks)
-    listed_bytes = entries * (np.log2(blocks / np.maximum(entries, 1)) + _BITS_BESIDE) / 8
+    listed_bytes = _list_bytes(entries, blocks)
     filter_bytes = counts * limits.WORDS_FILTER_BITS / 8
     present = counts > 0
     for bound in (*_FILTERED_ROWS, np.inf):
@@ -150,10 +204,23 @@ def _encoded(
     choice: _Choice,
     listed: npt.NDArray[np.bool_],
     block_rows: npt.NDArray[np.int32],
+    columns: _Columns,
     footer: Footer,
 ) -> bytes:
     order = order[choice.named[order]]
     lists = _lists(*row_words.rows_of(listed, order), block_rows[order])
+    bounds = -(-row_words.rows // lists.block_rows)
+    numbers = columns.numbers[order]
+    table = pa.table(
+        [
+            texts.take(pa.array(order)),
+            pa.array(numbers, mask=numbers < 0),
+            pa.array(lists.block_rows),
+            encode_lists(lists.starts, lists.blocks, bounds, listed[order]),
+            pa.nulls(len(order), pa.binary()),
+        ],
+        schema=SCHEMA,
+    )
     sink = io.BytesIO()
     with pq.ParquetWriter(
         sink,
@@ -161,29 +228,30 @@ def _encoded(
         version="2.6",
         compression={
             "word": "zstd",
+            "column": "zstd",
             "block_rows": "zstd",
-            "blocks.list.element": "zstd",
+            "rows": "none",
             "filter": "none",
         },
-        compression_level={"word": 1, "block_rows": 1, "blocks.list.element": 1},
+        compression_level={"word": 1, "column": 1, "block_rows": 1},
         use_dictionary=False,
         column_encoding={
             "word": "DELTA_BYTE_ARRAY",
+            "column": "DELTA_BINARY_PACKED",
             "block_rows": "DELTA_BINARY_PACKED",
-            "blocks.list.element": "DELTA_BINARY_PACKED",
+            "rows": "DELTA_LENGTH_BYTE_ARRAY",
             "filter": "PLAIN",
         },
         write_statistics=["word"],
         write_page_checksum=True,
         store_schema=False,
     ) as writer:
-        words = texts.take(pa.array(order))
-        is_unlisted = pa.array(~listed[order])
         for start, stop in _groups(lists.starts):
-            writer.write_table(_group(words, is_unlisted, lists, start, stop))
+            writer.write_table(table.slice(start, stop - start))
         if choice.filtered.any():
             writer.write_table(_filters(row_words, choice.filtered))
-        writer.add_key_value_metadata({**footer.encode(), FORMAT_KEY: str(WORDS_FORMAT)})
+        told = {FORMAT_KEY: str(WORDS_FORMAT), COLUMNS_KEY: json.dumps(columns.names)}
+        writer.add_key_value_metadata({**footer.encode(), **told})
     return sink.getvalue()
 
 
@@ -223,36 +291,14 @@ def _groups(starts: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def _group(
-    words: pa.StringArray,
-    is_unlisted: pa.BooleanArray,
-    lists: _Lists,
-    start: int,
-    stop: int,
-) -> pa.Table:
-    first, last = int(lists.starts[start]), int(lists.starts[stop])
-    blocks = pa.ListArray.from_arrays(
-        pa.array((lists.starts[start : stop + 1] - first).astype(np.int32)),
-        pa.array(lists.blocks[first:last]),
-        mask=is_unlisted.slice(start, stop - start),
-    )
-    count = stop - start
-    columns = [
-        words.slice(start, count),
-        pa.array(lists.block_rows[start:stop]),
-        blocks,
-        pa.nulls(count, pa.binary()),
-    ]
-    return pa.table(columns, schema=SCHEMA)
-
-
 def _filters(row_words: RowWords, filtered: npt.NDArray[np.bool_]) -> pa.Table:
     block = limits.WORDS_FILTER_ROWS
     filters = row_words.filters(filtered, block, limits.WORDS_FILTER_BITS)
     columns = [
         pa.nulls(len(filters), pa.string()),
+        pa.nulls(len(filters), pa.int32()),
         pa.array([block] * len(filters), pa.int32()),
-        [[number] for number in range(len(filters))],
+        pa.nulls(len(filters), pa.binary()),
         filters,
     ]
     return pa.table(columns, schema=SCHEMA)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import json
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,8 +19,8 @@ import pyarrow.parquet as pq
 
 from tracestore.errors import CorruptionError, FormatVersionError, StoreMissingError
 from tracestore.segment.footer import decode_footer
-from tracestore.segment.words import FORMAT_KEY, SCHEMA, WORDS_FORMAT
-from tracestore.variant import may_be_in_filter
+from tracestore.segment.words import COLUMNS_KEY, FORMAT_KEY, SCHEMA, WORDS_FORMAT
+from tracestore.variant import decode_list, may_be_in_filter
 
 Rows = npt.NDArray[np.int64]
 
@@ -29,6 +30,21 @@ ANY_WORD: Final = ""
 
 # Bytes read from the end of a file to find its footer: that of 100 row groups.
 _FOOTER_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRows:
+    """The rows of a word.
+
+    Attributes:
+        rows: numbers, ascending: no other row holds it, those of the empty word aside.
+        is_exact: whether each of them does.
+        column: the one column that it stands in, None where that is not known or there are several.
+    """
+
+    rows: Rows
+    is_exact: bool
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +58,7 @@ class WordsFile:
         metadata: Parquet's own.
         first_words: of each row group of words.
         has_filters: whether words that are not listed may stand in blocks of rows.
+        columns: that words stand in, by number.
     """
 
     path: Path
@@ -50,6 +67,7 @@ class WordsFile:
     metadata: pq.FileMetaData
     first_words: tuple[bytes, ...]
     has_filters: bool
+    columns: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -65,28 +83,32 @@ class WordsFile:
         """Returns the words of a row group, sorted."""
         return self._read(group, "word")["word"].combine_chunks()
 
-    def rows(self, group: int, position: int) -> Rows | None:
+    def rows(self, group: int, position: int) -> ListedRows | None:
         """Returns the rows that may hold the word at a position of a row group, None where any may."""
-        lists = self._read(group, "block_rows", "blocks").slice(position, 1)
-        [blocks] = lists["blocks"].combine_chunks()
-        if not blocks.is_valid:
+        lists = self._read(group, "column", "block_rows", "rows").slice(position, 1)
+        data, size = lists["rows"][0].as_py(), lists["block_rows"][0].as_py()
+        if data is None:
             return None
-        size = lists["block_rows"][0].as_py()
-        starts: Rows = blocks.values.to_numpy().astype(np.int64) * size
+        number = lists["column"][0].as_py()
+        with _named(self.path):
+            if size < 1:
+                raise ValueError(f"unexpected rows of a block {size}")
+            blocks = decode_list(data, -(-self.segment_rows // size))
+            column = None if number is None else self.columns[number]
         if size == 1:
-            return starts
-        rows: Rows = (starts[:, None] + np.arange(size)).ravel()
-        return rows[: np.searchsorted(rows, self.segment_rows)]
+            return ListedRows(blocks, True, column)
+        rows: Rows = (blocks[:, None] * size + np.arange(size)).ravel()
+        return ListedRows(rows[: np.searchsorted(rows, self.segment_rows)], False, column)
 
     def filters(self) -> list[tuple[int, int, npt.NDArray[np.uint32]]]:
         """Returns the filters: first row, row behind the last, and bits of each."""
         if not self.has_filters:
             return []
         group = len(self.first_words)
-        filters = self._read(group, "block_rows", "blocks", "filter").combine_chunks()
+        filters = self._read(group, "block_rows", "filter").combine_chunks()
         found = []
         for number, size in enumerate(filters["block_rows"].to_pylist()):
-            start = filters["blocks"][number].values[0].as_py() * size
+            start = number * size
             bits = np.frombuffer(filters["filter"][number].as_buffer(), np.uint32)
             found.append((start, min(start + size, self.segment_rows), bits))
         return found
@@ -143,8 +165,16 @@ def open_words(path: Path, segment_id: str, crc: int | None) -> WordsFile:
     words = [word for word in first_words if word is not None]
     if first_words[: len(words)] != words or len(first_words) - len(words) > 1:
         raise CorruptionError(str(path), "row groups of words must come first")
+    with _named(path):
+        columns = tuple(json.loads((metadata.metadata or {})[COLUMNS_KEY.encode()]))
     return WordsFile(
-        path, segment_id, footer.rows, metadata, tuple(words), len(words) < len(first_words)
+        path,
+        segment_id,
+        footer.rows,
+        metadata,
+        tuple(words),
+        len(words) < len(first_words),
+        columns,
     )
 
 
@@ -164,8 +194,8 @@ class WordsReader:
         self._words_of = words_of
         self._filters_of = filters_of
 
-    def rows_of(self, file: WordsFile, word: str) -> Rows | None:
-        """Returns the rows that may hold a word, ascending; None where any may. The empty word's are not among them."""
+    def rows_of(self, file: WordsFile, word: str) -> ListedRows | None:
+        """Returns the rows that may hold a word; None where any may. The empty word's are not among them."""
         group = file.group_of(word)
         if group is not None:
             words = self._words_of(file, group)
@@ -180,7 +210,7 @@ class WordsReader:
             for start, stop, bits in self._filters_of(file)
             if word != ANY_WORD and may_be_in_filter(bits, word)
         ]
-        return np.concatenate(blocks) if blocks else NO_ROWS
+        return ListedRows(np.concatenate(blocks) if blocks else NO_ROWS, not blocks)
 
 
 def _footer_crc_of(path: Path) -> int | None:
@@ -201,5 +231,5 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise StoreMissingError(f"cannot read {path}: no such file") from error
-    except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
+    except (OSError, pa.ArrowException, ValueError, LookupError, MemoryError) as error:
         raise CorruptionError(str(path), f"cannot read Parquet: {error}") from error

@@ -38,6 +38,7 @@ from tracestore.store.rewrite.predicate import Condition
 from tracestore.store.segments.group_tables import GroupTables
 from tracestore.store.segments.leaf_arrays import Mask
 from tracestore.store.segments.replaced_rows import RowNumbers
+from tracestore.store.segments.words_cache import WordRows
 from tracestore.store.settings import Mode, Prices
 from tracestore.store.stats import StoreStats
 from tracestore.store.store import Store
@@ -110,6 +111,7 @@ __all__ = [
     "StoreCounts",
     "StoreStats",
     "TableSnapshot",
+    "WordRows",
     "check_projects",
     "checked_id",
     "default_project",

@@ -32,6 +32,9 @@ _BINARY: Final = frozenset({"bin", "bin[]"})
 
 Rows = npt.NDArray[np.int32]
 
+SEVERAL_COLUMNS: Final = 0xFFFE
+"""From here on a number stands for no column: of a word that stands in several, or in none."""
+
 
 def words(text: str) -> list[str]:
     """Returns the words of a text in one case, in order: cut as Unicode cuts them (UAX 29)."""
@@ -55,6 +58,70 @@ def find_words(texts: pa.Array, wanted: Sequence[str], *, of_json: bool) -> pa.A
     return pa.array(found)
 
 
+def encode_lists(
+    starts: npt.NDArray[np.int64],
+    values: Rows,
+    bounds: Rows,
+    present: npt.NDArray[np.bool_],
+) -> pa.Array:
+    """Returns lists of ascending numbers as bytes: docs/format/words.md, "Lists".
+
+    Args:
+        starts: where each list begins in `values`, and where the last one ends.
+        values: the numbers of all lists.
+        bounds: what the numbers of each are less than.
+        present: which lists there are; others are null, and have no numbers.
+    """
+    sizes = np.zeros(len(bounds), np.int64)
+    _native.list_sizes(starts, bounds, sizes)
+    places = np.zeros(len(bounds) + 1, np.int64)
+    np.cumsum(sizes, out=places[1:])
+    data = np.zeros(int(places[-1]), np.uint8)
+    _native.write_lists(starts, values, bounds, places, data)
+    validity = pa.array(present).buffers()[1]
+    offsets = pa.py_buffer(places.astype(np.int32))
+    return pa.Array.from_buffers(pa.binary(), len(bounds), [validity, offsets, pa.py_buffer(data)])
+
+
+def decode_list(data: bytes, bound: int) -> npt.NDArray[np.int64]:
+    """Returns the numbers of a list, each less than a bound.
+
+    Raises:
+        ValueError: where the bytes are no such list.
+    """
+    count, at = _varint(data)
+    if not 0 < count <= bound:
+        raise ValueError(f"unexpected length of a list; got {count}; want 1 to {bound}")
+    bits = max((bound // count).bit_length() - 1, 0)
+    high_bytes = (count + (bound >> bits) + 7) // 8
+    low_bytes = (count * bits + 7) // 8
+    if len(data) != at + high_bytes + low_bytes:
+        raise ValueError(f"unexpected size of a list of {count} numbers; got {len(data)} bytes")
+    highs = np.frombuffer(data, np.uint8, high_bytes, at)
+    ones = np.flatnonzero(np.unpackbits(highs, bitorder="little"))
+    if len(ones) != count:
+        raise ValueError(f"unexpected numbers in a list; got {len(ones)}; want {count}")
+    values = (ones - np.arange(count)) << bits
+    if bits:
+        lows = np.frombuffer(data, np.uint8, low_bytes, at + high_bytes)
+        every = np.unpackbits(lows, count=count * bits, bitorder="little").reshape(count, bits)
+        for bit in range(bits):
+            values |= every[:, bit].astype(np.int64) << bit
+    if values[-1] >= bound or bool(np.any(values[1:] <= values[:-1])):
+        raise ValueError("a list is not ascending within its bound")
+    return values
+
+
+def _varint(data: bytes) -> tuple[int, int]:
+    """Returns a number of seven bits a byte, the lowest first, and where it ends."""
+    value = 0
+    for at, byte in enumerate(data[:5]):
+        value |= (byte & 0x7F) << (7 * at)
+        if byte < 0x80:
+            return value, at + 1
+    raise ValueError("a list has no length")
+
+
 class RowWords:
     """The words of a table's rows, and the rows of each. The first word is the empty one: its rows may hold any.
 
@@ -64,6 +131,8 @@ class RowWords:
 
     def __init__(self, table: pa.Table, spec: TableSpec) -> None:
         self.rows = len(table)
+        self.columns: list[str] = []
+        """The columns that words stand in."""
         self._index = _native.WordIndex(self.rows, secrets.randbits(64))
         # Numbers of the first texts of dictionaries, by where these lie; they are held, so that no other lies there.
         self._first_of: dict[tuple[int, int, int], int] = {}
@@ -71,16 +140,19 @@ class RowWords:
         for name, column in zip(table.column_names, table.columns, strict=True):
             if name in spec.columns:
                 if name in SEARCHED_COLUMNS:
-                    self._add(column, of_json=False)
+                    self._add(name, column, of_json=False)
                 continue
             leaf_type = "json" if name == OVERFLOW else parse_leaf_name(name)[1]
             if leaf_type in _JSON_OF_TYPE:
-                self._add(column, of_json=_JSON_OF_TYPE[leaf_type])
+                self._add(name, column, of_json=_JSON_OF_TYPE[leaf_type])
             elif leaf_type in _BINARY:
                 self._index.add_any(_present(column))
         self.counts: npt.NDArray[np.uint64] = np.zeros(self._index.words, np.uint64)
         """In how many rows each word stands."""
         self._index.count_rows(self.counts)
+        self.column_of: npt.NDArray[np.uint16] = np.zeros(self._index.words, np.uint16)
+        """The number of the one column that each word stands in, `SEVERAL_COLUMNS` or more where there is no one."""
+        self._index.write_columns(self.column_of)
         self._first_of.clear()
         self._held.clear()
 
@@ -136,8 +208,9 @@ class RowWords:
         ends = np.cumsum(sizes * (part_bits // 32))
         return [part.tobytes() for part in np.split(bits, ends[:-1])]
 
-    def _add(self, column: pa.ChunkedArray, *, of_json: bool) -> None:
+    def _add(self, name: str, column: pa.ChunkedArray, *, of_json: bool) -> None:
         first_row = 0
+        self.columns.append(name)
         # Texts of one dictionary are cut once.
         for chunk in column.unify_dictionaries().chunks if column.num_chunks > 1 else column.chunks:
             rows = np.arange(first_row, first_row + len(chunk), dtype=np.int32)
@@ -166,7 +239,9 @@ class RowWords:
         if texts.null_count:
             valid = texts.is_valid().to_numpy(zero_copy_only=False)
             rows, numbers = rows[valid], numbers[valid]
-        self._index.add_rows(np.ascontiguousarray(rows), np.ascontiguousarray(numbers), first)
+        number = min(len(self.columns), SEVERAL_COLUMNS) - 1
+        rows, numbers = np.ascontiguousarray(rows), np.ascontiguousarray(numbers)
+        self._index.add_rows(rows, numbers, first, number)
 
 
 def may_be_in_filter(bits: npt.NDArray[np.uint32], word: str) -> bool:

@@ -14,6 +14,7 @@ from sqlglot import exp
 from tracestore.store import Dataset
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.typed.engine_types import EngineTypes
+from tracestore_query.bind.values.found_rows import put_searches
 from tracestore_query.bind.values.item_columns import BESIDE, UnnestedItems, put_all
 from tracestore_query.language.nodes import find_nodes
 from tracestore_query.plan.item_texts import Held
@@ -58,6 +59,7 @@ class Binding:
         of_values: whether words that rows must hold come from a parameter.
         unnested: items of lists that become rows.
         reads_item_columns: whether items may be read by their item columns.
+        finds_rows: whether words sidecars may decide searches alone.
         rebuilds_late: whether objects of the answer are taken out, and rebuilt once its rows are known.
     """
 
@@ -70,6 +72,7 @@ class Binding:
     rebuilds_late: bool = True
     of_values: bool = False
     reads_item_columns: bool = True
+    finds_rows: bool = True
     scans: dict[str, ScanBuilder] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
     objects: dict[str, ObjectCall] = field(default_factory=dict)
@@ -93,6 +96,8 @@ class Binding:
     def freeze(self, tree: exp.Expr) -> BoundQuery:
         """Returns the query that was gathered, over a tree whose names are resolved."""
         put_all(tree, self.unnested)
+        if any(scan.searches for scan in self.scans.values()):
+            put_searches(tree, self.scans)
         if any(scan.reads_items for scan in self.scans.values()):
             columns = list(find_nodes(tree, exp.Column))
             read = {column.name for column in columns}

@@ -22,7 +22,7 @@ from tracestore_query.bind.values.uses import VALUE, Use, Want
 from tracestore_query.language.path_syntax import Step, shown
 from tracestore_query.language.value_macros import VALUE as VALUE_TYPE
 from tracestore_query.plan.plan import ObjectCall, part_name
-from tracestore_query.plan.scan import Leaf
+from tracestore_query.plan.scan import Leaf, leaf_column_name
 
 SPANS = TABLES["spans"]
 
@@ -79,6 +79,15 @@ class PathValues:
         if moved is not None:
             types |= dict.fromkeys(self.leaf_types(scan, list(moved.steps)))
         return [*types, "json"] if found.below else list(types)
+
+    def text_columns(self, scan: ScanBuilder, steps: list[Step]) -> tuple[str, ...]:
+        """Returns the stored columns of a path whose values are all texts, none where some are not."""
+        data = self._binding.data(scan.table)
+        found = self._resolve(steps, data)
+        is_plain = not (found.inner or found.below or self._moved(steps, data))
+        if not is_plain or any(leaf_type != "str" for _, leaf_type in found.leaves):
+            return ()
+        return tuple(sorted(leaf_column_name(leaf) for leaf in found.leaves))
 
     def _moved(self, steps: list[Step], data: TableData) -> MovedPath | None:
         """Returns where an attribute's values moved, None where none of the data did."""

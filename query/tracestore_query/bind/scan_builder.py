@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tracestore.variant import ITEM_LIST, is_item_path
 from tracestore_query.plan.item_texts import list_and_key
-from tracestore_query.plan.scan import EVER, Leaf, Scan, TimeRange, TopN
+from tracestore_query.plan.scan import EVER, Leaf, Scan, TimeRange, TopN, WordSearch
 from tracestore_query.tables.predicate import Predicate
 
 
@@ -31,6 +31,8 @@ class ScanBuilder:
     top_n: TopN | None = None
     words: dict[str, None] = field(default_factory=dict)
     item_lists: dict[Leaf, Leaf] = field(default_factory=dict)
+    searches: list[WordSearch] = field(default_factory=list)
+    searched: tuple[str, ...] = ()
 
     def leaf_column(self, path: str, leaf_type: str) -> str:
         """Returns the scan's column of a leaf, which is read from now on."""
@@ -84,4 +86,6 @@ class ScanBuilder:
             tuple(self.words),
             item_lists=dict(self.item_lists),
             trace_names=self.trace_names,
+            searches=tuple(self.searches),
+            searched=self.searched,
         )

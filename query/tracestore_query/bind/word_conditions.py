@@ -19,10 +19,12 @@ from tracestore_query.bind.bind_state import Binding
 from tracestore_query.bind.path_values import PathValues
 from tracestore_query.bind.scopes import Found, Scope, look_up
 from tracestore_query.bind.text_search import NAMES, search_of
+from tracestore_query.bind.values.found_rows import note_search
 from tracestore_query.language.parameters import value_of
 from tracestore_query.language.path_syntax import steps_of
 from tracestore_query.language.search_words import words_of_needle
 from tracestore_query.plan.pruning import conjuncts, joins_of
+from tracestore_query.plan.scan import WordSearch
 
 SEARCHED_TABLES: Final = frozenset({"spans", "logs"})
 
@@ -70,23 +72,47 @@ def note_words(select: exp.Select, scope: Scope, binding: Binding, paths: PathVa
         return
     for condition in conjuncts(where.this):
         if isinstance(condition, exp.Anonymous) and str(condition.this).lower() in NAMES:
-            _note_search(condition, scope, paths)
+            _note_search(condition, scope, binding, paths)
         else:
             _note_comparison(condition, scope, binding, paths)
 
 
-def _note_search(call: exp.Anonymous, scope: Scope, paths: PathValues) -> None:
+def _note_search(call: exp.Anonymous, scope: Scope, binding: Binding, paths: PathValues) -> None:
     sources = [source for source in scope.sources.values() if source.scan]
     search = search_of(call, sources)
+    columns: tuple[str, ...] | None = None
+    chain: Found | None = None
+    types: frozenset[str] = frozenset()
     if search.alias is not None:
         source = scope.sources[search.alias]
         if source.scan is not None and not source.nullable:
-            _note(Found(source, []), search.words, frozenset())
+            chain = Found(source, [])
     elif len(search.texts) == 1:
         chain = _chain_of(search.texts[0], scope)
         # All attributes are read as they came: with JSON as text where that moved to a column.
-        if chain is not None and [step.text for step in chain.steps] != [ATTRIBUTES]:
-            _note(chain, search.words, _types_of(chain, paths))
+        if chain is not None and [step.text for step in chain.steps] == [ATTRIBUTES]:
+            chain = None
+        if chain is not None:
+            types, columns = _types_of(chain, paths), _text_columns(chain, paths)
+    if chain is None:
+        return
+    _note(chain, search.words, types)
+    scan = chain.source.scan
+    is_whole = search.alias is not None
+    if scan is not None and binding.finds_rows and (is_whole or columns):
+        every = all(word in scan.words for word in search.words)
+        if every:
+            note_search(call, scan, chain.source.alias, WordSearch(search.words, columns))
+
+
+def _text_columns(chain: Found, paths: PathValues) -> tuple[str, ...]:
+    """Returns the stored columns that hold a path's values, none where some of these are no plain texts."""
+    source = chain.source
+    if source.spec is None or source.scan is None:
+        raise AssertionError("BUG: a path of what is no table")
+    if chain.steps[0].text not in source.spec.variants:
+        return (chain.steps[0].text,)
+    return paths.text_columns(source.scan, chain.steps)
 
 
 def _note_comparison(

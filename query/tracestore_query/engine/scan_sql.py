@@ -6,9 +6,10 @@ No footer is opened to bind: the schema comes from the catalog, and a column tha
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from tracestore.store import SegmentRef
@@ -33,7 +34,7 @@ from tracestore_query.engine.patched_sql import (
 )
 from tracestore_query.engine.predicate_sql import condition_sql
 from tracestore_query.engine.tail_sql import tail_rows_alone, with_tail
-from tracestore_query.plan.scan import leaf_column_name
+from tracestore_query.plan.scan import EXACT, Scan, leaf_column_name
 from tracestore_query.plan.scan_plan import ScanPlan, TailGroup
 
 _DERIVED: Final = {
@@ -112,7 +113,7 @@ def _is_plain(plan: ScanPlan) -> bool:
     row_ids = scan.needs_row_ids or scan.needs_files
     if not plan.plain or other_rows or scan.object_parts or row_ids:
         return False
-    if scan.predicate or plan.newest is not None or scan.item_lists:
+    if scan.predicate or plan.newest is not None or scan.item_lists or scan.searches:
         return False
     if any(len(segment.replaced) for segment in plan.plain):
         return False
@@ -132,10 +133,10 @@ def _files_name(plan: ScanPlan) -> str:
     return f"{plan.scan.token}_files"
 
 
-def _stored_columns(plan: ScanPlan) -> list[str]:
-    """Returns the stored columns that a scan's fixed columns and conditions are made of."""
+def _stored_columns(plan: ScanPlan, without: Collection[str] = ()) -> list[str]:
+    """Returns the stored columns that a scan's fixed columns, but some, and its conditions are made of."""
     stored: dict[str, None] = {}
-    for name in plan.scan.fixed_columns:
+    for name in (name for name in plan.scan.fixed_columns if name not in without):
         stored |= dict.fromkeys(_NEEDS.get(name, (name,)))
     stored |= dict.fromkeys(condition.column for condition in plan.scan.predicate)
     if plan.newest is not None:
@@ -175,7 +176,7 @@ def _read_plain(
 ) -> list[str]:
     """Returns the reads of segments without tails: whole ones together, parts of others, those with patches."""
     scan = plan.scan
-    few = _among(plan.plain, plan.word_rows)
+    few = [each for each in _among(plan.plain, plan.word_rows) if each.uri not in plan.found]
     patched = [
         segment for segment in _among(plan.plain, plan.patched) if segment.uri not in plan.word_rows
     ]
@@ -205,7 +206,32 @@ def _read_plain(
             sources.append(counting_rows(scan, (segment,), source, tables))
     if patched[MAX_BESIDE:]:
         sources.append(_read_joined(plan, patched[MAX_BESIDE:], stored, tables))
-    return [_outer(plan, source, _ROW_ID) for source in sources]
+    parts = [_outer(plan, source, _ROW_ID) for source in sources]
+    if plan.found:
+        parts.append(_read_found(plan, tables))
+    return parts
+
+
+def _read_found(plan: ScanPlan, tables: dict[str, pa.Table]) -> str:
+    """Returns the rows that surely meet the scan's searches, without the columns that these alone read."""
+    scan, searched = plan.scan, frozenset(plan.scan.searched)
+    segments = _among(plan.plain, plan.found)
+    needed = _stored_columns(plan, searched)
+    without: dict[str, Any] = {
+        name: {leaf: column for leaf, column in columns.items() if column not in searched}
+        for name, columns in (("leaves", scan.leaves), ("object_parts", scan.object_parts))
+    }
+    narrow = replace(scan, item_lists={}, **without)
+    columns = (*needed, *narrow.leaves, *narrow.object_parts)
+    if columns or scan.needs_row_ids or scan.needs_files:
+        # A list that is read beside item columns is taken itself: few rows are read.
+        source = f"({read_with_word_rows(narrow, segments, needed, plan.word_rows, tables)})"
+    else:
+        name = f"{scan.token}_found{len(tables)}"
+        rows = np.concatenate([plan.word_rows[segment.uri] for segment in segments])
+        tables[name] = pa.table({"file_row_number": rows})
+        source = f'"{name}"'
+    return _outer(plan, source, _ROW_ID, found=searched)
 
 
 def _read_joined(
@@ -269,11 +295,30 @@ def _read_with_tail(
     return _outer(plan, source, _ROW_ID)
 
 
-def _outer(plan: ScanPlan, source: str, row_id: str) -> str:
-    """Returns the scan's columns over a source of stored columns."""
+def _outer(plan: ScanPlan, source: str, row_id: str, found: Collection[str] | None = None) -> str:
+    """Returns the scan's columns over a source of stored columns.
+
+    Args:
+        plan: what the scan reads.
+        source: the text of the source.
+        row_id: the columns of each row's file and number.
+        found: where the rows surely meet the scan's searches, the columns that are NULL for it; else None.
+    """
     scan = plan.scan
-    columns = [f'{_DERIVED.get(name, name)} AS "{name}"' for name in scan.fixed_columns]
-    columns += [f'"{column}"' for column in (*scan.leaves.values(), *scan.object_parts.values())]
+    null = found or ()
+    columns = [
+        f'CAST(NULL AS {_type_of(scan, name)}) AS "{name}"'
+        if name in null
+        else f'{_DERIVED.get(name, name)} AS "{name}"'
+        for name in scan.fixed_columns
+    ]
+    leaves = (*scan.leaves.items(), *scan.object_parts.items())
+    columns += [
+        f'CAST(NULL AS {LEAVES[leaf_type].sql}) AS "{column}"' if column in null else f'"{column}"'
+        for (_, leaf_type), column in leaves
+    ]
+    if scan.searches:
+        columns.append(f'{found is not None} AS "{EXACT}"')
     if scan.needs_row_ids:
         columns.append("struct_pack(file := __file, row := __row) AS __row_id")
     if scan.needs_files:
@@ -287,6 +332,12 @@ def _outer(plan: ScanPlan, source: str, row_id: str) -> str:
         conditions.append(f'created_ns IN (SELECT created_ns FROM "{_newest_name(plan)}")')
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {', '.join(columns)} FROM {source}{where}"
+
+
+def _type_of(scan: Scan, name: str) -> str:
+    """Returns the engine's type of a fixed column, derived ones included."""
+    derived = {"is_root": "BOOLEAN", "duration": "DOUBLE"}
+    return derived.get(name) or fixed_type(scan, name)
 
 
 def _newest_name(plan: ScanPlan) -> str:

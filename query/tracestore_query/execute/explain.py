@@ -46,10 +46,14 @@ def _words(plan: ScanPlan) -> str:
     words = ", ".join(plan.scan.words)
     wanted = sum(len(rows) for rows in plan.word_rows.values())
     rows = sum(segment.rows for segment in plan.segments if segment.uri in plan.word_rows)
-    return (
+    told = (
         f"{words}: {plan.without_words} segments without them left out, {wanted} of {rows} rows read of "
         f"{len(plan.word_rows)} segments, {len(plan.segments) - len(plan.word_rows)} read whole"
     )
+    if plan.found:
+        found = sum(len(plan.word_rows[file]) for file in plan.found)
+        told += f"; {found} rows of {len(plan.found)} segments are known to match, and not looked through"
+    return told
 
 
 def _scan(plan: ScanPlan) -> list[tuple[str, str]]:

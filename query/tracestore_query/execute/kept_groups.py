@@ -254,7 +254,7 @@ def _name(
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-_OF_SEGMENTS: Final = frozenset({"token", "time_range", "words"})
+_OF_SEGMENTS: Final = frozenset({"token", "time_range", "words", "searches", "searched"})
 """What a scan says of the segments that it reads, and not of the rows of one that is read whole."""
 
 # What gives a text its meaning: the engine, and what this version has it know.

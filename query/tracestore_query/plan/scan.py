@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from tracestore.variant import is_item_path, leaf_name, parse_path
 from tracestore_query.tables.predicate import Predicate
@@ -44,6 +45,23 @@ class TopN:
 
 
 @dataclass(frozen=True, slots=True)
+class WordSearch:
+    """A search that every row of a scan must meet, and nothing else of it decides.
+
+    Attributes:
+        words: that a row must hold.
+        columns: the stored columns that are looked at, sorted; None for every text of a row.
+    """
+
+    words: tuple[str, ...]
+    columns: tuple[str, ...] | None
+
+
+EXACT: Final = "__is_found"
+"""The column of a scan with searches that tells whether a row surely meets them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """One table of a query, and what the query reads of it.
 
@@ -66,6 +84,8 @@ class Scan:
         trace_names: of the parameters that give these ids, none where something else gives one.
         top_n: the rows by time that the query asks for, None for all.
         words: that every row must hold, in one case.
+        searches: those of its conditions that words sidecars may decide alone.
+        searched: the columns of the scan that nothing but these searches reads, sorted.
         item_lists: of item columns, the lists that are read beside them: from segments without the columns alone.
     """
 
@@ -87,3 +107,5 @@ class Scan:
     needs_files: bool = False
     item_lists: Mapping[Leaf, Leaf] = field(default_factory=dict)
     trace_names: tuple[str, ...] = ()
+    searches: tuple[WordSearch, ...] = ()
+    searched: tuple[str, ...] = ()

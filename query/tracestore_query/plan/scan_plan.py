@@ -55,6 +55,7 @@ class ScanPlan:
         memtable: rows that are in no segment yet.
         newest: `created_ns` of the rows that count, where only the newest row of each id does.
         word_rows: of all segments, by file: the rows to read, ascending, where few may hold the scan's words.
+        found: of `word_rows`, the files whose rows there surely meet the scan's searches.
         kept: segments that are not read, since the groups that the query makes of their rows are kept.
         pruned: number of the table's segments that are not read.
         without_words: how many of these hold no row with all of the scan's words.
@@ -70,6 +71,7 @@ class ScanPlan:
     memtable: tuple[pa.Table, ...] = ()
     newest: pa.Table | None = None
     word_rows: Mapping[str, RowNumbers] = field(default_factory=dict)
+    found: frozenset[str] = frozenset()
     kept: tuple[SegmentRef, ...] = ()
     pruned: int = 0
     without_words: int = 0

@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from tracestore.store import RowNumbers, SegmentRef
+from tracestore.store import RowNumbers, SegmentRef, WordRows
+from tracestore_query.plan.scan import WordSearch
 from tracestore_query.plan.scan_plan import ScanPlan, TailGroup
 
 MAX_ROWS_SHARE: Final = 1 / 4
@@ -20,13 +21,14 @@ def with_word_rows(plan: ScanPlan) -> ScanPlan:
     if not plan.scan.words:
         return plan
     word_rows: dict[str, RowNumbers] = {}
-    plain = _kept(plan, plan.plain, word_rows)
+    found: set[str] = set()
+    plain = _kept(plan, plan.plain, word_rows, found)
     tailed = [
         replace(group, segments=segments)
         for group in plan.tailed
-        if (segments := _kept(plan, group.segments, word_rows))
+        if (segments := _kept(plan, group.segments, word_rows, set()))
     ]
-    return _narrowed(plan, plain, tailed, word_rows)
+    return replace(_narrowed(plan, plain, tailed, word_rows), found=frozenset(found))
 
 
 def _narrowed(
@@ -48,15 +50,22 @@ def _narrowed(
 
 
 def _kept(
-    plan: ScanPlan, segments: Sequence[SegmentRef], word_rows: dict[str, RowNumbers]
+    plan: ScanPlan,
+    segments: Sequence[SegmentRef],
+    word_rows: dict[str, RowNumbers],
+    found: set[str],
 ) -> tuple[SegmentRef, ...]:
-    """Returns the segments that may hold a row with all words, and notes the rows of those where few may."""
+    """Returns the segments that may hold a row with all words, and notes the rows of those where few may.
+
+    Files whose rows there surely meet the scan's searches are added to `found`.
+    """
     kept: list[SegmentRef] = []
     for segment in segments:
-        rows = segment.rows_with(plan.scan.words)
-        if rows is None:
+        with_words = segment.rows_with(plan.scan.words)
+        if with_words is None:
             kept.append(segment)
             continue
+        rows = with_words.rows
         patches = plan.patched.get(segment.uri)
         if patches is not None:
             # A patch may have given a row any word.
@@ -68,4 +77,15 @@ def _kept(
         kept.append(segment)
         if len(rows) <= segment.rows * MAX_ROWS_SHARE:
             word_rows[segment.uri] = rows
+            if patches is None and _decides(with_words, plan.scan.searches):
+                found.add(segment.uri)
     return tuple(kept)
+
+
+def _decides(rows: WordRows, searches: Sequence[WordSearch]) -> bool:
+    """Tells whether rows of a segment with some words surely meet searches for them."""
+    return bool(searches) and all(
+        word in rows.exact and (search.columns is None or rows.exact[word] in search.columns)
+        for search in searches
+        for word in search.words
+    )

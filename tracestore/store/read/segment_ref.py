@@ -20,6 +20,7 @@ from tracestore.store.catalog.path_ids import (
 from tracestore.store.catalog.segment_row import SegmentPaths, SegmentRow
 from tracestore.store.core import Core
 from tracestore.store.segments.replaced_rows import NO_ROWS, RowNumbers
+from tracestore.store.segments.words_cache import WordRows
 from tracestore.variant import OVERFLOW, is_item_column
 
 
@@ -115,8 +116,8 @@ class SegmentRef:
         """Keeps groups of its rows under a name, as long as there is room and the segment lives."""
         self._core.groups.put(self.segment_id, name, groups)
 
-    def rows_with(self, words: Sequence[str]) -> RowNumbers | None:
-        """Returns numbers of rows, ascending: no other row holds all of some words. None where any row may."""
+    def rows_with(self, words: Sequence[str]) -> WordRows | None:
+        """Returns the rows that may hold all of some words: no other does. None where any row may."""
         return self._core.words.rows_of(self.row, words)
 
     @functools.cached_property

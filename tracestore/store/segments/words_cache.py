@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -34,6 +35,20 @@ _UNREADABLE: Final = (CorruptionError, FormatVersionError, StoreMissingError)
 _Filters = list[tuple[int, int, npt.NDArray[np.uint32]]]
 
 
+@dataclass(frozen=True, slots=True)
+class WordRows:
+    """The rows of a segment that may hold all of some words.
+
+    Attributes:
+        rows: their numbers, ascending: no other row holds all words.
+        exact: the words that each of them surely holds, with the one column that a word stands in, None where that is
+            not known or there are several.
+    """
+
+    rows: Rows
+    exact: Mapping[str, str | None]
+
+
 class WordsCache:
     """The words of segments. Thread-safe."""
 
@@ -51,8 +66,8 @@ class WordsCache:
         self._broken: set[str] = set()
         self._reader = WordsReader(self._words_of, self._filters_of)
 
-    def rows_of(self, row: SegmentRow, words: Sequence[str]) -> Rows | None:
-        """Returns the rows of a segment that may hold all of some words, ascending; None where any may."""
+    def rows_of(self, row: SegmentRow, words: Sequence[str]) -> WordRows | None:
+        """Returns the rows of a segment that may hold all of some words; None where any may."""
         if row.words_bytes is None or row.segment_id in self._broken:
             return None
         try:
@@ -71,13 +86,17 @@ class WordsCache:
         self._words.drop(lambda key: key[0] in gone)
         self._filters.drop(lambda key: key in gone)
 
-    def _rows_of(self, row: SegmentRow, words: Sequence[str]) -> Rows | None:
+    def _rows_of(self, row: SegmentRow, words: Sequence[str]) -> WordRows | None:
         file = self._opened.get_or_make(row.segment_id, lambda: self._open(row))
         with_all: Rows | None = None
+        exact: dict[str, str | None] = {}
         for word in words:
-            rows = self._reader.rows_of(file, word)
-            if rows is None:
+            listed = self._reader.rows_of(file, word)
+            if listed is None:
                 continue
+            if listed.is_exact:
+                exact[word] = listed.column
+            rows = listed.rows
             with_all = rows if with_all is None else np.intersect1d(with_all, rows, True)
             if not len(with_all):
                 break
@@ -86,7 +105,9 @@ class WordsCache:
         of_any = self._reader.rows_of(file, ANY_WORD)
         if of_any is None:
             return None
-        return np.union1d(with_all, of_any) if len(of_any) else with_all
+        if len(of_any.rows):
+            return WordRows(np.union1d(with_all, of_any.rows), {})
+        return WordRows(with_all, exact)
 
     def _open(self, row: SegmentRow) -> WordsFile:
         path = self._files.local(filenames.words_key(row.file_key))

@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from tracestore_query.bind.typed.context import Context, Expressions
 from tracestore_query.bind.values import tagged_values
+from tracestore_query.bind.values.found_rows import pass_on
 from tracestore_query.bind.values.sources import Absent, Bound
 from tracestore_query.bind.values.types import Kind, kind_of
 from tracestore_query.bind.values.uses import TEXT, Use, Want
@@ -23,6 +24,7 @@ def search(binder: Expressions, node: exp.Expr, context: Context) -> Bound:
         found = exp.BitwiseOr(this=found, expression=call)
     is_found = exp.paren(exp.EQ(this=exp.paren(found, copy=False), expression=every), copy=False)
     put_in_place(node, is_found)
+    pass_on(node, is_found)
     # A path is looked at as it is read, a whole row as it is stored: what moved to another column is found there.
     is_stored = asked.alias is not None or len(asked.texts) > 1
     for call in calls:
