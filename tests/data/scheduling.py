@@ -21,7 +21,7 @@ ONE_FOR_ALL: Final = ("tests/spark/",)
 
 
 class ByModule(LoadScopeScheduling):  # type: ignore[misc]  # has no types
-    """Modules in the order in which they were collected, each to one process: what its tests share is made once."""
+    """The schedule of modules, each to one process, in the order of their collection: what tests share is made once."""
 
     def __init__(self, config: pytest.Config, log: Any = None) -> None:
         super().__init__(config, log)

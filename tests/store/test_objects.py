@@ -14,7 +14,7 @@ from store import servers
 from store.kit import expected_ids, open_store, span_ids
 from tracestore.errors import StoreFailedError
 from tracestore.store.files.filesystem import FileSystem
-from tracestore.store.files.segment_files import ObjectFiles
+from tracestore.store.files.object_files import ObjectFiles
 
 
 @pytest.fixture(scope="module")

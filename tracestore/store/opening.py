@@ -13,7 +13,8 @@ from tracestore.store.catalog.catalog import Catalog
 from tracestore.store.core import Core
 from tracestore.store.files import filenames
 from tracestore.store.files.leases import Lease
-from tracestore.store.files.segment_files import LocalFiles, ObjectFiles, SegmentFiles
+from tracestore.store.files.object_files import ObjectFiles
+from tracestore.store.files.segment_files import LocalFiles, SegmentFiles
 from tracestore.store.files.segment_ids import UlidMaker
 from tracestore.store.files.uploads import Uploads
 from tracestore.store.nodes import membership

@@ -8,11 +8,12 @@ from sqlglot import exp
 
 from tracestore.variant import TABLES
 from tracestore_query.bind.bind_state import Binding
-from tracestore_query.bind.path_values import Facts, PathValues
+from tracestore_query.bind.path_values import PathValues
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.scopes import Found, Output, Source
 from tracestore_query.bind.values import json_values, tagged_values
 from tracestore_query.bind.values.item_columns import ItemLists
+from tracestore_query.bind.values.leaf_values import Facts
 from tracestore_query.bind.values.sources import Absent, Bound, Expression, ItemText
 from tracestore_query.bind.values.sources import Source as Values
 from tracestore_query.bind.values.types import ITEM, NULL, Kind, is_open

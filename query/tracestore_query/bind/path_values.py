@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -16,6 +16,7 @@ from tracestore_query.bind.moved_paths import MovedPath, moved_path
 from tracestore_query.bind.path_resolution import Place, Resolved, nearest_paths, resolve
 from tracestore_query.bind.scan_builder import ScanBuilder
 from tracestore_query.bind.values import item_columns, json_values, leaf_values
+from tracestore_query.bind.values.leaf_values import Facts, facts_of
 from tracestore_query.bind.values.sources import Absent, Expression, ItemText
 from tracestore_query.bind.values.types import EVERY, ITEM, NULL, Kind, kind_of
 from tracestore_query.bind.values.uses import VALUE, Use, Want
@@ -33,23 +34,6 @@ _TAKEN = {
     Use.LIST: frozenset(name for name in LEAF_TYPES if name.endswith("[]")),
 }
 """The leaf types whose values some uses take; others take all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a path without reading it.
-
-    Attributes:
-        type: the engine's type of its bare value.
-        kinds: of its values.
-        numbers: the type of its numbers.
-        lists: the type of its lists.
-    """
-
-    type: str
-    kinds: frozenset[Kind]
-    numbers: str = "DOUBLE"
-    lists: str = f"{ITEM}[]"
 
 
 class PathValues:
@@ -125,13 +109,13 @@ class PathValues:
             lists = [each for each in types if each.endswith("[]")]
             if len(lists) == 1 and lists != ["json[]"] and len(found.inner) == 1:
                 item = lists[0].removesuffix("[]")
-                return _facts_of([item])
+                return facts_of([item])
             return Facts(ITEM, EVERY) if lists else Facts(NULL, frozenset())
         if found.below:
             return replace(
-                _facts_of(types), type=VALUE_TYPE, kinds=_facts_of(types).kinds | {Kind.OBJECT}
+                facts_of(types), type=VALUE_TYPE, kinds=facts_of(types).kinds | {Kind.OBJECT}
             )
-        return _facts_of(types)
+        return facts_of(types)
 
     def value(
         self,
@@ -376,16 +360,6 @@ def _leaf_types(found: Resolved, data: TableData) -> list[str]:
     count = len(found.leaves)
     kept = [each for path, each in found.leaves if not _is_null_only(data, path, each, count)]
     return list(dict.fromkeys(kept))
-
-
-def _facts_of(leaf_types: list[str]) -> Facts:
-    numbers = {"i64", "f64", "json"} & set(leaf_types)
-    return Facts(
-        leaf_values.type_of(leaf_types),
-        leaf_values.kinds_of(leaf_types),
-        "BIGINT" if numbers == {"i64"} else "DOUBLE",
-        leaf_values.list_type_of(leaf_types),
-    )
 
 
 def _add(columns: dict[str, exp.Expr], leaf_type: str, column: exp.Expr) -> None:

@@ -6,6 +6,7 @@ docs/guide/sql.md, "Types", is the table that the tests run against this.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -25,6 +26,34 @@ _KINDS: dict[str, frozenset[Kind]] = {
 }
 # Integers beyond 64 bits, decimals that no double holds, and what is empty or deep.
 _JSON_KINDS = frozenset({Kind.NUMBER, Kind.LIST, Kind.OBJECT})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a path without reading it.
+
+    Attributes:
+        type: the engine's type of its bare value.
+        kinds: of its values.
+        numbers: the type of its numbers.
+        lists: the type of its lists.
+    """
+
+    type: str
+    kinds: frozenset[Kind]
+    numbers: str = "DOUBLE"
+    lists: str = f"{ITEM}[]"
+
+
+def facts_of(leaf_types: Sequence[str]) -> Facts:
+    """Returns what the leaf types of a path tell."""
+    numbers = {"i64", "f64", "json"} & set(leaf_types)
+    return Facts(
+        type_of(leaf_types),
+        kinds_of(leaf_types),
+        "BIGINT" if numbers == {"i64"} else "DOUBLE",
+        list_type_of(leaf_types),
+    )
 
 
 def number(columns: Columns) -> exp.Expr:
