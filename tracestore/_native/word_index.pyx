@@ -213,9 +213,9 @@ cdef class WordIndex:
             memcpy(entry.head, p, size if size < HEAD_BYTES else HEAD_BYTES)
         if buffer_bytes(&self._bytes, p, size) != 0:
             return TS_NO_MEMORY
-        self._entries.size += sizeof(Entry)
+        self._entries.size = self._entries.size + sizeof(Entry)
         slots[at] = <uint32_t>self._count + 1
-        self._count += 1
+        self._count = self._count + 1
         if <uint64_t>self._count * 2 > self._mask and self._grow() != TS_OK:
             return TS_NO_MEMORY
         return self._count - 1
@@ -275,8 +275,8 @@ cdef class WordIndex:
         ts_prefetch(<const uint32_t*>self._slots.data + (pending.hash & self._mask))
         if size:
             memcpy(self._pending_bytes + self._pending_size, p, size)
-        self._pending_size += size
-        self._pending_count += 1
+        self._pending_size = self._pending_size + size
+        self._pending_count = self._pending_count + 1
         return TS_OK
 
     cdef int _end_text(self) noexcept nogil:
@@ -284,7 +284,7 @@ cdef class WordIndex:
         if self._pending_count == MAX_PENDING and self._settle() != TS_OK:
             return TS_NO_MEMORY
         self._pending[self._pending_count].size = END_OF_TEXT
-        self._pending_count += 1
+        self._pending_count = self._pending_count + 1
         return TS_OK
 
     cdef int _settle(self) noexcept nogil:
@@ -418,7 +418,7 @@ cdef class WordIndex:
             return TS_NO_MEMORY
         while self._columns.size < wanted:
             (<uint16_t*>(self._columns.data + self._columns.size))[0] = NO_COLUMN
-            self._columns.size += 2
+            self._columns.size = self._columns.size + 2
         return TS_OK
 
     def add_rows(
