@@ -21,6 +21,7 @@ def test_nodes_take_over_a_catalog_that_knew_none(cluster: Cluster, tmp_path: Pa
     places = {"catalog_url": cluster.catalog, "segments_url": cluster.segments}
     with tracestore.open(tmp_path / "alone", background=False, **places) as store:
         store.insert("spans", rows(0, 20))
+        store.flush()
         with store._core.catalog.writing() as connection:
             make_older(connection, BEFORE_NODES)
     with cluster.node("a") as a, cluster.node("b") as b:

@@ -291,10 +291,7 @@ class Catalog:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Gives a connection for one change, which happens whole or not at all.
-
-        Raises StoreLockedError where another writer has opened the catalog since.
-        """
+        """Gives a connection for one change; raises StoreLockedError where another writer has opened it since."""
         if not self.shared:
             with self._lock, self._named_errors():
                 self._writer.hold()
@@ -307,6 +304,11 @@ class Catalog:
             database.lock_writes(connection)
             self._writer.check_in(connection)
             yield connection
+
+    def renew(self) -> None:
+        """Takes the writer's lock again where its connection was lost; what else was lost with it is not used again."""
+        with self._named_errors():
+            self._writer.hold()
 
     @contextlib.contextmanager
     def telling(self) -> Iterator[sa.Connection]:

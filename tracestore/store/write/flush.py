@@ -133,6 +133,7 @@ def _write_oldest(core: Core) -> int:
     written: list[NewSegment] = []
     memtables: list[Flushed] = []
     try:
+        core.catalog.renew()
         for memtable in generation.memtables():
             flushed = write_memtable(core, memtable)
             written += flushed.segments

@@ -39,14 +39,18 @@ def joined_lists(call: Call) -> str:
     lists = [f"coalesce({each.sql}, {empty})" for each in call.arguments]
     if any(not each.type.is_list for each in call.arguments):
         raise call.refused("of lists and others", "make lists of all")
-    made = f"concat({', '.join(lists)})"
-    every = " AND ".join(f"{each} IS NULL" for each in call.texts)
-    return f"IF({every}, NULL, {made})"
+    return f"concat({', '.join(lists)})"
+
+
+def added_lists(call: Call) -> str:
+    """Returns lists as one by an operator: NULL where one is NULL."""
+    some = " OR ".join(f"{each} IS NULL" for each in call.texts)
+    return f"IF({some}, NULL, {joined_lists(call)})"
 
 
 def _operator_concat(call: Call) -> str:
     if any(each.type.is_list for each in call.arguments):
-        return joined_lists(call)
+        return added_lists(call)
     if any(each.type.name not in {"VARCHAR", "BLOB"} for each in call.arguments):
         raise call.refused("of what is no text", "cast to VARCHAR first")
     return f"({call[0]} || {call[1]})"
