@@ -147,7 +147,7 @@ def test_footer_keys_are_those_of_the_page(files: tuple[Path, Path]) -> None:
     documented = set(re.findall(r"^\| `(tracestore\.\w+)` \|", PAGE.read_text(), re.MULTILINE))
     for path in files:
         keys = {key.decode() for key in pq.read_metadata(path).metadata or {}}
-        assert keys | {"tracestore.item_columns"} == documented
+        assert keys | {"tracestore.item_columns", "tracestore.cluster_by"} == documented
 
 
 def test_the_example_of_the_page_is_what_is_written(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from tracestore.errors import (
     NothingStoredError,
     OutboundRefusedError,
     PatchError,
+    PathSyntaxError,
     PlayError,
     ProjectForbiddenError,
     ProviderError,
@@ -82,6 +83,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (DatasetError, 400),
     (ExperimentError, 400),
     (PatchError, 400),
+    (PathSyntaxError, 400),
     (NothingStoredError, 400),
     (TraceStoreError, 503),
 )
