@@ -24,7 +24,7 @@ def system_of(name: str) -> type[System]:
 
         return Tracestore
     if name == "clustered":
-        from bench.compare.ours import Clustered  # noqa: PLC0415
+        from bench.compare.ours import Clustered  # noqa: PLC0415 - of one system alone
 
         return Clustered
     if name == "clickhouse":

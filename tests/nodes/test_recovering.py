@@ -24,7 +24,7 @@ def lost(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
         node.insert("spans", rows(10, 10))
         patch.setattr(node, "flush", lambda: 0)
         node_id = node.nodes.node_id
-        patch.setattr(type(node._core.node.member), "leave", lambda _: None)  # type: ignore[union-attr]
+        patch.setattr(type(node._core.node.member), "leave", lambda _: None)  # type: ignore[union-attr]  # it is a node
         assert node_id is not None
     return node_id
 

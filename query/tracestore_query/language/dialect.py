@@ -150,7 +150,7 @@ class StateOf(exp.Expression):
     arg_types: ClassVar = {"this": True}
 
 
-class _Generator(DuckDBGenerator):  # type: ignore[misc]
+class _Generator(DuckDBGenerator):  # type: ignore[misc]  # has no types
     """The generator of DuckDB, with states."""
 
     TRANSFORMS: ClassVar = {

@@ -89,7 +89,7 @@ def read_statement(sql: str, functions: Collection[str]) -> Statement:
     allow_list.check(query, functions)
     for node in nodes_of(query):
         # Positions in the text: of no use from here on, and most of what a copy costs, as an empty `meta` would be.
-        node._meta = None  # noqa: SLF001
+        node._meta = None  # noqa: SLF001 - it has no other way to be emptied
     return Statement(kind, query)
 
 
