@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 import tracestore
 from tracestore.embedded import Store
+from tracestore.store import Need
 
 T0 = 1_790_000_000_000_000_000
 
@@ -96,6 +99,56 @@ def test_rows_that_a_follower_has_are_not_sent_again(writer: Store) -> None:
     assert feed.next().memory is None
     insert(writer, 20_000, 5)
     assert [chunk.num_rows for chunk in feed.next().chunks.values()] == [5]
+
+
+def test_rows_that_a_query_does_not_read_are_not_sent(writer: Store) -> None:
+    feed = writer.changes()
+    insert(writer, 1, 50)
+    insert(writer, 100, 30, project="q")
+    nothing = feed.next(Need(tables=frozenset()))
+    assert not nothing.memory
+    assert not nothing.chunks
+    assert not feed.next(Need(tables=frozenset({"logs"}))).chunks
+    one = feed.next(Need(frozenset({"spans"}), frozenset({"q"})))
+    assert [chunk.num_rows for chunk in one.chunks.values()] == [30]
+    insert(writer, 200, 7, project="q")
+    assert feed.next(Need(tables=frozenset())).memory is None
+    both = feed.next(Need(tables=frozenset({"spans"})))
+    assert sorted(chunk.num_rows for chunk in both.chunks.values()) == [7, 50]
+    writer.flush()
+    # What has left memory is not kept for a query that does not read it either.
+    assert feed.next(Need(tables=frozenset())).memory == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_follower_answers_as_the_writer_whatever_was_read_before(
+    writer: Store, follower: Store, seed: int
+) -> None:
+    chance = random.Random(seed)
+    numbers = itertools.count(1, 100)
+    steps: list[Callable[[], object]] = [
+        lambda: insert(writer, next(numbers), chance.randrange(1, 90)),
+        lambda: insert(writer, chance.randrange(200), chance.randrange(1, 20), project="q"),
+        lambda: writer.insert("logs", [{"body": "x", "time_ns": T0}], project="q"),
+        writer.flush,
+        lambda: writer.compact(full=True),
+    ]
+    questions = [
+        ("SELECT 1", None),
+        ("SELECT project, count(*), sum(attributes.both) FROM spans GROUP BY ALL ORDER BY 1", None),
+        ("SELECT count(*), sum(attributes.both) FROM spans", ["p"]),
+        ("SELECT count(*), sum(attributes.both) FROM spans", ["q"]),
+        ("SELECT count(*) FROM logs", None),
+        ("SELECT (SELECT count(*) FROM logs) AS a, (SELECT count(*) FROM spans) AS b", ["q"]),
+        ("SELECT path, type, rows FROM paths ORDER BY ALL", None),
+    ]
+    for _ in range(25):
+        chance.choice(steps)()
+        text, projects = chance.choice(questions)
+        assert (
+            follower.sql(text, projects=projects).rows()
+            == writer.sql(text, projects=projects).rows()
+        )
 
 
 def test_files_stay_while_a_follower_reads_them(writer: Store, follower: Store) -> None:

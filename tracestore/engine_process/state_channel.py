@@ -112,7 +112,7 @@ class StateClient:
         self._socket = connected
 
     def change(self, need: Need) -> Change:
-        """Returns what is new at the writer since the last call, for what is read of other nodes' rows in memory."""
+        """Returns what is new at the writer since the last call, for what is read of rows in memory."""
         told = json.dumps(need.told()).encode()
         self._socket.sendall(_CHANGE + _LENGTH.pack(len(told)) + told)
         head, descriptors, _, _ = socket.recv_fds(self._socket, _LENGTHS.size, 1)

@@ -38,7 +38,7 @@ class FollowMethods:
         """Shows from now on what the writer shows, rows in memory included; for a store opened with mode "r".
 
         Args:
-            fetch: returns what is new at the writer since its last call, for what is read of other nodes' rows.
+            fetch: returns what is new at the writer since its last call, for what is read of rows in memory.
             version: returns the catalog's version that the writer is at.
         """
         self._core.follows = True

@@ -15,7 +15,7 @@ from tracestore.store.catalog.path_ids import Leaf, Owner
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core, Fault
 from tracestore.store.follow.change import Change
-from tracestore.store.memory.memtable import MemoryMark, Memtable
+from tracestore.store.memory.memtable import MemoryMark
 from tracestore.store.memory.mirror import MemoryState
 from tracestore.store.memory.need import EVERYTHING, Need
 from tracestore.store.nodes import view
@@ -45,6 +45,20 @@ class _Captured:
     missing: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    """What a follower was shown of a memtable.
+
+    Attributes:
+        mark: the rows.
+        tables: the ids of the tables that hold them.
+    """
+
+    mark: MemoryMark
+    state: MemoryState
+    tables: frozenset[int]
+
+
 def net_change(changes: Sequence[SegmentChange]) -> tuple[list[SegmentRow], list[SegmentRow]]:
     """Returns the segments that came and those that went by several changes; one that did both is in neither."""
     added: dict[str, SegmentRow] = {}
@@ -64,11 +78,10 @@ class ChangeFeed:
         self._known_paths: dict[Owner, npt.NDArray[np.int64]] = {}
         self._patches: dict[str, tuple[ProjectPatches, int]] = {}
         self._replaced: Mapping[str, RowNumbers] = {}
-        self._marks: Marks = []
         self._numbers = itertools.count(1)
         # The tables and memtables themselves are kept, so that no other takes the id of one.
         self._chunks: dict[int, tuple[int, pa.Table]] = {}
-        self._memtables: dict[int, tuple[int, Memtable]] = {}
+        self._shown: dict[int, _Shown] = {}
 
     @property
     def version(self) -> int:
@@ -79,7 +92,8 @@ class ChangeFeed:
         """Returns what is new since the last call; at first everything.
 
         Args:
-            need: what is read of the rows in memory of other nodes; others of them are not shown.
+            need: what is read. Of memtables that it leaves out the follower keeps what it was shown before, and of
+                other nodes it is shown no more than that.
         """
         core = self._core
         core.require_open()
@@ -114,7 +128,7 @@ class ChangeFeed:
         new, gone = self._patch_changes(
             {project: (each.owner, each.count) for project, each in patches.items()}
         )
-        memory, chunks = self._memory_changes(marks)
+        memory, chunks = self._memory_changes(marks, need)
         return Change(
             version,
             path_bound,
@@ -177,38 +191,48 @@ class ChangeFeed:
             return {}
         return {name: rows for name, rows in replaced.items() if before.get(name) is not rows}
 
-    def _memory_changes(self, marks: Marks) -> tuple[list[MemoryState] | None, dict[int, pa.Table]]:
-        if marks == self._marks:
-            return None, {}
-        self._marks = marks
-        # What another need had shown, and what may be shown again: the follower keeps it too.
-        alive = {id(table) for table in view.mirrored_tables(self._core)}
-        before = self._chunks
-        self._chunks = {name: known for name, known in before.items() if name in alive}
-        memtables, self._memtables = self._memtables, {}
+    def _memory_changes(
+        self, marks: Marks, need: Need
+    ) -> tuple[list[MemoryState] | None, dict[int, pa.Table]]:
+        """Returns the memtables with what is needed of them as of now, and their tables that are new.
+
+        What is not needed stays as it was shown the last time: to export and send rows costs more than most queries.
+        """
+        before, self._shown = self._shown, {}
         new: dict[int, pa.Table] = {}
-        states = []
         for mark in marks:
-            memtable, visible = mark.memtable, mark.visible
-            numbers = []
-            for chunk in mark.read():
-                known = before.get(id(chunk)) or (next(self._numbers), chunk)
-                if id(chunk) not in before:
-                    new[known[0]] = chunk
-                self._chunks[id(chunk)] = known
-                numbers.append(known[0])
-            named = memtables.get(id(memtable)) or (next(self._numbers), memtable)
-            self._memtables[id(memtable)] = named
-            counts = memtable.leaf_counts()
-            states.append(
-                MemoryState(
-                    named[0],
-                    memtable.table,
-                    memtable.project,
-                    visible,
-                    tuple(numbers),
-                    tuple(counts),
-                    np.fromiter(counts.values(), np.int64, len(counts)),
-                )
-            )
-        return states, new
+            memtable = mark.memtable
+            shown = before.get(id(memtable))
+            is_needed = need.has(memtable.table, memtable.project)
+            if is_needed and (shown is None or shown.mark != mark):
+                number = next(self._numbers) if shown is None else shown.state.number
+                shown = self._show(number, mark, new)
+            if shown is not None:
+                self._shown[id(memtable)] = shown
+        if list(self._shown.values()) == list(before.values()):
+            return None, {}
+        # What another need had shown, and what may be shown again: the follower keeps it too.
+        kept = {id(table) for table in view.mirrored_tables(self._core)}
+        kept.update(*(shown.tables for shown in self._shown.values()))
+        self._chunks = {name: known for name, known in self._chunks.items() if name in kept}
+        return [shown.state for shown in self._shown.values()], new
+
+    def _show(self, number: int, mark: MemoryMark, new: dict[int, pa.Table]) -> _Shown:
+        """Returns what the follower is shown of a memtable, and adds its tables that are new."""
+        memtable = mark.memtable
+        tables = mark.read()
+        for table in tables:
+            if id(table) not in self._chunks:
+                self._chunks[id(table)] = chunk = next(self._numbers), table
+                new[chunk[0]] = table
+        counts = memtable.leaf_counts()
+        state = MemoryState(
+            number,
+            memtable.table,
+            memtable.project,
+            mark.visible,
+            tuple(self._chunks[id(table)][0] for table in tables),
+            tuple(counts),
+            np.fromiter(counts.values(), np.int64, len(counts)),
+        )
+        return _Shown(mark, state, frozenset(map(id, tables)))

@@ -28,7 +28,7 @@ class Follower:
     Args:
         core: the reader's parts; the follower is the only one that changes them.
         lease: keeps files from being removed.
-        fetch: returns what is new since its last call, for what is read of other nodes' rows in memory.
+        fetch: returns what is new since its last call, for what is read of rows in memory.
         version: returns the version that the writer is at.
     """
 
