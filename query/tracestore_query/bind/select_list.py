@@ -36,7 +36,8 @@ def name_of_item(node: exp.Expr) -> str:
     steps = steps_of(node) if is_chain(node) else None
     if steps:
         return name_of(steps)
-    if isinstance(node, exp.Star) or node.find(exp.Column, exp.Dot, exp.Bracket) is None:
+    named = (exp.Column, exp.Dot, exp.Bracket, exp.Select)
+    if isinstance(node, exp.Star) or node.find(*named) is None:
         return ""
     return generate(node)
 
