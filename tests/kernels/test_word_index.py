@@ -51,8 +51,7 @@ def table_of(
 def rows_by_word(table: pa.Table) -> dict[str, list[int]]:
     found = RowWords(table, SPANS)
     texts = found.texts().to_pylist()
-    chosen = np.ones(len(texts), np.bool_)
-    starts, rows = found.rows_of(chosen, np.arange(len(texts)))
+    starts, rows = found.blocks_of(np.arange(len(texts)), np.ones(len(texts), np.int32))
     assert [stop - start for start, stop in itertools.pairwise(starts)] == (found.counts.tolist())
     return {
         word: rows[starts[i] : starts[i + 1]].tolist()
@@ -107,6 +106,47 @@ def test_the_one_column_of_a_word_is_known(rows: list[dict[str, Any]]) -> None:
             assert number >= SEVERAL_COLUMNS or {every.columns[number]} == names
 
 
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *"aZ09_ .,:;'\"-\n",
+            "ab",
+            "w1",
+            "__",
+            "é",
+            "\u0301",
+            "\u200d",
+            "א",
+            "1.5",
+            "it's",
+            "x" * 15,
+        ]
+    )
+    | st.text("aB3_", max_size=70),
+    max_size=30,
+).map("".join)
+
+
+@given(st.lists(PIECES, min_size=1, max_size=4))
+def test_texts_are_cut_into_the_words_of_the_cutter(texts: list[str]) -> None:
+    data = "".join(texts).encode()
+    ends = np.cumsum([0, *(len(text.encode()) for text in texts)]).astype(np.int32)
+    index = _native.WordIndex(len(texts), 1)
+    first = index.add_texts(ends, np.frombuffer(data, np.uint8), of_json=False)
+    numbers = np.arange(len(texts), dtype=np.int32)
+    index.add_rows(numbers, numbers, first, 0)
+    _native.count_rows(index, counts := np.zeros(index.words, np.uint64))
+    offsets, letters = np.zeros(index.words + 1, np.int32), np.zeros(index.word_bytes, np.uint8)
+    index.write_words(offsets, letters)
+    held = {
+        bytes(letters[start:stop]).decode()
+        for (start, stop), count in zip(itertools.pairwise(offsets), counts.tolist(), strict=True)
+        if count
+    }
+    wanted = {word for text in texts for word in reference_words.words(text)}
+    assert held == {word for word in wanted if len(word.encode()) <= limits.MAX_LISTED_WORD_BYTES}
+
+
 def test_what_cannot_be_told_may_be_any_word() -> None:
     marks = {"near": limits.MAX_JSON_DEPTH - 100, "too deep": limits.MAX_JSON_DEPTH - 20}
     values = {mark: "[" * depth + '"x"' + "]" * depth for mark, depth in marks.items()}
@@ -122,6 +162,27 @@ def test_long_words_are_left_out() -> None:
     edge = "w" * limits.MAX_LISTED_WORD_BYTES
     held = rows_by_word(table_of([{"name": edge}, {"name": edge + "w"}, {"name": "é" * 65}]))
     assert held == {edge: [0]}
+
+
+@given(
+    st.lists(st.sets(st.integers(0, 9)), min_size=1, max_size=60),
+    st.integers(0, 5),
+    st.integers(0, 9),
+)
+def test_a_list_has_the_blocks_of_its_word(rows: list[set[int]], shift: int, left_out: int) -> None:
+    names = [" ".join(f"w{number}" for number in row) for row in rows]
+    # The same words in a second text of each row count once.
+    held = RowWords(table_of([{"name": name, "status_message": name} for name in names]), SPANS)
+    texts = held.texts().to_pylist()
+    order = held.order(held.texts())
+    left = f"w{left_out}"
+    block_rows = np.array([0 if texts[i] == left else 1 << shift for i in order], np.int32)
+    starts, blocks = held.blocks_of(order, block_rows)
+    for i, number in enumerate(order.tolist()):
+        word = texts[number]
+        with_it = {row >> shift for row, name in enumerate(names) if word in name.split()}
+        wanted = sorted(with_it) if word.startswith("w") and word != left else []
+        assert blocks[starts[i] : starts[i + 1]].tolist() == wanted
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=60), st.integers(1, 9))
@@ -157,14 +218,29 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         index.add_rows(one, one, first, SEVERAL_COLUMNS)
     index.add_rows(one, one, first, 0)
     with pytest.raises(ValueError, match="want 3 counts"):
-        index.count_rows(np.zeros(2, np.uint64))
-    index.count_rows(counts := np.zeros(3, np.uint64))
+        _native.count_rows(index, np.zeros(2, np.uint64))
+    _native.count_rows(index, counts := np.zeros(3, np.uint64))
     assert counts.tolist() == [0, 1, 1]
+    order, shifts = np.array([1, 2]), np.zeros(2, np.uint8)
+    starts, room = np.zeros(3, np.int64), np.zeros(2, np.int32)
+    _native.write_blocks(index, order, shifts, starts, room)
+    assert starts.tolist() == [0, 1, 2]
+    for wrong in ([1, 1], [1, 3], [-1, 2]):
+        with pytest.raises(ValueError, match="not there or listed twice"):
+            _native.write_blocks(index, np.array(wrong), shifts, starts, room)
+    with pytest.raises(ValueError, match="have no room"):
+        _native.write_blocks(index, order, shifts, starts, room[:1])
+    with pytest.raises(ValueError, match="have no room"):
+        _native.write_blocks(index, order, np.array([0, 31], np.uint8), starts, room)
+    with pytest.raises(ValueError, match="a size of blocks"):
+        _native.write_blocks(index, order, shifts, starts[:2], room)
+    with pytest.raises(ValueError, match="count rows first"):
+        _native.write_blocks(_native.WordIndex(2, 1), order, shifts, starts, room)
     chosen = np.ones(3, np.uint8)
     with pytest.raises(ValueError, match="more or fewer"):
-        index.count_blocks(chosen, 1, np.zeros(3, np.uint64))
+        _native.count_blocks(index, chosen, 1, np.zeros(3, np.uint64))
     with pytest.raises(ValueError, match="do not fit together"):
-        index.write_filters(chosen, 2, np.array([2], np.int64), np.zeros(8, np.uint32))
+        _native.write_filters(index, chosen, 2, np.array([2], np.int64), np.zeros(8, np.uint32))
     with pytest.raises(ValueError, match="before rows are counted"):
         index.add_rows(one, one, first, 0)
     with pytest.raises(ValueError, match="want 3"):

@@ -23,8 +23,15 @@ from tracestore._native.ndjson import append_json
 from tracestore._native.otlp import append_otlp, otlp_projects
 from tracestore._native.row_keys import row_keys
 from tracestore._native.unshred import unshred, unshred_values
-from tracestore._native.word_index import WordIndex, filter_hash
+from tracestore._native.word_index import WordIndex
 from tracestore._native.word_lists import list_sizes, write_lists
+from tracestore._native.word_rows import (
+    count_blocks,
+    count_rows,
+    filter_hash,
+    write_blocks,
+    write_filters,
+)
 from tracestore._native.words import find_words, words
 
 __all__ = [
@@ -37,6 +44,8 @@ __all__ = [
     "append_batch",
     "append_json",
     "append_otlp",
+    "count_blocks",
+    "count_rows",
     "export",
     "filter_hash",
     "find_keys",
@@ -57,5 +66,7 @@ __all__ = [
     "unshred",
     "unshred_values",
     "words",
+    "write_blocks",
+    "write_filters",
     "write_lists",
 ]

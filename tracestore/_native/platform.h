@@ -99,6 +99,72 @@ static inline const uint8_t *ts_skip_space(const uint8_t *p, const uint8_t *end)
   return p;
 }
 
+/* Sets bits of `blocks` times 16 bytes, at most 64: letters and digits of ASCII, these and '_', and what is of ASCII and
+ * neither these nor a quote or stop that may join them (' " , . : ;). The bit of the first byte is the lowest. */
+static inline void ts_ascii_marks(const uint8_t *p, int blocks, uint64_t *plain, uint64_t *run,
+                                  uint64_t *separators) {
+  int block;
+  *plain = *run = *separators = 0;
+  for (block = 0; block < blocks; block++, p += 16) {
+    unsigned letters_digits, scores, others;
+#if defined(__SSE2__)
+    const __m128i x = _mm_loadu_si128((const __m128i *)p);
+    const __m128i letter = _mm_sub_epi8(_mm_or_si128(x, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    const __m128i digit = _mm_sub_epi8(x, _mm_set1_epi8('0'));
+    const __m128i letters = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
+    const __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
+    const __m128i quotes = _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\'')),
+                                        _mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
+    /* ',' and '.' differ in one bit, and so do ':' and ';'. */
+    const __m128i stops =
+        _mm_or_si128(_mm_cmpeq_epi8(_mm_or_si128(x, _mm_set1_epi8(2)), _mm_set1_epi8('.')),
+                     _mm_cmpeq_epi8(_mm_or_si128(x, _mm_set1_epi8(1)), _mm_set1_epi8(';')));
+    letters_digits = (unsigned)_mm_movemask_epi8(_mm_or_si128(letters, digits));
+    scores = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8('_')));
+    others = (unsigned)_mm_movemask_epi8(_mm_or_si128(x, _mm_or_si128(quotes, stops)));
+#else
+    int i;
+    letters_digits = scores = others = 0;
+    for (i = 0; i < 16; i++) {
+      const uint8_t lower = p[i] | 0x20;
+      const int is_plain = (lower >= 'a' && lower <= 'z') || (p[i] >= '0' && p[i] <= '9');
+      const int joins = p[i] == '\'' || p[i] == '"' || (p[i] | 2) == '.' || (p[i] | 1) == ';';
+      letters_digits |= (unsigned)is_plain << i;
+      scores |= (unsigned)(p[i] == '_') << i;
+      others |= (unsigned)(joins || p[i] >= 0x80) << i;
+    }
+#endif
+    *plain |= (uint64_t)letters_digits << (16 * block);
+    *run |= (uint64_t)(letters_digits | scores) << (16 * block);
+    *separators |= (uint64_t)(~(letters_digits | scores | others) & 0xffffu) << (16 * block);
+  }
+}
+
+/* Zeros behind the first `size` bytes of a block of 16: load at TS_KEEP + 16 - size. */
+static const uint8_t TS_KEEP[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                    255, 255, 255, 255, 255, 255, 255, 255};
+
+/* Writes the first `size` of 16 bytes of ASCII in lower case, and zeros behind them. */
+static inline void ts_fold_ascii(const uint8_t *p, int size, uint8_t folded[16]) {
+#if defined(__SSE2__)
+  const __m128i x = _mm_loadu_si128((const __m128i *)p);
+  const __m128i upper = _mm_sub_epi8(x, _mm_set1_epi8('A'));
+  const __m128i uppers = _mm_cmpeq_epi8(_mm_min_epu8(upper, _mm_set1_epi8(25)), upper);
+  const __m128i lower = _mm_or_si128(x, _mm_and_si128(uppers, _mm_set1_epi8(0x20)));
+  const __m128i keep = _mm_loadu_si128((const __m128i *)(TS_KEEP + 16 - size));
+  _mm_storeu_si128((__m128i *)folded, _mm_and_si128(lower, keep));
+#else
+  int i;
+  for (i = 0; i < 16; i++) {
+    const uint8_t lower = p[i] >= 'A' && p[i] <= 'Z' ? p[i] | 0x20 : p[i];
+    folded[i] = lower & TS_KEEP[16 - size + i];
+  }
+#endif
+}
+
+/* Asks for the cache line of an address that is read soon; any address is allowed. */
+static inline void ts_prefetch(const void *p) { __builtin_prefetch(p); }
+
 /* Reads a decimal number that is already known to be well formed; `text` ends with a NUL.
  * The C locale is used whatever the process has set; NULL on exhaustion falls back to strtod. */
 static inline double ts_strtod(const char *text) {

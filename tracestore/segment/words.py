@@ -208,15 +208,16 @@ def _encoded(
     footer: Footer,
 ) -> bytes:
     order = order[choice.named[order]]
-    lists = _lists(*row_words.rows_of(listed, order), block_rows[order])
-    bounds = -(-row_words.rows // lists.block_rows)
+    block_rows, listed = block_rows[order], listed[order]
+    starts, blocks = row_words.blocks_of(order, np.where(listed, block_rows, 0))
+    bounds = -(-row_words.rows // block_rows)
     numbers = columns.numbers[order]
     table = pa.table(
         [
             texts.take(pa.array(order)),
             pa.array(numbers, mask=numbers < 0),
-            pa.array(lists.block_rows),
-            encode_lists(lists.starts, lists.blocks, bounds, listed[order]),
+            pa.array(block_rows),
+            encode_lists(starts, blocks, bounds, listed),
             pa.nulls(len(order), pa.binary()),
         ],
         schema=SCHEMA,
@@ -246,36 +247,13 @@ def _encoded(
         write_page_checksum=True,
         store_schema=False,
     ) as writer:
-        for start, stop in _groups(lists.starts):
+        for start, stop in _groups(starts):
             writer.write_table(table.slice(start, stop - start))
         if choice.filtered.any():
             writer.write_table(_filters(row_words, choice.filtered))
         told = {FORMAT_KEY: str(WORDS_FORMAT), COLUMNS_KEY: json.dumps(columns.names)}
         writer.add_key_value_metadata({**footer.encode(), **told})
     return sink.getvalue()
-
-
-@dataclass(frozen=True, slots=True)
-class _Lists:
-    """The blocks of each word in one run: where it begins, and rows of a block, by word."""
-
-    starts: npt.NDArray[np.int64]
-    blocks: npt.NDArray[np.int32]
-    block_rows: npt.NDArray[np.int32]
-
-
-def _lists(
-    starts: npt.NDArray[np.int64], rows: npt.NDArray[np.int32], block_rows: npt.NDArray[np.int32]
-) -> _Lists:
-    """Returns the blocks that the rows of each word are in, each once."""
-    lengths = np.diff(starts)
-    blocks = rows // np.repeat(block_rows, lengths)
-    is_first = np.ones(len(blocks), np.bool_)
-    is_first[1:] = blocks[1:] != blocks[:-1]
-    is_first[starts[:-1][lengths > 0]] = True
-    counted = np.zeros(len(blocks) + 1, np.int32)
-    np.cumsum(is_first, dtype=np.int32, out=counted[1:])
-    return _Lists(counted[starts].astype(np.int64), blocks[is_first], block_rows)
 
 
 def _groups(starts: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:

@@ -28,6 +28,8 @@ FILTER_SALTS: Final = (
 """What the specification of Parquet's bloom filters multiplies with, for each of a part's eight words."""
 
 _JSON_OF_TYPE: Final = {"str": False, "str[]": False, "json": True, "json[]": True}
+# Stands for the size of the blocks of a word that has no list.
+_NOT_LISTED: Final = 255
 _BINARY: Final = frozenset({"bin", "bin[]"})
 
 Rows = npt.NDArray[np.int32]
@@ -149,7 +151,7 @@ class RowWords:
                 self._index.add_any(_present(column))
         self.counts: npt.NDArray[np.uint64] = np.zeros(self._index.words, np.uint64)
         """In how many rows each word stands."""
-        self._index.count_rows(self.counts)
+        _native.count_rows(self._index, self.counts)
         self.column_of: npt.NDArray[np.uint16] = np.zeros(self._index.words, np.uint16)
         """The number of the one column that each word stands in, `SEVERAL_COLUMNS` or more where there is no one."""
         self._index.write_columns(self.column_of)
@@ -181,18 +183,22 @@ class RowWords:
         order[tied] = among[by_bytes]
         return order
 
-    def rows_of(
-        self, chosen: npt.NDArray[np.bool_], order: npt.NDArray[np.int64]
+    def blocks_of(
+        self, order: npt.NDArray[np.int64], block_rows: Rows
     ) -> tuple[npt.NDArray[np.int64], Rows]:
-        """Returns where the rows of each word begin, in an order of words, and these rows: of chosen words alone."""
-        listed = np.where(chosen, self.counts, 0)[order].astype(np.int64)
+        """Returns where the blocks of each word begin, in an order of words, and these blocks.
+
+        Args:
+            order: numbers of words.
+            block_rows: the rows of a block of each of these, a power of two; 0 for a word that has no list.
+        """
+        is_listed = block_rows > 0
+        shifts = np.full(len(order), _NOT_LISTED, np.uint8)
+        shifts[is_listed] = np.log2(block_rows[is_listed])
         starts = np.zeros(len(order) + 1, np.int64)
-        np.cumsum(listed, out=starts[1:])
-        places = np.zeros(len(self.counts), np.uint64)
-        places[order] = starts[:-1]
-        rows = np.zeros(int(starts[-1]), np.int32)
-        self._index.write_rows(chosen.view(np.uint8), places, rows)
-        return starts, rows
+        blocks = np.empty(int(self.counts[order[is_listed]].sum()), np.int32)
+        _native.write_blocks(self._index, order, shifts, starts, blocks)
+        return starts, blocks[: int(starts[-1])]
 
     def filters(
         self, chosen: npt.NDArray[np.bool_], block_rows: int, bits_a_word: int
@@ -200,11 +206,11 @@ class RowWords:
         """Returns a filter of the chosen words for each block of rows."""
         blocks = -(-self.rows // block_rows)
         counts = np.zeros(blocks, np.uint64)
-        self._index.count_blocks(chosen.view(np.uint8), block_rows, counts)
+        _native.count_blocks(self._index, chosen.view(np.uint8), block_rows, counts)
         part_bits = FILTER_PART_BYTES * 8
         sizes = np.maximum(1, -(-counts.astype(np.int64) * bits_a_word // part_bits))
         bits = np.zeros(int(sizes.sum()) * part_bits // 32, np.uint32)
-        self._index.write_filters(chosen.view(np.uint8), block_rows, sizes, bits)
+        _native.write_filters(self._index, chosen.view(np.uint8), block_rows, sizes, bits)
         ends = np.cumsum(sizes * (part_bits // 32))
         return [part.tobytes() for part in np.split(bits, ends[:-1])]
 

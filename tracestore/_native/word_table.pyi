@@ -1,0 +1,1 @@
+# Kernels for other kernels only: nothing here is called from Python.
