@@ -17,6 +17,7 @@ from data import processes
 from data.api_requests import Pool, seen
 from nodes.cluster import Cluster, ids, rows
 from tracestore.server import Server, ServerSettings
+from tracestore.store import KeyRing
 
 REQUESTS = 2
 """Requests a route."""
@@ -120,8 +121,9 @@ def pair(cluster: Cluster) -> Iterator[Pair]:
         yield Pair(takes, answers)
 
 
-def _settings(cluster: Cluster, name: str, role: Any) -> ServerSettings:
+def _settings(cluster: Cluster, name: str, role: Any, **more: Any) -> ServerSettings:
     return ServerSettings(
+        **more,
         data=cluster.folder / name,
         catalog=cluster.catalog,
         segments=cluster.segments,
@@ -149,10 +151,9 @@ def _differences(pair: Pair) -> list[str]:
     return told
 
 
-def test_every_route_answers_alike_works_for_all_or_says_where_to_go(pair: Pair) -> None:
-    assert "\n".join(_differences(pair)) == ""
-    refused: set[str] = set()
-    failed: list[str] = []
+def _changed(pair: Pair) -> dict[str, list[httpx.Response]]:
+    """Asks the node that only answers for everything that changes something; returns its answers by route."""
+    answers: dict[str, list[httpx.Response]] = {}
     for path, method, operation in pair.operations():
         if method == "GET" or path in OF_ITSELF:
             continue
@@ -160,17 +161,83 @@ def test_every_route_answers_alike_works_for_all_or_says_where_to_go(pair: Pair)
         for _ in range(REQUESTS):
             where, request = POOL.request(path, operation, pair.document, chance)
             answer = pair.send(pair.answers, method, where, **request)
-            if answer.status_code < 500:
-                continue
-            refused.add(f"{method} {path}")
-            if answer.status_code != 503 or pair.takes.url not in answer.text:
-                failed.append(
-                    f"{method} {where} {request}: {answer.status_code} {answer.text[:300]}"
-                )
-    assert "\n".join(failed) == ""
-    assert [each for each in refused if each.split()[1].startswith(OF_THE_CATALOG)] == []
-    assert "POST /api/import" in refused
+            answers.setdefault(f"{method} {path}", []).append(answer)
+    return answers
+
+
+def test_every_route_answers_alike_and_what_changes_something_works_for_all(pair: Pair) -> None:
     assert "\n".join(_differences(pair)) == ""
+    failed = [
+        f"{route}: {answer.status_code} {answer.text[:300]}"
+        for route, answers in _changed(pair).items()
+        for answer in answers
+        if answer.status_code >= 500
+    ]
+    assert "\n".join(failed) == ""
+    assert "\n".join(_differences(pair)) == ""
+
+
+def test_where_no_node_takes_rows_what_is_the_catalogs_alone_is_changed_all_the_same(
+    pair: Pair,
+) -> None:
+    pair.takes.stop()
+    refused = {
+        route
+        for route, answers in _changed(pair).items()
+        if any(answer.status_code == 503 for answer in answers)
+    }
+    assert "POST /api/import" in refused
+    assert [route for route in refused if route.split()[1].startswith(OF_THE_CATALOG)] == []
+
+
+def test_rows_sent_to_a_node_that_only_answers_are_there_at_once(pair: Pair) -> None:
+    lines = b"\n".join(
+        json.dumps({"name": "passed on", "attributes": {"i": i}}).encode() for i in range(5000)
+    )
+    sent = pair.send(
+        pair.answers,
+        "POST",
+        "/api/import?table=spans",
+        content=lines,
+        headers={"content-type": "application/x-ndjson"},
+    )
+    assert sent.status_code == 200, sent.text
+    counted = pair.both(
+        "POST",
+        "/api/query",
+        json={"sql": "SELECT count(*) AS n FROM spans WHERE name = 'passed on'"},
+    )
+    assert [answer.json()["rows"] for answer in counted] == [[[5000]]] * 2
+
+
+def test_the_key_of_a_page_counts_where_its_request_is_passed_on(cluster: Cluster) -> None:
+    with cluster.node("a"), contextlib.closing(KeyRing(cluster.folder, cluster.catalog)) as ring:
+        _, text = ring.create("reviewer", ["read", "ingest"], ["p"])
+        _, reads = ring.create("reader", ["read"], ["p"])
+    with contextlib.ExitStack() as stack:
+        _, answers = (
+            stack.enter_context(Server(_settings(cluster, name, role, require_keys=True)))
+            for name, role in (("a", "all"), ("q", "query"))
+        )
+        origin = {"origin": answers.url, "sec-fetch-site": "same-origin"}
+
+        def add(page: httpx.Client, project: str) -> int:
+            where = f"/api/datasets/rows?name=d&project={project}"
+            lines = b'{"id": "1", "input": "x"}\n'
+            kind = {"content-type": "application/x-ndjson"}
+            return page.post(where, content=lines, headers={**origin, **kind}).status_code
+
+        def signed_in(key: str) -> httpx.Client:
+            page = stack.enter_context(httpx.Client(base_url=answers.url, timeout=processes.HANG_S))
+            assert page.post("/api/session", json={"key": key}, headers=origin).is_success
+            return page
+
+        assert add(signed_in(text), "p") == 200
+        assert add(signed_in(text), "q") == 403
+        assert add(signed_in(reads), "p") == 403
+        assert (
+            httpx.post(f"{answers.url}/api/datasets/rows?name=d", content=b"{}").status_code == 401
+        )
 
 
 def test_exporters_are_told_where_rows_are_taken(pair: Pair) -> None:

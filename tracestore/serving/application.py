@@ -24,6 +24,7 @@ from tracestore.gateway.shapes import PREFIX
 from tracestore.scopes import needs
 from tracestore.serving.api_routes import include_api
 from tracestore.serving.engine_routes import Split, dataset_query_router
+from tracestore.serving.forwarding import Forwarding
 from tracestore.serving.gate import Gate
 from tracestore.serving.http.browsers import BrowserRules
 from tracestore.serving.http.request_frame import REQUEST_ID, App, RequestFrame
@@ -152,7 +153,7 @@ def make_app(
     _include(app, own)
     scopes = RouteScopes(app.routes)
     app.openapi = functools.partial(_document, app, scopes)  # type: ignore[method-assign]
-    inner: App = app if engine is None else Split(app, engine, scopes)
+    inner = _divided(app, store, gate, scopes, engine)
     framed: App = RequestFrame(
         DirectExports(inner, sink, _refused, _failed),
         gate,
@@ -176,6 +177,16 @@ def make_app(
         allow_private_network=True,
         expose_headers=("Retry-After", REQUEST_ID),
     )
+
+
+def _divided(
+    app: FastAPI, store: Store, gate: Gate, scopes: RouteScopes, engine: EngineDoor | None
+) -> App:
+    """Returns the application with what another process or another node answers of it."""
+    inner: App = app if engine is None else Split(app, engine, scopes)
+    if store.nodes.only_answers:
+        inner = Forwarding(inner, scopes, store.nodes.takers, gate.session_key)
+    return inner
 
 
 def _include(app: FastAPI, routers: Iterable[APIRouter]) -> None:

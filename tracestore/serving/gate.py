@@ -88,6 +88,12 @@ class Gate:
             raise ProjectForbiddenError("cannot read: this key has no scope 'read'")
         return key.key_id
 
+    def session_key(self, headers: Mapping[str, str]) -> str | None:
+        """Returns the text of the key that a browser's session stands for, None where a request names a key itself."""
+        if "authorization" in headers or "x-api-key" in headers:
+            return None
+        return self.sessions.text_of(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
+
     def _key_of(self, headers: Mapping[str, str]) -> ApiKey | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         text = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")

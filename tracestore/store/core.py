@@ -178,21 +178,25 @@ class Core:
         if self.wal is None:
             if self.node is not None:
                 raise ReadOnlyError(
-                    f"cannot write rows: this node only answers; send to one that takes rows{self._takers()}"
+                    f"cannot write rows: this node only answers; send to one that takes rows{self._named_takers()}"
                 )
             raise ReadOnlyError(f"cannot write store {self.folder}: opened with mode='r'")
         return self.wal
 
-    def _takers(self) -> str:
-        """Returns where other nodes take rows, as the end of a sentence; nothing where the catalog does not answer."""
-        urls: list[str] = []
+    def takers(self) -> list[str]:
+        """Returns where nodes take rows; nothing where the catalog does not answer."""
         with contextlib.suppress(CatalogError), self.catalog.transaction() as connection:
-            urls = [
+            return sorted(
                 node.url
                 for node in node_table.read_in(connection)
                 if node.role != "query" and node.is_up and node.url is not None
-            ]
-        return f": {', '.join(sorted(urls))}" if urls else ""
+            )
+        return []
+
+    def _named_takers(self) -> str:
+        """Returns where nodes take rows, as the end of a sentence."""
+        urls = self.takers()
+        return f": {', '.join(urls)}" if urls else ""
 
     def require_catalog(self) -> None:
         """Raises ReadOnlyError where the catalog may not be changed; a node that takes no rows may."""

@@ -60,6 +60,11 @@ class Sessions:
             self.end(token)
         return key
 
+    def text_of(self, token: str) -> str | None:
+        """Returns the text of a session's key, None where the session has ended."""
+        with self._lock:
+            return self._key_texts.get(token)
+
     def end(self, token: str) -> None:
         """Ends a session; one that is not there has ended."""
         with self._lock:

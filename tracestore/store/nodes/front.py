@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tracestore.store.catalog.nodes import node_table
 from tracestore.store.catalog.nodes.node_table import NodeRow
 from tracestore.store.core import Core, Recovery
@@ -32,6 +34,15 @@ class Nodes:
     def list(self) -> list[NodeRow]:
         """Returns every node; none where there is one writer."""
         return membership.nodes_of(self._core)
+
+    @property
+    def only_answers(self) -> bool:
+        """Returns whether this node takes no rows."""
+        return self._core.node is not None and self._core.node.role == "query"
+
+    def takers(self) -> Sequence[str]:
+        """Returns where nodes take rows; nothing where the catalog does not answer."""
+        return self._core.takers()
 
     def forget(self, node_id: str) -> bool:
         """Drops a node that will not return: its rows that are in no segment are not missed any more.
