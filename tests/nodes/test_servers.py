@@ -60,12 +60,13 @@ def test_any_node_answers_for_all(servers: list[tracestore.Client]) -> None:
     listed = q.nodes()
     assert [(node["role"], node["is_up"]) for node in listed].count(("all", True)) == 2
     assert [node["is_this"] for node in listed].count(True) == 1
-    with pytest.raises(tracestore.errors.TraceStoreError, match="only answers"):
-        q.insert("spans", rows(0, 1))
+    # It passes rows on.
+    q.insert("spans", rows(110, 5))
+    assert [counts(client) for client in servers] == [expected(range(90), range(100, 115))] * 3
     b.patch({**{k: v for k, v in rows(3, 1)[0].items() if k.endswith("_id")}, "scores": {"s": 1}})
     for client in servers:
         assert client.sql("SELECT sum(scores.s) AS s FROM spans").rows() == [{"s": 1.0}]
-    assert b.delete(where="attributes.both >= 100")["rows"] == 10
+    assert q.delete(where="attributes.both >= 100")["rows"] == 15
     assert [counts(client) for client in servers] == [expected(range(90))] * 3
 
 

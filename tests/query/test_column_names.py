@@ -16,15 +16,14 @@ ITEMS = [
     "(WITH a AS (SELECT count(*) AS n FROM spans) SELECT n FROM a)",
     "[(SELECT min(name) FROM spans)]",
 ]
-STATES = ["memory", "segments"]
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("is_flushed", [False, True])
 @pytest.mark.parametrize("item", ITEMS)
-def test_a_subquery_is_named_by_its_text(tmp_path: Path, item: str, state: str) -> None:
+def test_a_subquery_is_named_by_its_text(tmp_path: Path, item: str, is_flushed: bool) -> None:
     with tracestore.open(tmp_path, background=False) as store:
         store.insert("spans", [{"name": "a", "attributes": {"x": 1}}])
-        if state == "segments":
+        if is_flushed:
             store.flush()
         for text in (f"SELECT {item}", f"SELECT {item} FROM spans"):
             (name,) = store.sql(text).names
