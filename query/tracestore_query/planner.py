@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,11 +17,12 @@ from tracestore_query.bind.typed.engine_types import EngineTypes
 from tracestore_query.engine import Engine
 from tracestore_query.engine.query_sql import query_sql
 from tracestore_query.errors import QueryCursorError, QueryForbiddenError
+from tracestore_query.execute.carried_columns import with_carried_columns
 from tracestore_query.execute.execution import Execution
 from tracestore_query.execute.kept_groups import KeepRule, KeptGroups
 from tracestore_query.execute.plan_cache import PlanCache, PlanKey
 from tracestore_query.execute.planned_query import PlannedQuery
-from tracestore_query.execute.row_lookup import ids_scan, with_newest_rows, with_tail_rows
+from tracestore_query.execute.row_lookup import TailLookup, ids_scan, with_newest_rows
 from tracestore_query.execute.runner import described_columns
 from tracestore_query.language.constant_folding import Constants
 from tracestore_query.language.looking_around import summary
@@ -31,7 +32,7 @@ from tracestore_query.language.statement import Kind, Statement, Statements
 from tracestore_query.pages.paging import Paging, paged
 from tracestore_query.plan import pruning, top_n
 from tracestore_query.plan.asked_columns import asked_columns
-from tracestore_query.plan.plan import Plan
+from tracestore_query.plan.plan import Plan, Rebuilt
 from tracestore_query.plan.read_paths import NotReadError, read_paths
 from tracestore_query.plan.scan import EVER, Scan, TimeRange
 from tracestore_query.plan.scan_plan import ScanPlan
@@ -83,6 +84,7 @@ class Planner:
         self._shortcuts = shortcuts
         self._groups = KeptGroups(engine, self._types, keeps or KeepRule())
         self._cache = PlanCache()
+        self._tails = TailLookup()
         self._statements = Statements(lambda: engine.functions)
 
     def close(self) -> None:
@@ -184,9 +186,11 @@ class Planner:
         for token, scan in planned.plan.query.scans.items():
             if scan.trace_names:
                 ids = pruning.trace_ids_of([planned.values[name] for name in scan.trace_names])
-                scans[token] = _scan_plan(replace(scan, trace_ids=ids), read(scan.table), execution)
+                of_traces = replace(scan, trace_ids=ids)
+                rebuilt = planned.plan.query.rebuilt
+                scans[token] = self._scan_plan(of_traces, read(scan.table), execution, rebuilt)
         plan = replace(planned.plan, scans=scans)
-        query = query_sql(plan, self._engine.checker)
+        query = query_sql(plan, self._engine.checker, planned.over_tokens)
         execution.register(query.tables, {})
         return replace(planned, plan=plan, sql=query.sql, tables=query.tables)
 
@@ -271,6 +275,7 @@ class Planner:
             and all(scan_plan.scan.trace_names for scan_plan in of_traces),
             names=names,
             asked=asked,
+            over_tokens=query.over_tokens,
         )
 
     def _plan_of(
@@ -286,11 +291,22 @@ class Planner:
         is_late = paging is None or paging.is_total
         binding, read = self._binding(needed, request, execution, rebuilds_late=is_late)
         query = Binder(binding).bind(tree)
+        # Ids that a caller asks for are those of rows, and no more.
+        rebuilt = () if request.row_ids or not self._shortcuts else query.rebuilt
         scans = {
-            token: _scan_plan(scan, read(scan.table), execution)
+            token: self._scan_plan(scan, read(scan.table), execution, rebuilt)
             for token, scan in query.scans.items()
         }
         return Plan(query, scans)
+
+    def _scan_plan(
+        self, scan: Scan, table: TableReader, execution: Execution, rebuilt: Sequence[Rebuilt]
+    ) -> ScanPlan:
+        """Returns what a scan reads; `rebuilt` are the objects of the query's answer."""
+        plan = self._tails.narrowed(with_word_rows(table.select_segments(scan)), execution)
+        if not scan.newest_only:
+            return with_carried_columns(plan, rebuilt)
+        return with_newest_rows(plan, table.select_segments(ids_scan(scan)), execution)
 
     def _binding(
         self,
@@ -322,13 +338,6 @@ class Planner:
             rebuilds_late=rebuilds_late,
         )
         return binding, read
-
-
-def _scan_plan(scan: Scan, table: TableReader, execution: Execution) -> ScanPlan:
-    plan = with_tail_rows(with_word_rows(table.select_segments(scan)), execution)
-    if not scan.newest_only:
-        return plan
-    return with_newest_rows(plan, table.select_segments(ids_scan(scan)), execution)
 
 
 def _scan_elsewhere(scan: Scan, table: TableReader, execution: Execution) -> ScanPlan:

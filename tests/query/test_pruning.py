@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 import tracestore
@@ -14,6 +15,7 @@ from data.stores import START_NS, span
 from tracestore import Store
 from tracestore_query import Query
 from tracestore_query.execute import row_lookup
+from tracestore_query.execute.execution import Execution
 
 HOUR = 3_600_000_000_000
 
@@ -204,6 +206,7 @@ def test_a_tail_path_that_many_rows_have_is_read_alone_where_nothing_else_is_ask
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(row_lookup, "MAX_TAIL_ROWS", 3)
+    monkeypatch.setattr(row_lookup, "MAX_ROWS_ALONE", 3)
     every_row = Query(store, shortcuts=False)
     held = {i: i if i % 2 else f"t{i}" for i in range(0, 390, 15)}
     rows = [with_attributes(i, **{"mixed": held.get(i, ""), f"rare_{i}": i}) for i in range(400)]
@@ -228,6 +231,56 @@ def test_a_tail_path_that_many_rows_have_is_read_alone_where_nothing_else_is_ask
     [scan] = parquet_scans(plan(store, texts[0])["profile"][0])
     assert "tail" in plan(store, texts[0])["engine sql"][0]
     assert "file_row_number" not in scan
+    every_row.close()
+
+
+@pytest.mark.parametrize("most", [3, 2000])
+def test_rows_of_a_tail_path_are_looked_up_once_for_all_texts(
+    store: Store, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(row_lookup, "MAX_TAIL_ROWS", most)
+    fetched: list[str] = []
+    fetch = Execution.fetch
+
+    def noted(execution: Execution, sql: str, *others: Any) -> pa.Table:
+        fetched.append(sql)
+        return fetch(execution, sql, *others)
+
+    monkeypatch.setattr(Execution, "fetch", noted)
+    every_row = Query(store, shortcuts=False)
+
+    def asked(sql: str) -> int:
+        fetched.clear()
+        rows = store.sql(sql).rows()
+        looked_up = len(fetched)
+        assert rows == every_row.sql(sql).rows(), sql
+        return looked_up
+
+    def insert(start: int) -> None:
+        rows = [
+            with_attributes(i, **{f"rare_{i}": i}, **({"n2": i} if i % 40 == 0 else {}))
+            for i in range(start, start + 200)
+        ]
+        store.insert("spans", rows)
+        store.flush()
+
+    insert(0)
+    insert(200)
+    alone = "SELECT count(*) AS n, sum(attributes.n2) AS s FROM spans WHERE attributes.n2 >"
+    beside = "SELECT name, attributes.n2 AS v FROM spans WHERE attributes.n2 > {} ORDER BY v"
+    assert asked(f"{alone} 40") == 1
+    assert [asked(f"{alone} {n}") for n in (41, 80, 900)] == [0, 0, 0]
+    # Numbers that are read alone may be many; beside other columns few rows are looked up.
+    assert [asked(beside.format(n)) for n in (30, 120)] == [0, 0]
+    insert(400)
+    assert [asked(f"{alone} {n}") for n in (50, 51)] == [1, 0]
+    store.delete(where="attributes.n2 = 120")
+    asked(f"{alone} 52")
+    late = with_attributes(80, n2=7000)
+    store.insert("spans", [{**late, "name": "later version"}])
+    assert asked(f"{alone} 53") == 0
+    store.compact(full=True)
+    assert [asked(f"{alone} {n}") for n in (54, 55)] == [1, 0]
     every_row.close()
 
 

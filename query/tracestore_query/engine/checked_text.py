@@ -76,21 +76,27 @@ class TextChecker:
         self._right: BoundedCache[bytes, bool] = BoundedCache(MAX_RIGHT)
         self._repeatable: BoundedCache[str, bool] = BoundedCache(MAX_REPEATABLE)
 
-    def text(self, plan: Plan, scans: Mapping[str, Source]) -> str:
-        """Returns the text of a plan, with the text of each scan in the place of its token.
+    def over_tokens(self, plan: Plan) -> str:
+        """Returns the text of a plan's query, over the tokens of its scans.
 
         Raises:
             QueryForbiddenError: where the engine reads anything in it that queries may not have.
         """
         query = plan.query
-        tokens = [name.lower() for name in (*query.scans, *query.tables, *plan.kept)]
-        functions = self._functions()
-        allowed = Allowed(tokens, functions, TABLE_GENERATORS, objects=[*query.objects])
-        nonce = _nonce((*tokens, *query.objects))
+        tokens, nonce = _tokens(plan)
+        allowed = Allowed(tokens, self._functions(), TABLE_GENERATORS, objects=[*query.objects])
         if isinstance(query.tree, exp.Pivot) and not query.tree.args.get("unpivot"):
-            text = self._pivot(query.tree, allowed, nonce)
-        else:
-            text = self._query(query.tree, allowed, nonce)
+            return self._pivot(query.tree, allowed, nonce)
+        return self._query(query.tree, allowed, nonce)
+
+    def text(self, over_tokens: str, plan: Plan, scans: Mapping[str, Source]) -> str:
+        """Returns the text of a plan: that of its query, with the text of each scan in the place of its token.
+
+        Raises:
+            QueryForbiddenError: where the engine reads anything in a scan that it may not have.
+        """
+        _, nonce = _tokens(plan)
+        text = over_tokens
         for token, scan in plan.scans.items():
             source = scans[token]
             files = _files(scan, source.files)
@@ -200,6 +206,13 @@ class TextChecker:
         if text.endswith(f'"{_END}"'):
             _check_end(tree["statements"][0]["node"])
         self._right.put(digest, True)
+
+
+def _tokens(plan: Plan) -> tuple[list[str], str]:
+    """Returns the names that a plan's query may have in FROM, and what they have in common."""
+    query = plan.query
+    tokens = [name.lower() for name in (*query.scans, *query.tables, *plan.kept)]
+    return tokens, _nonce((*tokens, *query.objects))
 
 
 def _rows_of(name: str) -> exp.Select:

@@ -13,14 +13,26 @@ from tracestore_query.plan.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class QuerySql:
-    """A plan as one statement of the engine's SQL, and the Arrow tables that it names."""
+    """A plan as one statement of the engine's SQL.
+
+    Attributes:
+        sql: the text.
+        tables: the Arrow tables that it names.
+        over_tokens: the text of the query alone, with the tokens of its scans in place of their texts.
+    """
 
     sql: str
     tables: dict[str, pa.Table]
+    over_tokens: str
 
 
-def query_sql(plan: Plan, checker: TextChecker) -> QuerySql:
+def query_sql(plan: Plan, checker: TextChecker, over_tokens: str | None = None) -> QuerySql:
     """Returns the statement that gives a plan's rows.
+
+    Args:
+        plan: the plan.
+        checker: of the texts.
+        over_tokens: of a plan of the same query, whose scans read something else; None where there is none.
 
     Raises:
         QueryForbiddenError: where the engine reads anything in it that queries may not have.
@@ -29,4 +41,5 @@ def query_sql(plan: Plan, checker: TextChecker) -> QuerySql:
     scans = {token: scan_sql(scan_plan) for token, scan_plan in plan.scans.items()}
     for scan in scans.values():
         tables |= scan.tables
-    return QuerySql(checker.text(plan, scans), tables)
+    query = over_tokens or checker.over_tokens(plan)
+    return QuerySql(checker.text(query, plan, scans), tables, query)

@@ -16,14 +16,14 @@ from tracestore.store import SegmentRef
 from tracestore.variant import LEAVES, OVERFLOW
 from tracestore_query.engine.memory_table import memory_table
 from tracestore_query.engine.parquet_sql import (
+    carried_type,
     counting_rows,
-    entry,
-    files_text,
     fixed_type,
     named_list,
     read_parquet,
     read_with_word_rows,
     rows_between,
+    whole_files,
 )
 from tracestore_query.engine.patched_sql import (
     MAX_BESIDE,
@@ -49,9 +49,9 @@ _NEEDS: Final = {
 }
 """The stored columns that a derived column is made of."""
 
-_ROW_ID: Final = "filename AS __file, file_row_number AS __row"
-_MEMORY_ROW_ID: Final = "'' AS __file"
-"""A row in memory has no file; its number counts over all chunks of the memtable."""
+_ROW_ID: Final = ("filename", "file_row_number")
+_MEMORY_ROW_ID: Final = ("''", "__row")
+"""The file and the number of each row. One in memory has no file; its number counts over all chunks of the memtable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,11 @@ class ScanSql:
 
 def scan_sql(plan: ScanPlan) -> ScanSql:
     """Returns the scan as a SQL table expression, with the Arrow tables it refers to."""
-    stored = _stored_columns(plan)
+    stored = stored_columns(plan)
     if _is_plain(plan):
         files = {_files_name(plan): plan.plain}
-        return ScanSql(_table_function(plan, stored), {}, files)
+        text = whole_files(plan.scan, stored, False, named_list(_files_name(plan)))
+        return ScanSql(text, {}, files)
     tables: dict[str, pa.Table] = {}
     whole = _whole(plan)
     parts = _read_plain(plan, whole, stored, tables)
@@ -120,20 +121,11 @@ def _is_plain(plan: ScanPlan) -> bool:
     return not any(name in _DERIVED for name in scan.fixed_columns)
 
 
-def _table_function(plan: ScanPlan, stored: Sequence[str]) -> str:
-    entries = [entry(name, name, fixed_type(plan.scan, name)) for name in stored]
-    entries += [
-        entry(leaf_column_name(leaf), column, LEAVES[leaf[1]].sql)
-        for leaf, column in plan.scan.leaves.items()
-    ]
-    return files_text(named_list(_files_name(plan)), entries)
-
-
 def _files_name(plan: ScanPlan) -> str:
     return f"{plan.scan.token}_files"
 
 
-def _stored_columns(plan: ScanPlan, without: Collection[str] = ()) -> list[str]:
+def stored_columns(plan: ScanPlan, without: Collection[str] = ()) -> list[str]:
     """Returns the stored columns that a scan's fixed columns, but some, and its conditions are made of."""
     stored: dict[str, None] = {}
     for name in (name for name in plan.scan.fixed_columns if name not in without):
@@ -182,9 +174,12 @@ def _read_plain(
     ]
     sources = []
     if whole:
-        files = named_list(_files_name(plan))
         row_ids = scan.needs_row_ids or scan.needs_files
-        sources.append(f"({read_parquet(scan, whole, stored, row_ids, files=files)})")
+        if scan.item_lists:
+            sources.append(f"({read_parquet(scan, whole, stored, row_ids)})")
+        else:
+            files = named_list(_files_name(plan))
+            sources.append(whole_files(scan, stored, row_ids, files))
     marked, ranged = _apart(plan)
     if marked:
         source = f"({read_parquet(scan, marked, stored, row_ids=True)})"
@@ -216,7 +211,7 @@ def _read_found(plan: ScanPlan, tables: dict[str, pa.Table]) -> str:
     """Returns the rows that surely meet the scan's searches, without the columns that these alone read."""
     scan, searched = plan.scan, frozenset(plan.scan.searched)
     segments = _among(plan.plain, plan.found)
-    needed = _stored_columns(plan, searched)
+    needed = stored_columns(plan, searched)
     without: dict[str, Any] = {
         name: {leaf: column for leaf, column in columns.items() if column not in searched}
         for name, columns in (("leaves", scan.leaves), ("object_parts", scan.object_parts))
@@ -295,21 +290,21 @@ def _read_with_tail(
     return _outer(plan, source, _ROW_ID)
 
 
-def _outer(plan: ScanPlan, source: str, row_id: str, found: Collection[str] | None = None) -> str:
+def _outer(
+    plan: ScanPlan, source: str, row_id: tuple[str, str], found: Collection[str] | None = None
+) -> str:
     """Returns the scan's columns over a source of stored columns.
 
     Args:
         plan: what the scan reads.
         source: the text of the source.
-        row_id: the columns of each row's file and number.
+        row_id: the expressions of each row's file and number.
         found: where the rows surely meet the scan's searches, the columns that are NULL for it; else None.
     """
     scan = plan.scan
     null = found or ()
     columns = [
-        f'CAST(NULL AS {_type_of(scan, name)}) AS "{name}"'
-        if name in null
-        else f'{_DERIVED.get(name, name)} AS "{name}"'
+        f'CAST(NULL AS {_type_of(scan, name)}) AS "{name}"' if name in null else _fixed_column(name)
         for name in scan.fixed_columns
     ]
     leaves = (*scan.leaves.items(), *scan.object_parts.items())
@@ -320,11 +315,9 @@ def _outer(plan: ScanPlan, source: str, row_id: str, found: Collection[str] | No
     if scan.searches:
         columns.append(f'{found is not None} AS "{EXACT}"')
     if scan.needs_row_ids:
-        columns.append("struct_pack(file := __file, row := __row) AS __row_id")
+        columns.append(f"{_row_id(scan, row_id)} AS __row_id")
     if scan.needs_files:
-        columns.append("__file")
-    if scan.needs_row_ids or scan.needs_files:
-        source = f"(SELECT *, {row_id} FROM {source})"
+        columns.append(f"{row_id[0]} AS __file")
     if not columns:
         columns.append("1 AS __one")
     conditions = [condition_sql(condition) for condition in scan.predicate]
@@ -332,6 +325,22 @@ def _outer(plan: ScanPlan, source: str, row_id: str, found: Collection[str] | No
         conditions.append(f'created_ns IN (SELECT created_ns FROM "{_newest_name(plan)}")')
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {', '.join(columns)} FROM {source}{where}"
+
+
+def _fixed_column(name: str) -> str:
+    derived = _DERIVED.get(name)
+    return f'"{name}"' if derived is None else f'{derived} AS "{name}"'
+
+
+def _row_id(scan: Scan, row_id: tuple[str, str]) -> str:
+    """Returns the id of a row, with what it carries along: of a row in memory nothing."""
+    file, row = row_id
+    is_of_file = row_id == _ROW_ID
+    carried = [
+        f"{field} := {field if is_of_file else f'CAST(NULL AS {carried_type(name)})'}"
+        for name, field in scan.carried.items()
+    ]
+    return f"struct_pack({', '.join([f'file := {file}', f'row := {row}', *carried])})"
 
 
 def _type_of(scan: Scan, name: str) -> str:

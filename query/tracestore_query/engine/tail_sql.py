@@ -67,6 +67,15 @@ def with_tail(
     return f"(SELECT base.* REPLACE ({', '.join(replaced)}) FROM ({base}) base {' '.join(joins)})"
 
 
+def path_alone(scan: Scan, group: TailGroup, stored: Sequence[str]) -> str | None:
+    """Returns the path in a group's tails without which no row matches, where the query reads nothing else."""
+    paths = {path for path, _ in scan.leaves}
+    (path,) = paths if len(paths) == 1 else ("",)
+    read = stored or scan.object_parts or scan.carried
+    is_alone = not read and path in group.non_null_paths
+    return path if is_alone else None
+
+
 def tail_rows_alone(
     scan: Scan, group: TailGroup, stored: Sequence[str], tables: dict[str, pa.Table]
 ) -> str | None:
@@ -74,9 +83,8 @@ def tail_rows_alone(
 
     These are the rows that were looked up, else those in the sidecars: every row that can match is among them.
     """
-    paths = {path for path, _ in scan.leaves}
-    (path,) = paths if len(paths) == 1 else ("",)
-    if stored or scan.object_parts or path not in group.non_null_paths:
+    path = path_alone(scan, group, stored)
+    if path is None:
         return None
     if group.rows is not None and group.rows.path == path:
         source = f'"{_named(scan, group.rows, tables)}"'

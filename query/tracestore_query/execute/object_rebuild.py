@@ -66,11 +66,13 @@ class Rebuilder:
                 [i for i, name in enumerate(named) if valid[i] and name == file], np.int64
             )
             numbers = rows.take(pa.array(at)).to_numpy(zero_copy_only=False)
-            table = (
-                _memory_rows(plan, numbers, paths)
-                if file == ""
-                else self._file_rows(str(file), numbers, plan, paths)
-            )
+            if file == "":
+                table = _memory_rows(plan, numbers, paths)
+            elif plan.scan.carried:
+                carried = row_ids.take(pa.array(at))
+                table = _carried_rows(carried, self._segment(str(file), plan), plan, paths)
+            else:
+                table = self._file_rows(str(file), numbers, plan, paths)
             for part, those in _by_patches(table, numbers, plan, str(file)):
                 for piece, path in zip(pieces, paths, strict=True):
                     values = unshredded(part, path)
@@ -92,16 +94,33 @@ class Rebuilder:
     def _file_rows(
         self, file: str, numbers: Numbers, plan: ScanPlan, paths: Sequence[tuple[str, ...]]
     ) -> pa.Table:
+        columns = file_columns(self._segment(file, plan), paths)
+        return self._files.read(file, numbers, columns)
+
+    def _segment(self, file: str, plan: ScanPlan) -> SegmentRef:
         segment = self._segments.get(file)
         if segment is None:
             self._segments |= {each.uri: each for each in plan.segments}
             segment = self._segments[file]
-        # Sorted, as a file's own columns are: one order whatever read them.
-        names = sorted(segment.leaf_columns)
-        if plan.scan.table == SPANS.name:
-            names.append(MOVED_ATTRIBUTES)
-        columns = _wanted_columns(names, _ALL_FIXED, paths)
-        return self._files.read(file, numbers, [*columns, OVERFLOW])
+        return segment
+
+
+def file_columns(segment: SegmentRef, paths: Sequence[tuple[str, ...]]) -> list[str]:
+    """Returns the columns of a segment's file that its objects at some paths are made of."""
+    # Sorted, as a file's own columns are: one order whatever read them.
+    names = sorted(segment.leaf_columns)
+    if segment.table == SPANS.name:
+        names.append(MOVED_ATTRIBUTES)
+    return [*_wanted_columns(names, _ALL_FIXED, paths), OVERFLOW]
+
+
+def _carried_rows(
+    row_ids: pa.StructArray, segment: SegmentRef, plan: ScanPlan, paths: Sequence[tuple[str, ...]]
+) -> pa.Table:
+    """Returns the columns of a segment's rows that came with their ids."""
+    carried = plan.scan.carried
+    names = file_columns(segment, paths)
+    return pa.table({name: pc.struct_field(row_ids, carried[name]) for name in names})
 
 
 def _by_patches(

@@ -18,7 +18,8 @@ from tracestore_query.execute.planned_query import PlannedQuery
 from tracestore_query.language.parameters import Parameters, values_again
 
 MAX_PLANS: Final = 256
-"""Plans that are kept: a few dashboards' worth, up to about 200 KiB each with the rows looked up in tails."""
+"""Plans that are kept: a few dashboards' worth, up to about 200 KiB each; many rows looked up in tails, which
+all texts about a path share, are 1.5 MB more."""
 
 MAX_GROUPS_BYTES: Final = 256 * 1024
 """Bytes of kept groups that a plan may hold: those of more are looked up again."""

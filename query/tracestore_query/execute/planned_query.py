@@ -31,6 +31,7 @@ class PlannedQuery:
         reads: paths that it reads of rows in memory of other nodes, None for all.
         time_independent: whether the plan is the same at any time.
         parameter_independent: whether the plan is the same for all values of the parameters' types.
+        over_tokens: the text of the query alone, with the tokens of its scans in place of their texts.
         trace_dependent: whether it would be but for which segments it reads: those that may hold the traces that
             parameters name.
         asked: tables and the columns of them that it compares with constants; None where it reads no rows.
@@ -49,3 +50,4 @@ class PlannedQuery:
     names: tuple[str, ...] = ()
     asked: tuple[tuple[str, str], ...] | None = None
     trace_dependent: bool = False
+    over_tokens: str = ""

@@ -87,6 +87,8 @@ class Scan:
         searches: those of its conditions that words sidecars may decide alone.
         searched: the columns of the scan that nothing but these searches reads, sorted.
         item_lists: of item columns, the lists that are read beside them: from segments without the columns alone.
+        carried: columns of files that objects of the answer are made of, by the names of the fields in which they come
+            with the rows' ids. With none the objects are rebuilt from the files, once the answer's rows are known.
     """
 
     token: str
@@ -109,3 +111,4 @@ class Scan:
     trace_names: tuple[str, ...] = ()
     searches: tuple[WordSearch, ...] = ()
     searched: tuple[str, ...] = ()
+    carried: Mapping[str, str] = field(default_factory=dict)
