@@ -142,6 +142,7 @@ def test_delete_asks_and_says_what_goes(place: tuple[str, str]) -> None:
 
 def test_projects_are_listed_kept_and_deleted(place: tuple[str, str]) -> None:
     run("projects", "retention", "shop", "--days", "30", *place)
+    assert " to 20" in run("projects", "list", *place).stdout
     listed = json.loads(run("projects", "list", "--format", "json", *place).stdout)
     assert [(row["name"], row["retention_days"], row["spans"]) for row in listed] == [
         ("default", None, 5),

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from tracestore.cli.connection import reading, writing
-from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOption
-from tracestore.cli.printing import err, fields_of, show, tell
+from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOption, WideOption
+from tracestore.cli.printing import err, fields_of, note, show, tell
 
 app = typer.Typer(
     help="Lists projects; changes their settings; deletes them.", no_args_is_help=True
@@ -27,7 +27,7 @@ LISTED: Final = """
     ORDER BY 1"""
 
 SUGGESTED: Final = """
-    SELECT "table", "column", sum(queries) AS queries, round(sum(share), 3) AS share FROM asked_columns
+    SELECT "table", "column", sum(queries)::BIGINT AS queries, round(sum(share), 3) AS share FROM asked_columns
     WHERE project IS NULL OR project = $project
     GROUP BY "table", "column" ORDER BY queries DESC, "column" LIMIT 10"""
 
@@ -40,6 +40,7 @@ def list_projects(
     url: UrlOption = None,
     key: KeyOption = None,
     format: FormatOption = "table",  # noqa: A002 - the option's name
+    wide: WideOption = False,
 ) -> None:
     """Lists projects with their retention, spans and times."""
     with reading(data, url, key) as source:
@@ -48,7 +49,8 @@ def list_projects(
     if format == "table":
         show(
             [_for_people(row) for row in rows],
-            columns=["name", "kept", "clustered by", *answer.names[3:]],
+            columns=["name", "kept", "clustered by", "spans", "traces", "days"],
+            wide=wide,
             brief=True,
         )
         return
@@ -56,9 +58,11 @@ def list_projects(
 
 
 def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
-    days = row["retention_days"]
-    kept = "for ever" if days is None else f"{days} days"
-    return {**row, "kept": kept, "clustered by": ", ".join(row["cluster_by"] or ())}
+    kept_days = row["retention_days"]
+    kept = "for ever" if kept_days is None else f"{kept_days} days"
+    days = None if row["first"] is None else f"{row['first']:%Y-%m-%d} to {row['last']:%Y-%m-%d}"
+    clustered_by = ", ".join(row["cluster_by"] or ()) or None
+    return {**row, "kept": kept, "clustered by": clustered_by, "days": days}
 
 
 @app.command()
@@ -117,7 +121,15 @@ def suggest(
     with reading(data, url, key) as source:
         answer = source.sql(SUGGESTED, {"project": name})
         rows = answer.rows()
-    show(rows, format, columns=answer.names)
+    if format != "table":
+        show(rows, format, columns=answer.names)
+        return
+    if not rows:
+        note(f"no query of {name} has compared a column with one value yet")
+        return
+    show([{**row, "share": f"{row['share']:.0%}"} for row in rows], columns=answer.names)
+    columns = ",".join(row["column"] for row in rows[:2])
+    note(f"to sort new segments so: tracestore projects set {name} --cluster-by {columns}")
 
 
 @app.command()
