@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kernels import reference_words
@@ -164,6 +164,7 @@ def test_long_words_are_left_out() -> None:
     assert held == {edge: [0]}
 
 
+@example([{1, 2}] * 20, 1, 2)
 @given(
     st.lists(st.sets(st.integers(0, 9)), min_size=1, max_size=60),
     st.integers(0, 5),

@@ -32,9 +32,12 @@ cdef void encode(const int32_t* values, uint64_t count, uint64_t bound, uint8_t*
     # Writes a list to bytes that are zero.
     cdef int bits = low_bits(bound, count)
     cdef uint64_t rest = count
-    cdef uint64_t i, at, value, low
+    cdef uint64_t mask = (<uint64_t>1 << bits) - 1
+    # Low bits that fill no byte yet, and how many.
+    cdef uint64_t waiting = 0
+    cdef int filled = 0
+    cdef uint64_t i, value, high
     cdef uint8_t* lows
-    cdef int left
     while rest >= 0x80:
         out[0] = <uint8_t>(rest | 0x80)
         out += 1
@@ -42,19 +45,19 @@ cdef void encode(const int32_t* values, uint64_t count, uint64_t bound, uint8_t*
     out[0] = <uint8_t>rest
     out += 1
     lows = out + (count + (bound >> bits) + 7) // 8
-    at = 0
     for i in range(count):
         value = <uint64_t>values[i]
-        out[((value >> bits) + i) >> 3] |= <uint8_t>(1 << (((value >> bits) + i) & 7))
-        low = value & ((<uint64_t>1 << bits) - 1)
-        left = bits
-        while left > 0:
-            lows[at >> 3] |= <uint8_t>(low << (at & 7))
-            low >>= 8 - (at & 7)
-            left -= 8 - <int>(at & 7)
-            at += 8 - (at & 7)
-        # Bits that were written ahead belong to the next one.
-        at += left
+        high = (value >> bits) + i
+        out[high >> 3] |= <uint8_t>(1 << (high & 7))
+        waiting |= (value & mask) << filled
+        filled += bits
+        while filled >= 8:
+            lows[0] = <uint8_t>waiting
+            lows += 1
+            waiting >>= 8
+            filled -= 8
+    if filled:
+        lows[0] = <uint8_t>waiting
 
 
 def list_sizes(const int64_t[::1] starts not None, const int32_t[::1] bounds not None, int64_t[::1] sizes not None):

@@ -147,6 +147,17 @@ def count_rows(WordIndex index not None, uint64_t[::1] counts not None):
         raise MemoryError
 
 
+cdef bint repeats_texts(WordIndex index) noexcept nogil:
+    # Whether choosing words of each text pays: it takes memory for all words, and is less than going through the rows
+    # where these name the words of texts twice and more.
+    cdef const uint32_t* counts = <const uint32_t*>index._counts.data
+    cdef uint64_t named = 0
+    cdef int64_t word
+    for word in range(index._texts.table.count):
+        named += counts[word]
+    return named > 2 * (index._texts.table.words.size // 4)
+
+
 cdef int place_runs(
     WordIndex index,
     const int64_t[::1] order,
@@ -186,6 +197,8 @@ cdef void scatter(const Rows* rows, const uint8_t* shifts, Run* runs, int32_t* o
             text = rows.row_texts[i]
             for at in range(rows.text_starts[text], rows.text_starts[text + 1]):
                 word = rows.words[at]
+                if shifts[word] == NOT_LISTED:
+                    continue
                 run = &runs[word]
                 block = <uint32_t>row >> shifts[word]
                 # Without a branch: which words repeat in a block is not foreseen. The first one never does.
@@ -249,7 +262,7 @@ def write_blocks(
             status = place_runs(index, order, shifts, starts, <Run*>runs.data, listed.data)
         if status == TS_OK and starts[order.shape[0]] > out.shape[0]:
             status = TS_SYNTAX
-        if status == TS_OK:
+        if status == TS_OK and repeats_texts(index):
             status = choose(&rows, &index._texts.table, listed.data, NOT_LISTED)
         if status == TS_OK:
             scatter(&rows, listed.data, <Run*>runs.data, to)
