@@ -214,3 +214,20 @@ def test_explain_says_what_words_left_out(tmp_path: Any) -> None:
         assert [
             row["name"] for row in store.sql("SELECT name FROM spans WHERE search('Needle')").rows()
         ] == ["needle"]
+
+
+def test_rows_of_a_whole_value_are_picked_where_they_are_few(tmp_path: Any) -> None:
+    """Where many rows have a value, to pick each by its number costs more than to compare the values."""
+    rows = [span(i, name="rare" if i == 0 else "usual" if i % 10 else "tenth") for i in range(200)]
+    with build(tmp_path / "store", "one segment", {"spans": rows}) as store:
+        picked = {
+            condition: store.sql(f"EXPLAIN SELECT count(*) FROM spans WHERE {condition}").rows()
+            for condition in ("name = 'rare'", "name = 'tenth'", "name LIKE 'tenth'")
+        }
+    words = {
+        condition: next(row["detail"] for row in told if row["step"] == "words")
+        for condition, told in picked.items()
+    }
+    assert "1 of 200 rows read of 1 segments, 0 read whole" in words["name = 'rare'"]
+    assert "1 read whole" in words["name = 'tenth'"]
+    assert "19 of 200 rows read of 1 segments, 0 read whole" in words["name LIKE 'tenth'"]

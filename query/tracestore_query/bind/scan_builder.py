@@ -30,6 +30,7 @@ class ScanBuilder:
     trace_names: tuple[str, ...] = ()
     top_n: TopN | None = None
     words: dict[str, None] = field(default_factory=dict)
+    looks_through: bool = False
     item_lists: dict[Leaf, Leaf] = field(default_factory=dict)
     searches: list[WordSearch] = field(default_factory=list)
     searched: tuple[str, ...] = ()
@@ -84,6 +85,7 @@ class ScanBuilder:
             self.trace_ids,
             self.top_n,
             tuple(self.words),
+            looks_through=self.looks_through,
             item_lists=dict(self.item_lists),
             trace_names=self.trace_names,
             searches=tuple(self.searches),

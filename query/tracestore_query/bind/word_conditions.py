@@ -96,7 +96,7 @@ def _note_search(call: exp.Anonymous, scope: Scope, binding: Binding, paths: Pat
             types, columns = _types_of(chain, paths), _text_columns(chain, paths)
     if chain is None:
         return
-    _note(chain, search.words, types)
+    _note(chain, search.words, types, looks_through=True)
     scan = chain.source.scan
     is_whole = search.alias is not None
     if scan is not None and binding.finds_rows and (is_whole or columns):
@@ -125,7 +125,8 @@ def _note_comparison(
         types = _types_of(chain, paths)
         if types <= _SCALARS:
             words = [word for piece in pieces for word in piece.words()]
-            if _note(chain, words, types):
+            looks_through = not isinstance(condition, exp.EQ)
+            if _note(chain, words, types, looks_through=looks_through):
                 binding.of_values |= not isinstance(text, exp.Literal)
 
 
@@ -190,7 +191,9 @@ def _types_of(chain: Found, paths: PathValues) -> frozenset[str]:
     return frozenset(paths.leaf_types(source.scan, chain.steps))
 
 
-def _note(chain: Found, words: Sequence[str], types: frozenset[str]) -> bool:
+def _note(
+    chain: Found, words: Sequence[str], types: frozenset[str], *, looks_through: bool
+) -> bool:
     """Notes words that a row of a scan must hold; returns whether any was noted.
 
     Numbers and booleans have no words in a sidecar: one that may be theirs is noted where all values are texts.
@@ -205,4 +208,5 @@ def _note(chain: Found, words: Sequence[str], types: frozenset[str]) -> bool:
         if (are_texts or not _OF_NUMBER.fullmatch(word)) and len(word.encode()) <= MAX_WORD_BYTES
     ]
     scan.words |= dict.fromkeys(listed)
+    scan.looks_through |= bool(listed) and looks_through
     return bool(listed)

@@ -84,6 +84,7 @@ class Scan:
         trace_names: of the parameters that give these ids, none where something else gives one.
         top_n: the rows by time that the query asks for, None for all.
         words: that every row must hold, in one case.
+        looks_through: whether some of these are looked for inside of texts, of which no whole is known.
         searches: those of its conditions that words sidecars may decide alone.
         searched: the columns of the scan that nothing but these searches reads, sorted.
         item_lists: of item columns, the lists that are read beside them: from segments without the columns alone.
@@ -106,6 +107,7 @@ class Scan:
     trace_ids: frozenset[str] | None = None
     top_n: TopN | None = None
     words: tuple[str, ...] = ()
+    looks_through: bool = False
     needs_files: bool = False
     item_lists: Mapping[Leaf, Leaf] = field(default_factory=dict)
     trace_names: tuple[str, ...] = ()

@@ -15,6 +15,9 @@ from tracestore_query.plan.scan_plan import ScanPlan, TailGroup
 MAX_ROWS_SHARE: Final = 1 / 4
 """Where more of a segment's rows may match, all are read: finding each of them costs what it saves."""
 
+MAX_EQUAL_SHARE: Final = 1 / 64
+"""The same where values are compared whole: the engine compares those of a dictionary, and a row costs little."""
+
 
 def with_word_rows(plan: ScanPlan) -> ScanPlan:
     """Returns a scan's plan without the segments, and the rows of segments, that cannot hold its words."""
@@ -59,6 +62,7 @@ def _kept(
 
     Files whose rows there surely meet the scan's searches are added to `found`.
     """
+    share = MAX_ROWS_SHARE if plan.scan.looks_through else MAX_EQUAL_SHARE
     kept: list[SegmentRef] = []
     for segment in segments:
         with_words = segment.rows_with(plan.scan.words)
@@ -75,7 +79,7 @@ def _kept(
         if not len(rows):
             continue
         kept.append(segment)
-        if len(rows) <= segment.rows * MAX_ROWS_SHARE:
+        if len(rows) <= segment.rows * share:
             word_rows[segment.uri] = rows
             if patches is None and _decides(with_words, plan.scan.searches):
                 found.add(segment.uri)

@@ -30,6 +30,8 @@ def steps_of(call: Call, path: object) -> Sequence[str | int]:
             # A number is a key of an object, and a place in a list.
             raise call.refused("with numbers in a path of slashes", "write $.a[0]")
         return parts
+    if not written:
+        return []
     if not written.startswith("$"):
         return [written]
     steps: list[str | int] = []

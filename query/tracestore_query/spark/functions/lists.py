@@ -21,10 +21,10 @@ def _item(call: Call) -> str:
     if call.arguments[0].type.name == "MAP":
         return f"try_element_at({call[0]}, {call[1]})"
     place = call.arguments[1]
-    if place.is_constant and place.constant:
+    if place.is_constant and place.constant and abs(place.constant) < 2**31:
         return f"try_element_at({call[0]}, {int(place.constant)})"
     return call.scope.let(
-        f"CAST({place.sql} AS INT)",
+        f"try_cast({place.sql} AS INT)",
         lambda at: f"IF({at} = 0, NULL, try_element_at({call[0]}, IF({at} = 0, 1, {at})))",
     )
 

@@ -156,10 +156,15 @@ def _substring(call: Call) -> str:
             # Of a shorter text the engine gives all of it.
             return f"substring({call[0]}, {int(start)})"
         return f"substring({call[0]}, {int(start)})"
-    return call.scope.let(
-        f"CAST({length.sql} AS INT)",
-        lambda count: f"IF({count} < 0, '', substring({call[0]}, {int(start)}, {count}))",
-    )
+    begin = int(start)
+
+    def cut(count: str) -> str:
+        # Below zero, the letters before the beginning are meant.
+        first = f"greatest({begin} + {count}, 1)"
+        before = f"substring({call[0]}, {first}, {begin} - {first})"
+        return f"IF({count} < 0, {before}, substring({call[0]}, {begin}, {count}))"
+
+    return call.scope.let(f"CAST({length.sql} AS INT)", cut)
 
 
 def _repeated(call: Call) -> str:

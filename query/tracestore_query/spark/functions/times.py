@@ -153,6 +153,10 @@ def _difference(call: Call) -> str:
     whole = _TRUNCATED.get(unit)
     if whole is None:
         raise call.refused(f"in {unit}", "use second to year")
+    if whole == "WEEK":
+        # The engine counts weeks from 1970, and truncates towards it.
+        first, last = (f"unix_date(CAST({_instant(call, at)} AS DATE)) DIV 7" for at in (1, 2))
+        return f"({last} - {first})"
     first, last = (f"date_trunc('{whole}', {_instant(call, at)})" for at in (1, 2))
     if whole in _PER_US:
         return f"((unix_micros({last}) - unix_micros({first})) DIV {_PER_US[whole]}L)"
