@@ -27,7 +27,7 @@ OTHERS = (
         "inserts",
         "service-rivals",
     ),
-    *("ui", "growth", "before"),
+    *("ui", "growth", "before", "nodes", "scale", "spark"),
 )
 ABOUT = """Each system runs in a process of its own, on all cores. Questions are asked of all in turn, so that drift
 hits all alike; an answer that differs from the others' counts as none. What is asked, and how:

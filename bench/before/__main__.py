@@ -20,7 +20,7 @@ from bench.report import NOT_KEPT, Result, keep, machine, middle
 HERE: Final = Path(__file__).resolve().parents[2]
 
 BENCHMARKS: Final = {
-    "service": ["--seconds", "30"],
+    "service": ["--seconds", "60"],
     "shred": [],
     "store": ["--quick"],
     "query": ["--rows", "200000", "--point-rows", "200000"],

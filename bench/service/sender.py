@@ -16,21 +16,32 @@ BUSY = 503
 
 
 class Template:
-    """A request whose spans can be given new ids without encoding it anew."""
+    """A request whose spans can be given new ids and times without encoding it anew."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
-        request = ExportTraceServiceRequest.FromString(body)
-        ids = [span.span_id for span in request.resource_spans[0].scope_spans[0].spans]
-        self._places = [body.index(b"\x12\x08" + span_id) + 2 for span_id in ids]
-        self.spans = len(ids)
+        spans = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
+        self._places = [body.index(b"\x12\x08" + span.span_id) + 2 for span in spans]
+        self._times = []
+        for span, place in zip(spans, self._places, strict=True):
+            for tag, time_ns in (
+                (b"\x39", span.start_time_unix_nano),
+                (b"\x41", span.end_time_unix_nano),
+            ):
+                at = body.index(tag + time_ns.to_bytes(8, "little"), place) + 1
+                self._times.append((at, time_ns))
+        self._last_ns = max(time_ns for _, time_ns in self._times)
+        self.spans = len(spans)
 
     def renewed(self, number: int) -> bytes:
-        """Returns the request with span ids that no other number gives."""
+        """Returns the request with span ids that no other number gives; its spans end by now, as an exporter's do."""
         body = bytearray(self._body)
         first = (number + 1) * 4096
         for i, place in enumerate(self._places):
             body[place : place + 8] = (first + i).to_bytes(8, "big")
+        later_ns = time.time_ns() - self._last_ns
+        for place, time_ns in self._times:
+            body[place : place + 8] = (time_ns + later_ns).to_bytes(8, "little")
         return bytes(body)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tracestore.demo.stub_model import StubModel
 from tracestore.server import Server
@@ -187,6 +187,23 @@ def test_a_scorer_is_written_tried_and_used_with_its_reason(
     expect(cells(page).first).to_contain_text("short_enough 1.00")
     page.keyboard.press("Enter")
     expect(page.get_by_role("complementary")).to_contain_text("6 letters")
+
+
+def test_the_focus_stays_where_it_is_while_scorers_come(
+    server: Server, open_page: OpenPage
+) -> None:
+    page = open_page(new_play(server.url))
+    expect(page.get_by_role("row")).to_have_count(4)
+    held: list[Route] = []
+    page.route("**/api/scorers*", held.append)
+    page.keyboard.press("t")
+    write = page.get_by_role("button", name="Write a scorer")
+    write.focus()
+    while not held:
+        page.wait_for_timeout(10)
+    held.pop().continue_()
+    expect(page.get_by_role("dialog").get_by_role("checkbox").first).to_be_visible()
+    expect(write).to_be_focused()
 
 
 def test_a_provider_that_fails_is_told_in_its_cell_and_run_again(

@@ -151,6 +151,7 @@ class _Sought:
         self._in_memory: list[tuple[Memtable, RowNumbers]] = []
         self._in_segments: dict[str, RowNumbers] = {}
         self.left = rows
+        self._keys: Keys = np.empty(0, np.uint64)
         self.copies: RowNumbers = NO_ROWS
         self.spans: list[tuple[str, str]] = []
         self.versions = 0
@@ -177,6 +178,8 @@ class _Sought:
         """Looks in the segments of the spans' times, then in the newest of all others."""
         if not len(self.left):
             return
+        trace_id, span_id, _ = self._ids
+        self._keys = span_keys(trace_id, span_id, self._core.patches.seed)
         with self._core.lock:
             groups = self._core.index.groups(self._memtable.table, [self._memtable.project])
             group = groups.get(self._memtable.project)
@@ -197,8 +200,7 @@ class _Sought:
     def _in_segment(self, row: SegmentRow) -> None:
         if not len(self.left):
             return
-        trace_id, span_id, kind = (column.take(pa.array(self.left)) for column in self._ids)
-        keys = span_keys(trace_id, span_id, self._core.patches.seed)
+        keys = self._keys[self.left]
         try:
             path = self._core.segments.files.local(row.file_key)
             at, rows = self._core.patch_lookup.find_in_segment(row.segment_id, path, keys)
@@ -212,7 +214,7 @@ class _Sought:
             return  # whoever reads its rows reports it
         counts = ~np.isin(rows, self._core.replaced.all.get(row.segment_id, NO_ROWS))
         counts &= pc.equal(
-            kinds.cast(pa.string()), kind.take(pa.array(at)).cast(pa.string())
+            kinds.cast(pa.string()), self._ids[2].take(pa.array(self.left[at])).cast(pa.string())
         ).to_numpy(zero_copy_only=False)
         at, rows = at[counts], rows[counts]
         if not len(at):
@@ -227,7 +229,7 @@ class _Sought:
             replacing = pa.array(own[~same])
             traces, spans = (ids.take(replacing).to_pylist() for ids in self._ids[:2])
             self.spans += zip(traces, spans, strict=True)
-        self.left = np.setdiff1d(self.left, own, assume_unique=False)
+        self.left = self.left[~np.isin(self.left, own)]
 
     def _end_before(
         self, segment: SegmentRow, own: RowNumbers, rows: RowNumbers

@@ -34,32 +34,30 @@ export function ScorersDialog({ play, row, output, onClose }: { play: LivePlay; 
     <Dialog title="Scorers" onClose={onClose}>
       <p class="muted flat">Each cell that ends is scored by those that are chosen here.</p>
       <FailureNote error={all.error} />
-      {!all.data ? (
-        !all.error && <Waiting />
-      ) : (
-        <div class="play-scorers">
-          {all.data.map((each) => (
-            <div class="row-flex" key={each.name}>
-              <label class="row-flex grow">
-                <input type="checkbox" checked={chosen.includes(each.name)} onChange={(event) => choose(each.name, event.currentTarget.checked)} />
-                <span class="mono">{each.name}</span>
-                <span class="muted cut">{each.type === "built-in" ? "built in" : each.type === "judge" ? "a model judges" : "Python"}</span>
-              </label>
-              {each.type !== "built-in" && (
-                <button class="btn small plain" onClick={() => setEditing(each)}>
-                  Edit<span class="sr"> {each.name}</span>
-                </button>
-              )}
-            </div>
-          ))}
-          {gone.map((name) => (
-            <label class="row-flex" key={name}>
-              <input type="checkbox" checked onChange={() => choose(name, false)} />
-              <span class="mono">{name}</span> <span class="err">is not there any more</span>
+      {/* One place before and after they are there: the buttons below keep the focus while they come. */}
+      <div class="play-scorers">
+        {!all.data && !all.error && <Waiting />}
+        {all.data?.map((each) => (
+          <div class="row-flex" key={each.name}>
+            <label class="row-flex grow">
+              <input type="checkbox" checked={chosen.includes(each.name)} onChange={(event) => choose(each.name, event.currentTarget.checked)} />
+              <span class="mono">{each.name}</span>
+              <span class="muted cut">{each.type === "built-in" ? "built in" : each.type === "judge" ? "a model judges" : "Python"}</span>
             </label>
-          ))}
-        </div>
-      )}
+            {each.type !== "built-in" && (
+              <button class="btn small plain" onClick={() => setEditing(each)}>
+                Edit<span class="sr"> {each.name}</span>
+              </button>
+            )}
+          </div>
+        ))}
+        {gone.map((name) => (
+          <label class="row-flex" key={name}>
+            <input type="checkbox" checked onChange={() => choose(name, false)} />
+            <span class="mono">{name}</span> <span class="err">is not there any more</span>
+          </label>
+        ))}
+      </div>
       <div class="row-flex">
         <button class="btn go" onClick={onClose}>
           Done
