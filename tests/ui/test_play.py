@@ -195,7 +195,11 @@ def test_the_focus_stays_where_it_is_while_scorers_come(
     page = open_page(new_play(server.url))
     expect(page.get_by_role("row")).to_have_count(4)
     held: list[Route] = []
-    page.route("**/api/scorers*", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/scorers*", hold)
     page.keyboard.press("t")
     write = page.get_by_role("button", name="Write a scorer")
     write.focus()

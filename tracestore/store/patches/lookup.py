@@ -19,7 +19,7 @@ from tracestore.store.patches.span_index import Matches, SpanIndex
 from tracestore.variant import Keys
 
 MAX_KEY_BYTES: Final = 256 * 1024 * 1024
-"""Bytes of keys kept: 12 a span. Beyond it those of segments not asked for lately are read again."""
+"""Bytes of keys kept: 14 a span. Beyond it those of segments not asked for lately are read again."""
 
 MAX_PATCHED_ROWS: Final = 1_000_000
 """Patched rows whose patches are kept by segment, each segment counted as one more: about 100 bytes each."""
