@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -129,7 +130,10 @@ def suggest(
         return
     show([{**row, "share": f"{row['share']:.0%}"} for row in rows], columns=answer.names)
     columns = ",".join(row["column"] for row in rows[:2])
-    note(f"to sort new segments so: tracestore projects set {name} --cluster-by {columns}")
+    # Paths are data: what a terminal or a shell would act on is not offered to be typed.
+    if columns.isprintable():
+        command = f"tracestore projects set {shlex.quote(name)} --cluster-by {shlex.quote(columns)}"
+        note(f"to sort new segments so: {command}")
 
 
 @app.command()
