@@ -214,11 +214,13 @@ def test_an_answer_larger_than_memory_is_read_in_parts_and_left(connection: Any)
         # 40 GB, in messages that drivers take.
         cursor.execute("SELECT repeat('x', 4000) AS text FROM range(10000000)")
         reader = cursor.fetch_record_batch()
-        reader.read_next_batch()
+        # Both sides read ahead, until what lies between them is full.
+        for _ in range(40):
+            reader.read_next_batch()
         before = resident_bytes()
-        # 640 MB of it.
-        read = sum(reader.read_next_batch().num_rows for _ in range(80))
-        assert read > 100_000
+        # 1.3 GB of it.
+        read = sum(reader.read_next_batch().num_rows for _ in range(160))
+        assert read > 300_000
         assert resident_bytes() - before < 300e6
         cursor.adbc_cancel()
     assert asked(connection, "SELECT 1 AS one").to_pylist() == [{"one": 1}]
