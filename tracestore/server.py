@@ -39,7 +39,6 @@ from tracestore.serving.gate import Gate
 from tracestore.serving.http.browsers import BrowserRules
 from tracestore.serving.http.connections import (
     KEEP_ALIVE_S,
-    MAX_HEADER_BYTES,
     file_bound,
     is_local,
     listening,
@@ -172,7 +171,8 @@ class Server:
             app := self._app(door),
             http=protocol_class(file_bound(settings.max_connections), settings.header_timeout_s),
             ws="none",
-            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            # Not the one that happens to be installed.
+            loop="asyncio",
             timeout_keep_alive=KEEP_ALIVE_S,
             server_header=False,
             log_config=None,

@@ -12,7 +12,7 @@ import socket
 import struct
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 _LENGTHS: Final = struct.Struct(">II")
 
@@ -117,8 +117,8 @@ class Lane(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes the socket."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not asked by its class: loops that are not asyncio's own have transports of other classes.
+        self._transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Returns where the next bytes go: what comes is read into the place where it stays."""

@@ -1,19 +1,20 @@
 """Connections: how many there may be, how long headers may take, and for how long a peer may not listen.
 
-Uvicorn bounds the size of headers and the time between requests; the rest is here, on its own protocol class.
+Uvicorn bounds the time between requests; the rest is here, on its own protocol class. Its parser keeps what it has of a
+header until the header is whole.
 """
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import ipaddress
 import resource
 import socket
 from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 KEEP_ALIVE_S: Final = 65
 """Seconds between requests: exporters send every five, and scrapers once a minute."""
@@ -26,7 +27,7 @@ MAX_WRITE_STALL_S: Final = 120.0
 """Seconds in which a peer must read something of an answer; until then it holds a query."""
 
 MAX_HEADER_BYTES: Final = 64 * 1024
-"""Bytes of a request's line and headers, and of what is read ahead of a body."""
+"""Bytes of a request's line and headers, and of the trailers behind a body."""
 
 MAX_HEADERS: Final = 100
 """Headers of a request; proxies and browsers send some thirty."""
@@ -44,7 +45,15 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-class Connection(H11Protocol):
+class Phase(enum.Enum):
+    """What the next byte of a connection belongs to."""
+
+    BETWEEN = enum.auto()
+    HEAD = enum.auto()
+    BODY = enum.auto()
+
+
+class Connection(HttpToolsProtocol):
     """One connection of a server.
 
     Attributes:
@@ -59,8 +68,13 @@ class Connection(H11Protocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._phase = Phase.BETWEEN
+        # Since the last byte of a body: headers, trailers and sizes of chunks, which the parser keeps whole.
+        self._head_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
+
+    # --- the event loop's side ---
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn
         """Takes a connection; closes another where there are too many."""
@@ -75,24 +89,16 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes; the time for headers runs from their first byte on, not from the last."""
+        self._head_bytes += len(data)
         super().data_received(data)
-        if not self._is_waiting():
+        if self.transport.is_closing():
+            return
+        if self._head_bytes > MAX_HEADER_BYTES:
+            self.send_400_response("Request headers are too long.")
+        elif not self._is_waiting():
             self._go_on()
         elif self not in self.waiting or self._timer is None:
             self._wait(self.header_timeout_s)
-
-    def on_response_complete(self) -> None:
-        """Waits for the next request, or drops what is left of one that was refused."""
-        super().on_response_complete()
-        if self.transport.is_closing():
-            return
-        if self.conn.their_state is h11.SEND_BODY:
-            self._start_timer(LINGER_S)
-        elif self._is_waiting():
-            # Uvicorn's own timer closes an idle connection; ours begins with the next byte.
-            self._stop_timer()
-            self.waiting.pop(self, None)
-            self.waiting[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection."""
@@ -113,8 +119,58 @@ class Connection(H11Protocol):
             self._stall = None
         super().resume_writing()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is no HTTP, and closes; an answer that has begun ends there."""
+        if self._is_answered() or not self.cycle.response_started:
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
+
+    # --- the parser's side ---
+
+    def on_message_begin(self) -> None:
+        """Begins a request."""
+        self._phase = Phase.HEAD
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Takes a header. Those behind a body are dropped: what a request may do was settled before it."""
+        if self._phase is Phase.HEAD:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Starts the answer."""
+        if len(self.url) + sum(len(n) + len(v) for n, v in self.headers) > MAX_HEADER_BYTES:
+            raise ValueError("headers are too long")
+        self._phase = Phase.BODY
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Takes a part of the body."""
+        self._head_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Ends a request."""
+        self._phase = Phase.BETWEEN
+        self._head_bytes = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Waits for the next request, or drops what is left of one that was refused."""
+        super().on_response_complete()
+        if self.transport.is_closing() or not self._is_answered():
+            return
+        if self._phase is Phase.BODY:
+            self._start_timer(LINGER_S)
+        else:
+            # Uvicorn's own timer closes an idle connection; ours begins with the next byte.
+            self._stop_timer()
+            self.waiting.pop(self, None)
+            self.waiting[self] = None
+
     def _is_waiting(self) -> bool:
-        return self._is_answered() and self.conn.their_state is h11.IDLE
+        return self._is_answered() and self._phase is not Phase.BODY
 
     def _wait(self, seconds: float) -> None:
         self.waiting[self] = None
@@ -122,7 +178,7 @@ class Connection(H11Protocol):
 
     def _go_on(self) -> None:
         self.waiting.pop(self, None)
-        if self.conn.their_state is not h11.SEND_BODY or not self._is_answered():
+        if not self._is_answered():
             self._stop_timer()
 
     def _is_answered(self) -> bool:
