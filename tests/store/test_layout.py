@@ -123,3 +123,16 @@ def test_zstd_is_left_out_where_it_saves_little() -> None:
     plain = {name for name, codec in plan.codecs.items() if codec == "none"}
     assert plain == {"tokens", "random", "truth", "user", "nothing", "lists.list.element"}
     assert set(plan.levels) == set(plan.codecs) - plain
+
+
+@pytest.mark.parametrize(
+    ("text_bytes", "values"), [(1, 8192), (32, 4096), (100, 1310), (50_000, 1024)]
+)
+@pytest.mark.parametrize("is_repeated", [False, True])
+def test_what_is_encoded_at_once_fits_a_page(
+    text_bytes: int, values: int, *, is_repeated: bool
+) -> None:
+    text = pa.array(["x" * text_bytes] * 10)
+    column = text.dictionary_encode() if is_repeated else text
+    plan = choose_encodings(pa.table({"number": list(range(10)), "text": column}))
+    assert plan.batch_values == values

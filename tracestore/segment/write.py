@@ -90,6 +90,7 @@ def write_segment(sink: Sink, table: pa.Table, spec: SegmentTable, footer: Foote
         dictionary_pagesize_limit=limits.DICTIONARY_PAGE_BYTES,
         data_page_size=limits.PAGE_BYTES,
         max_rows_per_page=limits.ROW_GROUP_ROWS,
+        write_batch_size=plan.batch_values,
         bloom_filter_options=dict.fromkeys(spec.bloom_columns, bloom),
         sorting_columns=sorting or None,
     )
