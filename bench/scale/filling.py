@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from tracestore.store.catalog import database, packing, schema
+from tracestore.store.catalog import database, packing
 from tracestore.store.catalog.catalog import Catalog
+from tracestore.store.catalog.schema import tables
 from tracestore.store.files import filenames
 
 PROJECTS: Final = tuple(f"project-{number:02d}" for number in range(20))
@@ -78,7 +79,7 @@ def fill(catalog: str | Path, segments: int, folder: Path) -> None:
             # The driver's own statement: SQLAlchemy's would take most of the time.
             mark = "?" if engine.dialect.name == "sqlite" else "%s"
             marks = ", ".join(mark for _ in _COLUMNS)
-            insert = f"INSERT INTO {schema.SEGMENTS.name} ({', '.join(_COLUMNS)}) VALUES ({marks})"
+            insert = f"INSERT INTO {tables.SEGMENTS.name} ({', '.join(_COLUMNS)}) VALUES ({marks})"
             while batch := list(itertools.islice(made, BATCH)):
                 for values, shape in batch:
                     counts[shape.ids] += 1
@@ -90,14 +91,14 @@ def fill(catalog: str | Path, segments: int, folder: Path) -> None:
                         tail.touch()
                 connection.exec_driver_sql(insert, [values for values, _ in batch])
             rows = [{**path, "rows": int(counts[path["path_id"]]) * ROWS} for path in paths]
-            connection.execute(schema.PATHS.insert(), [row for row in rows if row["rows"]])
+            connection.execute(tables.PATHS.insert(), [row for row in rows if row["rows"]])
             projects = [
                 {"name": name, "created_ns": 0, "retention_days": None} for name in PROJECTS
             ]
-            connection.execute(schema.PROJECTS.insert(), projects)
+            connection.execute(tables.PROJECTS.insert(), projects)
             for key, value in (("catalog_version", segments), ("next_path_id", len(paths) + 1)):
-                where = schema.META.c.key == key
-                connection.execute(schema.META.update().where(where).values(value=str(value)))
+                where = tables.META.c.key == key
+                connection.execute(tables.META.update().where(where).values(value=str(value)))
         if engine.dialect.name == "sqlite":
             with engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
 from sqlglot import exp
 
 from tracestore.store import Dataset, Paths, Snapshot, Store
@@ -326,7 +327,12 @@ class Planner:
             needed.tables, projects, needed.time_range, reads=needed.reads
         )
         execution.snapshot = snapshot
-        catalog = functools.partial(catalog_table, store=self._store, projects=projects)
+
+        def catalog(name: str) -> pa.Table:
+            table, missing = catalog_table(name, self._store, projects)
+            execution.missing += missing
+            return table
+
         read = reader_of(snapshot, needed.reads)
         binding = Binding(
             read,

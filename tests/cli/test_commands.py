@@ -155,6 +155,12 @@ def test_projects_are_listed_kept_and_deleted(place: tuple[str, str]) -> None:
     assert names(place) == []
 
 
+def test_a_store_of_one_writer_says_that_it_has_no_nodes(folder: Path) -> None:
+    with Server(ServerSettings(data=folder, port=0, grpc_port=-1)) as running:
+        assert "one writer and no nodes" in run("nodes", "--url", running.url).stdout
+        assert run("nodes", "--url", running.url, "--format", "json").stdout == "[]\n"
+
+
 def test_export_writes_to_standard_output(place: tuple[str, str]) -> None:
     sql = ("--sql", "SELECT name FROM spans ORDER BY start_ns LIMIT 2", "-o", "-")
     assert run("export", *sql, *place).stdout == '{"name":"agent [INST]"}\n{"name":"chat"}\n'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -17,6 +18,9 @@ from tracestore.cli.lazy_group import load, summary
 
 # 0.25 s of CPU is about this many modules of typer, rich and the standard library.
 MOST_MODULES = 600
+
+TEXT_WIDTH = 78
+"""Columns that help has for text in a terminal of 80."""
 
 LOADED = """
 import json, sys
@@ -76,6 +80,16 @@ def test_a_question_to_a_folder_loads_no_server(tmp_path: Path) -> None:
 def test_the_list_says_of_a_command_what_it_says_itself(name: str) -> None:
     assert COMMANDS[name].help == summary(load(name, COMMANDS[name]))
     assert "Usage" in CliRunner().invoke(app, [name, "--help"]).output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_fills_its_lines_and_offers_what_is_its_own(name: str) -> None:
+    printed = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "80"}).output
+    assert "--install-completion" not in printed
+    lines = [line.split() for line in printed.split("╭")[0].splitlines()]
+    for line, after in itertools.pairwise(lines):
+        if line and after:
+            assert len(" ".join([*line, after[0]])) > TEXT_WIDTH
 
 
 def test_the_list_shows_every_command() -> None:

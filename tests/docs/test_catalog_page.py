@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tracestore.store.catalog.schema import META, METADATA, MIGRATIONS, VERSION
+from tracestore.store.catalog.schema.migrations import MIGRATIONS
+from tracestore.store.catalog.schema.tables import META, METADATA
+from tracestore.store.catalog.schema.versions import VERSION
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format" / "catalog.md").read_text(encoding="utf-8")
 TABLES = [table for table in METADATA.sorted_tables if table is not META]

@@ -29,6 +29,7 @@ class Cluster:
         catalog, segments: their URLs.
         stores: that are open, by node id.
         silent: ids of nodes that do not answer the others.
+        questions: times that a node asked others for what they have in memory.
         transferred_bytes: what nodes have told each other of their memory.
     """
 
@@ -37,6 +38,7 @@ class Cluster:
     segments: str
     stores: dict[str, Store] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    questions: int = 0
     transferred_bytes: int = 0
 
     @contextlib.contextmanager
@@ -63,6 +65,7 @@ class Cluster:
     ) -> Mapping[str, PeerAnswer | str]:
         """Asks stores of this process, by what would go over the network."""
         answers: dict[str, PeerAnswer | str] = {}
+        self.questions += 1
         for node in nodes:
             store = self.stores.get(node.node_id)
             if store is None or node.node_id in self.silent:

@@ -74,6 +74,34 @@ def test_a_node_that_does_not_answer_is_named_in_a_warning(cluster: Cluster) -> 
         assert a.nodes.silent_asks == 1
 
 
+@pytest.mark.parametrize("table", ["paths", "projects", "segments"])
+def test_tables_that_tell_of_rows_name_such_a_node_too(cluster: Cluster, table: str) -> None:
+    with cluster.node("a") as a, cluster.node("b") as b:
+        b.insert("spans", rows(0, 5))
+        assert b.nodes.node_id is not None
+        cluster.silent.add(b.nodes.node_id)
+        answer = a.sql(f"SELECT count(*) FROM {table}")
+        answer.rows()
+        assert [b.nodes.node_id in warning for warning in answer.warnings] == [True]
+
+
+@pytest.mark.parametrize("role", ["all", "query"])
+def test_a_query_that_reads_no_row_asks_no_other_node(cluster: Cluster, role: str) -> None:
+    with cluster.node("a") as a, cluster.node("b", node=role) as b:
+        a.insert("spans", rows(0, 5))
+        assert counts(b) == expected(range(5))
+        before = cluster.questions
+        for _ in range(2):
+            assert b.sql("SELECT 1 AS one").rows() == [{"one": 1}]
+            assert b.sql("SELECT count(*) AS n FROM datasets").rows() == [{"n": 0}]
+        assert cluster.questions == before
+        # Nor is it told of what other nodes keep from queries of rows.
+        assert a.nodes.node_id is not None
+        cluster.silent.add(a.nodes.node_id)
+        assert b.sql("SELECT count(*) FROM spans").warnings != []
+        assert b.sql("SELECT 1 AS one").warnings == []
+
+
 def test_a_node_takes_up_its_log_when_it_returns(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

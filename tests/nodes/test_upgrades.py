@@ -11,8 +11,8 @@ import tracestore
 from data.catalogs import make_older
 from nodes.cluster import Cluster, counts, expected, rows
 from tracestore.errors import CatalogError, FormatVersionError, StoreLockedError
-from tracestore.store.catalog import schema
 from tracestore.store.catalog.catalog import Catalog
+from tracestore.store.catalog.schema import migrations, versions
 
 BEFORE_NODES = 7
 
@@ -27,7 +27,7 @@ def test_nodes_take_over_a_catalog_that_knew_none(cluster: Cluster, tmp_path: Pa
     with cluster.node("a") as a, cluster.node("b") as b:
         b.insert("spans", rows(20, 20))
         assert counts(a) == counts(b) == expected(range(40))
-        assert a._core.catalog.meta("schema_version") == str(schema.VERSION)
+        assert a._core.catalog.meta("schema_version") == str(versions.VERSION)
 
 
 def test_a_writer_of_its_own_and_nodes_keep_each_other_off(
@@ -59,10 +59,10 @@ def test_a_folder_runs_as_one_node_at_a_time(cluster: Cluster, tmp_path: Path) -
 
 def _next_version(monkeypatch: pytest.MonkeyPatch, compatible: int, *, is_run: bool = True) -> None:
     """Makes this code that of the next version, whose step adds a table."""
-    steps = {**schema.MIGRATIONS, schema.VERSION: _widen} if is_run else schema.MIGRATIONS
-    monkeypatch.setattr(schema, "MIGRATIONS", steps)
-    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
-    monkeypatch.setattr(schema, "COMPATIBLE", compatible)
+    steps = {**migrations.MIGRATIONS, versions.VERSION: _widen} if is_run else migrations.MIGRATIONS
+    monkeypatch.setattr(migrations, "MIGRATIONS", steps)
+    monkeypatch.setattr(versions, "VERSION", versions.VERSION + 1)
+    monkeypatch.setattr(versions, "COMPATIBLE", compatible)
 
 
 def _widen(connection: sa.Connection) -> None:
@@ -75,7 +75,7 @@ def test_a_catalog_is_widened_while_nodes_of_the_last_version_go_on(
     with cluster.node("old") as old:
         old.insert("spans", rows(0, 10))
         with monkeypatch.context() as patch:
-            _next_version(patch, schema.COMPATIBLE)
+            _next_version(patch, versions.COMPATIBLE)
             with cluster.node("new") as new:
                 new.insert("spans", rows(10, 10))
                 patch.undo()
@@ -92,7 +92,7 @@ def test_what_nodes_need_is_not_taken_away_while_they_are_up(
     with cluster.node("old") as old:
         assert old.nodes.node_id is not None
         with monkeypatch.context() as patch:
-            _next_version(patch, schema.VERSION + 1)
+            _next_version(patch, versions.VERSION + 1)
             with (
                 pytest.raises(CatalogError, match=f"are up: {old.nodes.node_id}; update"),
                 cluster.node("new"),
@@ -101,7 +101,7 @@ def test_what_nodes_need_is_not_taken_away_while_they_are_up(
         old.insert("spans", rows(0, 10))
         assert counts(old) == expected(range(10))
     with monkeypatch.context() as patch:
-        _next_version(patch, schema.VERSION + 1)
+        _next_version(patch, versions.VERSION + 1)
         with cluster.node("new") as new:
             assert counts(new) == expected(range(10))
     with pytest.raises(FormatVersionError, match="open it with a newer tracestore"):

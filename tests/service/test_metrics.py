@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,6 +96,25 @@ def test_it_tells_of_queries_the_process_the_engine_and_merges(server: Server) -
     assert told["tracestore_merges_total"] >= 1
     assert "tracestore_queries_running" in told
     assert not [name for name in told if "_created" in name]
+
+
+def test_who_leaves_before_the_answer_is_no_failure_of_the_server(server: Server) -> None:
+    endless = "SELECT damerau_levenshtein(repeat('ab', 50000), repeat('ba', 50000))"
+    url = httpx.URL(server.url)
+    body = json.dumps({"sql": endless})
+    head = (
+        f"POST /api/query HTTP/1.1\r\nhost: {url.netloc.decode()}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection((url.host, url.port or 0)) as sender:
+        sender.sendall((head + body).encode())
+    end_s = time.monotonic() + HANG_S
+    statuses: set[str] = set()
+    # The answers of /metrics itself are of 200.
+    while not statuses - {"200"} and time.monotonic() < end_s:
+        requests = [name for name in numbers(server) if "http_requests_total" in name]
+        statuses = {found for name in requests for found in re.findall(r'status="(\d+)"', name)}
+    assert statuses - {"200"} == {"499"}
 
 
 def test_projects_that_clients_make_up_are_bounded(

@@ -16,9 +16,9 @@ from store.kit import FakeClock, expected_ids, open_store, segment_files, span_i
 from tracestore import limits
 from tracestore.errors import CatalogError, FormatVersionError, StoreLockedError
 from tracestore.store import Store
-from tracestore.store.catalog import schema
 from tracestore.store.catalog.catalog import Catalog
 from tracestore.store.catalog.changes import Change
+from tracestore.store.catalog.schema import tables, versions
 from tracestore.store.catalog.segment_row import NewSegment
 
 
@@ -169,7 +169,7 @@ def test_projects_deletes_and_retention(url: str | Path) -> None:
 def test_a_newer_catalog_is_refused(url: str | Path) -> None:
     catalog = opened(url)
     with catalog._begin() as connection:
-        connection.execute(sa.text(_NEWER.format(schema.VERSION)))
+        connection.execute(sa.text(_NEWER.format(versions.VERSION)))
     catalog.close()
     # One that was only widened is used on.
     opened(url).close()
@@ -178,7 +178,7 @@ def test_a_newer_catalog_is_refused(url: str | Path) -> None:
         connection.execute(sa.text(_NEWER.format(99)))
     catalog.close()
     with pytest.raises(
-        FormatVersionError, match=f"schema version; got 99; want at most {schema.VERSION}"
+        FormatVersionError, match=f"schema version; got 99; want at most {versions.VERSION}"
     ):
         opened(url)
 
@@ -256,7 +256,7 @@ def test_a_catalog_of_version_1_is_migrated(url: str | Path) -> None:
     catalog.close()
     opened(url).close()
     catalog = opened(url)
-    assert catalog.meta("schema_version") == str(schema.VERSION)
+    assert catalog.meta("schema_version") == str(versions.VERSION)
     with catalog._begin() as connection:
-        assert connection.execute(sa.select(schema.DATASETS)).all() == []
+        assert connection.execute(sa.select(tables.DATASETS)).all() == []
     catalog.close()

@@ -20,7 +20,7 @@ from tracestore.errors import CatalogError, FormatVersionError, LimitExceededErr
 from tracestore.segment.inspect import describe
 from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store import Store
-from tracestore.store.catalog import schema
+from tracestore.store.catalog.schema import tables, versions
 from tracestore.store.segments.cluster_order import clustered
 
 ALWAYS: dict[str, Any] = {"min_cluster_rows": 1}
@@ -142,20 +142,20 @@ def test_software_that_does_not_know_of_it_may_not_open_the_catalog(tmp_path: Pa
     with open_store(tmp_path) as store:
         before = known(store)
         store.set_cluster_by("default", None)
-        assert known(store) == before < schema.VERSION
+        assert known(store) == before < versions.VERSION
         store.set_cluster_by("default", ["service"])
-        assert known(store) == schema.VERSION
+        assert known(store) == versions.VERSION
 
 
 def test_nodes_that_do_not_know_of_it_keep_it_from_being_set(tmp_path: Path) -> None:
     with open_store(tmp_path, clock=FakeClock()) as store:
         values = {
             column.name: "x" if isinstance(column.type, sa.String) else 0
-            for column in schema.NODES.c
+            for column in tables.NODES.c
         }
         old = {**values, "node_id": "old", "schema_version": 8, "lease_ns": 2**62, "stopped": False}
         with store._core.catalog.writing() as connection:
-            connection.execute(schema.NODES.insert().values(**old))
+            connection.execute(tables.NODES.insert().values(**old))
         with pytest.raises(CatalogError, match="old"):
             store.set_cluster_by("default", ["service"])
         assert store.cluster_by() == {}

@@ -20,7 +20,7 @@ from tracestore.errors import (
 )
 from tracestore.store import Store
 from tracestore.store.catalog.datasets import DatasetCatalog
-from tracestore.store.catalog.schema import VERSION
+from tracestore.store.catalog.schema.versions import VERSION
 from tracestore.store.datasets import dataset_heads
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "v1" / "store"

@@ -21,7 +21,7 @@ from tracestore.errors import (
     StoreMissingError,
 )
 from tracestore.store import Store
-from tracestore.store.catalog.schema import VERSION
+from tracestore.store.catalog.schema.versions import VERSION
 
 
 def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:

@@ -171,10 +171,10 @@ def test_the_example_of_the_page_is_what_is_written(tmp_path: Path) -> None:
 
 
 def test_the_catalog_page_names_every_column() -> None:
-    from tracestore.store.catalog import schema
+    from tracestore.store.catalog.schema import tables
 
     text = (PAGE.parent / "catalog.md").read_text()
-    for table in schema.METADATA.sorted_tables:
+    for table in tables.METADATA.sorted_tables:
         for column in table.columns:
             assert re.search(rf"\b{column.name}\b", text), f"{table.name}.{column.name}"
         assert table.name in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -71,9 +71,18 @@ def load(name: str, listed: Listed) -> TyperCommand:
         return command
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     single.command(name=name)(found)
-    return cast("TyperCommand", typer.main.get_command(single))
+    command = cast("TyperCommand", typer.main.get_command(single))
+    # A docstring is as wide as code; help breaks its lines where the terminal ends.
+    command.help = "\n\n".join(_paragraphs(command))
+    return command
 
 
 def summary(command: TyperCommand) -> str:
     """Returns the first paragraph of a command's help: what the list must say of it."""
-    return " ".join((command.help or "").split("\n\n")[0].split())
+    return next(_paragraphs(command), "")
+
+
+def _paragraphs(command: TyperCommand) -> Iterator[str]:
+    """Yields the paragraphs of a command's help, each in one line."""
+    for paragraph in (command.help or "").split("\n\n"):
+        yield " ".join(paragraph.split())

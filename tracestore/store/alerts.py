@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from tracestore.store.catalog.schema import ALERT_EVENTS, ALERT_STATES
+from tracestore.store.catalog.schema.tables import ALERT_EVENTS, ALERT_STATES
 from tracestore.store.core import Core
 
 State = Literal["ok", "pending", "firing"]

@@ -17,7 +17,7 @@ from tracestore.errors import DocumentConflictError, DocumentError, UnknownDocum
 from tracestore.store.alerts import Alerts
 from tracestore.store.catalog import documents as tables
 from tracestore.store.catalog.documents import Document, DocumentVersion
-from tracestore.store.catalog.schema import DOCUMENTS
+from tracestore.store.catalog.schema.tables import DOCUMENTS
 from tracestore.store.core import Core
 from tracestore.store.write import payloads
 from tracestore.store.write.allowed_projects import DEFAULT_PROJECT

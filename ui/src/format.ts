@@ -62,6 +62,9 @@ export const share = (part: number): string => (part > 0 && part < 0.005 ? "<1 %
 const two = (value: number): string => String(value).padStart(2, "0");
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+/** Returns a day without its year. */
+export const day = (time: Date): string => `${time.getDate()} ${MONTHS[time.getMonth()]}`;
+
 export const clock = (time: Date): string => `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
 
 /** Returns a time in the browser's zone: the clock today, the day and the clock before. */
@@ -70,8 +73,7 @@ export function when(ms: number, now = Date.now()): string {
   const today = new Date(now);
   const sameDay = time.toDateString() === today.toDateString();
   if (sameDay) return clock(time);
-  const day = `${time.getDate()} ${MONTHS[time.getMonth()]}`;
-  return time.getFullYear() === today.getFullYear() ? `${day} ${two(time.getHours())}:${two(time.getMinutes())}` : `${day} ${time.getFullYear()}`;
+  return time.getFullYear() === today.getFullYear() ? `${day(time)} ${two(time.getHours())}:${two(time.getMinutes())}` : `${day(time)} ${time.getFullYear()}`;
 }
 
 export function utc(ms: number): string {

@@ -43,6 +43,7 @@ class Execution:
     Attributes:
         deadline: bounds the query's time.
         snapshot: what it reads, once that is known.
+        missing: what tables of the catalog may lack, in words.
         statement: what the engine runs, once that is bound.
         keep: takes the statement of an answer that was read to its end; returns whether it keeps it.
         exhausted: whether the answer was read to its end.
@@ -54,6 +55,7 @@ class Execution:
         self._functions: list[str] = []
         self.deadline = Deadline(engine, timeout_s)
         self.snapshot: Snapshot | None = None
+        self.missing: list[str] = []
         self.statement: Statement | None = None
         self.keep: Callable[[Statement], bool] | None = None
         self.exhausted = False

@@ -142,7 +142,8 @@ def _of_table(
 def _notes(planned: PlannedQuery, execution: Execution) -> Notes:
     """Returns what is known of an answer before it is read: warnings of the plan, and nodes that do not answer."""
     missing = execution.snapshot.missing if execution.snapshot is not None else ()
-    return Notes([*planned.plan.query.warnings, *missing])
+    told = dict.fromkeys((*missing, *execution.missing))
+    return Notes([*planned.plan.query.warnings, *told])
 
 
 def _result(

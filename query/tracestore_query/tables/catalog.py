@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 from sqlglot import exp
 
-from tracestore.store import NO_PATHS, Store
+from tracestore.store import NO_PATHS, Snapshot, Store
 from tracestore_query.language.dialect import parse
 from tracestore_query.language.looking_around import CATALOG_NAMES
 from tracestore_query.tables.names import HIDDEN, NAMED, STORED
@@ -22,19 +22,21 @@ Projects = Collection[str] | None
 """The projects that a query may see, None for all."""
 
 
-def catalog_table(name: str, store: Store, projects: Projects) -> pa.Table:
-    """Returns one catalog table, with the allowed projects only."""
-    return CATALOG[name](store, projects)
-
-
-def _projects(store: Store, projects: Projects) -> pa.Table:
-    known = dict(store.projects())
+def catalog_table(name: str, store: Store, projects: Projects) -> tuple[pa.Table, tuple[str, ...]]:
+    """Returns one catalog table, with the allowed projects only, and what it may lack, in words."""
+    if name not in _OF_ROWS:
+        return _OF_CATALOG[name](store, projects), ()
     with store.snapshot(tuple(STORED), projects, reads=NO_PATHS) as snapshot:
-        for table in snapshot.tables.values():
-            for segment in table.segments:
-                known.setdefault(segment.project, None)
-            for project in table.memory_projects:
-                known.setdefault(project, None)
+        return _OF_ROWS[name](store, projects, snapshot), snapshot.missing
+
+
+def _projects(store: Store, projects: Projects, snapshot: Snapshot) -> pa.Table:
+    known = dict(store.projects())
+    for table in snapshot.tables.values():
+        for segment in table.segments:
+            known.setdefault(segment.project, None)
+        for project in table.memory_projects:
+            known.setdefault(project, None)
     names = sorted(name for name in known if projects is None or name in projects)
     cluster_by = store.cluster_by()
     return pa.table(
@@ -48,9 +50,8 @@ def _projects(store: Store, projects: Projects) -> pa.Table:
     )
 
 
-def _segments(store: Store, projects: Projects) -> pa.Table:
-    with store.snapshot(tuple(STORED), projects, reads=NO_PATHS) as snapshot:
-        segments = [segment for table in snapshot.tables.values() for segment in table.segments]
+def _segments(_store: Store, _projects: Projects, snapshot: Snapshot) -> pa.Table:
+    segments = [segment for table in snapshot.tables.values() for segment in table.segments]
     return pa.table(
         {
             "segment_id": pa.array([segment.segment_id for segment in segments], pa.string()),
@@ -64,15 +65,14 @@ def _segments(store: Store, projects: Projects) -> pa.Table:
     )
 
 
-def _paths(store: Store, projects: Projects) -> pa.Table:
+def _paths(store: Store, projects: Projects, snapshot: Snapshot) -> pa.Table:
     """Returns every path and type with its rows; those in memory only have no times yet."""
-    with store.snapshot(tuple(STORED), projects, reads=NO_PATHS) as snapshot:
-        counts = [
-            (name, path, leaf_type, rows)
-            for name, table in snapshot.tables.items()
-            for path, types in table.leaf_types.items()
-            for leaf_type, rows in types.items()
-        ]
+    counts = [
+        (name, path, leaf_type, rows)
+        for name, table in snapshot.tables.items()
+        for path, types in table.leaf_types.items()
+        for leaf_type, rows in types.items()
+    ]
     counts.sort()
     allowed = [name for name in store.projects() if projects is None or name in projects]
     seen_ns = {
@@ -220,8 +220,8 @@ def _columns_of(table: str, store: Store, projects: Projects) -> list[tuple[str,
             for each in (*fixed, *((v, "JSON") for v in spec.variants))
             if each[0] not in hidden
         ]
-    schema = CATALOG[table](store, projects).schema
-    return [(field.name, sql_type_of(field.type)) for field in schema]
+    rows, _ = catalog_table(table, store, projects)
+    return [(field.name, sql_type_of(field.type)) for field in rows.schema]
 
 
 def sql_type_of(arrow_type: pa.DataType) -> str:
@@ -239,15 +239,22 @@ _SQL_TYPES: Final = {
 _UNLISTED: Final = frozenset({"experiment_records", *CATALOG_NAMES.values()})
 """Tables that have no name for users, or one in a schema."""
 
-CATALOG: Final[Mapping[str, Callable[[Store, Projects], pa.Table]]] = {
+_OF_ROWS: Final[Mapping[str, Callable[[Store, Projects, Snapshot], pa.Table]]] = {
+    "paths": _paths,
+    "projects": _projects,
+    "segments": _segments,
+}
+"""The tables that tell of stored rows, by name."""
+
+_OF_CATALOG: Final[Mapping[str, Callable[[Store, Projects], pa.Table]]] = {
     "asked_columns": _asked_columns,
     "dataset_versions": _dataset_versions,
     "datasets": _datasets,
     "experiment_records": _experiment_records,
-    "paths": _paths,
-    "projects": _projects,
-    "segments": _segments,
     CATALOG_NAMES["tables"]: _tables,
     CATALOG_NAMES["columns"]: _columns,
 }
-"""The tables by name."""
+"""The others by name."""
+
+CATALOG: Final = frozenset([*_OF_ROWS, *_OF_CATALOG])
+"""The names of all of them."""

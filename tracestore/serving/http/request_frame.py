@@ -35,6 +35,8 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 REQUEST_ID: Final = "x-request-id"
 _REQUEST_ID: Final = REQUEST_ID.encode()
+_GONE: Final = 499
+"""The status that is counted where the sender left before it was answered, as web servers note it: nothing failed."""
 MAX_ENGINE_ROUTES: Final = 200
 """Routes that the engine process may name; it has some fifty."""
 
@@ -90,7 +92,7 @@ class RequestFrame:
         request = Request(scope)
         request_id = request.state.request_id = _request_id(request)
         started = time.perf_counter()
-        status = 500
+        status = _GONE
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -115,7 +117,8 @@ class RequestFrame:
                 else:
                     await self._answer(request, receive, sending)
             except Exception:
-                # The application has answered.
+                # The application has answered, unless it failed before it could.
+                status = 500 if status == _GONE else status
                 log.exception("failed", request_id=request_id, path=request.url.path)
             finally:
                 route = self._route(scope)

@@ -24,7 +24,6 @@ from tracestore.store.catalog import (
     documents,
     patch_table,
     replaced_table,
-    schema,
     segment_table,
 )
 from tracestore.store.catalog.changes import (
@@ -38,7 +37,8 @@ from tracestore.store.catalog.changes import (
 from tracestore.store.catalog.nodes import change_log, node_table, writer_lock
 from tracestore.store.catalog.path_ids import Owner, PathRow, PathTable
 from tracestore.store.catalog.path_ledger import PathLedger
-from tracestore.store.catalog.schema import (
+from tracestore.store.catalog.schema import migrations, versions
+from tracestore.store.catalog.schema.tables import (
     DATASET_SNAPSHOTS,
     DATASET_VERSIONS,
     DATASETS,
@@ -89,13 +89,14 @@ class Catalog:
         try:
             with self._named_errors():
                 if writable:
+                    values = _defaults(defaults)
                     self._writer.take()
                     with database.preparing(self._engine) as connection:
-                        self.created = schema.prepare(connection, self.name, _defaults(defaults))
+                        self.created = migrations.prepare(connection, self.name, values)
                         self._writer.claim_in(connection)
                 else:
                     with self._begin() as connection:
-                        schema.read_version(connection, self.name)
+                        versions.read_version(connection, self.name)
         except BaseException:
             self.close()
             raise
@@ -127,7 +128,7 @@ class Catalog:
         with self._begin() as connection:
             version = int(_meta(connection, "catalog_version"))
             path_bound = int(_meta(connection, "next_path_id"))
-            columns = schema.segment_columns(schema.read_version(connection, self.name))
+            columns = versions.segment_columns(connection, self.name)
             return segment_table.load_in(connection, columns, version, path_bound)
 
     def newest_segment_id(self) -> str | None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from tracestore.errors import DatasetError, UnknownDatasetError
 from tracestore.store.catalog.catalog import Catalog
-from tracestore.store.catalog.schema import (
+from tracestore.store.catalog.schema.tables import (
     DATASET_SNAPSHOTS,
     DATASET_VERSIONS,
     DATASETS,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tracestore.store.catalog.schema import (
+from tracestore.store.catalog.schema.tables import (
     ALERT_EVENTS,
     ALERT_STATES,
     DOCUMENT_VERSIONS,

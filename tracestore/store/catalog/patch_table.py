@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tracestore.store.catalog import database
-from tracestore.store.catalog.schema import FOLDED_PATCHES, PATCHES
+from tracestore.store.catalog.schema.tables import FOLDED_PATCHES, PATCHES
 
 MAX_FOLDED: Final = 100_000
 """Folded patches that are kept for later versions of their spans: about 30 MB of the catalog. The oldest go first."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tracestore.store.catalog.database import MAX_IN_LIST
 from tracestore.store.catalog.path_ids import Leaf, Owner, PathTable
-from tracestore.store.catalog.schema import PATHS
+from tracestore.store.catalog.schema.tables import PATHS
 
 
 class PathLedger:

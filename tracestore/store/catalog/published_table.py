@@ -7,7 +7,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from tracestore.store.catalog import database
-from tracestore.store.catalog.schema import GARBAGE, PUBLISHED
+from tracestore.store.catalog.schema.tables import GARBAGE, PUBLISHED
 
 
 def read_in(connection: sa.Connection) -> frozenset[str]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from tracestore.store.catalog import database, packing
-from tracestore.store.catalog.schema import REPLACED_ROWS
+from tracestore.store.catalog.schema.tables import REPLACED_ROWS
 
 RowNumbers = npt.NDArray[np.int64]
 

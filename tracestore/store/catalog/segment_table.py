@@ -9,12 +9,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tracestore import limits
-from tracestore.store.catalog import database, packing, replaced_table, schema
+from tracestore.store.catalog import database, packing, replaced_table
 from tracestore.store.catalog.packed_segments import NONE, NUMBERS, PackedSegments, Packing
 from tracestore.store.catalog.path_ids import leaf_of
 from tracestore.store.catalog.path_ledger import PathLedger
 from tracestore.store.catalog.replaced_table import RowNumbers
-from tracestore.store.catalog.schema import GARBAGE, PROJECTS, SEGMENTS
+from tracestore.store.catalog.schema import versions
+from tracestore.store.catalog.schema.tables import GARBAGE, PROJECTS, SEGMENTS
 from tracestore.store.catalog.segment_row import NewSegment, SegmentPaths, SegmentRow
 from tracestore.store.files import filenames
 
@@ -107,7 +108,7 @@ def insert_in(
 
 def read_in(connection: sa.Connection, name: str, segment_ids: Collection[str]) -> list[SegmentRow]:
     """Returns those segments of some ids that are there; quarantined ones are among them."""
-    columns = schema.segment_columns(schema.read_version(connection, name))
+    columns = versions.segment_columns(connection, name)
     query = sa.select(*(column for column in columns if column.name not in _PATH_COLUMNS))
     rows: list[SegmentRow] = []
     for batch in database.batches(segment_ids):

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tracestore.errors import ExperimentError
-from tracestore.store.catalog.schema import EXPERIMENTS
+from tracestore.store.catalog.schema.tables import EXPERIMENTS
 from tracestore.store.core import Core
 from tracestore.store.write import payloads
 from tracestore.store.write.allowed_projects import DEFAULT_PROJECT

@@ -36,6 +36,11 @@ class Need:
     time_range: tuple[int, int] | None = None
     paths: Paths = None
 
+    @property
+    def is_nothing(self) -> bool:
+        """Returns whether no row is read at all, as of a query that names no stored table."""
+        return not all(names is None or names for names in (self.tables, self.projects))
+
     def has(self, table: str, project: str) -> bool:
         """Returns whether rows of a table and project are read."""
         return (self.tables is None or table in self.tables) and (

@@ -46,11 +46,12 @@ def current(core: Core, need: Need, capture: Callable[[], T]) -> T:
 
     Args:
         core: the store.
-        need: what is read of the rows in memory of other nodes; others of them are not there.
+        need: what is read of the rows in memory of other nodes; others of them are not there. Where it is nothing,
+            nobody is asked.
         capture: reads what a snapshot shows; the store's lock is held.
     """
     node = core.node
-    if node is None:
+    if node is None or need.is_nothing:
         with core.lock:
             return capture()
     with node.reading:

@@ -159,7 +159,7 @@ class _View:
             self.version = core.version
             self.path_bound = core.path_bound
             self.faults = tuple(core.faults)
-            self.missing = view.missing(core)
+            self.missing = () if need.is_nothing else view.missing(core)
             core.last_read_s = core.clock.elapsed_s()
             return groups
 

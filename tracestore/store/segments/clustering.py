@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from tracestore import limits
 from tracestore.errors import CatalogError, LimitExceededError, PathSyntaxError
 from tracestore.segment.tables import SEGMENT_TABLES
-from tracestore.store.catalog import database, schema
 from tracestore.store.catalog.catalog import Catalog
-from tracestore.store.catalog.schema import META, NODES, PROJECTS
+from tracestore.store.catalog.schema import versions
+from tracestore.store.catalog.schema.tables import META, PROJECTS
 from tracestore.variant import parse_path
 
 SINCE_VERSION: Final = 9
@@ -31,7 +31,7 @@ def all_columns(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     """Returns the same of every project that names some."""
     query = sa.select(PROJECTS.c.name, PROJECTS.c.cluster_by)
     with catalog.transaction() as connection:
-        if schema.read_version(connection, catalog.name) < SINCE_VERSION:
+        if versions.read_version(connection, catalog.name) < SINCE_VERSION:
             return {}  # an older catalog, opened by a reader
         rows = connection.execute(query.where(PROJECTS.c.cluster_by.is_not(None))).all()
     return {row.name: tuple(json.loads(row.cluster_by)) for row in rows}
@@ -90,14 +90,11 @@ def _is_of(table: str, path: list[str | int]) -> bool:
 
 def _require_version(connection: sa.Connection, name: str) -> None:
     """Notes that code of an older version may not open the catalog any more."""
-    old = sa.and_(
-        NODES.c.schema_version < SINCE_VERSION, NODES.c.lease_ns > database.now_ns(connection)
-    )
-    ids = connection.execute(sa.select(NODES.c.node_id).where(old)).scalars().all()
+    ids = versions.older_nodes(connection, SINCE_VERSION)
     if ids:
         raise CatalogError(
             f"cannot cluster segments of catalog {name}: nodes that cannot read them are up: "
-            f"{', '.join(sorted(ids))}; update and restart them first"
+            f"{', '.join(ids)}; update and restart them first"
         )
     key = META.c.key == "compatible_version"
     known = connection.execute(sa.select(META.c.value).where(key)).scalar_one()

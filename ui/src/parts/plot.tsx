@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { dark, token } from "../app/theme";
-import { number, utc, when } from "../format";
+import { day, number, utc, when } from "../format";
 import { colour, type ChartData, type Kind } from "./chart_data";
 
 export interface PlotProps {
@@ -93,7 +93,7 @@ function tickText(seconds: number, ticks: number[]): string {
   const two = (n: number) => String(n).padStart(2, "0");
   const span = ticks.length > 1 ? ticks[ticks.length - 1]! - ticks[0]! : 0;
   const midnight = time.getHours() === 0 && time.getMinutes() === 0;
-  if (midnight || span > 86_400 * 5) return `${time.getDate()}.${time.getMonth() + 1}.`;
+  if (midnight || span > 86_400 * 5) return day(time);
   return `${two(time.getHours())}:${two(time.getMinutes())}`;
 }
 

@@ -10,7 +10,11 @@ from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOptio
 from tracestore.cli.printing import err, fields_of, show_report
 from tracestore.iceberg.publisher import Publisher
 
-app = typer.Typer(help="Publishes spans and logs as Apache Iceberg tables.", no_args_is_help=True)
+app = typer.Typer(
+    help="Publishes spans and logs as Apache Iceberg tables.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @app.callback()

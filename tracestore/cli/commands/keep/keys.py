@@ -17,7 +17,7 @@ from tracestore.cli.printing import show, tell
 from tracestore.errors import StoreLockedError
 from tracestore.store import KeyRing
 
-app = typer.Typer(help="Manages API keys.", no_args_is_help=True)
+app = typer.Typer(help="Manages API keys.", no_args_is_help=True, add_completion=False)
 
 
 @app.command(name="create")

@@ -9,7 +9,7 @@ import typer
 
 import tracestore
 from tracestore.cli.options import FormatOption, KeyOption, UrlOption
-from tracestore.cli.printing import show, tell
+from tracestore.cli.printing import say, show, tell
 
 
 def nodes(
@@ -33,6 +33,9 @@ def nodes(
             tell(f"node {forget} is forgotten")
             return
         found = client.nodes()
+    if format == "table" and not found:
+        say("this store has one writer and no nodes")
+        return
     show(
         [
             {

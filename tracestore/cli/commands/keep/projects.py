@@ -13,7 +13,9 @@ from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOptio
 from tracestore.cli.printing import err, fields_of, note, show, tell
 
 app = typer.Typer(
-    help="Lists projects; changes their settings; deletes them.", no_args_is_help=True
+    help="Lists projects; changes their settings; deletes them.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 LISTED: Final = """

@@ -76,6 +76,7 @@ def serve(
         if server.store.nodes.node_id is not None:
             role = "answers only" if settings.role == "query" else "takes rows and answers"
             tell(f"  node            {server.store.nodes.node_id}, {role}")
+        tell(f"  pages           {server.url}/")
         tell(f"  OTLP over HTTP  {server.url}/v1/traces, /v1/logs")
         if server.grpc_port is not None:
             tell(f"  OTLP over gRPC  {settings.host}:{server.grpc_port}")

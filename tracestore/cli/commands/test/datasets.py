@@ -14,7 +14,11 @@ from tracestore.cli.options import DataOption, FormatOption, KeyOption, ProjectO
 from tracestore.cli.printing import show, tell
 from tracestore.errors import DatasetError
 
-app = typer.Typer(help="Manages datasets: versioned rows to test with.", no_args_is_help=True)
+app = typer.Typer(
+    help="Manages datasets: versioned rows to test with.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 NameArgument = Annotated[str, typer.Argument(help="The dataset.")]
 

@@ -20,7 +20,7 @@ from tracestore.store.catalog.patch_table import PatchValues
 from tracestore.store.catalog.path_ids import Leaf, Owner, PathTable
 from tracestore.store.catalog.path_ledger import PathLedger
 from tracestore.store.catalog.replaced_table import RowNumbers
-from tracestore.store.catalog.schema import CHANGES, PATHS
+from tracestore.store.catalog.schema.tables import CHANGES, PATHS
 from tracestore.store.catalog.segment_row import SegmentRow
 
 FLUSHED: Final = "flushed"

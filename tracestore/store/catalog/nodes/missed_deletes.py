@@ -8,7 +8,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from tracestore.store.catalog.changes import PendingDelete
-from tracestore.store.catalog.schema import DELETES
+from tracestore.store.catalog.schema.tables import DELETES
 
 
 def note_in(connection: sa.Connection, delete_id: str, node_ids: Collection[str]) -> None:

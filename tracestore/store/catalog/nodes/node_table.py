@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from tracestore.errors import StoreFailedError, StoreLockedError
 from tracestore.store.catalog import database
-from tracestore.store.catalog.schema import CHANGES, LEASES, META, NODES, VERSION
+from tracestore.store.catalog.schema.tables import CHANGES, LEASES, META, NODES
+from tracestore.store.catalog.schema.versions import VERSION
 
 LEASE_S: Final = 15.0
 """Seconds for which a node counts as up since it was last heard of: some heartbeats may be late, and a node that is

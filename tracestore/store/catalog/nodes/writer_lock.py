@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from tracestore.errors import StoreLockedError
-from tracestore.store.catalog.schema import META
+from tracestore.store.catalog.schema.tables import META
 
 # Key of the advisory lock that a writer holds on a PostgreSQL catalog: "tracesto" in ASCII.
 ADVISORY_KEY: Final = 0x7472616365737430 - (1 << 63)

@@ -1,7 +1,7 @@
 /** One dataset: its rows at a version or what changed between two, edited in place. */
 import { useMemo, useRef, useState } from "preact/hooks";
 import { exactJson } from "../../api/exact";
-import { json, request } from "../../api/http";
+import { json, Problem, request } from "../../api/http";
 import { objects, query, quoted, type Row } from "../../api/query";
 import { useKeys } from "../../app/keys";
 import { navigate, pageUrl, params, setParams } from "../../app/location";
@@ -31,7 +31,7 @@ const rowsSql = (name: string, version: number | null): string => `SELECT id, in
 export function DatasetPage({ project, name }: { project: string; name: string }) {
   const info = useLoad(`dataset ${project} ${name}`, async (signal) => {
     const found = (await datasetsOf(project, signal)).find((each) => each.name === name);
-    if (!found) throw new Error(`There is no dataset ${name} in ${project}.`);
+    if (!found) throw new Problem(404, `There is no dataset ${name} in ${project}.`);
     return found;
   });
   if (info.error) return <Failure error={info.error} retry={info.reload} />;

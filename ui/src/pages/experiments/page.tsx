@@ -244,8 +244,10 @@ function NoExperiments({ project }: { project: string }) {
   return (
     <State title="No experiments yet">
       <p>An experiment is a named run of a task over cases, with scores. From Python:</p>
-      <pre class="code">{`from tracestore import Eval\nfrom tracestore.evals import dataset\nfrom tracestore.scorers import exact_match\n\nEval("${project}", experiment="first try", data=dataset("questions"),\n     task=my_task, scores=[exact_match], url="${window.location.origin}")`}</pre>
-      <p class="muted">Cases come from a dataset: choose rows in Traces and press d.</p>
+      <pre class="code">{`from tracestore import Eval\nfrom tracestore.evals import dataset\nfrom tracestore.scorers import exact_match\n\nEval(\n    "${project}",\n    experiment="first try",\n    data=dataset("questions"),\n    task=my_task,\n    scores=[exact_match],\n    url="${window.location.origin}",\n)`}</pre>
+      <p class="muted below">
+        Cases come from a dataset: choose rows in <a class="link" href={pageUrl(project, "traces")}>Traces</a> and press <kbd>d</kbd>.
+      </p>
     </State>
   );
 }

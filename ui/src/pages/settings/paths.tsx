@@ -37,7 +37,16 @@ export function Paths({ project }: { project: string }) {
           Several types <span class={mixed ? "warn" : "muted"}>{count(mixed)}</span>
         </button>
       </div>
-      {shown.rows.length ? <ResultTable answer={shown} project={project} /> : <State title={conflicts && !mixed ? "Every path has one type" : "No path matches"} />}
+      {shown.rows.length > 0 && <ResultTable answer={shown} project={project} />}
+      {shown.rows.length === 0 && all.rows.length > 0 && <State title={conflicts && !mixed ? "Every path has one type" : "No path matches"} />}
+      {all.rows.length === 0 && (
+        <State title="No paths yet">
+          <p>Each path of JSON that a span or a log has stands here with its types.</p>
+          <a class="btn" href={pageUrl(project, "traces")}>
+            Send the first span
+          </a>
+        </State>
+      )}
       <footer class="foot">
         <span>
           {count(shown.rows.length)} of {count(all.rows.length)} paths

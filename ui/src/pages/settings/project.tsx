@@ -189,6 +189,13 @@ function DeleteDialog({ project, selection, onClose }: { project: string; select
 
 function AllProjects() {
   const all = projects.value ?? [];
+  if (all.length === 0)
+    return (
+      <section>
+        <h2>Projects</h2>
+        <p class="muted">There is none yet. The first row that is sent to a project makes it.</p>
+      </section>
+    );
   return (
     <section>
       <h2>Projects</h2>
@@ -197,7 +204,7 @@ function AllProjects() {
           <tr>
             <th>name</th>
             <th>kept for</th>
-            <th>spans</th>
+            <th>traces</th>
           </tr>
         </thead>
         <tbody>
@@ -209,7 +216,7 @@ function AllProjects() {
                 </a>
               </td>
               <td class="muted">{each.retention_days === null ? "ever" : plural(each.retention_days, "day")}</td>
-              <td class="muted">{each.has_spans ? <a class="link" href={pageUrl(each.name, "traces")}>Traces</a> : "none"}</td>
+              <td class="muted">{each.has_spans ? <a class="link" href={pageUrl(each.name, "traces")}>Open</a> : "none"}</td>
             </tr>
           ))}
         </tbody>

@@ -37,7 +37,7 @@ const num = (id: string, label: string, width: string, show: (value: number) => 
 });
 
 const LOOKS: Record<string, ColumnLook> = {
-  time: { id: "time", label: "time", width: "94px", sort: true, cell: (row) => <span class="muted">{when(row.start_ns / 1e6)}</span>, title: (row) => utc(row.start_ns / 1e6) },
+  time: { id: "time", label: "time", width: "108px", sort: true, cell: (row) => <span class="muted">{when(row.start_ns / 1e6)}</span>, title: (row) => utc(row.start_ns / 1e6) },
   name: {
     id: "name",
     label: "name",
@@ -78,15 +78,15 @@ const LOOKS: Record<string, ColumnLook> = {
   scores: {
     id: "scores",
     label: "scores",
-    width: "minmax(120px, 1fr)",
+    width: "minmax(136px, 1fr)",
     cell: (row) => (
-      <>
+      <span class="chips">
         {Object.entries((row.scores as Record<string, number> | null) ?? {}).map(([name, value]) => (
           <span class="chip" key={name}>
             {name} <b>{typeof value === "number" ? scored(value) : String(value)}</b>
           </span>
         ))}
-      </>
+      </span>
     ),
     title: (row) => (row.scores ? JSON.stringify(row.scores) : ""),
   },

@@ -85,7 +85,7 @@ export function Start({ project }: { project: string }) {
           <span class="pulse" /> Waiting for the first span…
         </div>
         <p class="muted">
-          Just looking? <code>make demo KEEP=1</code> fills a store with a day of a support agent. The API is at <a class="link" href="/docs" target="_blank" rel="noreferrer">/docs</a>.
+          Just looking? <code>tracestore demo --keep</code> fills a store of its own with a day of a support agent. The API is at <a class="link" href="/docs" target="_blank" rel="noreferrer">/docs</a>.
         </p>
       </div>
     </div>
