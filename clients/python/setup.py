@@ -27,6 +27,7 @@ BESIDE: Final = {
     "tracestore": {
         "__init__",
         "answer",
+        "arrow_compute",
         "bounded_cache",
         "content_types",
         "errors",

@@ -86,7 +86,7 @@ class Planner:
         self._groups = KeptGroups(engine, self._types, keeps or KeepRule())
         self._cache = PlanCache()
         self._tails = TailLookup()
-        self._statements = Statements(lambda: engine.functions)
+        self._statements = Statements(engine.functions)
 
     def close(self) -> None:
         """Drops the plans that are kept."""

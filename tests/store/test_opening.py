@@ -127,3 +127,20 @@ def test_names_of_projects_do_not_leave_their_folder(tmp_path: Path) -> None:
             assert len(path.relative_to(tmp_path / "s" / "segments").parts) == 4
     with open_store(tmp_path / "s") as store:
         assert len(span_ids(store)) == len(names)
+
+
+def test_a_store_that_is_opened_again_and_again_keeps_two_files_of_its_log(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.insert("spans", [span(1)])
+        store.flush()
+    for _ in range(4):
+        open_store(tmp_path).close()
+    names = sorted(path.name for path in (tmp_path / "wal").iterdir())
+    assert len(names) == 2
+    with open_store(tmp_path) as store:
+        store.insert("spans", [span(2)])
+    # Rows that no segment has stay in the log, whatever is opened after.
+    for _ in range(3):
+        with open_store(tmp_path) as store:
+            assert span_ids(store) == expected_ids([1, 2])
+    assert len(list((tmp_path / "wal").iterdir())) == 3

@@ -11,8 +11,10 @@ from typing import Any, Final
 import typer
 
 import tracestore
+from tracestore.cli import collector
 from tracestore.cli.printing import note
 from tracestore.errors import StoreLockedError, StoreMissingError
+from tracestore.lazy_module import import_part
 
 DEFAULT_DATA: Final = Path("tracestore-data")
 
@@ -66,7 +68,7 @@ def writing(
         source = tracestore.Client(server, key)
     else:
         try:
-            source = tracestore.open(folder_of(data), create=create)
+            source = _opened(folder_of(data), create=create)
         except StoreMissingError:
             raise _no_store(folder_of(data)) from None
         except StoreLockedError as error:
@@ -86,13 +88,13 @@ def existing(folder: Path, key: str | None = None) -> Iterator[Any]:
     """
     source: Any
     try:
-        source = tracestore.open(folder, create=False, background=False)
+        source = _opened(folder, create=False, background=False)
     except StoreMissingError:
         raise _no_store(folder) from None
     except StoreLockedError as error:
         source = _beside_the_writer(folder, key, error)
     except PermissionError:
-        source = tracestore.open(folder, "r")
+        source = _opened(folder, "r")
         note(f"{folder} may not be written to; rows that lie in no segment yet are not seen")
     with source:
         yield source
@@ -105,9 +107,15 @@ def opened_to_read(folder: Path) -> Any:
         StoreMissingError: where there is none.
     """
     try:
-        return tracestore.open(folder, "r")
+        return _opened(folder, "r")
     except StoreMissingError:
         raise _no_store(folder) from None
+
+
+def _opened(folder: Path, mode: str = "rw", **settings: Any) -> Any:
+    with collector.held_off():
+        embedded = import_part("tracestore.embedded")
+    return embedded.open(folder, mode, **settings)
 
 
 def _no_store(folder: Path) -> StoreMissingError:
@@ -121,4 +129,4 @@ def _beside_the_writer(folder: Path, key: str | None, error: StoreLockedError) -
     if error.url is not None:
         return tracestore.Client(error.url, key)
     note(f"{folder} is {error.holder}; rows that it has in memory are not seen")
-    return tracestore.open(folder, "r")
+    return _opened(folder, "r")

@@ -9,6 +9,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from tracestore.cli import collector
 from tracestore.lazy_module import import_part
 
 
@@ -50,7 +51,8 @@ class LazyGroup(TyperGroup):
             return None
         if self._for_help:
             return TyperCommand(cmd_name, help=listed.help, rich_help_panel=listed.panel)
-        return load(cmd_name, listed)
+        with collector.held_off():
+            return load(cmd_name, listed)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Writes the help of the group from the list alone."""

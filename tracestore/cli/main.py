@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import tracestore
+from tracestore.cli import collector
 from tracestore.cli.command_list import Commands
 from tracestore.errors import TraceStoreError
 
@@ -41,6 +42,7 @@ def _options(
 
 def main() -> None:
     """Runs the command line; an error we know ends with its message and status 1."""
+    collector.take_charge()
     for stream in (sys.stdout, sys.stderr):
         _print_anything(stream)
     try:

@@ -11,14 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
-
 from tracestore.cli.cells import in_one_line, text_of
 from tracestore.cli.options import Format
 from tracestore.cli.text_table import columns_of, table_lines, vertical_lines
-
-err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-"""Standard error, for bars; lines go through `note` and `tell`."""
 
 
 def note(text: str) -> None:

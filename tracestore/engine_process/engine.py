@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pyarrow.compute  # noqa: F401 - the fork server loads it once, for all engine processes
+
 from tracestore.embedded import Store
 from tracestore.engine_process import bounds
 from tracestore.engine_process.lane import PART_BYTES, Frame, Lane, LaneBrokenError

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.parquet_files.errors import ParquetFileError
 from tracestore.parquet_files.variant_value import (
     decode,

@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tracestore import limits
+from tracestore.arrow_compute import pc
 from tracestore.segment.compression import dictionary_compression_pays, plain_compression_pays
 
 # Values looked at to decide between a dictionary and none; a column chunk holds up to 122,880.

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tracestore import limits
+from tracestore.arrow_compute import pc
 from tracestore.variant import (
     ITEM_LIST,
     ITEM_TEXTS,

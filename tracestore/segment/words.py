@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tracestore import limits
+from tracestore.arrow_compute import pc
 from tracestore.segment.footer import Footer
 from tracestore.segment.tables import SegmentTable
 from tracestore.variant import SEVERAL_COLUMNS, RowWords, encode_lists

@@ -11,10 +11,10 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tracestore import limits
+from tracestore.arrow_compute import pc
 from tracestore.segment.dictionaries import own_dictionaries
 from tracestore.segment.encoding import COMPRESSION_LEVEL, choose_encodings, is_list
 from tracestore.segment.footer import Footer

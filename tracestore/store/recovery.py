@@ -4,7 +4,7 @@
 2. garbage of finished rewrites goes; files that no row names go, or are set aside
 3. log files before the mark go
 4. the others are replayed into memtables; a torn tail is cut off
-5. a new log file is begun
+5. a new log file is begun; those that hold nothing go, but for the first
 A crash in any step: the next open does all of them again.
 """
 
@@ -27,7 +27,7 @@ from tracestore.store.core import Core, Fault
 from tracestore.store.files import filenames
 from tracestore.store.patches.log import Patch
 from tracestore.store.rewrite import garbage
-from tracestore.store.wal.frames import Frame
+from tracestore.store.wal.frames import FILE_HEADER_BYTES, Frame
 from tracestore.store.wal.log import Wal
 from tracestore.store.wal.reading import Damage, PlacedFrame, TornTail, read_wal
 from tracestore.store.write import flush, ingest, payloads, versions
@@ -184,13 +184,21 @@ def replay(core: Core) -> Wal:
     flush.remove_log_files(core, mark)
     named = [(filenames.wal_sequence(name), folder / name) for name in core.fs.names(folder)]
     files = [(sequence, path) for sequence, path in named if sequence is not None]
-    if files:
+    if any(path.stat().st_size > FILE_HEADER_BYTES for _, path in files):
         core.load_recent()
-    with _seeking_all(core):
-        for sequence, path in files:
-            _replay_file(core, path, newest=sequence == files[-1][0])
     newest = files[-1][0] if files else 0
-    return Wal(folder, max(mark, (newest or 0) + 1), core.fs)
+    with _seeking_all(core):
+        empty = [
+            path
+            for sequence, path in files
+            if not _replay_file(core, path, newest=sequence == newest)
+        ]
+    wal = Wal(folder, max(mark, newest + 1), core.fs)
+    for path in empty:
+        # The first one tells that the catalog and the files are of one point, whatever is in it.
+        if path != files[0][1]:
+            core.fs.remove(path)
+    return wal
 
 
 def own_mark(core: Core) -> int:
@@ -214,7 +222,9 @@ def _seeking_all(core: Core) -> Iterator[None]:
     core.recent.seek_forgotten()
 
 
-def _replay_file(core: Core, path: Path, *, newest: bool) -> None:
+def _replay_file(core: Core, path: Path, *, newest: bool) -> bool:
+    """Replays a file, and tells whether it has anything in it."""
+    item = None
     for item in read_wal(path):
         if isinstance(item, PlacedFrame):
             _replay_frame(core, path, item)
@@ -224,6 +234,7 @@ def _replay_file(core: Core, path: Path, *, newest: bool) -> None:
             _cut(core, path, item)
         else:
             _note_damage(core, Damage(item.path, item.offset, item.end, "end of file is damaged"))
+    return item is not None
 
 
 def _replay_frame(core: Core, path: Path, item: PlacedFrame) -> None:

@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tracestore import _native, limits
+from tracestore.arrow_compute import pc
 from tracestore.variant.paths import format_path, without_quoted_keys
 
 ITEM_LIST: Final = "json[]"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tracestore import _native, limits
+from tracestore.arrow_compute import pc
 from tracestore.content_types import JSON, PROTOBUF
 from tracestore.variant.compiled_conventions import CONVENTIONS
 from tracestore.variant.merging import append_table

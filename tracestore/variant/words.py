@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tracestore import _native
+from tracestore.arrow_compute import pc
 from tracestore.variant.paths import parse_leaf_name
 from tracestore.variant.tables import OVERFLOW, TableSpec
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from tracestore.arrow_compute import pc
 
 _ESCAPED: Final = re.compile('["\\\\\x00-\x1f]')
 _TO_ESCAPE: Final = '["\\\\\\x00-\\x1f]'

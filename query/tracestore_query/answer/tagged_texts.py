@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore_query.answer.json_texts import plain, quoted_texts
 
 _MARK: Final = "STRUCT(__kind UTINYINT"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from tracestore.arrow_compute import pc
 
 
 def canonical_json(texts: pa.ChunkedArray | pa.Array) -> pa.Array:

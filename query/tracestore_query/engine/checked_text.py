@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -63,14 +63,10 @@ class TextChecker:
 
     Args:
         parser: of the engine that runs the texts.
-        functions: gives the functions that queries may call.
+        functions: those that queries may call.
     """
 
-    def __init__(
-        self,
-        parser: Parser,
-        functions: Callable[[], Collection[str]],
-    ) -> None:
+    def __init__(self, parser: Parser, functions: Collection[str]) -> None:
         self._parser = parser
         self._functions = functions
         self._right: BoundedCache[bytes, bool] = BoundedCache(MAX_RIGHT)
@@ -84,7 +80,7 @@ class TextChecker:
         """
         query = plan.query
         tokens, nonce = _tokens(plan)
-        allowed = Allowed(tokens, self._functions(), TABLE_GENERATORS, objects=[*query.objects])
+        allowed = Allowed(tokens, self._functions, TABLE_GENERATORS, objects=[*query.objects])
         if isinstance(query.tree, exp.Pivot) and not query.tree.args.get("unpivot"):
             return self._pivot(query.tree, allowed, nonce)
         return self._query(query.tree, allowed, nonce)
@@ -147,7 +143,7 @@ class TextChecker:
         Raises:
             QueryForbiddenError: where the engine reads anything else in it.
         """
-        self._check(_as_item(text), Allowed([], self._functions()), "")
+        self._check(_as_item(text), Allowed([], self._functions), "")
         return text
 
     def _query(self, tree: exp.Expr, allowed: Allowed, nonce: str) -> str:
@@ -194,7 +190,7 @@ class TextChecker:
     def _check_source(
         self, text: str, tables: Collection[str], files: Collection[str], nonce: str
     ) -> None:
-        allowed = Allowed([*tables], self._functions(), files=files)
+        allowed = Allowed([*tables], self._functions, files=files)
         self._check(_as_source(text), allowed, nonce)
 
     def _check(self, text: str, allowed: Allowed, nonce: str) -> None:

@@ -28,7 +28,7 @@ from tracestore_query.errors import (
     QueryTimeoutError,
     of_engine,
 )
-from tracestore_query.language.allowed_functions import allowed
+from tracestore_query.language.allowed_functions import AskedNames, allowed
 from tracestore_query.language.repeatable import LISTED, repeatable_functions
 from tracestore_query.language.value_macros import (
     CANONICAL_JSON,
@@ -75,6 +75,7 @@ class Engine:
         generation: counts the instances that were lost.
         watchdog: interrupts queries.
         checker: makes the texts that it runs.
+        functions: names of those that look at nothing but their arguments.
     """
 
     def __init__(
@@ -102,8 +103,9 @@ class Engine:
         self.generation = 0
         self._duckdb = self._open()
         self.watchdog = Watchdog()
+        self.functions = AskedNames(self._listed)
         self._parser = Parser(self.cursor)
-        self.checker = TextChecker(self._parser, lambda: self._allowed_functions)
+        self.checker = TextChecker(self._parser, AskedNames(lambda: self.functions | OWN_FUNCTIONS))
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         """Returns a new instance, locked."""
@@ -128,9 +130,7 @@ class Engine:
             instance.execute(statement)
         return instance
 
-    @functools.cached_property
-    def functions(self) -> frozenset[str]:
-        """Returns the names of functions that look at nothing but their arguments."""
+    def _listed(self) -> frozenset[str]:
         rows = self.cursor().execute(
             "SELECT DISTINCT function_name FROM duckdb_functions() "
             "WHERE function_type IN ('scalar', 'aggregate', 'macro', 'window') AND internal"
@@ -143,10 +143,6 @@ class Engine:
         listed = self.cursor().execute(LISTED).fetchall()
         names = repeatable_functions(listed, self.functions, self._parser.tree)
         return names | OWN_FUNCTIONS
-
-    @functools.cached_property
-    def _allowed_functions(self) -> frozenset[str]:
-        return self.functions | OWN_FUNCTIONS
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Returns a cursor of its own for one query, of a new instance where the last one is lost."""

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore_query.tables.compare import SAME
 
 METRICS: Final = ("duration", "tokens", "prompt_tokens", "completion_tokens", "cost")

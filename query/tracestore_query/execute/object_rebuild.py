@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.store import SegmentRef, put_back
 from tracestore.variant import OVERFLOW, TABLES, parse_leaf_name
 from tracestore.variant.moved import ATTRIBUTES

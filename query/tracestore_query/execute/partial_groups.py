@@ -11,10 +11,10 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from tracestore.arrow_compute import pc
 from tracestore.store import SegmentRef
 from tracestore_query.engine import Engine
 from tracestore_query.engine.query_sql import query_sql

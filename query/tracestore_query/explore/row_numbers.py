@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore_query.bind.late_materialization import ROW_ID
 from tracestore_query.explore.selection import Selection
 from tracestore_query.query import Query

@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore_query.explore.selection import RowQuery
 
 MAX_WATERFALL_SPANS: Final = 250_000

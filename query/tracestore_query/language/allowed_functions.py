@@ -5,8 +5,12 @@ A list of what is allowed, not of what is not: a later engine may bring function
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from typing import Final, TypeVar
+
+_Item = TypeVar("_Item")
 
 
 def _names(text: str) -> frozenset[str]:
@@ -80,3 +84,31 @@ def allowed(listed: Collection[str]) -> frozenset[str]:
     known = ENGINE | JSON | SYNTAX
     lowered = {name.lower() for name in listed}
     return SYNTAX | {name for name in lowered if name in known or name.startswith(FAMILIES)}
+
+
+class AskedNames(AbstractSet[str]):
+    """A set of names that are asked for when one is first looked up: a query that calls nothing does without them.
+
+    Args:
+        ask: gives the names, the same each time.
+    """
+
+    def __init__(self, ask: Callable[[], AbstractSet[str]]) -> None:
+        self._ask = ask
+
+    @functools.cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self._ask())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[_Item]) -> AbstractSet[_Item]:
+        return frozenset(it)

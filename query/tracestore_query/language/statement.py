@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -47,10 +47,10 @@ class Statements:
     third of what parsing does.
 
     Args:
-        functions: gives the names of the functions that a query may call.
+        functions: names of the functions that a query may call.
     """
 
-    def __init__(self, functions: Callable[[], Collection[str]]) -> None:
+    def __init__(self, functions: Collection[str]) -> None:
         self._functions = functions
         self._trees: BoundedCache[str, Statement] = BoundedCache(MAX_TREES)
         self._read: BoundedCache[bytes, bool] = BoundedCache(MAX_READ)
@@ -64,7 +64,7 @@ class Statements:
         kept = self._trees.get(sql)
         if kept is not None:
             return Statement(kept.kind, kept.query.copy())
-        statement = read_statement(sql, self._functions())
+        statement = read_statement(sql, self._functions)
         digest = hashlib.blake2b(sql.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         if self._read.get(digest):
             self._trees.put(sql, Statement(statement.kind, statement.query.copy()))

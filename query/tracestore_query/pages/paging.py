@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlglot import exp
 
+from tracestore.arrow_compute import pc
 from tracestore_query.errors import QueryCursorError
 from tracestore_query.language.parameters import Parameters
 from tracestore_query.pages.choices import settle_aggregates, settle_choices

@@ -6,9 +6,9 @@ import functools
 from collections.abc import Iterable
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tracestore.arrow_compute import pc
 from tracestore.store import SegmentRef
 
 NULL = "null"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.segment.read import SegmentFile
 from tracestore.store.catalog.datasets import Dataset
 from tracestore.store.core import Core

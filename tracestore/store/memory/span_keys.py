@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.variant import Keys, mixed, numbers_of
 
 _TRACE_CHARACTERS: Final = 32

@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.errors import StoreClosedError
 from tracestore.store.core import Core
 from tracestore.store.memory.memtable import MemoryMark, Memtable

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.segment.read import SegmentFile
 from tracestore.store.catalog.segment_row import NewSegment, SegmentRow
 from tracestore.store.core import Core

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.store.patches.log import Patch
 from tracestore.store.patches.rules import MISSING, patched
 from tracestore.variant import (

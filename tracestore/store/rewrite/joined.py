@@ -16,9 +16,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tracestore import limits
+from tracestore.arrow_compute import pc
 from tracestore.segment.dictionaries import own_dictionaries
 from tracestore.segment.tables import SegmentTable
 from tracestore.store.segments import row_order

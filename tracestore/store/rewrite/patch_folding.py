@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.store.catalog import patch_table
 from tracestore.store.catalog.segment_row import SegmentRow

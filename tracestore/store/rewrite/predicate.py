@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.errors import QueryError
 from tracestore.segment.tables import SEGMENT_TABLES
 from tracestore.store.catalog.segment_row import SegmentRow
@@ -21,12 +21,12 @@ from tracestore.variant import TABLES
 Condition = tuple[str, str, Any]
 
 _COMPARE: Final = {
-    "=": pc.equal,
-    "!=": pc.not_equal,
-    "<": pc.less,
-    "<=": pc.less_equal,
-    ">": pc.greater,
-    ">=": pc.greater_equal,
+    "=": "equal",
+    "!=": "not_equal",
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
 }
 
 
@@ -157,7 +157,7 @@ def _evaluate(column: pa.ChunkedArray, operator: str, value: Any) -> npt.NDArray
         options = pa.array([_scalar(item, column.type).as_py() for item in value], column.type)
         matches = pc.is_in(column, value_set=options)
     else:
-        matches = _COMPARE[operator](column, _scalar(value, column.type))
+        matches = pc.call_function(_COMPARE[operator], [column, _scalar(value, column.type)])
     result: npt.NDArray[np.bool_] = pc.fill_null(matches, False).to_numpy()
     return result
 

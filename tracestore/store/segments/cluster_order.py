@@ -12,9 +12,9 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tracestore import limits
+from tracestore.arrow_compute import pc
 from tracestore.segment.tables import SegmentTable
 from tracestore.variant import parse_leaf_name, parse_path
 

@@ -8,8 +8,8 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.segment.tables import SegmentTable
 from tracestore.store.memory.span_keys import span_keys, with_kinds
 from tracestore.variant import Shredder, parse_leaf_name

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.store.core import Core
 from tracestore.store.patches.rules import MAX_PATCH_BYTES
 from tracestore.store.wal.frames import Frame

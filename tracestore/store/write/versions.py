@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tracestore.arrow_compute import pc
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.read import SegmentFile
 from tracestore.store.catalog.segment_row import SegmentRow

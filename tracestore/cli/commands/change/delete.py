@@ -8,9 +8,10 @@ from typing import Annotated, Final
 
 import typer
 
+from tracestore.cli.bars import err
 from tracestore.cli.connection import writing
 from tracestore.cli.options import DataOption, KeyOption, UrlOption
-from tracestore.cli.printing import err, fields_of, show, tell
+from tracestore.cli.printing import fields_of, show, tell
 
 
 class Table(StrEnum):

@@ -10,9 +10,10 @@ from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import tracestore
+from tracestore.cli.bars import err
 from tracestore.cli.connection import reading
 from tracestore.cli.options import DataOption, KeyOption, ProjectOption, UrlOption
-from tracestore.cli.printing import err, note, tell
+from tracestore.cli.printing import note, tell
 from tracestore.exports import Progress, export, export_to
 
 QUERY_MEMORY = "300MB"

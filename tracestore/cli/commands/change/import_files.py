@@ -10,9 +10,10 @@ from typing import Annotated, Any, Final
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tracestore.cli.bars import err
 from tracestore.cli.connection import writing
 from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOption
-from tracestore.cli.printing import err, show, tell
+from tracestore.cli.printing import show, tell
 from tracestore.errors import (
     ClientError,
     NothingStoredError,

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 import tracestore
+from tracestore.cli.bars import err
 from tracestore.cli.options import Format, FormatOption
-from tracestore.cli.printing import err, fields_of, say, show_report, tell
+from tracestore.cli.printing import fields_of, say, show_report, tell
 from tracestore.segment.inspect import describe
 from tracestore.store import backup as backups
 from tracestore.store import rebuild

@@ -5,9 +5,10 @@ from __future__ import annotations
 import typer
 
 import tracestore
+from tracestore.cli.bars import err
 from tracestore.cli.connection import writing
 from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOption
-from tracestore.cli.printing import err, fields_of, show_report
+from tracestore.cli.printing import fields_of, show_report
 from tracestore.iceberg.publisher import Publisher
 
 app = typer.Typer(

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from tracestore.cli.bars import err
 from tracestore.cli.connection import reading, writing
 from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOption, WideOption
-from tracestore.cli.printing import err, fields_of, note, show, tell
+from tracestore.cli.printing import fields_of, note, show, tell
 
 app = typer.Typer(
     help="Lists projects; changes their settings; deletes them.",

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 import tracestore
+from tracestore.cli.bars import err
 from tracestore.cli.connection import folder_of, opened_to_read, reading, server_of, writing
 from tracestore.cli.options import DataOption, FormatOption, KeyOption, UrlOption
-from tracestore.cli.printing import err, fields_of, show_report, tell
+from tracestore.cli.printing import fields_of, show_report, tell
 
 
 def check(
