@@ -260,3 +260,7 @@ class NotInstalledError(TraceStoreError, ImportError):
         )
         self.part = part
         self.missing = missing
+
+
+class UnfitPackageError(TraceStoreError, ImportError):
+    """A package that is installed and keeps tracestore from working; the message says what to do."""

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from sqlglot import exp
+from sqlglot import exp, parser
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import TokenType
 
+from tracestore.errors import UnfitPackageError
 from tracestore_query.errors import QueryForbiddenError, QuerySyntaxError
 
 MAX_SQL_CHARACTERS = 1_000_000
@@ -23,6 +24,23 @@ by the square, 0.1 s for 100 and 5 s for 500. Paths have 64 steps at most."""
 
 TYPES = 1024
 """Types whose trees are kept: making one of a text takes longer than the rest of a small expression."""
+
+
+
+def require_extensible(module_file: str) -> None:
+    """Checks that classes of a module can be extended, as those of the parser are below.
+
+    Raises:
+        UnfitPackageError: where the module is compiled, which sqlglot's optional package does to all of its own.
+    """
+    if not module_file.endswith(".py"):
+        raise UnfitPackageError(
+            "cannot read SQL: sqlglotc is installed, whose compiled parser takes no dialect but its own; "
+            "run: pip uninstall sqlglotc"
+        )
+
+
+require_extensible(str(parser.__file__))
 
 DuckDBParser: Any = DuckDB.Parser
 DuckDBGenerator: Any = DuckDB.Generator
