@@ -183,6 +183,22 @@ def test_a_newer_catalog_is_refused(url: str | Path) -> None:
         opened(url)
 
 
+def test_a_migration_keeps_out_whom_the_segments_kept_out(url: str | Path) -> None:
+    catalog = opened(url)
+    needed = versions.COMPATIBLE + 1
+    with catalog._begin() as connection:
+        make_older(connection, versions.COMPATIBLE)
+        connection.execute(
+            sa.text("UPDATE tracestore_meta SET value = :v WHERE key = 'compatible_version'"),
+            {"v": str(needed)},
+        )
+    catalog.close()
+    catalog = opened(url)
+    assert catalog.meta("schema_version") == str(versions.VERSION)
+    assert catalog.meta("compatible_version") == str(needed)
+    catalog.close()
+
+
 _NEWER = (
     "UPDATE tracestore_meta SET value = CASE key WHEN 'schema_version' THEN '99' ELSE '{}' END "
     "WHERE key IN ('schema_version', 'compatible_version')"

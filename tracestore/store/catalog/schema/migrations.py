@@ -126,9 +126,12 @@ def prepare(connection: sa.Connection, name: str, defaults: dict[str, str]) -> b
     _check_nodes(connection, name, version)
     for step in range(version, versions.VERSION):
         MIGRATIONS[step](connection)
+    is_compatible = META.c.key == "compatible_version"
+    # What is stored already may need newer code than the tables do.
+    needed = int(connection.execute(sa.select(META.c.value).where(is_compatible)).scalar_one())
     for key, value in {
         "schema_version": versions.VERSION,
-        "compatible_version": versions.COMPATIBLE,
+        "compatible_version": max(needed, versions.COMPATIBLE),
     }.items():
         connection.execute(META.update().where(META.c.key == key).values(value=str(value)))
     return False
