@@ -41,7 +41,8 @@ def opened_anew(folder: Path, keys: int) -> Iterator[Result]:
     times = []
     for _ in range(ROUNDS):
         with tracestore.open(place, background=False) as store:
-            store.sql("SELECT 1 AS one").arrow()
+            # The engine lists its functions for the first text that calls one.
+            store.sql("SELECT count(*) AS n FROM range(1)").arrow()
             sql = "SELECT count(*) AS n FROM spans WHERE attributes.common >= 0"
             times.append(timed(lambda: store.sql(sql).arrow()))  # noqa: B023 - called at once
     yield note(f"{keys:,} paths", "the first query, opened anew", times, "ms")
