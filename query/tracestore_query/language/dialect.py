@@ -26,7 +26,6 @@ TYPES = 1024
 """Types whose trees are kept: making one of a text takes longer than the rest of a small expression."""
 
 
-
 def require_extensible(module_file: str) -> None:
     """Checks that classes of a module can be extended, as those of the parser are below.
 
