@@ -85,6 +85,12 @@ def test_long_headers_are_refused_in_one_piece_too(connection: socket.socket, li
     assert connection.recv(12) == b"HTTP/1.1 400"
 
 
+@pytest.mark.parametrize("hosts", [b"", b"Host: localhost\r\nHost: elsewhere\r\n"])
+def test_a_request_names_one_host(connection: socket.socket, hosts: bytes) -> None:
+    connection.sendall(b"GET /healthz HTTP/1.1\r\n" + hosts + b"\r\n")
+    assert connection.recv(12) == b"HTTP/1.1 400"
+
+
 def test_a_trailer_is_no_header(tmp_path: Path) -> None:
     data = tmp_path / "store"
     data.mkdir()

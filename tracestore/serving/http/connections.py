@@ -142,6 +142,10 @@ class Connection(HttpToolsProtocol):
         """Starts the answer."""
         if len(self.url) + sum(len(n) + len(v) for n, v in self.headers) > MAX_HEADER_BYTES:
             raise ValueError("headers are too long")
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        # What is refused by its host must have one, and the one that a proxy in front sees.
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            raise ValueError("want one Host")
         self._phase = Phase.BODY
         super().on_headers_complete()
 
