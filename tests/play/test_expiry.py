@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from pathlib import Path
 
 from play.conftest import providers
@@ -9,6 +11,7 @@ from play.plays import Play, column, typed
 from tracestore.client import Client
 from tracestore.demo.stub_model import StubModel
 from tracestore.evals import bases
+from tracestore.play.runs.viewers import Viewers
 from tracestore.server import Server, ServerSettings
 
 
@@ -55,12 +58,32 @@ def test_a_run_that_nobody_keeps_is_no_base(server: Server, client: Client) -> N
     )
 
 
-def test_a_stream_ends_with_the_server(server: Server, stub: StubModel) -> None:
+def test_a_stream_tells_of_the_end_of_the_run_before_it_ends_with_the_server(
+    server: Server, stub: StubModel, client: Client
+) -> None:
     play = Play(server.url, {"rows": typed("a"), "columns": {"a": column()}})
     stub.held.clear()
     with play.watched() as events:
         assert next(events)[0] == "state"
-        play.run()
+        name = play.run()["experiments"]["a"]
         server.play.stop(server._uvicorn.running_loop)
-        assert [name for name, _ in events][-1] in {"run", "cell"}
+        last, said = list(events)[-1]
     stub.held.set()
+    assert (last, said["run"]["state"]) == ("run", "stopped")
+    [record] = [each for each in client.experiments.list() if each["name"] == name]
+    assert record["metadata"][bases.STATE] == {"state": bases.INTERRUPTED}
+
+
+def test_viewers_get_what_waits_for_them_before_the_end() -> None:
+    async def watched() -> list[str]:
+        viewers = Viewers()
+        names = []
+        async for name, _ in viewers.watched(functools.partial(asyncio.sleep, 0)):
+            names.append(name)
+            if name == "state":
+                viewers.publish("cell", {})
+                viewers.publish("run", {})
+                viewers.end()
+        return names
+
+    assert asyncio.run(watched()) == ["state", "cell", "run"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from data.processes import HANG_S
 from play.plays import Play, column, rows, typed
 from tracestore.client import Client
 from tracestore.demo.stub_model import StubModel
+from tracestore.evals import bases
+from tracestore.play.runs.run import RunRequest
 from tracestore.server import Server
 
 
@@ -173,6 +177,48 @@ def test_what_is_stopped_is_no_case(server: Server, client: Client, stub: StubMo
     assert play.cells() == {}
     assert client.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 0}]
     assert play.run_to_end("changed")["done"] == 6
+
+
+def test_a_run_that_is_stopped_before_its_first_call_ends(server: Server, stub: StubModel) -> None:
+    play = Play(server.url, {"rows": typed("a", "b"), "columns": {"a": column()}})
+
+    async def begun_and_stopped() -> None:
+        session = await server.play.sessions.of(play.document_id, "default")
+        await session.begin(RunRequest("all"), None)
+        session.stop()
+        await session.end()
+
+    loop = server._uvicorn.running_loop
+    assert loop is not None
+    asyncio.run_coroutine_threadsafe(begun_and_stopped(), loop).result(HANG_S)
+    told = play.call("GET", f"{play.path}/cells")
+    assert (told["cells"], told["run"]["state"], told["run"]["running"]) == ([], "stopped", 0)
+    assert stub.asked == {}
+
+
+def test_cells_that_wait_run_though_their_column_changes_meanwhile(
+    server: Server, client: Client, stub: StubModel
+) -> None:
+    body = {"rows": typed(*"abc"), "columns": {"a": column()}, "concurrency": 1}
+    play = Play(server.url, body)
+    stub.held.clear()
+    with play.watched() as events:
+        next(events)
+        first = play.run()["experiments"]["a"]
+        play.edit("columns", "a", "parameters", "temperature", value=0.1)
+        second = play.run("all", rows=["r2"])["experiments"]["a"]
+        stub.held.set()
+        run = next(
+            data["run"]
+            for name, data in events
+            if name == "run" and data["run"]["state"] != "running"
+        )
+    assert (run["state"], run["cells"], run["done"]) == ("done", 3, 3)
+    counts = client.sql("SELECT experiment, count(*) AS n FROM spans WHERE is_root GROUP BY ALL")
+    assert {each["experiment"]: each["n"] for each in counts.rows()} == {first: 2, second: 1}
+    server.play.stop(server._uvicorn.running_loop)
+    states = {each["name"]: each["metadata"].get(bases.STATE) for each in client.experiments.list()}
+    assert states == {first: None, second: None}
 
 
 def test_a_kept_run_has_the_name_that_it_is_given(

@@ -27,7 +27,8 @@ class Run:
     """A run, from its first cell to its last.
 
     Attributes:
-        experiments: of each of its columns.
+        experiments: of each of its columns, the last that cells were added to.
+        columns: of each of its experiments; a column that changes under way begins another.
     """
 
     run_id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -40,6 +41,7 @@ class Run:
     started_s: float = 0.0
     ended_s: float | None = None
     experiments: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
 
     def shown(self, now_s: float) -> dict[str, Any]:

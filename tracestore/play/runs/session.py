@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import deque
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from tracestore.errors import PlayError, TraceStoreError
 from tracestore.play.runs.body import PlayBody, play_of
@@ -19,6 +20,9 @@ from tracestore.play.runs.run import Run, RunRequest
 from tracestore.play.runs.viewers import Viewers
 from tracestore.play.scoring import Scorer, Scorers
 from tracestore.store import Document
+
+END_S: Final = 3.0
+"""Seconds in which cells that are just stored may end before streams do."""
 
 
 class PlaySession:
@@ -149,15 +153,19 @@ class PlaySession:
         return self.run_shown()
 
     async def end(self) -> None:
-        """Ends everything, since the server stops."""
+        """Ends everything, since the server stops; who looks is told of the end of the run."""
         self.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=END_S)
+        # The last task told of the end of the run, and began to note it.
         self.viewers.end()
-        await asyncio.gather(*self._tasks.values(), *self._ending, return_exceptions=True)
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     def forget(self, experiments: Collection[str]) -> None:
         """Forgets the cells of experiments that are gone."""
+        busy = self._busy()
         for cell_id, cell in list(self._cells.items()):
-            if cell.experiment in experiments and cell_id not in self._tasks:
+            if cell.experiment in experiments and cell_id not in busy:
                 del self._cells[cell_id]
                 self.viewers.publish("cell", {"cell": Cell(*cell_id).shown()})
 
@@ -197,7 +205,7 @@ class PlaySession:
         known = {} if again else self._read_of or {}
         fresh = {each: name for each, name in named.items() if known.get(each) != name}
         found = await cells_of(self.document_id, fresh, self._cases.queries, self.project)
-        busy = {*self._tasks, *(job.cell_id for job in self._waiting)}
+        busy = self._busy()
         kept = {
             cell_id: cell
             for cell_id, cell in self._cells.items()
@@ -287,11 +295,16 @@ class PlaySession:
         )
 
     def _drop_others(self, noted: Mapping[str, Mapping[str, str | None]]) -> None:
-        """Forgets cells of experiments that are no column's any more."""
+        """Forgets cells of experiments that are no column's any more; what runs or waits stays what it was."""
+        busy = self._busy()
         for cell_id, cell in list(self._cells.items()):
             own = noted.get(cell_id[0])
-            if own is not None and cell.experiment != own["experiment"]:
+            if own is not None and cell.experiment != own["experiment"] and cell_id not in busy:
                 del self._cells[cell_id]
+
+    def _busy(self) -> set[CellId]:
+        """Returns the cells that run or wait."""
+        return {*self._tasks, *(job.cell_id for job in self._waiting)}
 
     # --- the run ---------------------------------------------------------------------------------------
 
@@ -310,6 +323,7 @@ class PlaySession:
                 self._run.cells -= 1
             self._run.cells += 1
             self._run.experiments[job.column] = job.experiment
+            self._run.columns[job.experiment] = job.column
             self._waiting.append(job)
             cell = Cell(job.column, job.row.row_id, "waiting", job.key, job.experiment)
             self._cells[job.cell_id] = cell
@@ -323,6 +337,8 @@ class PlaySession:
         while self._waiting and len(self._tasks) < self._concurrency:
             job = self._waiting.popleft()
             task = asyncio.create_task(self._work(job))
+            # Not at the end of the work: a task that is cancelled before its first step never comes there.
+            task.add_done_callback(functools.partial(self._done, job))
             self._tasks[job.cell_id] = task
             if self._run is not None:
                 self._run.running += 1
@@ -339,11 +355,9 @@ class PlaySession:
         except TraceStoreError as error:
             # It could not be stored: whoever looks must not take it for done.
             cell.state, cell.error = "failed", str(error)
-        finally:
-            self._done(job, cell)
 
-    def _done(self, job: Job, cell: Cell) -> None:
-        run = self._run
+    def _done(self, job: Job, _task: asyncio.Task[None]) -> None:
+        run, cell = self._run, self._cells[job.cell_id]
         self._tasks.pop(job.cell_id, None)
         if cell.state in {"done", "failed"}:
             self.viewers.publish("cell", {"cell": cell.shown(job.key)})
@@ -373,7 +387,7 @@ class PlaySession:
             return
         run.state = "stopped" if run.stopped else "done"
         run.ended_s = asyncio.get_running_loop().time()
-        for column, name in run.experiments.items():
+        for name, column in run.columns.items():
             task = asyncio.create_task(self._note_end(name, stopped=column in run.stopped))
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)

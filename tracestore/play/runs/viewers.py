@@ -44,7 +44,7 @@ class Viewers:
                 self._slow.add(waiting)
 
     def end(self) -> None:
-        """Ends every stream."""
+        """Ends every stream, after the events that wait for its viewer."""
         self._ended = True
         for waiting in self._queues:
             while waiting.full():
@@ -61,7 +61,7 @@ class Viewers:
         self._queues.add(own)
         try:
             yield "state", await state()
-            while not self._ended:
+            while not (self._ended and own.empty()):
                 if own in self._slow and own.empty():
                     self._slow.discard(own)
                     yield "state", await state()
