@@ -161,6 +161,24 @@ def test_a_store_of_one_writer_says_that_it_has_no_nodes(folder: Path) -> None:
         assert run("nodes", "--url", running.url, "--format", "json").stdout == "[]\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        ("schema", "no spans yet, so no path; `tracestore demo` sends some to try"),
+        ("schema --table logs", "no logs yet, so no path; `tracestore demo` sends some to try"),
+        ("experiments", "no experiment yet; `tracestore eval FILE` runs one"),
+        ("dataset list", "no dataset yet; `tracestore dataset add NAME` makes one"),
+        ("keys list", "no key yet; `tracestore keys create NAME` makes one"),
+    ],
+)
+def test_a_list_of_nothing_says_what_to_do(tmp_path: Path, command: str, hint: str) -> None:
+    with tracestore.open(tmp_path / "store"):
+        pass
+    assert run(*command.split(), "--data", str(tmp_path / "store")).stdout == f"{hint}\n"
+    as_json = run(*command.split(), "--data", str(tmp_path / "store"), "--format", "json")
+    assert json.loads(as_json.stdout) == []
+
+
 def test_export_writes_to_standard_output(place: tuple[str, str]) -> None:
     sql = ("--sql", "SELECT name FROM spans ORDER BY start_ns LIMIT 2", "-o", "-")
     assert run("export", *sql, *place).stdout == '{"name":"agent [INST]"}\n{"name":"chat"}\n'

@@ -40,6 +40,7 @@ def show(
     wide: bool = False,
     vertical: bool = False,
     brief: bool = False,
+    empty: str | None = None,
 ) -> None:
     """Prints rows.
 
@@ -52,6 +53,7 @@ def show(
         vertical: whether each value has a line of its own, instead of a table.
         brief: whether a table has times to the minute in UTC and no column that is empty in every row, so that a list
             of what there is fits into a terminal; `wide` and `vertical` show all of it.
+        empty: what stands in place of a table without rows, where one would wonder what to do.
     """
     names = list(columns if columns is not None else rows[0] if rows else ())
     if kind == "json":
@@ -63,6 +65,8 @@ def show(
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)
         writer.writerows([_csv_cell(row[name]) for name in names] for row in rows)
+    elif empty is not None and not rows:
+        sys.stdout.write(f"{empty}\n")
     else:
         if brief and not (wide or vertical):
             names = [name for name in names if any(row[name] is not None for row in rows)] or names

@@ -54,7 +54,15 @@ def experiments(
     with reading(data, url, key) as source:
         answer = source.sql(LISTED, {"project": project, "most": limit})
         rows = answer.rows()
-    show(rows, format, columns=answer.names, wide=wide, vertical=vertical, brief=True)
+    show(
+        rows,
+        format,
+        columns=answer.names,
+        wide=wide,
+        vertical=vertical,
+        brief=True,
+        empty="no experiment yet; `tracestore eval FILE` runs one",
+    )
 
 
 def compare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -42,7 +42,7 @@ def schema(
     data: DataOption = None,
     url: UrlOption = None,
     key: KeyOption = None,
-    table: Annotated[str, typer.Option(help="spans or logs.")] = "spans",
+    table: Annotated[Literal["spans", "logs"], typer.Option(help="Whose paths.")] = "spans",
     format: FormatOption = "table",  # noqa: A002 - the option's name
 ) -> None:
     """Lists the paths of a table with their types and rows."""
@@ -51,4 +51,4 @@ def schema(
             'SELECT path, type, rows FROM paths WHERE "table" = $t ORDER BY path, type',
             {"t": table},
         ).rows()
-    show(rows, format)
+    show(rows, format, empty=f"no {table} yet, so no path; `tracestore demo` sends some to try")

@@ -61,6 +61,7 @@ def keys_list(data: DataOption = None, format: FormatOption = "table") -> None: 
             for key in keys
         ],
         format,
+        empty="no key yet; `tracestore keys create NAME` makes one",
     )
 
 

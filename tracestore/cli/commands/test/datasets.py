@@ -67,7 +67,7 @@ def list_datasets(
     """Lists datasets."""
     with reading(data, url, key) as source:
         rows = source.sql("SELECT * FROM datasets ORDER BY project, name").rows()
-    show(rows, format, brief=True)
+    show(rows, format, brief=True, empty="no dataset yet; `tracestore dataset add NAME` makes one")
 
 
 @app.command(name="show")
