@@ -13,8 +13,7 @@ from tracestore.errors import TraceStoreError
 from tracestore.play.api.shapes import CHANGES
 from tracestore.play.runs.body import PlayBody
 from tracestore.play.runs.edits import MAX_EDITS, Edit
-from tracestore.play.runs.plays import Plays
-from tracestore.play.runs.session import document_shown
+from tracestore.play.runs.plays import Plays, document_shown
 from tracestore.play.runs.sessions import PlaySessions
 from tracestore.scopes import needs
 from tracestore_query.api.answers import ERRORS, narrowed, problem

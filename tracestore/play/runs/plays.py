@@ -95,3 +95,9 @@ class Plays:
     def delete(self, document_id: str, version: int, project: str) -> None:
         """Removes a play with every version; its experiments stay as long as they are kept."""
         self._documents.delete(document_id, kind=KIND, version=version, project=project)
+
+
+def document_shown(document: Document) -> dict[str, Any]:
+    """Returns a play's document as the API gives it."""
+    fields = ("document_id", "project", "name", "version", "created_ns", "updated_ns", "author")
+    return {**{name: getattr(document, name) for name in fields}, "body": document.body}

@@ -14,7 +14,7 @@ from tracestore.play.runs.case import CaseRunner, Job
 from tracestore.play.runs.cells import Cell, CellId, cells_of, key_of
 from tracestore.play.runs.experiments import PlayExperiments
 from tracestore.play.runs.planning import Planner, ReadyColumn
-from tracestore.play.runs.plays import Plays
+from tracestore.play.runs.plays import Plays, document_shown
 from tracestore.play.runs.rows import FoundRows, PlayRow, rows_of
 from tracestore.play.runs.run import Run, RunRequest
 from tracestore.play.runs.viewers import Viewers
@@ -282,17 +282,7 @@ class PlaySession:
                 for column_id, own in columns.items()
                 if own["experiment"] is not None
             }
-        self.viewers.publish(
-            "edit",
-            {
-                "sequence": self.viewers.sequence + 1,
-                "version": document.version,
-                "edits": edits,
-                "name": document.name,
-                "author": author,
-                "client": None,
-            },
-        )
+        self.viewers.publish_edits(document, edits, author, client=None)
 
     def _drop_others(self, noted: Mapping[str, Mapping[str, str | None]]) -> None:
         """Forgets cells of experiments that are no column's any more; what runs or waits stays what it was."""
@@ -401,9 +391,3 @@ class PlaySession:
 
     def _publish_run(self) -> None:
         self.viewers.publish("run", {"run": self.run_shown()})
-
-
-def document_shown(document: Document) -> dict[str, Any]:
-    """Returns a play's document as the API gives it."""
-    fields = ("document_id", "project", "name", "version", "created_ns", "updated_ns", "author")
-    return {**{name: getattr(document, name) for name in fields}, "body": document.body}

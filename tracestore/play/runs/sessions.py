@@ -78,18 +78,7 @@ class PlaySessions:
         if session is None:
             return document, 0, ignored
         told = [each.model_dump() for at, each in enumerate(edits) if at not in set(ignored)]
-        sequence = session.viewers.sequence + 1
-        session.viewers.publish(
-            "edit",
-            {
-                "sequence": sequence,
-                "version": document.version,
-                "edits": told,
-                "name": document.name,
-                "author": author,
-                "client": client,
-            },
-        )
+        sequence = session.viewers.publish_edits(document, told, author, client)
         return document, sequence, ignored
 
     async def delete(self, document_id: str, version: int, project: str) -> None:

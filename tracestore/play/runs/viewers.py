@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
+
+from tracestore.store import Document
 
 MAX_WAITING: Final = 2000
 """Events that wait for one viewer; beyond them it gets the whole state instead."""
@@ -42,6 +44,32 @@ class Viewers:
                 waiting.put_nowait((name, data))
             except asyncio.QueueFull:
                 self._slow.add(waiting)
+
+    def publish_edits(
+        self,
+        document: Document,
+        edits: Sequence[Mapping[str, Any]],
+        author: str | None,
+        client: str | None,
+    ) -> int:
+        """Tells every viewer of edits that made a version of the play; returns the event's number.
+
+        Args:
+            document: the version.
+            edits: those that were not ignored.
+            author: whose they are.
+            client: what the author calls the window that they come from.
+        """
+        told = {
+            "sequence": self.sequence + 1,
+            "version": document.version,
+            "edits": edits,
+            "name": document.name,
+            "author": author,
+            "client": client,
+        }
+        self.publish("edit", told)
+        return self.sequence
 
     def end(self) -> None:
         """Ends every stream, after the events that wait for its viewer."""
