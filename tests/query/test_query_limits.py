@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -125,6 +126,18 @@ def test_a_reader_that_stops_early_lets_everything_go(many: Store) -> None:
         next(batches)
         assert many._core.pins
     assert not many._core.pins
+
+
+@pytest.mark.parametrize("cursor", [None, ""])
+def test_an_answer_that_nobody_reads_lets_everything_go(many: Store, cursor: str | None) -> None:
+    gc.disable()
+    try:
+        result = many.sql("SELECT * FROM spans ORDER BY span_id LIMIT 9", cursor=cursor)
+        assert many._core.pins
+        del result
+        assert not many._core.pins
+    finally:
+        gc.enable()
 
 
 def test_an_error_lets_everything_go(many: Store) -> None:

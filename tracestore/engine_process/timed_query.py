@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -50,7 +49,8 @@ class TimedQuery(Query):
         budget = _Budget(self._work, self._alarms, timeout_s)
         with budget.working():
             result = super().sql(*args, timeout_s=timeout_s, **more)
-        return dataclasses.replace(result, batches=budget.timed(result.batches))
+        result.batches = budget.timed(result.batches)
+        return result
 
 
 class _Budget:

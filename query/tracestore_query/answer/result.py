@@ -100,6 +100,10 @@ class Result:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        """Closes an answer that nobody read or closed: its plan alone would hold files until the next collection."""
+        self.close()
+
     def arrow(self) -> pa.Table:
         """Returns all rows as a table."""
         return pa.Table.from_batches(list(self), schema=self.schema)
