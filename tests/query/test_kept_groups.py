@@ -39,6 +39,8 @@ KEPT = [
     "SELECT count(*) FILTER (WHERE attributes.n > 100) AS many, avg(attributes.n) FILTER (WHERE is_root) FROM spans",
     "SELECT round(100.0 * count(*) FILTER (WHERE status_code = 'ERROR') / count(*), 1) AS share FROM spans",
     "SELECT name, count_if(attributes.n % 2 = 0) AS even, bool_and(is_root) FROM spans GROUP BY ALL ORDER BY name",
+    "SELECT attributes.rare IS NULL AS r, count_if(attributes.rare > 1) AS n FROM spans GROUP BY ALL ORDER BY r",
+    "SELECT count_if(attributes.n > 1) AS n FROM spans WHERE attributes.n = -1",
     "SELECT name, bool_or(attributes.n = 7) AS seven FROM spans GROUP BY name ORDER BY seven, name",
     "SELECT sum(duration) AS s, max(end_time) AS last FROM spans WHERE attributes.n > 20 AND name <> 'op-1'",
     "SELECT DISTINCT count(*) AS n FROM spans GROUP BY name ORDER BY n",

@@ -560,6 +560,29 @@ def test_an_answer_is_right_wherever_rows_lie(tmp_path: Path, state: str) -> Non
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_an_integer_among_other_types_keeps_its_digits(tmp_path: Path, state: str) -> None:
+    powers = [
+        base**n + more
+        for base, last in ((2, 125), (10, 37))
+        for n in range(last)
+        for more in (-1, 0, 1)
+    ]
+    at_ns = [1_764_300_000_000_000_000 + i for i in range(257)]
+    integers = sorted({sign * n for n in (*powers, *at_ns) for sign in (-1, 1)})
+    values = [{"n": n, "l": [n, "x"]} for n in integers] + [{"n": "text", "l": [True]}]
+    sql = (
+        "SELECT attributes.n AS n, attributes.n::VARCHAR AS t, attributes.l[0] AS i, attributes.l[0]::VARCHAR AS u, "
+        "[attributes.n] AS l FROM spans ORDER BY trace_id LIMIT ?"
+    )
+    with build(
+        tmp_path / "store", state, {"spans": spans("attributes", values)}, pieces=3
+    ) as store:
+        found = [list(row.values()) for row in store.sql(sql, [len(integers)]).rows()]
+    assert found == [[n, str(n), n, str(n), [n]] for n in integers]
+    assert {type(row[0]) for row in found} == {int}
+
+
 @pytest.mark.parametrize("expression", ABSENT)
 def test_a_path_that_no_row_has_is_null_in_every_position(tmp_path: Path, expression: str) -> None:
     with build(

@@ -19,8 +19,11 @@ _NUMBER, _TEXT = 1, 2
 NUMBERS: Final = "DOUBLE"
 """The type of a column of tagged numbers that are given as doubles."""
 
-MAX_SPELLED: Final = 1e18
-"""Whole numbers from here on that are no exact integers are spelled with an exponent."""
+MAX_WHOLE: Final = 1e38
+"""Whole numbers from here on are spelled with an exponent: they may have more digits than the engine's integers."""
+
+_MAX_INT64: Final = 1e18
+"""Whole numbers below it are 64-bit integers."""
 
 
 def tagged_columns(types: Sequence[str]) -> dict[int, str]:
@@ -92,12 +95,13 @@ def _values(array: pa.StructArray) -> pa.Array:
 
 def _numbers(numbers: pa.Array, rests: pa.Array) -> pa.Array:
     """Returns numbers as JSON: whole ones without a fraction."""
-    is_whole = pc.and_(pc.less(pc.abs(numbers), MAX_SPELLED), pc.equal(pc.trunc(numbers), numbers))
+    is_large = pc.fill_null(pc.greater_equal(pc.abs(numbers), _MAX_INT64), False)
+    is_whole = pc.and_(pc.invert(is_large), pc.equal(pc.trunc(numbers), numbers))
     whole = pc.if_else(is_whole, numbers, None).cast(pa.int64()).cast(pa.string())
     texts = pc.coalesce(whole, numbers.cast(pa.string()))
     exact = pc.fill_null(pc.not_equal(rests, 0), False)
     finite = pc.fill_null(pc.is_finite(numbers), True)
-    if pc.any(exact).as_py() or not pc.all(finite).as_py():
+    if pc.any(pc.or_(exact, is_large)).as_py() or not pc.all(finite).as_py():
         rows = zip(texts.to_pylist(), numbers.to_pylist(), rests.to_pylist(), strict=True)
         return pa.array([_number_text(*row) for row in rows], pa.string())
     return texts
@@ -108,7 +112,11 @@ def _number_text(text: str | None, number: float | None, rest: int | None) -> st
         return None
     if not math.isfinite(number):
         return json.dumps(str(number))
-    return str(int(number) + rest) if rest else text
+    return str(int(number) + (rest or 0)) if rest or _is_large_integer(number) else text
+
+
+def _is_large_integer(number: float) -> bool:
+    return number.is_integer() and _MAX_INT64 <= abs(number) < MAX_WHOLE
 
 
 def json_of_value(value: Mapping[str, Any]) -> str:
@@ -150,5 +158,5 @@ def _untagged(value: Mapping[str, Any]) -> Any:
     number, rest = value["__number"], value["__rest"]
     if not math.isfinite(number):
         return str(number)
-    whole = number.is_integer() and (rest or abs(number) < MAX_SPELLED)
+    whole = number.is_integer() and (rest or abs(number) < MAX_WHOLE)
     return int(number) + rest if whole else number

@@ -52,6 +52,7 @@ _NUMBER_TEXT = """CASE
     WHEN v.__text IS NOT NULL THEN v.__text
     WHEN v.__rest <> 0 THEN (v.__number::HUGEINT + v.__rest)::VARCHAR
     WHEN abs(v.__number) < 1e18 AND trunc(v.__number) = v.__number THEN v.__number::BIGINT::VARCHAR
+    WHEN abs(v.__number) < 1e38 AND trunc(v.__number) = v.__number THEN v.__number::HUGEINT::VARCHAR
     ELSE v.__number::VARCHAR END"""
 
 MACROS: Final = {

@@ -146,7 +146,8 @@ def _average(parts: Sequence[exp.Expr], _: Sequence[str]) -> exp.Expr:
 _FINALS: Final[dict[type[exp.Expr], FinalOf]] = {
     exp.Avg: _average,
     exp.Count: _counted,
-    exp.CountIf: _counted,
+    # Unlike a count, it is NULL where no row gives it a boolean.
+    exp.CountIf: _summed,
     exp.LogicalAnd: _again(exp.LogicalAnd),
     exp.LogicalOr: _again(exp.LogicalOr),
     exp.Max: _again(exp.Max),

@@ -165,7 +165,9 @@ def _number_text(value: str, let: Let) -> str:
         f"CASE WHEN {value}.__text IS NOT NULL THEN {value}.__text "
         f"WHEN {value}.__rest <> 0 THEN CAST({exact_integer(number)} + {value}.__rest AS STRING) "
         f"WHEN abs({number}) < {_WHOLE_AS_DOUBLE}D AND rint({number}) = {number} "
-        f"THEN CAST(CAST({number} AS BIGINT) AS STRING) ELSE {double_text(number, let)} END"
+        f"THEN CAST(CAST({number} AS BIGINT) AS STRING) "
+        f"WHEN {_is_integer(value)} THEN CAST({exact_integer(number)} AS STRING) "
+        f"ELSE {double_text(number, let)} END"
     )
 
 

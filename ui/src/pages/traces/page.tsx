@@ -123,6 +123,9 @@ function Rows({ project }: { project: string }) {
 
   const looks = columns.map((column) => look(column, state.view)).map((column) => (state.view === "traces" && !SORTABLE_TRACES.has(column.id) ? { ...column, sort: false } : column));
   const noun = state.view === "traces" && !state.where ? "traces" : "spans";
+  const counted = total === null || state.chart === "heat" ? null : plural(total, noun.slice(0, -1), noun);
+  const listed = plural(rows.length, grouped ? state.view.slice(0, -1) : "row", grouped ? state.view : "rows");
+  const shown = grouped && counted ? `${listed} of ${counted}` : (counted ?? listed);
   return (
     <>
       <h1 class="sr">Traces of {project}</h1>
@@ -173,7 +176,7 @@ function Rows({ project }: { project: string }) {
         </div>
       </div>
       <footer class="foot">
-        {selected.size ? <b>{count(selected.size)} selected</b> : <span>{total === null || state.chart === "heat" ? `${count(rows.length)} rows` : plural(total, noun.slice(0, -1), noun)}</span>}
+        {selected.size ? <b>{count(selected.size)} selected</b> : <span>{shown}</span>}
         {first.data && (
           <span title={`${first.data.pruned} segments needed no look`}>
             {segmentsRead(first.data.segments, first.data.pruned)}
