@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,3 +101,16 @@ def test_a_folder_is_read_while_another_process_has_it(
     sql = "SELECT count(*) FROM spans"
     with tracestore_spark.connect(spark, store.folder) as reader:
         assert reader.sql(sql).collect() == connection.sql(sql).collect()
+
+
+def test_an_integer_among_other_types_keeps_its_digits(tmp_path: Path, spark: Any) -> None:
+    import tracestore_spark
+
+    integers = [2**60 - 1, 2**60, 10**18, -(2**63), 2**64, 10**20, 1_764_300_000_000_000_000]
+    values = [*({"n": n, "l": [n, "x"]} for n in integers), {"n": "text", "l": [True]}]
+    sql = "SELECT attributes.n::VARCHAR AS n, attributes.l[0]::VARCHAR AS l FROM spans ORDER BY span_id"
+    with tracestore.open(tmp_path / "store", background=False) as made:
+        made.insert("spans", ndjson([span(i, attributes=each) for i, each in enumerate(values)]))
+        made.flush()
+        ours, theirs = both(made, tracestore_spark.connect(spark, made), sql)
+    assert ours == theirs == [*([str(n), str(n)] for n in integers), ["text", "true"]]
