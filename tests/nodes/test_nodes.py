@@ -43,7 +43,8 @@ def test_a_span_that_is_sent_to_two_nodes_counts_once_wherever_it_lies(cluster: 
             assert sum(segment.rows for segment in snapshot.tables["spans"].segments) == 75
 
 
-def test_the_version_that_ends_later_counts(cluster: Cluster) -> None:
+@pytest.mark.parametrize("flushed", [False, True])
+def test_the_version_that_ends_later_counts(cluster: Cluster, flushed: bool) -> None:
     with cluster.node("a") as a, cluster.node("b") as b:
         names = "SELECT name, duration_ns FROM spans"
         end = [{"name": "ended", "duration_ns": 5000}]
@@ -53,6 +54,9 @@ def test_the_version_that_ends_later_counts(cluster: Cluster) -> None:
             (ended,) = rows(number, 1, name="ended", duration_ns=5000)
             where = f"{names} WHERE span_id = '{ids(number)['span_id']}'"
             second.insert("spans", [ended])
+            if flushed:
+                second.flush()
+                assert first.sql(where).rows() == end
             first.insert("spans", [begun])
             assert a.sql(where).rows() == b.sql(where).rows() == end
             first.flush()
@@ -61,6 +65,19 @@ def test_the_version_that_ends_later_counts(cluster: Cluster) -> None:
             assert a.sql(where).rows() == b.sql(where).rows() == end
         a.compact(full=True)
         assert a.sql(names).rows() == b.sql(names).rows() == end * 2
+
+
+def test_on_one_node_the_last_version_counts(cluster: Cluster) -> None:
+    with cluster.node("a") as a, cluster.node("b") as b:
+        a.insert("spans", rows(1, 1, name="first", duration_ns=5000))
+        a.flush()
+        a.insert("spans", rows(1, 1, name="last", duration_ns=0))
+        for store in (a, b):
+            assert store.sql("SELECT name FROM spans").rows() == [{"name": "last"}]
+        a.flush()
+        a.compact(full=True)
+        for store in (a, b):
+            assert store.sql("SELECT name FROM spans").rows() == [{"name": "last"}]
 
 
 def test_a_node_that_does_not_answer_is_named_in_a_warning(cluster: Cluster) -> None:

@@ -236,9 +236,12 @@ class _Sought:
     ) -> npt.NDArray[np.bool_]:
         """Returns which rows are earlier versions than those in a segment, as far as their ends tell.
 
-        Only rows of a log that is read again are: since they came, another node may have got a later version.
+        Of what this node itself took, the last to come is the later version. Another node's has no such order: nor has
+        a row of a log that is read again, for since it came another node may have got a later version.
         """
-        if self._core.node is None or not self._core.node.is_replaying:
+        node = self._core.node
+        is_own = segment.segment_id not in self._core.recent.without_content
+        if node is None or (is_own and not node.is_replaying):
             return np.zeros(len(own), np.bool_)
         chosen = pa.array(own + self._start)
         shredder = self._memtable.shredder
