@@ -106,6 +106,14 @@ def test_a_statement_that_cannot_run_says_why(
     watch.expected = ("400",)
     page = open_page(f"{support.url}/p/support/ask?sql=SELECT%20FROM%20WHERE")
     expect(page.get_by_role("heading", name="The query cannot run")).to_be_visible()
+    marked = page.locator(".cm-error")
+    expect(marked).to_have_attribute("title", re.compile("FROM|SELECT"))
+    page.keyboard.press("/")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("SELECT 1 AS one")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("grid", name="Result")).to_contain_text("one")
+    expect(marked).to_have_count(0)
 
 
 def test_two_prompts_are_compared_with_the_keyboard_alone(

@@ -3,9 +3,8 @@ import { autocompletion, closeBrackets, completionKeymap, type CompletionContext
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { sql, SQLDialect } from "@codemirror/lang-sql";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import { setDiagnostics } from "@codemirror/lint";
-import { EditorState } from "@codemirror/state";
-import { drawSelection, EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
+import { EditorState, StateEffect, StateField } from "@codemirror/state";
+import { Decoration, type DecorationSet, drawSelection, EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "preact/hooks";
 import { count } from "../format";
@@ -54,8 +53,26 @@ const theme = EditorView.theme({
   ".cm-completionIcon": { display: "none" },
   ".cm-placeholder": { color: "var(--ink-3)" },
   ".cm-matchingBracket": { background: "var(--select) !important" },
-  ".cm-lintRange-error": { background: "var(--bad-bg)", textDecoration: "underline wavy var(--bad)" },
-  ".cm-diagnostic": { padding: "6px 10px", fontFamily: "var(--font)", fontSize: "12px", borderLeft: "3px solid var(--bad)" },
+  ".cm-error": { background: "var(--bad-bg)", textDecoration: "underline wavy var(--bad)" },
+});
+
+interface Mark {
+  from: number;
+  to: number;
+  message: string;
+}
+
+/** Marks a part of the text as wrong, or nothing; the mark moves with the text and says why under the pointer. */
+const marking = StateEffect.define<Mark | null>();
+const marked = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update: (marks, change) => {
+    const mark = change.effects.find((effect) => effect.is(marking))?.value as Mark | null | undefined;
+    if (mark === undefined) return marks.map(change.changes);
+    if (!mark || mark.to <= mark.from) return Decoration.none;
+    return Decoration.set(Decoration.mark({ class: "cm-error", attributes: { title: mark.message } }).range(mark.from, mark.to));
+  },
+  provide: (field) => EditorView.decorations.from(field),
 });
 
 export interface ErrorPlace {
@@ -85,6 +102,7 @@ export default function Editor(props: { project: string; /** Its text to begin w
           closeBrackets(),
           sql({ dialect }),
           syntaxHighlighting(look),
+          marked,
           theme,
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({ "aria-label": props.label }),
@@ -107,10 +125,10 @@ export default function Editor(props: { project: string; /** Its text to begin w
     const editor = view.current;
     if (!editor) return;
     const error = props.error;
-    if (!error) return editor.dispatch(setDiagnostics(editor.state, []));
+    if (!error) return editor.dispatch({ effects: marking.of(null) });
     const line = editor.state.doc.line(Math.min(Math.max(1, error.line), editor.state.doc.lines));
     const to = Math.min(line.to, line.from + Math.max(1, error.column));
-    editor.dispatch(setDiagnostics(editor.state, [{ from: Math.max(line.from, to - 1), to: Math.max(to, Math.min(line.to, line.from + 1)), severity: "error", message: error.message }]));
+    editor.dispatch({ effects: marking.of({ from: Math.max(line.from, to - 1), to: Math.max(to, Math.min(line.to, line.from + 1)), message: error.message }) });
   }, [props.error]);
   return <div class="cm-host" ref={host} />;
 }
