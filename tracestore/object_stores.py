@@ -27,8 +27,11 @@ _TEXTS: Final = frozenset(
 )
 """Options of S3 by what they are: numbers of seconds, true or false, or texts."""
 
-_WITH_PORTS: Final = frozenset({"", "file", "hdfs", "viewfs"})
-"""Schemes whose URLs need no bucket: others name one, and a bucket has no port."""
+_OF_BUCKETS: Final = frozenset({"gcs", "gs", "s3"})
+"""Schemes that name a bucket, which has no port; others name a host, which may have one."""
+
+_WITHOUT_KEYS: Final = frozenset({"", "file", "hdfs", "viewfs"})
+"""Schemes whose URLs have no secret."""
 
 
 def connect(url: str) -> tuple[pafs.FileSystem, str]:
@@ -59,9 +62,11 @@ def _parts(url: str) -> SplitResult:
         parts = urlsplit(url)
     except ValueError:
         parts = SplitResult("s3", "", "", "", "")
-    if parts.scheme not in _WITH_PORTS and (not _bucket(parts) or ":" in _bucket(parts)):
+    place, colon, port = _bucket(parts).partition(":")
+    has_port = parts.scheme not in _OF_BUCKETS and port.isdecimal() and "@" not in parts.path
+    if parts.scheme not in _WITHOUT_KEYS and (not place or (colon and not has_port)):
         raise StoreFailedError(
-            "cannot open the URL of segments: want SCHEME://[KEY:SECRET@]BUCKET/PREFIX[?OPTIONS]; write / ? # @ : of "
+            "cannot open bucket: want SCHEME://[KEY:SECRET@]BUCKET/PREFIX[?OPTIONS]; write / ? # @ : of "
             "a key or secret as %2F %3F %23 %40 %3A, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
     return parts

@@ -23,6 +23,7 @@ NOWHERE = "scheme=http&endpoint_override=127.0.0.1:1&connect_timeout=1&request_t
     [
         f"s3://key:a/{SECRET}@bucket/x?region=x",
         f"s3://key:1/{SECRET}@bucket/x",
+        f"s3://key:/{SECRET}@bucket/x",
         f"s3://key:a?{SECRET}@bucket/x",
         f"s3://key:a#{SECRET}@bucket/x",
         f"s3:/key:{SECRET}@bucket/x",
@@ -30,6 +31,7 @@ NOWHERE = "scheme=http&endpoint_override=127.0.0.1:1&connect_timeout=1&request_t
         f"s3://key:{SECRET}@",
         f"S3://key:{SECRET}@bucket:99999/x",
         f"s4://key:{SECRET}@bucket/x",
+        f"abfs://key:1/{SECRET}@account/x",
         f"s3://key:{SECRET}@[bucket/x",
         f"s3://key:{SECRET}@bucket/x?bogus={SECRET}",
         f"s3://key:{SECRET}@bucket/x?connect_timeout=soon",
@@ -42,6 +44,20 @@ def test_a_url_that_cannot_be_opened_tells_no_secret(tmp_path: Path, url: str) -
     told = "".join(map(str, [refused.value, refused.value.__cause__ or ""]))
     assert "cannot open" in told
     assert SECRET not in told
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("s3://key:a%2Fb@bucket/x@y?region=x", "s3://bucket/x@y"),
+        ("gs://bucket/x/", "gs://bucket/x"),
+        ("abfs://account:secret@127.0.0.1:10000/container", "abfs://127.0.0.1:10000/container"),
+        ("hdfs://host:8020/x", "hdfs://host:8020/x"),
+        ("file:///some/folder", "file:///some/folder"),
+    ],
+)
+def test_a_url_is_shown_as_its_place(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
 
 
 def test_an_option_that_there_is_not_is_refused_by_name() -> None:
