@@ -63,8 +63,10 @@ def _parts(url: str) -> SplitResult:
     except ValueError:
         parts = SplitResult("s3", "", "", "", "")
     place, colon, port = _bucket(parts).partition(":")
-    has_port = parts.scheme not in _OF_BUCKETS and port.isdecimal() and "@" not in parts.path
-    if parts.scheme not in _WITHOUT_KEYS and (not place or (colon and not has_port)):
+    is_odd = colon and (parts.scheme in _OF_BUCKETS or not port.isdecimal())
+    # The @ behind a secret comes after a slash of that secret.
+    is_cut = "@" in parts.path and ("@" in parts.netloc or colon)
+    if parts.scheme not in _WITHOUT_KEYS and (not place or is_odd or is_cut):
         raise StoreFailedError(
             "cannot open bucket: want SCHEME://[KEY:SECRET@]BUCKET/PREFIX[?OPTIONS]; write / ? # @ : of "
             "a key or secret as %2F %3F %23 %40 %3A, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

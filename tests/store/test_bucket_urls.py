@@ -24,6 +24,7 @@ NOWHERE = "scheme=http&endpoint_override=127.0.0.1:1&connect_timeout=1&request_t
         f"s3://key:a/{SECRET}@bucket/x?region=x",
         f"s3://key:1/{SECRET}@bucket/x",
         f"s3://key:/{SECRET}@bucket/x",
+        f"s3://key:a@b/{SECRET}@bucket/x",
         f"s3://key:a?{SECRET}@bucket/x",
         f"s3://key:a#{SECRET}@bucket/x",
         f"s3:/key:{SECRET}@bucket/x",
@@ -49,7 +50,8 @@ def test_a_url_that_cannot_be_opened_tells_no_secret(tmp_path: Path, url: str) -
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("s3://key:a%2Fb@bucket/x@y?region=x", "s3://bucket/x@y"),
+        ("s3://key:a%2Fb@bucket/x?region=x", "s3://bucket/x"),
+        ("s3://bucket/x@y", "s3://bucket/x@y"),
         ("gs://bucket/x/", "gs://bucket/x"),
         ("abfs://account:secret@127.0.0.1:10000/container", "abfs://127.0.0.1:10000/container"),
         ("hdfs://host:8020/x", "hdfs://host:8020/x"),
