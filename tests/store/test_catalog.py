@@ -244,6 +244,25 @@ def test_a_catalog_that_does_not_answer_is_a_typed_error_without_the_password(
         open_store(tmp_path, catalog_url="no url")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:a@sesame@127.0.0.1:1/x",
+        "postgresql://user:a/sesame@127.0.0.1:1/x",
+        "postgresql://user:a?sesame@127.0.0.1:1/x",
+        "postgresql://user:sesame@127.0.0.1:port/x",
+        "postgresql://127.0.0.1:1/x?user=u&password=sesame",
+        "postgresql+nosuch://user:sesame@127.0.0.1:1/x",
+        "postgresql:/user:sesame@127.0.0.1:1/x",
+        "postgresql://user:sesame@127.0.0.1:1/x?bogus=1",
+    ],
+)
+def test_a_catalog_that_cannot_be_opened_tells_no_password(tmp_path: Path, url: str) -> None:
+    with pytest.raises(CatalogError, match=r"cannot (open|use) catalog") as refused:
+        open_store(tmp_path, catalog_url=url)
+    assert "sesame" not in str(refused.value)
+
+
 def test_datasets_and_experiments_work_on_it(url: str | Path, tmp_path: Path) -> None:
     where: dict[str, Any] = {} if isinstance(url, Path) else {"catalog_url": url}
     with open_store(tmp_path, **where) as store:

@@ -119,13 +119,22 @@ def batches(values: Collection[Any]) -> Iterator[list[Any]]:
 
 def _parse(url: str) -> sa.URL:
     try:
-        return sa.make_url(url)
-    except SQLAlchemyError as error:
-        raise CatalogError(f"cannot open catalog: {error}") from error
+        parsed = sa.make_url(url)
+    except (SQLAlchemyError, ValueError) as error:
+        raise CatalogError(
+            "cannot open catalog: want postgresql+psycopg://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?OPTIONS]"
+        ) from error
+    if "@" in (parsed.host or ""):
+        # What stands behind the first @ of a password would be sought, and shown, as a host.
+        raise CatalogError(
+            "cannot open catalog: an @ stands in the host of its URL; write @ of a password as %40, or set PGPASSWORD"
+        )
+    return parsed
 
 
 def _shown(url: sa.URL) -> str:
-    return url.render_as_string(hide_password=True)
+    # Options may be secrets too: `password` is one.
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _tune_sqlite(engine: sa.Engine) -> None:
