@@ -88,12 +88,32 @@ class _Grouped(Values):
         return Expression(value, self.type).convert(want)
 
 
+@dataclass(frozen=True, slots=True)
+class _ThroughColumn:
+    """A column that was added to a subquery for a path.
+
+    Attributes:
+        source: the subquery; held, so that its number stays its own.
+        name: of the column.
+        type: of its values.
+    """
+
+    source: Source
+    name: str
+    type: str
+
+    def value(self) -> Values:
+        """Returns its values."""
+        return Expression(exp.column(self.name, table=self.source.alias, quoted=True), self.type)
+
+
 class Chains:
     """The binder of chains, whose names it looks up."""
 
     def __init__(self, binding: Binding, paths: PathValues) -> None:
         self._binding = binding
         self._paths = paths
+        self._through_columns: dict[tuple[int, tuple[Step, ...]], _ThroughColumn] = {}
 
     def bind(self, node: exp.Expr, chain: Found, *, must_be_set: bool, grouped: bool) -> Bound:
         """Returns a chain, still to be taken for its use where it is a path."""
@@ -162,6 +182,10 @@ class Chains:
         output = source.output(steps[0].text)
         if output is None or output.origin is None or source.select is None:
             return None
+        key = (id(source), tuple(steps))
+        known = self._through_columns.get(key)
+        if known is not None:
+            return known.value()
         inner, before = output.origin
         path = [*before, *steps[1:]]
         held: Values | None
@@ -175,7 +199,9 @@ class Chains:
         name = self._binding.name("path")
         value = held.convert(BARE)
         source.select.append("expressions", exp.alias_(value, name, quoted=True))
-        return Expression(exp.column(name, table=source.alias, quoted=True), held.type)
+        # One column for every mention: the engine groups by the very column that it selects.
+        self._through_columns[key] = added = _ThroughColumn(source, name, held.type)
+        return added.value()
 
     def output(self, source: Source, steps: list[Step]) -> Output | None:
         """Returns what is known of a column that a SELECT gives for a chain: where it comes from."""

@@ -68,6 +68,11 @@ def search_of(call: exp.Anonymous, sources: Sequence[Searched]) -> Search:
     if len(arguments) == 2:
         chosen = [source for source in sources if source.alias == arguments[0].name.lower()]
     texts = [column for source in chosen for column in _columns(source)]
+    if not texts:
+        raise UnknownNameError(
+            f"cannot run query: {name}() looks through the tables of FROM, which are none that hold texts here; "
+            "write match(column, 'words'), or match(name, 'words') with the name of a subquery"
+        )
     return Search(texts, needle, words, chosen[0].alias if len(chosen) == 1 else None)
 
 

@@ -113,7 +113,7 @@ def _bounds(
         for subject, kind, bound in comparisons(condition):
             if not isinstance(subject, exp.Column):
                 continue
-            if subject.table.lower() != alias if subject.table else sources != 1:
+            if not is_column_of(subject, alias, alone=sources == 1):
                 continue
             name = subject.name.lower()
             if name == "trace_id" and kind is exp.EQ:
@@ -130,12 +130,24 @@ def _bounds(
             and condition.expressions
             and isinstance(condition.this, exp.Column)
         ):
-            owner = condition.this.table.lower()
-            mine = owner == alias if owner else sources == 1
+            mine = is_column_of(condition.this, alias, alone=sources == 1)
             if condition.this.name.lower() == "trace_id" and mine:
                 named.append(condition.expressions)
                 trace_ids = _ids(condition.expressions, evaluate)
     return Bounds((low, max(low, high)), trace_ids, _names(named))
+
+
+def is_column_of(node: exp.Column, alias: str, *, alone: bool) -> bool:
+    """Tells whether a chain of names is a column of a table, and no path: that has more names before the last two.
+
+    Args:
+        node: the chain.
+        alias: the name of the table, in lower case.
+        alone: whether a column without a table is its own.
+    """
+    if node.args.get("db"):
+        return False
+    return node.table.lower() == alias if node.table else alone
 
 
 def _names(named: list[list[exp.Expr]]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from sqlglot import exp
 from tracestore.store import SegmentRef
 from tracestore.variant import TableSpec
 from tracestore_query.language.nodes import find_nodes, nodes_of
-from tracestore_query.plan.pruning import Evaluate, comparisons, conjuncts
+from tracestore_query.plan.pruning import Evaluate, comparisons, conjuncts, is_column_of
 from tracestore_query.plan.scan import TopN
 from tracestore_query.tables.names import STORED
 from tracestore_query.tables.table_nodes import called, scanned_table
@@ -121,7 +121,7 @@ def _top_n(
     if not isinstance(key, exp.Ordered) or not is_time(key.this, alias, spec):
         return None
     name = key.this.name.lower()
-    if not key.this.table and any(_renames(each, name) for each in select.expressions):
+    if not key.this.table and any(_renames(each, name, alias) for each in select.expressions):
         return None
     last = bool(key.args.get("desc"))
     where = select.args.get("where")
@@ -182,13 +182,17 @@ def is_time(node: exp.Expr, alias: str, spec: TableSpec) -> bool:
         spec.time_ns_column,
     }:
         return False
-    return not node.table or node.table.lower() == alias
+    return is_column_of(node, alias, alone=True)
 
 
-def _renames(item: exp.Expr, name: str) -> bool:
-    """Returns whether an item of a select list takes a column's name for something else."""
+def _renames(item: exp.Expr, name: str, alias: str) -> bool:
+    """Returns whether an item of a select list takes the name of a table's column for something else."""
     return any(
         each.alias.lower() == name
-        and not (isinstance(each.this, exp.Column) and each.this.name.lower() == name)
+        and not (
+            isinstance(each.this, exp.Column)
+            and each.this.name.lower() == name
+            and is_column_of(each.this, alias, alone=True)
+        )
         for each in find_nodes(item, exp.Alias)
     )
