@@ -128,7 +128,8 @@ export default function Editor(props: { project: string; /** Its text to begin w
     if (!error) return editor.dispatch({ effects: marking.of(null) });
     const line = editor.state.doc.line(Math.min(Math.max(1, error.line), editor.state.doc.lines));
     const to = Math.min(line.to, line.from + Math.max(1, error.column));
-    editor.dispatch({ effects: marking.of({ from: Math.max(line.from, to - 1), to: Math.max(to, Math.min(line.to, line.from + 1)), message: error.message }) });
+    const word = /\w+$/.exec(line.text.slice(0, to - line.from))?.[0].length ?? 1;
+    editor.dispatch({ effects: marking.of({ from: Math.max(line.from, to - word), to: Math.max(to, Math.min(line.to, line.from + 1)), message: error.message }) });
   }, [props.error]);
   return <div class="cm-host" ref={host} />;
 }
