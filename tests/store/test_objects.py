@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from data.processes import HANG_S
 from data.stores import DAY_NS, START_NS, span
 from nodes.faulty_network import Proxy
 from store import servers
@@ -49,6 +51,28 @@ def test_a_store_lives_in_a_bucket(bucket: tuple[str, Path], tmp_path: Path) -> 
         (segment,) = store.snapshot().tables["spans"].segments
         assert Path(segment.uri).parent == tmp_path / "cache"
         assert segment.tail_uri is not None
+
+
+def test_a_snapshot_may_end_wherever_its_thread_is(
+    bucket: tuple[str, Path], tmp_path: Path
+) -> None:
+    url, _ = fresh(bucket, "anywhere")
+    with open_store(tmp_path, segments_url=url) as store:
+        store.insert("spans", [span(1)])
+        store.flush()
+        files = store._core.segments.files
+        assert isinstance(files, ObjectFiles)
+        snapshot = store.snapshot()
+        ended = threading.Event()
+
+        def end() -> None:
+            # So does the collector of cycles.
+            with files._lock:
+                snapshot.close()
+            ended.set()
+
+        threading.Thread(target=end, daemon=True).start()
+        assert ended.wait(HANG_S)
 
 
 def test_the_cache_stays_within_its_bound_and_open_snapshots_keep_theirs(

@@ -120,10 +120,11 @@ def batches(values: Collection[Any]) -> Iterator[list[Any]]:
 def _parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
-    except (SQLAlchemyError, ValueError) as error:
+    except (SQLAlchemyError, ValueError):
+        # What they say may hold a part of a password.
         raise CatalogError(
             "cannot open catalog: want postgresql+psycopg://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?OPTIONS]"
-        ) from error
+        ) from None
     if "@" in (parsed.host or ""):
         # What stands behind the first @ of a password would be sought, and shown, as a host.
         raise CatalogError(

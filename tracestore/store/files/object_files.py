@@ -45,7 +45,8 @@ class ObjectFiles(SegmentFiles):
         self._cache = cache
         self._fs = fs
         self._bound = cache_bytes
-        self._lock = threading.Lock()
+        # The collector of cycles may let go of a snapshot, and so unpin its files, while this thread holds the lock.
+        self._lock = threading.RLock()
         self._held: OrderedDict[str, int] = OrderedDict()
         self._pins: Counter[str] = Counter()
         self._fetching: dict[str, threading.Lock] = {}
@@ -232,13 +233,13 @@ class ObjectFiles(SegmentFiles):
                     return
                 victims = (
                     file_key
-                    for file_key in self._held
+                    for file_key in list(self._held)
                     if file_key != keep and not self._pins[file_key]
                 )
                 victim = next(victims, None)
                 if victim is None:
                     return
-                del self._held[victim]
+                self._held.pop(victim, None)
                 # Under the lock: nobody may find a copy in the list that is being removed.
                 self._fs.remove(self._copy(victim))
 
