@@ -35,7 +35,8 @@ function nameOf(event: KeyboardEvent): string {
   return (event.ctrlKey || event.metaKey ? "Ctrl+" : "") + (event.altKey ? "Alt+" : "") + key;
 }
 
-const typing = (target: EventTarget | null): boolean =>
+/** Returns whether what is typed at `target` is text. */
+export const takesText = (target: EventTarget | null): boolean =>
   target instanceof Element &&
   (target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select") || !!target.closest("[contenteditable],.cm-host"));
 
@@ -46,7 +47,7 @@ export function startKeys(): void {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
     const name = nameOf(event);
-    const inText = typing(event.target);
+    const inText = takesText(event.target);
     if (inText && !name.startsWith("Ctrl+") && name !== "Escape") return;
     const two = event.timeStamp < pendingUntil ? `${pending} ${name}` : "";
     const every = [...keyTables.peek()].reverse().flatMap((table) => table.current);

@@ -62,11 +62,11 @@ export function FilterBar(props: { project: string; value: string; onChange: (wh
     setText(next);
     props.onInput?.(next);
     setOpen(false);
-    requestAnimationFrame(() => {
-      field.setSelectionRange(place, place);
-      field.focus();
-      if (caret.current.kind === "path") void complete();
-    });
+    // At once: what is typed next comes behind it.
+    field.value = next;
+    field.setSelectionRange(place, place);
+    field.focus();
+    if (caret.current.kind === "path") void complete();
   };
 
   const run = () => {

@@ -1,7 +1,7 @@
 /** What is asked of one span: a key answers the question at hand and goes to the next one. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Row } from "../../api/query";
-import { useKeys } from "../../app/keys";
+import { takesText, useKeys } from "../../app/keys";
 import { number } from "../../format";
 import { ofKey } from "../../parts/actions";
 import { FailureNote } from "../../parts/states";
@@ -62,8 +62,10 @@ export function Form(props: Props) {
     { keys: "Enter", label: "Save and next", run: () => void save() },
     { keys: "Ctrl+Enter", label: "Save and next, also from a text", run: () => void save() },
   ]);
-  // Enter saves at once, wherever the last item left the focus.
-  useEffect(() => (document.activeElement as HTMLElement | null)?.blur?.(), []);
+  // Enter saves at once, wherever the last item left the focus; who types elsewhere goes on typing.
+  useLayoutEffect(() => {
+    if (!takesText(document.activeElement)) (document.activeElement as HTMLElement | null)?.blur?.();
+  }, []);
   return (
     <form
       class="review-form"

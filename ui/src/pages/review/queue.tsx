@@ -46,16 +46,18 @@ function Opened({ project, saved, reload }: { project: string; saved: SavedDocum
   const [dialog, setDialog] = useState(false);
   const [conflict, setConflict] = useState(false);
   const key = JSON.stringify([id, saved.version, who, batch]);
-  const waiting = useLoad(`waiting ${key}`, (signal) => query(waitingSql(queue, id, who, project), { project, signal }).then((answer) => objects(answer) as unknown as Item[]));
+  const waiting = useLoad(`waiting ${key}`, (signal) => query(waitingSql(queue, id, who, project), { project, signal }).then((answer) => ({ items: objects(answer) as unknown as Item[], who })));
   const counts = useLoad(`counts ${key}`, (signal) => query(countSql(queue, id, who, project), { project, signal }).then((answer) => ({ row: objects(answer)[0]!, of: key, before: done.size })));
   const reviewed = useLoad(`reviewed ${key}`, (signal) => query(reviewedSql(queue, id, project), { project, signal }).then(objects));
-  const left = (waiting.data ?? []).filter((item) => !done.has(keyOf(item)) && !skipped.has(keyOf(item)));
+  // What waits for one reviewer says nothing of another.
+  const mineToDo = waiting.data?.who === who ? waiting.data.items : null;
+  const left = (mineToDo ?? []).filter((item) => !done.has(keyOf(item)) && !skipped.has(keyOf(item)));
   const wanted = params.value.get("item");
   const item: Item | null = wanted ? asItem(wanted) : (left[0] ?? null);
   const span = useLoad(item ? `${project} ${keyOf(item)}` : null, (signal) => json<Row>(`/api/traces/${item!.trace_id}/spans/${item!.span_id}?project=${encodeURIComponent(project)}`, { signal }));
   useEffect(() => {
     // The next ones are read when the last of these is answered.
-    if (!wanted && waiting.data?.length && !left.length && waiting.data.length === NEXT) setBatch((n) => n + 1);
+    if (!wanted && !left.length && mineToDo?.length === NEXT) setBatch((n) => n + 1);
   }, [left.length, waiting.data]);
   const total = Number(counts.data?.row.items ?? 0);
   const mine = Math.max(0, Number(counts.data?.row.mine ?? 0) - (counts.data?.before ?? 0) + done.size);
@@ -115,6 +117,7 @@ function Opened({ project, saved, reload }: { project: string; saved: SavedDocum
               aria-label="Your name as a reviewer"
               defaultValue={who}
               maxLength={60}
+              onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
               onChange={(event) => {
                 const name = event.currentTarget.value.trim() || "me";
                 localStorage.setItem(NAME, name);
@@ -138,7 +141,7 @@ function Opened({ project, saved, reload }: { project: string; saved: SavedDocum
       </header>
       {waiting.error ? (
         <Failure error={waiting.error} retry={waiting.reload} />
-      ) : !waiting.data ? (
+      ) : !mineToDo ? (
         <Waiting />
       ) : !item ? (
         <State title={total ? "All done" : "Nothing matches"}>
