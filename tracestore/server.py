@@ -6,7 +6,6 @@ import contextlib
 import gc
 import signal
 import sys
-import tempfile
 import threading
 from typing import Any, Self
 
@@ -33,6 +32,7 @@ from tracestore.nodes.gauges import node_gauges
 from tracestore.nodes.routes import nodes_router
 from tracestore.outbound.fence import Fence
 from tracestore.play.service import PlayService, PlaySettings
+from tracestore.scratch import ScratchFolder
 from tracestore.server_settings import ServerSettings
 from tracestore.serving.application import make_app
 from tracestore.serving.gate import Gate
@@ -104,7 +104,7 @@ class Server:
         self.gate = Gate(self.keys if _keys_required(settings) else None)
         self.store.query_memory = f"{settings.query_memory_mb}MB"
         self.engine: Supervisor | None = None
-        self._spill = tempfile.TemporaryDirectory(prefix="tracestore-spill-")
+        self._spill = ScratchFolder("tracestore-spill-")
         self.grpc_port: int | None = None
         self.flight_port: int | None = None
         self._flight: FlightServer | None = None

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from tracestore.sandbox.bounds import (
     WORKER_CPU_S,
 )
 from tracestore.sandbox.frames import FrameError
+from tracestore.scratch import ScratchFolder
 
 END_S: Final = 10.0
 """Seconds that processes which were killed may take to be gone."""
@@ -54,7 +54,7 @@ class Lane:
     def __init__(self) -> None:
         interpreter = _interpreter()
         # Not the other process's: it is killed, and cleans up nothing.
-        self._folder = tempfile.TemporaryDirectory(prefix="tracestore-sandbox-")
+        self._folder = ScratchFolder("tracestore-sandbox-")
         worker = _written_worker(Path(self._folder.name), interpreter)
         ours, theirs = socket.socketpair()
         self._socket = ours

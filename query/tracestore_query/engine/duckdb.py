@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from tracestore.scratch import ScratchFolder
 from tracestore_query.engine import word_search
 from tracestore_query.engine.canonical_json import canonical_json
 from tracestore_query.engine.checked_text import TextChecker
@@ -96,7 +96,7 @@ class Engine:
         if threads is not None:
             self._config["threads"] = threads
         self._folders = folders
-        self._spill = tempfile.TemporaryDirectory(prefix="tracestore-spill-", dir=spill_folder)
+        self._spill = ScratchFolder("tracestore-spill-", spill_folder)
         self._spill_bytes = _spill_bound(self._spill.name) if spill_bytes is None else spill_bytes
         self._lock = threading.Lock()
         self._is_lost = False
