@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Literal
 
-Mode = Literal["through", "refused", "busy", "slow", "late"]
+Mode = Literal["through", "refused", "busy", "slow", "late", "late_read"]
 
 SLOW_S = 0.3
 """Seconds that each part takes in a slow network."""
@@ -16,6 +16,14 @@ SLOW_S = 0.3
 _NOTHING = b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _BUSY = b"HTTP/1.1 503 Slow Down" + _NOTHING
 _NOT_FOUND = b"HTTP/1.1 404 Not Found" + _NOTHING
+_NO_SUCH_KEY_TEXT = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b"<Error><Code>NoSuchKey</Code><Message>There is none.</Message></Error>"
+)
+_NO_SUCH_KEY = (
+    b"HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\n"
+    + b"Content-Length: %d\r\n\r\n%s" % (len(_NO_SUCH_KEY_TEXT), _NO_SUCH_KEY_TEXT)
+)
 
 
 class Proxy:
@@ -24,7 +32,8 @@ class Proxy:
     Attributes:
         port: where it listens.
         mode: `through`; `refused` closes every connection; `busy` answers 503 in HTTP; `slow` delays each part; `late`
-            answers 404 to the first connection, and lets what comes then through.
+            answers 404 to the first connection, and lets what comes then through; `late_read` answers 404 to the first
+            GET, as a bucket does.
         answers_not_found: how often it answered 404.
         lost: answers that did not come back.
     """
@@ -140,6 +149,11 @@ class Proxy:
                         self._lose(source, target, data)
                         break
                     is_after = is_after or after in data
+                if is_request and self._mode == "late_read" and data.startswith(b"GET "):
+                    self._mode = "through"
+                    self.answers_not_found += 1
+                    source.sendall(_NO_SUCH_KEY)
+                    continue
                 target.sendall(data)
         for end in (source, target):
             with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ import pytest
 
 from data.processes import HANG_S
 from data.stores import DAY_NS, START_NS, span
-from nodes.faulty_network import Proxy
+from nodes.faulty_network import Mode, Proxy
 from store import servers
 from store.kit import expected_ids, open_store, span_ids
 from tracestore.errors import StoreFailedError
@@ -129,10 +129,11 @@ def test_a_server_that_is_gone_fails_the_flush_and_keeps_the_rows(tmp_path: Path
     store.close()
 
 
+@pytest.mark.parametrize("mode", ["late", "late_read"])
 def test_an_object_that_is_shown_late_is_read_all_the_same(
-    bucket: tuple[str, Path], tmp_path: Path
+    bucket: tuple[str, Path], tmp_path: Path, mode: Mode
 ) -> None:
-    url, folder = fresh(bucket, "late")
+    url, folder = fresh(bucket, mode)
     port = int(re.findall(r"1:(\d+)&", url)[0])
     proxy = Proxy(port)
     try:
@@ -142,7 +143,7 @@ def test_an_object_that_is_shown_late_is_read_all_the_same(
         (written,) = folder.rglob("*.parquet")
         through = url.replace(f":{port}&", f":{proxy.port}&")
         files = ObjectFiles(through, tmp_path / "copies", FileSystem(), 10**6)
-        proxy.mode = "late"
+        proxy.mode = mode
         copy = files.local(written.relative_to(folder).as_posix())
         assert copy.read_bytes() == written.read_bytes()
         assert proxy.answers_not_found == 1

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +100,28 @@ def test_without_room_blocks_of_rows_are_a_small_share(tmp_path: Path) -> None:
             }
             assert wanted <= set(each.rows.tolist())
             assert len(each.rows) <= ROWS / 6
+
+
+FLUSHES_AS_IT_ENDS = """
+import atexit, sys
+import tracestore
+from data.stores import EVERY_WORD, span
+store = tracestore.open(sys.argv[1], background=False, **EVERY_WORD)
+store.insert("spans", [span(i) for i in range(100)])
+atexit.register(store.close)
+atexit.register(store.flush)
+"""
+
+
+def test_a_program_that_ends_writes_words_too(tmp_path: Path) -> None:
+    """No thread can be begun then."""
+    folders = os.pathsep.join(sys.path)
+    subprocess.run(
+        [sys.executable, "-c", FLUSHES_AS_IT_ENDS, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": folders},
+        check=True,
+    )
+    assert len(words_files(tmp_path)) == 1
 
 
 def test_a_word_of_several_columns_tells_none(tmp_path: Path) -> None:

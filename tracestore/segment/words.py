@@ -75,18 +75,45 @@ class _Choice:
     room: float
 
 
-def encode_words(
-    table: pa.Table, spec: SegmentTable, footer: Footer, max_bytes: int
-) -> bytes | None:
-    """Returns the words sidecar of a finished table, None where it would take more bytes than it may."""
-    if max_bytes <= _EMPTY_BYTES:
-        return None
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns that words stand in: their names, and the number of each word's only one, -1 where there is none."""
+
+    names: tuple[str, ...]
+    numbers: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundWords:
+    """The words of a table, whatever bytes they may take.
+
+    Attributes:
+        row_words: the rows of each.
+        texts: the words.
+        order: their numbers in the order of their bytes.
+        columns: the columns that they stand in.
+    """
+
+    row_words: RowWords
+    texts: pa.StringArray
+    order: npt.NDArray[np.int64]
+    columns: _Columns
+
+
+def find_words(table: pa.Table, spec: SegmentTable) -> FoundWords:
+    """Returns the words of a finished table."""
     row_words = RowWords(table, spec.spec)
     texts = row_words.texts()
-    order = row_words.order(texts)
+    return FoundWords(row_words, texts, row_words.order(texts), _columns(row_words))
+
+
+def encode_words(found: FoundWords, footer: Footer, max_bytes: int) -> bytes | None:
+    """Returns the words sidecar of a table, None where it would take more bytes than it may."""
+    if max_bytes <= _EMPTY_BYTES:
+        return None
+    row_words, texts, order, columns = found.row_words, found.texts, found.order, found.columns
     lengths = pc.binary_length(texts).to_numpy()
     blocks = _block_rows(row_words)
-    columns = _columns(row_words)
     content_bytes = max_bytes - _EMPTY_BYTES - sum(len(name) + 4 for name in columns.names)
     for choice in _choices(row_words, lengths, blocks, content_bytes):
         room = choice.room
@@ -106,14 +133,6 @@ def _block_rows(row_words: RowWords) -> npt.NDArray[np.int32]:
     wanted = np.clip(_BLOCKS_SHARE * row_words.rows / counts, 1, _MAX_BLOCK_ROWS)
     powers = (2 ** np.floor(np.log2(wanted))).astype(np.int32)
     return np.where(row_words.counts > _EXACT_ROWS, powers, 1).astype(np.int32)
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The columns that words stand in: their names, and the number of each word's only one, -1 where there is none."""
-
-    names: tuple[str, ...]
-    numbers: npt.NDArray[np.int32]
 
 
 def _columns(row_words: RowWords) -> _Columns:

@@ -20,8 +20,8 @@ from tracestore.store.files.segment_files import SegmentFiles
 
 _COPY_BYTES: Final = 4 * 1024 * 1024
 
-_GONE: Final = "RESOURCE_NOT_FOUND"
-"""What Arrow says of an object that goes while it is opened, in an error of no type of its own."""
+_GONE: Final = ("RESOURCE_NOT_FOUND", "NO_SUCH_KEY")
+"""What Arrow says of an object that goes while it is opened or read, in errors of no type of their own."""
 
 _LATE_S: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 """Seconds between tries to read an object that is not found. One that the catalog names was written before it was
@@ -254,7 +254,7 @@ class ObjectFiles(SegmentFiles):
         except (OSError, pa.ArrowException) as error:
             if filesystem.is_full(error) if isinstance(error, OSError) else False:
                 raise
-            if _GONE in str(error):
+            if any(code in str(error) for code in _GONE):
                 raise StoreMissingError(
                     f"{what}: no such object; restore it or quarantine it"
                 ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Collection
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 from tracestore.segment.footer import Footer
 from tracestore.segment.item_columns import with_item_columns
 from tracestore.segment.tables import SegmentTable
-from tracestore.segment.words import encode_words
+from tracestore.segment.words import FoundWords, encode_words, find_words
 from tracestore.segment.words_file import footer_crc
 from tracestore.segment.write import SegmentSummary, Sink, summarize, write_segment, write_tail
 from tracestore.store.catalog.segment_row import NewSegment
@@ -77,7 +78,24 @@ class SegmentStore:
         2. the same for `<ulid>.parquet`
         3. the same for `<ulid>.words`, whose bound is a share of the bytes of both
         crash after any: no catalog row names them -> recovery removes them
+
+        Words are found meanwhile, by another thread.
         """
+        with ThreadPoolExecutor(1, "words") as beside:
+            found = None
+            if spec.is_searched and len(table) >= self._words.min_rows:
+                found = _begin(beside, lambda: find_words(table, spec))
+            return self._written(table, tail, spec, project, cluster_by, found)
+
+    def _written(
+        self,
+        table: pa.Table,
+        tail: pa.Table | None,
+        spec: SegmentTable,
+        project: str,
+        cluster_by: tuple[str, ...],
+        found: Callable[[], FoundWords] | None,
+    ) -> NewSegment:
         stored = with_item_columns(table, self._max_item_columns_share)
         summary = summarize(stored, tail, spec)
         created_ns = self._clock.now_ns()
@@ -104,7 +122,9 @@ class SegmentStore:
                 file_key, lambda sink: write_segment(sink, stored, spec, footer)
             )
             written.append(filenames.words_key(file_key))
-            words = self._write_words(written[-1], table, spec, footer, size + (tail_bytes or 0))
+            words = _WordsFacts()
+            if found is not None:
+                words = self._write_words(written[-1], found(), footer, size + (tail_bytes or 0))
         except BaseException:
             for key in written:
                 self._discard(key)
@@ -133,18 +153,11 @@ class SegmentStore:
         )
 
     def _write_words(
-        self,
-        words_key: str,
-        table: pa.Table,
-        spec: SegmentTable,
-        footer: Footer,
-        segment_bytes: int,
+        self, words_key: str, found: FoundWords, footer: Footer, segment_bytes: int
     ) -> _WordsFacts:
-        """Writes the words sidecar, if the segment gets one."""
-        if len(table) < self._words.min_rows or not spec.is_searched:
-            return _WordsFacts()
+        """Writes the words sidecar, if its words fit into their share."""
         max_bytes = int(segment_bytes * self._words.max_share)
-        encoded = encode_words(table, spec, replace(footer, kind="words"), max_bytes)
+        encoded = encode_words(found, replace(footer, kind="words"), max_bytes)
         if encoded is None:
             return _WordsFacts()
         size, crc = self._publish(words_key, lambda sink: sink.write(encoded))
@@ -217,6 +230,14 @@ class _Checked:
         """Writes all of the bytes."""
         self.crc = zlib.crc32(data, self.crc)
         return self._sink.write(data)
+
+
+def _begin(threads: Executor, work: Callable[[], FoundWords]) -> Callable[[], FoundWords]:
+    """Returns what waits for the work of another thread, or does it where the program ends and no thread begins."""
+    try:
+        return threads.submit(work).result
+    except RuntimeError:
+        return work
 
 
 def _footer(
