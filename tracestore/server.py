@@ -32,7 +32,6 @@ from tracestore.nodes.gauges import node_gauges
 from tracestore.nodes.routes import nodes_router
 from tracestore.outbound.fence import Fence
 from tracestore.play.service import PlayService, PlaySettings
-from tracestore.scratch import ScratchFolder
 from tracestore.server_settings import ServerSettings
 from tracestore.serving.application import make_app
 from tracestore.serving.gate import Gate
@@ -50,7 +49,7 @@ from tracestore.serving.http.server import HttpServer
 from tracestore.serving.logs import configure_logs
 from tracestore.serving.meters import Meters
 from tracestore.serving.self_tracing import SelfTracing
-from tracestore.store import KeyRing
+from tracestore.store import KeyRing, ScratchFolder
 from tracestore_ingest.admission import Admission
 from tracestore_ingest.otlp_grpc import GrpcBounds, GrpcServer
 

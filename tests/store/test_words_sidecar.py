@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from data import processes
 from data.stores import EVERY_WORD, span
 from store.kit import expected_ids, open_store, span_ids
 from tracestore import limits
@@ -105,6 +105,7 @@ def test_without_room_blocks_of_rows_are_a_small_share(tmp_path: Path) -> None:
 FLUSHES_AS_IT_ENDS = """
 import atexit, sys
 import tracestore
+from data import processes
 from data.stores import EVERY_WORD, span
 store = tracestore.open(sys.argv[1], background=False, **EVERY_WORD)
 store.insert("spans", [span(i) for i in range(100)])
@@ -115,12 +116,9 @@ atexit.register(store.flush)
 
 def test_a_program_that_ends_writes_words_too(tmp_path: Path) -> None:
     """No thread can be begun then."""
-    folders = os.pathsep.join(sys.path)
-    subprocess.run(
-        [sys.executable, "-c", FLUSHES_AS_IT_ENDS, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": folders},
-        check=True,
-    )
+    command = [sys.executable, "-P", "-c", FLUSHES_AS_IT_ENDS, str(tmp_path)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    processes.run(command, env=env, check=True)
     assert len(words_files(tmp_path)) == 1
 
 

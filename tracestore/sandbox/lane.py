@@ -24,7 +24,7 @@ from tracestore.sandbox.bounds import (
     WORKER_CPU_S,
 )
 from tracestore.sandbox.frames import FrameError
-from tracestore.scratch import ScratchFolder
+from tracestore.store import ScratchFolder
 
 END_S: Final = 10.0
 """Seconds that processes which were killed may take to be gone."""

@@ -17,6 +17,7 @@ from tracestore.store.datasets.datasets import DatasetReport, Datasets
 from tracestore.store.datasets.experiments import Experiment, Experiments
 from tracestore.store.documents import Documents
 from tracestore.store.files.filesystem import FileSystem
+from tracestore.store.files.scratch import ScratchFolder
 from tracestore.store.follow.change import Change
 from tracestore.store.follow.feed import ChangeFeed
 from tracestore.store.follow.follower import Follower
@@ -102,6 +103,7 @@ __all__ = [
     "PublishedSegment",
     "Question",
     "RowNumbers",
+    "ScratchFolder",
     "SegmentPatches",
     "SegmentRef",
     "SegmentRow",

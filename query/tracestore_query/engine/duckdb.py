@@ -13,7 +13,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from tracestore.scratch import ScratchFolder
+from tracestore.store import ScratchFolder
 from tracestore_query.engine import word_search
 from tracestore_query.engine.canonical_json import canonical_json
 from tracestore_query.engine.checked_text import TextChecker
