@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from data.processes import HANG_S
 from nodes.cluster import Cluster, rows
 from tracestore.embedded import Store
 from tracestore.store import recovery
@@ -74,3 +76,18 @@ def test_what_others_took_after_a_delete_stays(
     monkeypatch.setattr(recovery, "replay", slow)
     with cluster.node("lost") as lost:
         assert by_project(lost) == by_project(other) == {"p": 20, "r": 10}
+
+
+def test_a_node_that_a_delete_did_not_reach_does_it_while_it_is_up(cluster: Cluster) -> None:
+    with cluster.node("a") as a, cluster.node("b", background=True) as b:
+        assert b.nodes.node_id is not None
+        b.insert("spans", rows(0, 10), project="p")
+        cluster.silent.add(b.nodes.node_id)
+        assert len(a.delete(project="p").faults) == 1
+        cluster.silent.clear()
+        until_s = time.monotonic() + HANG_S
+        while by_project(b) and time.monotonic() < until_s:
+            time.sleep(0.1)
+        assert by_project(b) == {}
+        b.insert("spans", rows(10, 10), project="p")
+        assert by_project(b) == {"p": 10}

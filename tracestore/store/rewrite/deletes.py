@@ -105,6 +105,21 @@ def resume(core: Core) -> None:
         _finish_pending(core)
 
 
+def resume_missed(core: Core) -> None:
+    """Does the deletes of others that a node has missed while it was up: they did not reach it.
+
+    Until then, what it takes meanwhile is deleted too where it matches, so it must not wait for the next start.
+    """
+    node = core.node
+    if node is not None and node.role != "query" and node.may_have_missed:
+        node.may_have_missed = False
+        try:
+            _apply_missed(core, node.name.node_id)
+        except Exception:
+            node.may_have_missed = True
+            raise
+
+
 def resume_abandoned(core: Core) -> None:
     """Finishes deletes that a node began which is gone."""
     if core.node is not None and core.catalog.pending_deletes():
