@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import tracestore
 from data import processes
+from store.kit import FakeClock
 from tracestore.errors import UnknownKeyError
 from tracestore.server import OpenAddressError, Server, ServerSettings
 from tracestore.store import KeyRing
+from tracestore.store.catalog.api_keys import UNKNOWN_SECONDS
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 COUNT = {"sql": "SELECT count(*) AS n FROM spans"}
@@ -71,6 +74,15 @@ def test_a_key_is_kept_as_a_hash_and_compared_whole(folder: Path, ring: KeyRing)
     assert ring.check(text) == key
     for wrong in (text[:-1], text + "x", key.key_id, "", "ts__", f"ts_{key.key_id}_"):
         assert ring.check(wrong) is None
+
+
+def test_a_key_that_another_process_makes_is_known_at_once(folder: Path, ring: KeyRing) -> None:
+    clock = FakeClock()
+    with contextlib.closing(KeyRing(folder, clock=clock)) as other:
+        assert other.empty
+        clock.advance(UNKNOWN_SECONDS)
+        key, text = ring.create("ci", ["ingest"])
+        assert other.check(text) == key
 
 
 def test_a_revoked_key_is_no_key(ring: KeyRing) -> None:
