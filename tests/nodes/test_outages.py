@@ -7,12 +7,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from nodes.cluster import Cluster, counts, expected, ids, rows
 from nodes.faulty_network import Proxy
 from tracestore.embedded import Store
 from tracestore.errors import CatalogError, StoreFailedError
+from tracestore.server import Server, ServerSettings
+from tracestore.store import KeyRing
 from tracestore.store.catalog.changes import Applied, Change, LeaseLostError
 from tracestore.store.nodes import leases
 
@@ -186,3 +189,39 @@ def test_a_node_starts_though_a_file_of_a_segment_is_gone(
     with cluster.node("a") as a, a.snapshot() as snapshot:
         (chunk,) = snapshot.tables["spans"].memtable
         assert chunk.num_rows == 10
+
+
+def test_keys_that_are_known_count_while_the_database_does_not_answer(cluster: Cluster) -> None:
+    span = {"traceId": "1" * 32, "spanId": "1" * 16, "name": "x", "startTimeUnixNano": "1"}
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    with through(cluster, "catalog") as (lonely, way), cluster.node("other"):
+        with contextlib.closing(KeyRing(cluster.folder, cluster.catalog)) as ring:
+            _, known = ring.create("ci", ["ingest", "read"])
+        settings = ServerSettings(
+            data=cluster.folder / "a",
+            catalog=lonely.catalog,
+            segments=lonely.segments,
+            role="all",
+            port=0,
+            grpc_port=-1,
+            require_keys=True,
+            engine_process=False,
+        )
+        with Server(settings) as server:
+            way.mode = "refused"
+            server.keys._forget()  # as two seconds do
+
+            def sent(key: str) -> httpx.Response:
+                headers = {"authorization": f"Bearer {key}"}
+                return httpx.post(f"{server.url}/v1/traces", json=body, headers=headers)
+
+            assert sent(known).status_code == 200
+            for wrong, status in ((f"{known}x", 401), ("ts_0_0", 503)):
+                answer = sent(wrong)
+                assert answer.status_code == status
+                assert str(way.port) not in answer.text
+            asked = httpx.get(f"{server.url}/api/datasets", headers={"x-api-key": "ts_0_0"})
+            assert (asked.status_code, asked.headers["retry-after"]) == (503, "2")
+            way.mode = "through"
+            server.keys._forget()
+            assert sent("ts_0_0").status_code == 401

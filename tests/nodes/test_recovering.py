@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import tracestore
 from nodes.cluster import Cluster, counts, expected, rows
 from tracestore.cli import app
 from tracestore.embedded import Store
-from tracestore.errors import StoreLockedError
+from tracestore.errors import CatalogError, StoreLockedError, StoreMissingError
 from tracestore.store.files import filenames
 
 
@@ -93,3 +94,28 @@ def test_a_nodes_folder_is_recovered_with_what_its_nodes_share_alone(cluster: Cl
             ],
         )
         assert isinstance(found.exception, StoreLockedError)
+
+
+def test_a_nodes_folder_is_not_opened_without_what_its_nodes_share(
+    cluster: Cluster, lost: str
+) -> None:
+    folder = cluster.folder / "lost"
+    with pytest.raises(CatalogError, match="folder of a node; name what its nodes share"):
+        tracestore.open(folder)
+    assert not (folder / filenames.CATALOG).exists()
+    with cluster.node("lost") as node:
+        assert node.nodes.node_id == lost
+        assert counts(node) == expected(range(20))
+
+
+def test_a_folder_that_holds_nothing_is_not_recovered(cluster: Cluster, lost: str) -> None:
+    del lost
+    for folder in (cluster.folder, cluster.folder / "lost" / filenames.WAL_FOLDER):
+        before = sorted(folder.iterdir())
+        found = CliRunner().invoke(
+            app,
+            ["recover", str(folder)],
+            env={"TRACESTORE_CATALOG": cluster.catalog, "TRACESTORE_SEGMENTS": cluster.segments},
+        )
+        assert isinstance(found.exception, StoreMissingError)
+        assert sorted(folder.iterdir()) == before

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -16,9 +20,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import tracestore
 from data import processes
+from store.kit import FakeClock
 from tracestore.errors import UnknownKeyError
 from tracestore.server import OpenAddressError, Server, ServerSettings
 from tracestore.store import KeyRing
+from tracestore.store.catalog.api_keys import UNKNOWN_SECONDS
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 COUNT = {"sql": "SELECT count(*) AS n FROM spans"}
@@ -71,6 +77,46 @@ def test_a_key_is_kept_as_a_hash_and_compared_whole(folder: Path, ring: KeyRing)
     assert ring.check(text) == key
     for wrong in (text[:-1], text + "x", key.key_id, "", "ts__", f"ts_{key.key_id}_"):
         assert ring.check(wrong) is None
+
+
+def test_a_key_that_another_process_makes_is_known_at_once(folder: Path, ring: KeyRing) -> None:
+    clock = FakeClock()
+    with contextlib.closing(KeyRing(folder, clock=clock)) as other:
+        assert other.empty
+        clock.advance(UNKNOWN_SECONDS)
+        key, text = ring.create("ci", ["ingest"])
+        assert other.check(text) == key
+
+
+def test_a_stream_without_end_ends_with_its_key(guarded: Server, ring: KeyRing) -> None:
+    key, text = ring.create("tail", ["read"])
+    url = f"{guarded.url}/api/explore/tail"
+    told = []
+    is_seen = threading.Event()
+
+    def arrive() -> None:
+        """Sends spans until one was seen: what comes before the stream looks first is not told."""
+        while not is_seen.wait(0.2):
+            guarded.store.insert("spans", [{"name": "before", "start_ns": time.time_ns()}])
+
+    with (
+        ThreadPoolExecutor(1) as thread,
+        httpx.stream("GET", url, headers=bearer(text), timeout=processes.HANG_S) as answer,
+    ):
+        sending = thread.submit(arrive)
+        for line in answer.iter_lines():
+            told.append(line)
+            if "after" in line:
+                break
+            if "before" in line and not is_seen.is_set():
+                is_seen.set()
+                sending.result()
+                ring.revoke(key.key_id)
+                guarded.keys._forget()  # as two seconds do
+                guarded.store.insert("spans", [{"name": "after", "start_ns": time.time_ns()}])
+    assert [line for line in told if "before" in line] != []
+    assert [line for line in told if "after" in line] == []
+    assert httpx.get(url, headers=bearer(text)).status_code == 401
 
 
 def test_a_revoked_key_is_no_key(ring: KeyRing) -> None:

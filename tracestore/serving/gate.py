@@ -8,13 +8,16 @@ from typing import Final
 from fastapi import Request, Response
 from starlette.requests import cookie_parser
 
-from tracestore.errors import ProjectForbiddenError
+from tracestore.errors import CatalogError, ProjectForbiddenError
 from tracestore.scopes import Scope
 from tracestore.serving.problems import problem_answer
 from tracestore.store import ApiKey, KeyRing
 from tracestore.ui.sessions import COOKIE, Sessions
 from tracestore_ingest.key_projects import Projects, Unauthenticated
-from tracestore_ingest.otlp_http import unauthenticated
+from tracestore_ingest.otlp_http import refused, unauthenticated
+
+RETRY_AFTER_S: Final = "2"
+"""Seconds after which a catalog that does not answer is asked again for keys."""
 
 MISSING: Final = "an API key is missing or unknown; send it as `Authorization: Bearer KEY`"
 
@@ -41,7 +44,10 @@ class Gate:
         path = request.url.path
         if self._keys is None or not scopes:
             return None
-        key = self._key_of(request.headers)
+        try:
+            key = self._key_of(request.headers)
+        except CatalogError as error:
+            return _unsettled(request, path, error)
         missing = [scope for scope in scopes if key is None or not key.allows(scope)]
         if not missing and key is not None:
             request.state.projects = key.projects
@@ -103,3 +109,11 @@ class Gate:
                 return None
             return self.sessions.key_of(cookie_parser(headers["cookie"]).get(COOKIE, ""))
         return self._keys.check(text) if self._keys is not None and text else None
+
+
+def _unsettled(request: Request, path: str, error: CatalogError) -> Response:
+    """Returns the answer to a key of which nobody can tell whether there is such a one: send it again."""
+    headers = {"Retry-After": RETRY_AFTER_S}
+    if path.startswith("/v1/"):
+        return refused(request, 503, str(error), headers)
+    return problem_answer(503, "Unavailable", str(error), headers=headers)

@@ -100,6 +100,7 @@ class Maintenance:
         expired_s = core.clock.elapsed_s()
         while not self._stopping.wait(_TICK_S):
             try:
+                deletes.resume_missed(core)
                 while self._may_merge() and compaction.compact_once(core):
                     _give_memory_back()
                 garbage.collect(core)

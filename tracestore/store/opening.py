@@ -26,7 +26,16 @@ logger = logging.getLogger(__name__)
 
 
 def open_writer(folder: Path, settings: Settings) -> Core:
-    """Opens a store for writing; the caller holds the writer's lock. Rows of the log are in memory then."""
+    """Opens a store for writing; the caller holds the writer's lock. Rows of the log are in memory then.
+
+    Raises CatalogError for a node's folder whose catalog is not named: its log would go into a catalog of its own, and
+    other nodes would not even miss the rows.
+    """
+    if settings.catalog_url is None and (folder / filenames.NODE).exists():
+        raise CatalogError(
+            f"cannot open store {folder}: it is the folder of a node; name what its nodes share, by TRACESTORE_CATALOG "
+            "and TRACESTORE_SEGMENTS or by --catalog and --segments"
+        )
     core = make_core(folder, settings)
     try:
         member = None

@@ -61,6 +61,12 @@ def recover(folder: Path, settings: Settings) -> RebuildReport:
     """
     if not folder.is_dir():
         raise StoreMissingError(f"cannot recover store {folder}: no such folder")
+    parts = (filenames.CATALOG, filenames.SEGMENTS_FOLDER, filenames.WAL_FOLDER)
+    if not any((folder / part).exists() for part in parts):
+        raise StoreMissingError(
+            f"cannot recover store {folder}: it has no {', '.join(parts[:-1])} or {parts[-1]}; name the folder that "
+            "has them, with NODE where it is a node's"
+        )
     lock = WriterLock(folder)
     try:
         return _recovered(folder, settings)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import nullcontext
 from typing import Any, Final
 
+import anyio
 import structlog
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from starlette.requests import Request
@@ -93,12 +94,21 @@ class RequestFrame:
         request_id = request.state.request_id = _request_id(request)
         started = time.perf_counter()
         status = _GONE
+        is_watched = False
+        answering = anyio.CancelScope()
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_watched
+            if answering.cancel_called:
+                return
+            if is_watched and self._unkeyed(request) is not None:
+                await send({"type": "http.response.body", "body": b""})
+                answering.cancel()
+                return
             if message["type"] == "http.response.start":
                 status = message["status"]
                 given = message.get("headers", [])
+                is_watched = request.method == "GET" and _is_event_stream(given)
                 # A provider's answer has an id of its own, which its support asks for.
                 own = [] if any(name == _REQUEST_ID for name, _ in given) else [request_id]
                 message["headers"] = [
@@ -115,7 +125,8 @@ class RequestFrame:
                     self._note_unsent(request, refusal)
                     await refusal(scope, receive, sending)
                 else:
-                    await self._answer(request, receive, sending)
+                    with answering:
+                        await self._answer(request, receive, sending)
             except Exception:
                 # The application has answered, unless it failed before it could.
                 status = 500 if status == _GONE else status
@@ -149,9 +160,13 @@ class RequestFrame:
         path = request.url.path
         return (
             self._browsers.refusal(request.method, path, headers)
-            or self._gate.admit_http(request, self._scopes.of(request.method, path))
+            or self._unkeyed(request)
             or bodies.refusal(path, headers)
         )
+
+    def _unkeyed(self, request: Request) -> Response | None:
+        """Returns why a request's key may not ask for it: also that of a stream without end, whose key was revoked."""
+        return self._gate.admit_http(request, self._scopes.of(request.method, request.url.path))
 
     def _note_unsent(self, request: Request, refusal: Response) -> None:
         """Notes that an exporter's data is refused for want of a key."""
@@ -186,6 +201,13 @@ class RequestFrame:
             kind=SpanKind.SERVER,
             attributes={"http.request.method": request.method, "url.path": request.url.path},
         )
+
+
+def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in headers
+    )
 
 
 def _finish(span: Span, route: str, status: int) -> None:

@@ -27,7 +27,11 @@ from tracestore.store.clock import Clock
 from tracestore.store.files import filenames
 
 REFRESH_SECONDS: Final = 2.0
-"""How long a server may go on honouring a key that another process revoked."""
+"""How long a server may go on honouring a key that another process revoked; longer where the catalog is away."""
+
+UNKNOWN_SECONDS: Final = 0.2
+"""How old what is known may be where it lacks a key: another process may have made it a moment ago. Strangers, who send
+keys that were never made, have it read no more often."""
 
 _PREFIX: Final = "ts"
 _ID_BYTES: Final = 6
@@ -84,11 +88,15 @@ class KeyRing:
     ) -> None:
         self._clock = clock or Clock()
         self._engine = database.make_engine(
-            catalog_url or folder / filenames.CATALOG, writable=True
+            catalog_url or folder / filenames.CATALOG,
+            writable=True,
+            shared=catalog_url is not None,
         )
         self._lock = threading.Lock()
         self._known: dict[str, tuple[str, ApiKey]] = {}
         self._read_s: float | None = None
+        self._was_read = False
+        self._answers = True
         with self._begin() as connection:
             _KEYS.create(connection, checkfirst=True)
 
@@ -153,12 +161,20 @@ class KeyRing:
         self._forget()
 
     def check(self, text: str) -> ApiKey | None:
-        """Returns the live key whose text this is, None where there is none."""
+        """Returns the live key whose text this is, None where there is none.
+
+        Keys that are known count on while the catalog does not answer; of others it raises CatalogError then.
+        """
         prefix, _, rest = text.partition("_")
         key_id, _, secret = rest.partition("_")
         if prefix != _PREFIX or not secret:
             return None
-        entry = self._live().get(key_id)
+        entry = self._live().get(key_id) or self._live(UNKNOWN_SECONDS).get(key_id)
+        if entry is None and not self._answers:
+            # Strangers read this: not a word of where the database is.
+            raise CatalogError(
+                "cannot look up the API key: the catalog does not answer; send it again"
+            )
         if entry is None or not hmac.compare_digest(entry[0], _hash(secret)):
             return None
         return entry[1]
@@ -168,19 +184,26 @@ class KeyRing:
         """Returns whether there is no live key at all."""
         return not self._live()
 
-    def _live(self) -> dict[str, tuple[str, ApiKey]]:
-        now_s = self._clock.elapsed_s()
+    def _live(self, age_s: float = REFRESH_SECONDS) -> dict[str, tuple[str, ApiKey]]:
+        """Returns the live keys by id, as they were less than some seconds ago, or when the catalog answered last."""
         with self._lock:
-            if self._read_s is None or now_s - self._read_s >= REFRESH_SECONDS:
-                with self._begin() as connection:
-                    rows = (
-                        connection.execute(sa.select(_KEYS).where(_KEYS.c.revoked_ns.is_(None)))
-                        .mappings()
-                        .all()
-                    )
-                self._known = {row["key_id"]: (row["hash"], _key_of(row)) for row in rows}
+            now_s = self._clock.elapsed_s()
+            if self._read_s is None or now_s - self._read_s >= age_s:
+                try:
+                    self._known = self._read()
+                    self._was_read = self._answers = True
+                except CatalogError:
+                    if not self._was_read:
+                        raise
+                    self._answers = False
                 self._read_s = now_s
             return self._known
+
+    def _read(self) -> dict[str, tuple[str, ApiKey]]:
+        with self._begin() as connection:
+            query = sa.select(_KEYS).where(_KEYS.c.revoked_ns.is_(None))
+            rows = connection.execute(query).mappings().all()
+        return {row["key_id"]: (row["hash"], _key_of(row)) for row in rows}
 
     def _forget(self) -> None:
         with self._lock:

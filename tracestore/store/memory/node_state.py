@@ -201,6 +201,7 @@ class NodeState:
         unreachable_until_s: when it is asked again.
         silent_asks: times that a node did not answer.
         is_lost: whether another process runs the node since.
+        may_have_missed: whether a delete was finished of which nobody has looked whether it reached this node.
     """
 
     def __init__(self, name: NodeName, role: str) -> None:
@@ -223,3 +224,4 @@ class NodeState:
         self.unreachable_until_s = 0.0
         self.silent_asks = 0
         self.is_lost = False
+        self.may_have_missed = False

@@ -76,6 +76,7 @@ def _follow(core: Core, since: Since) -> None:
         with core.lock:
             known = [row.segment_id for row in core.index.rows()]
         core.recent.forget_all(known)
+        _node(core).may_have_missed = True
 
 
 def _read_again(core: Core) -> None:
@@ -104,6 +105,7 @@ def _read_again(core: Core) -> None:
     moment = (loaded.version, loaded.path_bound)
     _apply(core, moment, new_rows, vanished, new_rows, loaded.replaced, take)
     core.recent.forget_all(rows)
+    _node(core).may_have_missed = True
     _forget_nodes(core)
 
 

@@ -32,7 +32,7 @@ from tracestore.store.nodes.commits import commit
 from tracestore.store.nodes.leases import EVERY_DAY, TakenError, holding_days
 from tracestore.store.nodes.others import flush_others
 from tracestore.store.rewrite import garbage, patch_folding, predicate, replaced_folding, row_set
-from tracestore.store.rewrite.predicate import Predicate
+from tracestore.store.rewrite.predicate import AnyOf, Predicate
 from tracestore.store.rewrite.rewrite import DamagedInputError, require_live, rewrite
 from tracestore.store.rewrite.row_set import RowSet
 from tracestore.store.segments.replaced_rows import NO_ROWS
@@ -105,6 +105,21 @@ def resume(core: Core) -> None:
         _finish_pending(core)
 
 
+def resume_missed(core: Core) -> None:
+    """Does the deletes of others that a node has missed while it was up: they did not reach it.
+
+    Until then, what it takes meanwhile is deleted too where it matches, so it must not wait for the next start.
+    """
+    node = core.node
+    if node is not None and node.role != "query" and node.may_have_missed:
+        node.may_have_missed = False
+        try:
+            _apply_missed(core, node.name.node_id)
+        except Exception:
+            node.may_have_missed = True
+            raise
+
+
 def resume_abandoned(core: Core) -> None:
     """Finishes deletes that a node began which is gone."""
     if core.node is not None and core.catalog.pending_deletes():
@@ -124,23 +139,28 @@ def _finish_pending(core: Core) -> None:
 
 
 def _apply_missed(core: Core, node_id: str) -> None:
-    """Deletes what a node had in its log, and in no segment, when it did not answer a delete."""
+    """Deletes what a node had in its log, and in no segment, when it did not answer deletes.
+
+    All at once, and in the segments alone that are made of its log: rows of other nodes are there since, or the deletes
+    have seen them.
+    """
     with core.catalog.transaction() as connection:
         every = missed_deletes.read_in(connection, node_id)
-    for missed, nodes in every:
+    if not every:
+        return
+    with core.maintenance, leases.holding_all(core):
+        own = flush.flushed(core)
         with core.lock:
-            before = {row.segment_id for row in core.index.rows()}
-        with core.maintenance, leases.holding_all(core):
-            flush.flush(core)
-            gone = predicate.decode(missed.predicate)
-            with core.lock:
-                rows = [row for row in core.index.rows() if gone.may_match(row)]
-            for row in rows:
-                if row.segment_id not in before:
-                    remove_matching(core, row, gone)
+            rows = [row for name in own if (row := core.index.get(name)) is not None]
+        gone = AnyOf(tuple(predicate.decode(missed.predicate) for missed, _ in every))
+        for row in rows:
+            matching = gone.that_may_match(row)
+            if matching is not None:
+                remove_matching(core, row, matching)
         with core.catalog.writing() as connection:
-            others = [name for name in nodes if name != node_id]
-            missed_deletes.note_in(connection, missed.delete_id, others)
+            for missed, nodes in every:
+                others = [name for name in nodes if name != node_id]
+                missed_deletes.note_in(connection, missed.delete_id, others)
 
 
 def apply_rows(core: Core, delete_id: str, gone: RowSet) -> DeleteReport:
@@ -213,7 +233,7 @@ def apply(core: Core, delete_id: str, predicate: Predicate) -> DeleteReport:
     return DeleteReport(rows, segments, faults)
 
 
-def remove_matching(core: Core, row: SegmentRow, predicate: Predicate) -> int:
+def remove_matching(core: Core, row: SegmentRow, predicate: Predicate | AnyOf) -> int:
     """Removes the rows that match a predicate from one segment; returns how many there were."""
     spec = SEGMENT_TABLES[row.table]
     columns = list(dict.fromkeys([*predicate.columns(row.table), *spec.key_columns]))

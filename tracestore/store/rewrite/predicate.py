@@ -76,6 +76,29 @@ class Predicate:
         return matched
 
 
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """A disjunction of conjunctions."""
+
+    predicates: tuple[Predicate, ...]
+
+    def that_may_match(self, row: SegmentRow) -> AnyOf | None:
+        """Returns those of which a segment can hold matching rows, None where there are none."""
+        found = tuple(each for each in self.predicates if each.may_match(row))
+        return AnyOf(found) if found else None
+
+    def columns(self, table: str) -> list[str]:
+        """Returns the stored columns that deciding needs."""
+        return list(dict.fromkeys(name for each in self.predicates for name in each.columns(table)))
+
+    def mask(self, rows: pa.Table) -> npt.NDArray[np.bool_]:
+        """Returns which rows match any of them."""
+        matched = np.zeros(len(rows), np.bool_)
+        for each in self.predicates:
+            matched |= each.mask(rows)
+        return matched
+
+
 def make_predicate(
     trace_id: str | None,
     project: str | None,

@@ -44,10 +44,15 @@ def flush(core: Core) -> int:
     Raises StorageFullError or another OSError; the rows then stay in memory and in the log, and the
     next flush tries again.
     """
+    return len(flushed(core))
+
+
+def flushed(core: Core) -> list[str]:
+    """Does what `flush` does, and returns the ids of the segments that were written."""
     core.require_writable()
     with core.flushing:
         freeze(core)
-        written = 0
+        written: list[str] = []
         while core.frozen:
             written += _write_oldest(core)
         return written
@@ -122,11 +127,11 @@ def _is_full(core: Core, generation: Generation) -> bool:
     return generation.rows >= settings.flush_rows or generation.nbytes >= settings.flush_bytes
 
 
-def _write_oldest(core: Core) -> int:
+def _write_oldest(core: Core) -> list[str]:
     settle(core)
     catch_up(core)
     if not core.frozen:
-        return 0  # a commit of which nobody knew whether it was made
+        return []  # a commit of which nobody knew whether it was made
     generation = core.frozen[0]
     if _is_full(core, generation):
         core.full_flush_s = core.clock.elapsed_s()
@@ -141,7 +146,7 @@ def _write_oldest(core: Core) -> int:
         _commit(core, generation, written, memtables)
     except FlushedBeforeError:
         discard(core, written)
-        return 0
+        return []
     except BaseException as error:
         discard(core, written)
         if isinstance(error, Exception):
@@ -159,7 +164,7 @@ def _write_oldest(core: Core) -> int:
     )
     core.forget_memory()
     remove_log_files(core, generation.next_sequence)
-    return len(written)
+    return [segment.segment_id for segment in written]
 
 
 def _commit(
