@@ -354,10 +354,20 @@ def _microseconds(nanoseconds: pa.Array) -> pa.Array:
     return pa.array(values, type=pa.int64(), mask=mask).cast(TIMESTAMP)
 
 
+def _end(start_ns: pa.Array, duration_ns: pa.Array) -> pa.Array:
+    """Returns the ends, added as microseconds: nanoseconds of a start and a duration that fit may not fit together."""
+    start, start_rest = np.divmod(start_ns.fill_null(0).to_numpy(), _NS_PER_US)
+    duration, duration_rest = np.divmod(duration_ns.fill_null(0).to_numpy(), _NS_PER_US)
+    values = start + duration + (start_rest + duration_rest) // _NS_PER_US
+    is_missing = pc.or_(start_ns.is_null(), duration_ns.is_null())
+    mask = is_missing.to_numpy(zero_copy_only=False)
+    return pa.array(values, type=pa.int64(), mask=mask).cast(TIMESTAMP)
+
+
 _DERIVED: dict[str, Callable[[dict[str, pa.Array]], pa.Array]] = {
     "is_root": lambda stored: pc.is_null(stored["parent_span_id"]),
     "start_time": lambda stored: _microseconds(stored["start_ns"]),
-    "end_time": lambda stored: _microseconds(pc.add(stored["start_ns"], stored["duration_ns"])),
+    "end_time": lambda stored: _end(stored["start_ns"], stored["duration_ns"]),
     "duration": lambda stored: pc.divide(
         stored["duration_ns"].cast(pa.float64(), safe=False), _NS_PER_S
     ),

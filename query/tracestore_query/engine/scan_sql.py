@@ -39,7 +39,9 @@ from tracestore_query.plan.scan_plan import ScanPlan, TailGroup
 
 _DERIVED: Final = {
     "is_root": "(parent_span_id IS NULL)",
-    "end_time": "make_timestamptz((start_ns + duration_ns) // 1000)",
+    # Added as microseconds: nanoseconds of a start and a duration that fit may not fit together.
+    "end_time": "make_timestamptz(start_ns // 1000 + duration_ns // 1000"
+    " + (start_ns % 1000 + duration_ns % 1000) // 1000)",
     "duration": "(duration_ns / 1e9)",
 }
 _NEEDS: Final = {

@@ -12,6 +12,7 @@ from typing import Any, Final
 from tracestore.bounded_cache import BoundedCache
 from tracestore_query.explore.selection import RowQuery, Selection, check_expression
 from tracestore_query.tables.names import quoted
+from tracestore_query.tables.span_end import END_NS
 
 LOOK_S: Final = 0.35
 """Seconds between looks: two looks and their queries fit into a second."""
@@ -54,7 +55,7 @@ class LiveTail:
         selection = Selection("spans", self._where, time.time_ns() - WINDOW_NS)
         found = self._run(
             f"SELECT trace_id, span_id, start_ns FROM spans WHERE {selection.condition()} "
-            f"ORDER BY start_ns + coalesce(duration_ns, 0) DESC LIMIT {2 * BATCH_ROWS}",
+            f"ORDER BY {END_NS} DESC LIMIT {2 * BATCH_ROWS}",
             timeout_s=TAIL_TIMEOUT_S,
         ).rows()
         fresh = [row for row in found if self._is_new(f"{row['trace_id']}{row['span_id']}")]

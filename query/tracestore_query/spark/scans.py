@@ -34,7 +34,9 @@ _FIXED: Final = {
 }
 _DERIVED: Final = {
     "is_root": "(parent_span_id IS NULL)",
-    "end_time": "timestamp_micros((start_ns + duration_ns) DIV 1000)",
+    # Added as microseconds: nanoseconds of a start and a duration that fit may not fit together.
+    "end_time": "timestamp_micros(start_ns DIV 1000 + duration_ns DIV 1000"
+    " + (start_ns % 1000 + duration_ns % 1000) DIV 1000)",
     "duration": "(duration_ns / 1e9D)",
 }
 _NEEDS: Final = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from tracestore_query.tables.span_end import END_NS
+
 METRICS: Final = {
     "prompt_tokens": "BIGINT",
     "completion_tokens": "BIGINT",
@@ -66,7 +68,7 @@ def _same_call(also: str, only: str) -> str:
 REPEATED_CALLS: Final = f"""
     WITH calls AS (
         SELECT project, trace_id, span_id, parent_span_id, is_root, start_ns,
-            start_ns + coalesce(duration_ns, 0) AS end_ns,
+            {END_NS} AS end_ns,
             coalesce(service, '') AS service, coalesce(scope_name, '') AS scope_name,
             metadata.provider::VARCHAR AS provider,
             coalesce(metrics.prompt_tokens::BIGINT, metrics.tokens::BIGINT) AS asked,

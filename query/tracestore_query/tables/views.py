@@ -7,6 +7,7 @@ from typing import Final
 from sqlglot import exp
 
 from tracestore_query.tables.repeated_calls import METRICS, REPEATED_CALLS, each
+from tracestore_query.tables.span_end import TOGETHER_NS
 
 
 def _of_root(column: str) -> str:
@@ -41,8 +42,8 @@ def _traces(of_calls: str, source: str) -> str:
             min(start_time) AS start_time,
             max(end_time) AS end_time,
             min(start_ns) AS start_ns,
-            max(start_ns + coalesce(duration_ns, 0)) - min(start_ns) AS duration_ns,
-            (max(start_ns + coalesce(duration_ns, 0)) - min(start_ns)) / 1e9 AS duration,
+            {TOGETHER_NS} AS duration_ns,
+            {TOGETHER_NS} / 1e9 AS duration,
             count(*) AS span_count,
             count(*) FILTER (WHERE status_code = 'ERROR') AS error_count,
             {of_calls}

@@ -18,6 +18,7 @@ from tracestore_query.doors.traceql.conditions import (
 from tracestore_query.doors.traceql.spansets import Selection, Window
 from tracestore_query.errors import QuerySyntaxError
 from tracestore_query.tables.names import quoted
+from tracestore_query.tables.span_end import END_NS
 
 MAX_TRACES: Final = 1000
 """Traces of one answer; the planner looks up as many by their ids."""
@@ -116,7 +117,7 @@ def _told(trace_ids: tuple[str, ...], ask: Ask) -> Mapping[str, Rows]:
     """Returns what is known of whole traces: a row for each service of each."""
     sql = (
         "SELECT trace_id, service, count(*) AS spans, count(*) FILTER (WHERE status_code = 'ERROR') AS errors, "
-        "min(start_ns) AS begin, max(start_ns + coalesce(duration_ns, 0)) AS finish, bool_or(is_root) AS has_root, "
+        f"min(start_ns) AS begin, max({END_NS}) AS finish, bool_or(is_root) AS has_root, "
         "arg_min(name, start_ns) FILTER (WHERE is_root) AS root_name "
         f"FROM spans WHERE trace_id IN ({', '.join(map(quoted, trace_ids))}) GROUP BY trace_id, service"
     )

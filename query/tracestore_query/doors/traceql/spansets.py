@@ -10,6 +10,7 @@ from typing import Any, Final
 from tracestore_query.doors.traceql import tree
 from tracestore_query.doors.traceql.conditions import OF_TRACES, Conditions
 from tracestore_query.tables.names import quoted
+from tracestore_query.tables.span_end import TOGETHER_NS
 
 _JOINS: Final = {
     ">": "a.span_id = b.parent_span_id",
@@ -163,7 +164,7 @@ class _Tables:
 def _of_traces(within: str) -> str:
     return (
         f"{OF_TRACES} AS MATERIALIZED (SELECT trace_id, "
-        "max(start_ns + coalesce(duration_ns, 0)) - min(start_ns) AS duration_ns, "
+        f"{TOGETHER_NS} AS duration_ns, "
         "arg_min(name, start_ns) FILTER (WHERE is_root) AS root_name, "
         "arg_min(service, start_ns) FILTER (WHERE is_root) AS root_service "
         f"FROM spans WHERE {within} GROUP BY trace_id)"

@@ -22,7 +22,9 @@ MAX_COLUMNS: Final = 2000
 
 DERIVED: Final = {
     "is_root": "parent_span_id IS NULL",
-    "end_time": "make_timestamptz((start_ns + duration_ns) // 1000)",
+    # Added as microseconds: nanoseconds of a start and a duration that fit may not fit together.
+    "end_time": "make_timestamptz(start_ns // 1000 + duration_ns // 1000"
+    " + (start_ns % 1000 + duration_ns % 1000) // 1000)",
     "duration": "duration_ns / 1e9",
 }
 
