@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from data.processes import HANG_S
 from nodes.cluster import Cluster, rows
 from tracestore.embedded import Store
 from tracestore.store import recovery
 from tracestore.store.core import Core
+from tracestore.store.nodes.catch_up import catch_up
+from tracestore.store.rewrite import deletes
 
 
 @pytest.fixture
@@ -78,16 +78,42 @@ def test_what_others_took_after_a_delete_stays(
         assert by_project(lost) == by_project(other) == {"p": 20, "r": 10}
 
 
-def test_a_node_that_a_delete_did_not_reach_does_it_while_it_is_up(cluster: Cluster) -> None:
-    with cluster.node("a") as a, cluster.node("b", background=True) as b:
+@pytest.mark.parametrize("meanwhile", ["nothing", "flushed", "merged"])
+def test_a_node_that_a_delete_did_not_reach_does_it_while_it_is_up(
+    cluster: Cluster, meanwhile: str
+) -> None:
+    """Rows that it has flushed since the delete, and others have merged, are deleted as well."""
+    with cluster.node("a") as a, cluster.node("b") as b:
         assert b.nodes.node_id is not None
         b.insert("spans", rows(0, 10), project="p")
+        b.insert("spans", rows(10, 10), project="q")
         cluster.silent.add(b.nodes.node_id)
         assert len(a.delete(project="p").faults) == 1
         cluster.silent.clear()
-        until_s = time.monotonic() + HANG_S
-        while by_project(b) and time.monotonic() < until_s:
-            time.sleep(0.1)
-        assert by_project(b) == {}
-        b.insert("spans", rows(10, 10), project="p")
-        assert by_project(b) == {"p": 10}
+        if meanwhile != "nothing":
+            b.flush()
+        if meanwhile == "merged":
+            b.insert("spans", rows(20, 10), project="p")
+            b.flush()
+            catch_up(a._core)
+            assert a.compact(full=True).merges == 1
+        catch_up(b._core)
+        deletes.resume_missed(b._core)
+        assert by_project(b) == by_project(a) == {"q": 10}
+        b.insert("spans", rows(40, 10), project="p")
+        deletes.resume_missed(b._core)
+        assert by_project(b) == {"p": 10, "q": 10}
+
+
+def test_a_delete_is_done_after_a_crash_between_the_flush_and_it(
+    cluster: Cluster, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> int:
+        raise OSError("the node ends here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deletes, "remove_matching", crash)
+        with pytest.raises(OSError, match="ends here"), cluster.node("lost"):
+            pass
+    with cluster.node("lost") as lost:
+        assert by_project(lost) == by_project(other) == {"r": 10}

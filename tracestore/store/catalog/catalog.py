@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tracestore.errors import CatalogError
 from tracestore.store.catalog import (
     database,
+    delete_table,
     documents,
     patch_table,
     replaced_table,
@@ -34,7 +35,7 @@ from tracestore.store.catalog.changes import (
     NodeName,
     PendingDelete,
 )
-from tracestore.store.catalog.nodes import change_log, node_table, writer_lock
+from tracestore.store.catalog.nodes import change_log, missed_deletes, node_table, writer_lock
 from tracestore.store.catalog.path_ids import Owner, PathRow, PathTable
 from tracestore.store.catalog.path_ledger import PathLedger
 from tracestore.store.catalog.schema import migrations, versions
@@ -42,7 +43,6 @@ from tracestore.store.catalog.schema.tables import (
     DATASET_SNAPSHOTS,
     DATASET_VERSIONS,
     DATASETS,
-    DELETES,
     EXPERIMENTS,
     GARBAGE,
     META,
@@ -180,10 +180,9 @@ class Catalog:
                 replaced_table.write_in(connection, change.replaced)
                 if change.wal_mark is not None:
                     self._move_mark(connection, change.wal_mark)
-                if change.finished_delete is not None:
-                    done = {"done_ns": change.now_ns, "rows": change.deleted_rows}
-                    where = DELETES.c.delete_id == change.finished_delete
-                    connection.execute(DELETES.update().where(where).values(**done))
+                delete_table.finish_in(connection, change)
+                if self.node is not None:
+                    missed_deletes.follow_in(connection, self.node.node_id, change)
                 _set_meta(connection, "next_path_id", str(ledger.next_id))
                 _set_meta(connection, "catalog_version", str(version))
                 if self.shared:
@@ -234,18 +233,13 @@ class Catalog:
 
     def add_delete(self, delete_id: str, predicate: str, now_ns: int) -> None:
         """Notes a delete before it is applied, so that a crash does not forget it."""
-        values = {"delete_id": delete_id, "predicate": predicate, "created_ns": now_ns, "rows": 0}
         with self.writing() as connection:
-            connection.execute(DELETES.insert().values(**values))
+            delete_table.begin_in(connection, delete_id, predicate, now_ns)
 
     def pending_deletes(self) -> list[PendingDelete]:
         """Returns deletes that are not finished, oldest first."""
-        query = sa.select(DELETES.c.delete_id, DELETES.c.predicate).where(
-            DELETES.c.done_ns.is_(None)
-        )
         with self._begin() as connection:
-            rows = connection.execute(query.order_by(DELETES.c.delete_id)).all()
-        return [PendingDelete(row.delete_id, row.predicate) for row in rows]
+            return delete_table.pending_in(connection)
 
     def set_retention(self, project: str, days: int | None, now_ns: int) -> None:
         """Sets after how many days a project's rows expire; None keeps them."""

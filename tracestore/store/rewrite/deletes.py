@@ -22,7 +22,7 @@ import pyarrow as pa
 from tracestore.errors import CorruptionError, StoreMissingError
 from tracestore.segment.read import SegmentFile
 from tracestore.segment.tables import SEGMENT_TABLES
-from tracestore.store.catalog.changes import Applied, Change
+from tracestore.store.catalog.changes import Applied, Change, PendingDelete
 from tracestore.store.catalog.nodes import missed_deletes
 from tracestore.store.catalog.segment_row import SegmentRow
 from tracestore.store.core import Core
@@ -108,7 +108,7 @@ def resume(core: Core) -> None:
 def resume_missed(core: Core) -> None:
     """Does the deletes of others that a node has missed while it was up: they did not reach it.
 
-    Until then, what it takes meanwhile is deleted too where it matches, so it must not wait for the next start.
+    What it takes until then is deleted too where it matches: nothing tells when a row of its log came.
     """
     node = core.node
     if node is not None and node.role != "query" and node.may_have_missed:
@@ -143,24 +143,32 @@ def _apply_missed(core: Core, node_id: str) -> None:
 
     All at once, and in the segments alone that are made of its log: rows of other nodes are there since, or the deletes
     have seen them.
+
+    1. the log is flushed; with the deletes stands into which segments     crash after: the next time goes on from here
+    2. the rows are removed from these                                     crash in between: as above, of what is left
+    3. the deletes are done
     """
-    with core.catalog.transaction() as connection:
-        every = missed_deletes.read_in(connection, node_id)
-    if not every:
+    if not _missed(core, node_id):
         return
     with core.maintenance, leases.holding_all(core):
-        own = flush.flushed(core)
+        flush.flush(core)
+        every = _missed(core, node_id)
+        names = {name for _, segments in every for name in segments}
         with core.lock:
-            rows = [row for name in own if (row := core.index.get(name)) is not None]
+            rows = [row for name in names if (row := core.index.get(name)) is not None]
         gone = AnyOf(tuple(predicate.decode(missed.predicate) for missed, _ in every))
         for row in rows:
             matching = gone.that_may_match(row)
             if matching is not None:
                 remove_matching(core, row, matching)
         with core.catalog.writing() as connection:
-            for missed, nodes in every:
-                others = [name for name in nodes if name != node_id]
-                missed_deletes.note_in(connection, missed.delete_id, others)
+            for missed, _ in every:
+                missed_deletes.forget_in(connection, missed.delete_id, node_id)
+
+
+def _missed(core: Core, node_id: str) -> list[tuple[PendingDelete, list[str]]]:
+    with core.catalog.transaction() as connection:
+        return missed_deletes.read_in(connection, node_id)
 
 
 def apply_rows(core: Core, delete_id: str, gone: RowSet) -> DeleteReport:
@@ -207,6 +215,8 @@ def apply(core: Core, delete_id: str, predicate: Predicate) -> DeleteReport:
     if missed:
         with core.catalog.writing() as connection:
             missed_deletes.note_in(connection, delete_id, missed)
+        # What these have flushed since they were asked is seen; what they flush from now on is noted as not seen.
+        catch_up(core)
     # An earlier version may match where the later one does not, and the other way round: it goes as well.
     _drop_replaced(core)
     with core.lock:

@@ -44,15 +44,10 @@ def flush(core: Core) -> int:
     Raises StorageFullError or another OSError; the rows then stay in memory and in the log, and the
     next flush tries again.
     """
-    return len(flushed(core))
-
-
-def flushed(core: Core) -> list[str]:
-    """Does what `flush` does, and returns the ids of the segments that were written."""
     core.require_writable()
     with core.flushing:
         freeze(core)
-        written: list[str] = []
+        written = 0
         while core.frozen:
             written += _write_oldest(core)
         return written
@@ -127,11 +122,11 @@ def _is_full(core: Core, generation: Generation) -> bool:
     return generation.rows >= settings.flush_rows or generation.nbytes >= settings.flush_bytes
 
 
-def _write_oldest(core: Core) -> list[str]:
+def _write_oldest(core: Core) -> int:
     settle(core)
     catch_up(core)
     if not core.frozen:
-        return []  # a commit of which nobody knew whether it was made
+        return 0  # a commit of which nobody knew whether it was made
     generation = core.frozen[0]
     if _is_full(core, generation):
         core.full_flush_s = core.clock.elapsed_s()
@@ -146,7 +141,7 @@ def _write_oldest(core: Core) -> list[str]:
         _commit(core, generation, written, memtables)
     except FlushedBeforeError:
         discard(core, written)
-        return []
+        return 0
     except BaseException as error:
         discard(core, written)
         if isinstance(error, Exception):
@@ -164,7 +159,7 @@ def _write_oldest(core: Core) -> list[str]:
     )
     core.forget_memory()
     remove_log_files(core, generation.next_sequence)
-    return [segment.segment_id for segment in written]
+    return len(written)
 
 
 def _commit(
