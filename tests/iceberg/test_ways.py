@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyiceberg.table import Table
 from typer.testing import CliRunner
 
 import tracestore
 from data import processes
 from data.stores import span
 from iceberg.kit import arrow_of, table_of
+from nodes.cluster import Cluster
 from store import servers
 from tracestore.cli import app
 from tracestore.errors import TraceStoreError
-from tracestore.iceberg.publisher import Publisher
+from tracestore.iceberg import expiry
+from tracestore.iceberg.publisher import Publisher, PublishReport
 from tracestore.iceberg.publishing import publish
 from tracestore.iceberg.warehouse import namespace_of
 from tracestore.server import Server, ServerSettings
+from tracestore.store import Publications, PublishedSegment
+from tracestore.store.core import Core
+from tracestore.store.nodes import leases
+from tracestore.store.nodes.catch_up import catch_up
 
 
 def given(**settings: Any) -> ServerSettings:
@@ -73,6 +83,49 @@ def test_a_bucket_and_a_database_hold_tables_too(tmp_path: Path) -> None:
             )
             assert table_of(store).location().startswith("s3://bucket/store-iceberg/")
             assert list(store.check(deep=True).faults) == []
+
+
+def test_nodes_publish_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that the second one lists stay, though the first one reads its lists before and forgets after."""
+    with servers.postgres() as catalog, servers.s3(tmp_path / "s3") as bucket:
+        cluster = Cluster(tmp_path, catalog, bucket)
+        with cluster.node("a") as a, cluster.node("b") as b, ThreadPoolExecutor(1) as thread:
+            read, take, hold = expiry.data_files, Publications.take, leases.holding
+            second: list[Future[PublishReport]] = []
+            has_begun = threading.Event()
+
+            def data_files(tables: Iterable[Table]) -> set[str]:
+                found = read(tables)
+                if not second:
+                    b.insert("spans", [span(number) for number in range(20, 50)])
+                    second.append(thread.submit(publish, b))
+                    assert has_begun.wait(processes.HANG_S)
+                return found
+
+            def taken(publications: Publications) -> list[PublishedSegment]:
+                found = take(publications)
+                if second:
+                    has_begun.set()
+                return found
+
+            def holding(core: Core, name: str, **more: Any) -> Any:
+                if second and name == "publish":
+                    has_begun.set()
+                return hold(core, name, **more)
+
+            monkeypatch.setattr(Publications, "take", taken)
+            monkeypatch.setattr(leases, "holding", holding)
+
+            a.insert("spans", [span(number) for number in range(20)])
+            monkeypatch.setattr(expiry, "data_files", data_files)
+            publish(a)
+            second[0].result(processes.HANG_S)
+            published = table_of(b)
+            for store in (a, b):
+                catch_up(store._core)
+                store.compact(full=True)
+                publish(store)
+            assert len(published.scan().to_arrow()) == len(arrow_of(a)) == 50
 
 
 @pytest.mark.parametrize("text", ["5x", "m", "", "-1s"])

@@ -28,12 +28,17 @@ Owner = tuple[str, str]  # project, table
 
 
 def publish(store: Store, keep_s: float = KEEP_S) -> PublishReport:
-    """Brings the published tables up to all that was acknowledged before. One call at a time.
+    """Brings the published tables up to all that was acknowledged before. One call at a time in a process; others wait.
 
     Args:
         store: open for writing.
         keep_s: age in seconds at which a snapshot that is not the newest is forgotten, and its files with it.
     """
+    with store.publications.alone():
+        return _published(store, keep_s)
+
+
+def _published(store: Store, keep_s: float) -> PublishReport:
     report = PublishReport()
     segments: dict[Owner, list[PublishedSegment]] = defaultdict(list)
     for segment in store.publications.take():

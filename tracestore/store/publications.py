@@ -3,16 +3,19 @@
 1. the files of all live segments are noted in the catalog       crash after: they stay until the next publication
 2. the caller names them in its list
 3. files that no list names any more are forgotten               crash before: as above
-A file that is noted is not removed, though its segment is merged or deleted.
+A file that is noted is not removed, though its segment is merged or deleted. One node at a time goes through the steps:
+another would forget what is noted and not yet named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tracestore.errors import StoreFailedError
 from tracestore.store.catalog import published_table
 from tracestore.store.core import Core
 from tracestore.store.nodes import leases
@@ -43,7 +46,7 @@ class PublishedSegment:
 
 
 class Publications:
-    """The segments of a store as others may list them. One publication at a time."""
+    """The segments of a store as others may list them. One publication at a time: see `alone`."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -57,6 +60,21 @@ class Publications:
     def segments_url(self) -> str | None:
         """Returns the URL that segments live below, None for the store's folder."""
         return self._core.settings.segments_url
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other nodes from publishing meanwhile; waits for one that does.
+
+        Raises StoreFailedError where that takes too long.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(leases.holding(self._core, "publish", wait_s=leases.WAIT_S))
+            except leases.TakenError as error:
+                raise StoreFailedError(
+                    f"cannot publish: another node has published for {leases.WAIT_S:.0f} s; try again"
+                ) from error
+            yield
 
     def take(self) -> list[PublishedSegment]:
         """Returns every segment with all that was acknowledged before; their files stay until `release`.

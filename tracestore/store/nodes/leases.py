@@ -14,8 +14,8 @@ from tracestore.store.core import Core
 from tracestore.store.nodes.catch_up import catch_up
 
 WAIT_S: Final = 120.0
-"""Seconds for which a delete waits for a merge of another node: the largest takes less, and a lease of a node that is
-gone runs out sooner."""
+"""Seconds for which a delete waits for a merge of another node, and a publication for another one: the largest takes
+less, and a lease of a node that is gone runs out sooner."""
 
 _LOOK_S: Final = 0.2
 
@@ -40,7 +40,7 @@ EVERY_DAY: Final = "rewrite"
 def holding(core: Core, name: str, *, wait_s: float = 0.0) -> Iterator[tuple[str, str] | None]:
     """Holds a lease, and gives its name and token; gives None where there is one writer.
 
-    A lease that this node holds already is held on. The caller holds `core.maintenance`.
+    A lease that this node holds already is held on. The caller holds `core.maintenance`, or is alone in asking for it.
 
     Raises TakenError where another node has it for longer than `wait_s`.
     """
