@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tracestore.errors import TraceStoreError, UnknownDocumentError
+from tracestore.errors import DocumentConflictError, TraceStoreError, UnknownDocumentError
 from tracestore.gateway.answers import Shape
 from tracestore.play.costs import CallCosts
 from tracestore.play.providers.calls import Usage
@@ -43,7 +44,10 @@ class OverBudgetError(Exception):
 
 
 class Budgets:
-    """The spending of keys, on one event loop; `save` and `load` read the catalog and run in a thread.
+    """The spending of keys, on one event loop; `share` reads and writes the catalog and runs in a thread.
+
+    Nodes that share a catalog share what was spent: each adds its own, and learns of that of others as it does. What
+    others have under way, and have spent since, is not known here.
 
     Args:
         documents: keep what was spent.
@@ -65,8 +69,9 @@ class Budgets:
         self._by_name = dict(by_name)
         self._day = ""
         self._spent: dict[str, float] = {}
+        self._unshared: dict[str, float] = {}
         self._under_way: dict[str, float] = {}
-        self._changed = False
+        self._lock = threading.Lock()
 
     def limit(self, key_name: str | None) -> float | None:
         """Returns the dollars that a key may spend in a day, None where it may not use the gateway."""
@@ -76,32 +81,43 @@ class Budgets:
         """Returns the dollars that a key has spent today."""
         return self._spent.get(key, 0.0) if self._day == today() else 0.0
 
-    def load(self) -> None:
-        """Reads what was spent today before this server started."""
-        try:
-            document = self._documents.named(today(), kind=KIND)
-        except UnknownDocumentError:
-            return
-        kept = (document.body or {}).get("spent", {})
-        self._day = today()
-        for key, dollars in kept.items():
-            self._spent[key] = self._spent.get(key, 0.0) + float(dollars)
+    def share(self) -> None:
+        """Adds what was spent here to what is kept, and learns of all that was.
 
-    def save(self) -> None:
-        """Keeps what was spent, if that has changed; what cannot be kept is kept the next time."""
-        if not self._changed:
-            return
-        self._changed = False
-        body: dict[str, Any] = {"spent": dict(self._spent)}
+        Raises TraceStoreError where the catalog does not answer; what was spent is kept the next time then.
+        """
+        self._turn_page()
+        with self._lock:
+            day, own = self._day, self._unshared
+            self._unshared = {}
         try:
-            try:
-                known = self._documents.named(self._day, kind=KIND)
-            except UnknownDocumentError:
-                self._documents.create(KIND, self._day, body)
-                return
-            self._documents.edit(known.document_id, lambda _: body, kind=KIND)
+            kept = self._kept(day, own)
         except TraceStoreError:
-            self._changed = True
+            with self._lock:
+                self._unshared = _sum(self._unshared, own) if day == self._day else {}
+            raise
+        with self._lock:
+            if day == self._day:
+                self._spent = _sum(kept, self._unshared)
+
+    def _kept(self, day: str, own: Mapping[str, float]) -> dict[str, float]:
+        """Returns what all have spent on a day, with what was spent here since the last time."""
+        try:
+            known = self._documents.named(day, kind=KIND)
+        except UnknownDocumentError:
+            if not own:
+                return {}
+            try:
+                return _spent_of(self._documents.create(KIND, day, {"spent": dict(own)}).body)
+            except DocumentConflictError:  # another node has, just now
+                known = self._documents.named(day, kind=KIND)
+        if not own:
+            return _spent_of(known.body)
+
+        def added(body: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {"spent": _sum(_spent_of(body), own)}
+
+        return _spent_of(self._documents.edit(known.document_id, added, kind=KIND).body)
 
     def reserve(self, key: str, limit: float, dollars: float) -> Reserved:
         """Sets aside what a call may cost; raises OverBudgetError where the day's budget has not so much left."""
@@ -120,9 +136,11 @@ class Budgets:
         self._under_way[reserved.key] = max(
             0.0, self._under_way.get(reserved.key, 0.0) - reserved.dollars
         )
-        if reserved.day == self._day:
-            self._spent[reserved.key] = self._spent.get(reserved.key, 0.0) + dollars
-            self._changed = True
+        with self._lock:
+            if reserved.day == self._day:
+                spent = {reserved.key: dollars}
+                self._spent = _sum(self._spent, spent)
+                self._unshared = _sum(self._unshared, spent)
 
     def most(self, model: str, provider: str, request: Mapping[str, Any], size: int) -> float:
         """Returns what a call may cost at most, as far as its request tells."""
@@ -148,9 +166,18 @@ class Budgets:
 
     def _turn_page(self) -> None:
         day = today()
-        if day != self._day:
-            self._day = day
-            self._spent.clear()
+        with self._lock:
+            if day != self._day:
+                self._day = day
+                self._spent, self._unshared = {}, {}
+
+
+def _spent_of(body: Mapping[str, Any] | None) -> dict[str, float]:
+    return {key: float(dollars) for key, dollars in ((body or {}).get("spent") or {}).items()}
+
+
+def _sum(some: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+    return {key: some.get(key, 0.0) + more.get(key, 0.0) for key in some.keys() | more.keys()}
 
 
 def today() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ MAX_CALLS: Final = 256
 """Calls under way at once; a model takes seconds, and each holds two connections."""
 
 SAVE_S: Final = 5.0
-"""Seconds between two savings of what keys have spent: what a power cut may forget."""
+"""Seconds between two savings of what keys have spent: what a power cut may forget, and other nodes do not know yet."""
 
 CONNECT_S: Final = 10.0
 
@@ -108,7 +109,9 @@ class Gateway:
         self._cache = AnswerCache(settings.cache_s)
         self._under_way = 0
         self._keeping: set[asyncio.Task[None]] = set()
-        self._loaded: asyncio.Task[None] | None = None
+        self._shared: asyncio.Future[None] | None = None
+        self._shared_s = 0.0
+        self._is_known = False
         self._saving: asyncio.Task[None] | None = None
 
     def router(self) -> APIRouter:
@@ -130,7 +133,8 @@ class Gateway:
         if self._saving is not None:
             self._saving.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
-        await asyncio.to_thread(self._budgets.save)
+        with contextlib.suppress(TraceStoreError):
+            await asyncio.to_thread(self._budgets.share)
 
     def _endpoint(self, path: str) -> Any:
         @needs("ingest")
@@ -304,11 +308,18 @@ class Gateway:
         return self._budgets.cost(str(passing.request.get("model", "")), passing.provider, usage)
 
     async def _ready(self) -> None:
-        """Reads what was spent before, once."""
-        if self._loaded is None:
-            self._loaded = asyncio.ensure_future(asyncio.to_thread(self._budgets.load))
-        if not self._loaded.done():
-            await asyncio.shield(self._loaded)
+        """Knows what was spent before, and what other nodes had spent some seconds ago."""
+        now_s = time.monotonic()
+        if self._shared is None or (self._shared.done() and now_s - self._shared_s >= SAVE_S):
+            self._shared_s = now_s
+            self._shared = asyncio.ensure_future(asyncio.to_thread(self._budgets.share))
+        try:
+            await asyncio.shield(self._shared)
+            self._is_known = True
+        except TraceStoreError:
+            if not self._is_known:
+                self._shared = None
+                raise
 
     def _save_later(self) -> None:
         if self._saving is None or self._saving.done():
@@ -316,4 +327,7 @@ class Gateway:
 
     async def _save(self) -> None:
         await asyncio.sleep(SAVE_S)
-        await asyncio.to_thread(self._budgets.save)
+        try:
+            await asyncio.to_thread(self._budgets.share)
+        except TraceStoreError as error:
+            log.warning("what was spent is not kept yet", error=str(error))
