@@ -108,6 +108,15 @@ def test_a_nodes_folder_is_not_opened_without_what_its_nodes_share(
         assert counts(node) == expected(range(20))
 
 
+def test_a_node_is_not_started_in_the_folder_of_a_store_of_its_own(cluster: Cluster) -> None:
+    with tracestore.open(cluster.folder / "one", background=False) as store:
+        store.insert("spans", rows(0, 10))
+    with pytest.raises(CatalogError, match="in an empty folder"), cluster.node("one"):
+        pass
+    with tracestore.open(cluster.folder / "one", background=False) as store:
+        assert store.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 10}]
+
+
 def test_a_folder_that_holds_nothing_is_not_recovered(cluster: Cluster, lost: str) -> None:
     del lost
     for folder in (cluster.folder, cluster.folder / "lost" / filenames.WAL_FOLDER):

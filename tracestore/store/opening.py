@@ -29,8 +29,14 @@ def open_writer(folder: Path, settings: Settings) -> Core:
     """Opens a store for writing; the caller holds the writer's lock. Rows of the log are in memory then.
 
     Raises CatalogError for a node's folder whose catalog is not named: its log would go into a catalog of its own, and
-    other nodes would not even miss the rows.
+    other nodes would not even miss the rows. So it does for a node in the folder of a store of its own, whose segments
+    its nodes would not see.
     """
+    if settings.node is not None and (folder / filenames.CATALOG).exists():
+        raise CatalogError(
+            f"cannot open store {folder} as a node: it is a store of its own, with {filenames.CATALOG}; start the node "
+            "in an empty folder, and bring the rows by `tracestore export` and `tracestore import`"
+        )
     if settings.catalog_url is None and (folder / filenames.NODE).exists():
         raise CatalogError(
             f"cannot open store {folder}: it is the folder of a node; name what its nodes share, by TRACESTORE_CATALOG "
