@@ -15,6 +15,9 @@ _DATE: Final = text(r"^\s*[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}(\s*$|[ T][0-9]{1,2}:[
 _INTEGER: Final = text(r"^\s*[+-]?[0-9]+\s*$")
 _BOOLEAN: Final = text(r"(?i)^\s*(true|false|t|f|yes|no|y|n|1|0)\s*$")
 
+_COARSE: Final = frozenset({"TIMESTAMP_S", "TIMESTAMP_MS"})
+"""Times that the engine rounds; Spark has but one, of microseconds."""
+
 
 def cast(value: Typed, to: EngineType, scope: Scope, *, is_try: bool) -> str:
     """Returns a value in another type: NULL where it cannot be converted and `is_try`, else an error.
@@ -77,9 +80,7 @@ def _bounded(made: str, sql: str, to: EngineType, *, is_try: bool) -> str:
     if not to.name.startswith("U") or sql.isdecimal():
         return made
     widths = {"UTINYINT": 8, "USMALLINT": 16, "UINTEGER": 32, "UBIGINT": 64, "UHUGEINT": 126}
-    out = f"{sql} < 0 OR {sql} >= {2 ** widths[to.name]}"
-    if widths[to.name] > 31:
-        out = f"{sql} < 0"
+    out = f"{made} < 0 OR {made} >= {2 ** widths[to.name]}"
     otherwise = "NULL" if is_try else "raise_error('cannot convert: out of range')"
     return f"IF({out}, {otherwise}, {made})"
 
@@ -88,7 +89,7 @@ def _is_same_meaning(source: EngineType, to: EngineType) -> bool:
     if source.is_number and to.is_number:
         return True
     if {source.name, to.name} <= TIMES:
-        return True
+        return source.name == "DATE" or to.name not in _COARSE
     return (source.name == "BOOLEAN" and to.is_number) or (
         source.is_number and to.name == "BOOLEAN"
     )
@@ -99,7 +100,8 @@ def _of_text(sql: str, to: EngineType, *, is_try: bool) -> str:
     number = values.double_of_text(sql)
     if to.name in INTEGERS:
         exact = f"IF({sql} RLIKE {_INTEGER}, try_cast({sql} AS DECIMAL(38,0)), NULL)"
-        rounded = f"try_cast(rint({number}) AS DECIMAL(38,0))"
+        # A text is rounded as a decimal, half away from zero.
+        rounded = f"try_cast(round({number}, 0) AS DECIMAL(38,0))"
         made = f"try_cast(coalesce({exact}, {rounded}) AS {to.spark})"
         made = _bounded(made, made, to, is_try=True) if to.name.startswith("U") else made
     elif to.name in FLOATS:
@@ -108,7 +110,7 @@ def _of_text(sql: str, to: EngineType, *, is_try: bool) -> str:
         made = f"IF({number} IS NULL, NULL, try_cast({sql} AS {to.spark}))"
     elif to.name == "BOOLEAN":
         made = f"IF({sql} RLIKE {_BOOLEAN}, try_cast({sql} AS BOOLEAN), NULL)"
-    elif to.name in TIMES:
+    elif to.name in TIMES - _COARSE:
         made = f"IF({sql} RLIKE {_DATE}, try_cast({sql} AS {to.spark}), NULL)"
     elif to.name == "INTERVAL":
         made = f"try_cast({sql} AS INTERVAL)"

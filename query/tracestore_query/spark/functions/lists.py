@@ -46,13 +46,18 @@ def _slice(call: Call) -> str:
     if not call.arguments[0].type.is_list:
         raise call.refused("of a text", "use substring")
 
+    # The plan has an empty list for a bound that is left out.
+    first, last = (
+        otherwise if bound.type.is_list else f"CAST({bound.sql} AS INT)"
+        for bound, otherwise in zip(call.arguments[1:], ("1", "-1"), strict=True)
+    )
+
     def made(items: str) -> str:
         size = f"array_size({items})"
-        first = f"CAST({call[1]} AS INT)"
-        last = f"CAST({call[2]} AS INT)"
         start = f"greatest(IF({first} < 0, {size} + {first} + 1, {first}), 1)"
         stop = f"least(IF({last} < 0, {size} + {last} + 1, {last}), {size})"
-        return f"slice({items}, {start}, greatest({stop} - {start} + 1, 0))"
+        cut = f"slice({items}, {start}, greatest({stop} - {start} + 1, 0))"
+        return f"IF({first} IS NULL OR {last} IS NULL, NULL, {cut})"
 
     return call.let(0, made)
 

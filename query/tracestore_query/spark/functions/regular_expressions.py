@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from tracestore_query.errors import SparkRefusedError
@@ -10,7 +11,7 @@ _WORD: Final = "[0-9A-Za-z_]"
 _BOUNDARY: Final = f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))"
 _INSIDE: Final = f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))"
 _SPACES: Final = r"[\t\n\f\r ]"
-_SAME_ESCAPES: Final = frozenset("dDwWnrtfavxzAQE.\\+*?()[]{}|^$-/\"'#&~ :;,<>=!@%_`")
+_SAME_ESCAPES: Final = frozenset("dDwWnrtfavxzA.\\+*?()[]{}|^$-/\"'#&~ :;,<>=!@%_`")
 _FLAGS: Final = {"i": "iu", "c": "", "s": "s", "g": ""}
 
 
@@ -50,7 +51,10 @@ def _translated(pattern: str) -> str:
             if pattern[at + 1 : at + 2] == "]" or pattern[at + 1 : at + 3] == "^]":
                 raise _refused("a class that begins with ]")
         elif two == "(?":
-            _check_group(pattern[at + 2 : at + 4])
+            flags = _flags(pattern[at + 2 :])
+            out.append(f"(?{flags}")
+            at += 2 + len(flags.replace("u", ""))
+            continue
         out.append(r"\z" if two[0] == "$" and not in_class else two[0])
         at += 1
     return "".join(out)
@@ -71,9 +75,12 @@ def _escape(two: str, in_class: bool) -> str:
     return two
 
 
-def _check_group(after: str) -> None:
-    if after[:1] not in {":", "i", "s"} or "-" in after or "m" in after:
-        raise _refused(f"(?{after}")
+def _flags(after: str) -> str:
+    """Returns the letters behind `(?` as Java has them: for letters of all alphabets it wants another."""
+    flags = re.split("[:)]", after, maxsplit=1)[0]
+    if not set(flags) <= {"i", "s"} or len(set(flags)) < len(flags):
+        raise _refused(f"(?{after[:2]}")
+    return flags.replace("i", "iu")
 
 
 def _refused(what: str) -> SparkRefusedError:

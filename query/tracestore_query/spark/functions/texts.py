@@ -10,6 +10,9 @@ from tracestore_query.spark.functions.regular_expressions import java_pattern, j
 from tracestore_query.spark.names import text
 
 _GROUPS: Final = re.compile(r"(?<!\\)\((?!\?)")
+_SPACES: Final = " \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
+"""What the engine trims: the spaces of Unicode, not tabs nor ends of lines."""
+
 _NO_ESCAPE: Final = "\\u0001"
 """What stands for no escape of LIKE: Spark has a backslash where the engine has none."""
 
@@ -63,6 +66,8 @@ def _like(word: str, *, negated: bool = False) -> Builder:
             given = str(call.constant(2) or "")
             if len(given) != 1:
                 raise call.refused("without an escape of one letter", "give one letter")
+            if word == "ILIKE" and given.lower() != given.upper():
+                raise call.refused("with a letter as its escape", "use a sign that has no case")
             escape = text(given)[1:-1]
             pattern = _escaping_wildcards(
                 f"lower({pattern})" if word == "ILIKE" else pattern, given
@@ -123,7 +128,7 @@ def _replace_pattern(call: Call) -> str:
     if "g" in options:
         return f"regexp_replace({call[0]}, {text(pattern)}, {text(java_replacement(replacement))})"
     # The first match alone: with what stands before it, as short as can be.
-    first = f"(?s)\\A(.*?)(?:{pattern})"
+    first = f"\\A([\\s\\S]*?)(?:{pattern})"
     made = "$1" + java_replacement(replacement, shift=1).replace("$0", "\\$0")
     if "\\$0" in made:
         raise call.refused("with the whole match in the replacement", "put it into a group")
@@ -190,7 +195,7 @@ def _end(name: str) -> Builder:
 def _trimmed(side: str) -> Builder:
     def build(call: Call) -> str:
         if len(call.arguments) == 1:
-            return f"trim({side} FROM {call[0]})"
+            return f"trim({side} {text(_SPACES)} FROM {call[0]})"
         return f"trim({side} {call[1]} FROM {call[0]})"
 
     return build

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -84,6 +85,7 @@ _STRFTIME: Final = {
     "F": "yyyy-MM-dd",
     "T": "HH:mm:ss",
 }
+_FORMAT: Final = re.compile("([^%]+)|%(-?.?)", re.DOTALL)
 _PER_US: Final = {
     "MICROSECOND": 1,
     "MILLISECOND": 1000,
@@ -185,25 +187,22 @@ def _formatted(call: Call) -> str:
 
 
 def _java_format(call: Call, pattern: str) -> str:
+    """Returns a format in Java's letters; words stand between quotes, those that follow each other between two."""
     out: list[str] = []
-    place = 0
-    while place < len(pattern):
-        letter = pattern[place]
-        if letter != "%":
-            out.append(f"'{letter}'" if letter.isalpha() else "''" if letter == "'" else letter)
-            place += 1
+    words = ""
+    for plain, code in _FORMAT.findall(pattern):
+        if plain or code == "%":
+            words += plain or code
             continue
-        code = pattern[place + 1 : place + 2]
-        if code == "-":
-            code = pattern[place + 1 : place + 3]
-        place += 1 + len(code)
-        if code == "%":
-            out.append("%")
-        elif code in _STRFTIME:
-            out.append(_STRFTIME[code])
-        else:
+        if code not in _STRFTIME:
             raise call.refused(f"with %{code}", "format it from date_part")
-    return "".join(out)
+        out += [_quoted(words), _STRFTIME[code]]
+        words = ""
+    return "".join([*out, _quoted(words)])
+
+
+def _quoted(words: str) -> str:
+    return f"'{words.replace(chr(39), chr(39) * 2)}'" if words else ""
 
 
 def _interval(unit: str) -> Builder:
