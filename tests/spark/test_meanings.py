@@ -9,7 +9,7 @@ import pytest
 
 from spark.answers import QUIET, alike, both
 from tracestore import Store
-from tracestore_query.errors import SparkRefusedError
+from tracestore_query.errors import QueryError, SparkRefusedError
 
 pytestmark = [pytest.mark.filterwarnings(quiet) for quiet in QUIET]
 
@@ -17,6 +17,25 @@ TIMES = "(VALUES (TIMESTAMP '2024-02-29 23:59:59.6'), (TIMESTAMP '1969-12-31 23:
 TEXTS = (
     r"(VALUES ('a' || chr(10) || 'b'), ('Ü' || chr(10)), ('a.b$c'), ('a%b_c\d'), "
     "(chr(160) || ' a' || chr(12288)), (chr(9) || 'z '), ('baaac')) t(x)"
+)
+DOUBLES = (
+    "(VALUES (4.35::DOUBLE), (0.15), (0.35), (1.005), (2.675), (0.285), (0.25), (-0.25), (0.125), (-0.01), "
+    "(-0.3), ('-0.0'), (0.0), (NULL), ('nan'), ('inf'), (1e300), (1e23), (839594614000698.6), "
+    "(7679983158387556.0), (-7.5), (125), (99999999.995), (1.7e19), (18446744073709549568.0), (3.5e38), "
+    "(1e16), (0.49999999999999994), (4.35::FLOAT), (1e-20)) t(x)"
+)
+NESTED = (
+    "(VALUES (1, [NULL, 1]), (2, [1, NULL]), (3, [1, 2]), (4, NULL), (5, []), (6, [NULL]), (7, [1]), "
+    "(8, [1, NULL, 3])) t(i, x)"
+)
+SPELLED = (
+    "(VALUES ('1_000'), ('0x10'), ('0X1_f'), ('0b11'), ('0b2'), ('1__0'), ('_1'), ('1_'), (' 1_0 '), ('-0x1'), "
+    "('1_0.5_0e1_0'), ('0xFFFFFFFFFFFFFFFF'), ('TRUE '), ('tRUE'), ('y'), ('1' || chr(10)), ('0x1' || chr(10)), "
+    "('+1.5'), ('1e-2'), (NULL)) t(x)"
+)
+IN_JSON = (
+    """(VALUES ('true'), ('false'), ('"true"'), ('"yes"'), ('"1"'), ('" 10 "'), ('"+10"'), ('"1_0"'), ('"1.5"'), """
+    """('"0x10"'), ('1.5'), ('0'), ('null'), ('[1]'), ('"inf"'), ('".5"'), (NULL)) v(j)"""
 )
 LISTS = "(VALUES ([3, 1, NULL, 2]), ([]), ([NULL]), (NULL::INTEGER[])) t(x)"
 SAME = [
@@ -70,6 +89,80 @@ SAME = [
             "list_slice(x, 1, NULL)",
         )
     ),
+    *(
+        f"SELECT x, {each} AS r FROM {DOUBLES}"
+        for each in (
+            "round(x, 1)",
+            "round(x, 2)",
+            "round(x, 12)",
+            "round(x, 22)",
+            "round(x, -1)",
+            "round(x, 0)",
+            "round(x)",
+            "round(x::FLOAT, 1)",
+            "trunc(x)",
+            "ceil(x)",
+            "floor(x)",
+            "TRY_CAST(x AS DECIMAL(10,2))",
+            "TRY_CAST(x AS DECIMAL(4,0))",
+            "TRY_CAST(x AS DECIMAL(38,12))",
+            "TRY_CAST(x AS DECIMAL(38,0))",
+            "TRY_CAST(x::FLOAT AS DECIMAL(18,5))",
+            "TRY_CAST(x AS UBIGINT)",
+            "TRY_CAST(x AS UTINYINT)",
+            "TRY_CAST(x AS BIGINT)",
+            "TRY_CAST(x AS HUGEINT)",
+            "TRY_CAST(x AS FLOAT)::DOUBLE",
+            "x / 0",
+            "1.0 / x",
+            "x / '-0.0'::DOUBLE",
+            "x % 0",
+            "x % 2",
+        )
+    ),
+    "SELECT i, i % 3 AS a, i // 3 AS b, (CASE WHEN i = 0 THEN NULL ELSE 7 % i END) AS c FROM (VALUES (0), (-7), (5)) t(i)",
+    "SELECT NULL::INTEGER % x AS a, NULL::INTEGER // x AS b FROM (VALUES (0), (1)) t(x)",
+    *(
+        f"SELECT a.i, b.i AS j, {each} AS r FROM {NESTED.replace('t(i, x)', 'a(i, x)')}, {NESTED.replace('t(i, x)', 'b(i, x)')}"
+        for each in (
+            "a.x < b.x",
+            "a.x >= b.x",
+            "a.x = b.x",
+            "a.x BETWEEN b.x AND [1, 2]",
+            "[a.x] < [b.x]",
+            "{'k': a.x, 'l': 1} > {'k': b.x, 'l': NULL}",
+            "list_sort([a.x, NULL, b.x])",
+        )
+    ),
+    f"SELECT max(x) AS a, min(x) AS b, arg_max(i, x) AS c, max({{'k': x}}) AS d, max(x) FILTER (i < 3) AS e FROM {NESTED}",
+    f"SELECT list(i ORDER BY x, i) AS a, list(i ORDER BY x DESC NULLS FIRST, i) AS b FROM {NESTED}",
+    f"SELECT i, row_number() OVER (ORDER BY x) AS a, max(x) OVER (ORDER BY i) AS b FROM {NESTED}",
+    f"SELECT list(i) AS r FROM (SELECT i FROM {NESTED} ORDER BY x DESC LIMIT 4)",
+    *(
+        f"SELECT x, TRY_CAST(x AS {kind}) AS r FROM {SPELLED}"
+        for kind in ("BIGINT", "UTINYINT", "HUGEINT", "DOUBLE", "DECIMAL(10,2)", "BOOLEAN")
+    ),
+    *(
+        f"SELECT j, TRY_CAST(j::JSON AS {kind}) AS r FROM {IN_JSON}"
+        for kind in ("BIGINT", "UTINYINT", "DOUBLE", "DECIMAL(10,2)", "BOOLEAN")
+    ),
+    (
+        "SELECT a, a IN (SELECT b FROM (VALUES (1), (NULL)) u(b)) AS r, a NOT IN (SELECT b FROM (VALUES (1)) u(b)) AS s, "
+        "a IN (SELECT b FROM (VALUES (1)) u(b) WHERE b > 1) AS t FROM (VALUES (1), (2), (NULL)) t(a)"
+    ),
+    (
+        "SELECT a, c, a IN (SELECT b FROM (VALUES (1, 1), (NULL, 1), (2, 2), (3, NULL)) u(b, d) WHERE d = c) AS r, "
+        "EXISTS (SELECT 1 FROM (VALUES (1), (NULL)) u(d) WHERE d = c) AS s "
+        "FROM (VALUES (1, 1), (2, 1), (NULL, 1), (NULL, 2), (2, 2), (2, 5), (NULL, NULL)) t(a, c)"
+    ),
+    (
+        "SELECT avg(x) AS a FROM (VALUES (9007199254740993), (-9007199254740993), (1), (NULL), "
+        "(9223372036854775807), (-9223372036854775807)) t(x) UNION ALL "
+        "SELECT avg(x) FROM (VALUES (NULL::INTEGER)) t(x)"
+    ),
+    "SELECT x::VARCHAR AS r FROM (VALUES (TIMESTAMP '12024-01-31 00:00:00')) t(x)",
+    "SELECT lower(x) AS r FROM (VALUES ('ΑΣ'), ('ΣΑΣ ΟΔΟΣ')) t(x)",  # noqa: RUF001 - letters of Greek
+    "SELECT regexp_replace('baaac', 'a+|b', '-', 'g') AS a, regexp_replace('baaac', 'a*', '-') AS b",
 ]
 REFUSED = [
     "SELECT rank(ORDER BY duration_ns) OVER (PARTITION BY name ORDER BY span_id) FROM spans",
@@ -80,6 +173,24 @@ REFUSED = [
     "SELECT regexp_extract(name, '(?iU)a+') FROM spans",
     "SELECT name ILIKE 'AX%' ESCAPE 'X' FROM spans",
     "SELECT start_time::TIMESTAMP::TIMESTAMP_S FROM spans",
+    "SELECT regexp_replace(name, 'a*', '-', 'g') FROM spans",
+    r"SELECT regexp_replace(name, '\b', '-', 'g') FROM spans",
+    "SELECT regexp_replace(name, '(?i)(^|[a-z]?)', '-', 'g') FROM spans",
+    "SELECT regexp_split_to_array(name, 'a{0,2}') FROM spans",
+    "SELECT regexp_extract_all(name, '(?:a|$)') FROM spans",
+    "SELECT regexp_matches(name, 'a{,2}') FROM spans",
+    "SELECT greatest([1], [name.length()]) FROM spans",
+    "SELECT list_max([[1], [name.length()]]) FROM spans",
+    "SELECT lead(span_id, duration_ns) OVER (ORDER BY span_id) FROM spans",
+    "SELECT round(duration, 23) FROM spans",
+    "SELECT duration_ns::HUGEINT + 170000000000000000000000000000000000000 FROM spans",
+]
+FAILING = [
+    "SELECT 7 % (x - 7) AS r FROM (VALUES (7)) t(x)",
+    "SELECT x // (x - 7) AS r FROM (VALUES (7)) t(x)",
+    "SELECT x::FLOAT AS r FROM (VALUES (1e300::DOUBLE)) t(x)",
+    "SELECT x::DECIMAL(10,2) AS r FROM (VALUES (99999999.995::DOUBLE)) t(x)",
+    "SELECT x::HUGEINT AS r FROM (VALUES (1e39::DOUBLE)) t(x)",
 ]
 
 
@@ -101,3 +212,13 @@ def test_the_answers_are_the_same(sql: str, stores: dict[str, Store], connection
 def test_what_spark_has_no_words_for_is_refused(sql: str, connection: Any) -> None:
     with pytest.raises(SparkRefusedError):
         connection.explain(sql)
+
+
+@pytest.mark.parametrize("sql", FAILING)
+def test_what_fails_here_fails_there(sql: str, stores: dict[str, Store], connection: Any) -> None:
+    from pyspark.errors import PySparkException
+
+    with pytest.raises(QueryError), stores["one segment"].sql(sql) as answer:
+        answer.arrow()
+    with pytest.raises(PySparkException):
+        connection.sql(sql).toArrow()

@@ -152,6 +152,8 @@ def _window(node: Any, expressions: Expressions) -> Typed:
     nulls = " IGNORE NULLS" if node.get("ignore_nulls") else ""
     if name in {"WINDOW_LEAD", "WINDOW_LAG"}:
         word = name.removeprefix("WINDOW_").lower()
+        if any(not expressions.typed(each).is_constant for each in node["children"][1:2]):
+            raise SparkRefusedError.of(f"{word} by a number of a row", "give a constant")
         given = [values[0], *(f"CAST({each} AS INT)" for each in values[1:2]), *values[2:]]
         return Typed(f"{word}({', '.join(given)}){nulls} OVER {bare}", kind)
     framed = _over(node, expressions, framed=True)

@@ -16,8 +16,9 @@ Let = Callable[[str, Callable[[str], str]], str]
 
 _Rule = Callable[[str, Let], str]
 
+_DIGITS: Final = "[0-9]+(_[0-9]+)*"
 _NUMERIC: Final = text(
-    r"(?i)^\s*[+-]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]+)?|nan|inf|infinity)\s*$"
+    rf"(?i)^\s*[+-]?(({_DIGITS}[.]?({_DIGITS})?|[.]{_DIGITS})(e[+-]?{_DIGITS})?|nan|inf|infinity)\s*$"
 )
 _WHOLE_AS_DOUBLE: Final = 1e18
 _FIRST_FIXED, _FIRST_WITH_EXPONENT = "1e-4D", "1e16D"
@@ -34,7 +35,7 @@ def tagged(kind: int, number: str = "", rest: str = "", words: str = "") -> str:
 def double_of_text(value: str) -> str:
     """Returns the double that a text spells, NULL where it spells none."""
     # Java takes suffixes and hexadecimal digits for parts of a number.
-    return f"IF({value} RLIKE {_NUMERIC}, try_cast({value} AS DOUBLE), NULL)"
+    return f"IF({value} RLIKE {_NUMERIC}, try_cast(replace({value}, '_', '') AS DOUBLE), NULL)"
 
 
 def exact_integer(number: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from tracestore_query.spark.calls import Builder, Call, converted, template
+from tracestore_query.spark.calls import Builder, Call, Typed, converted, template
 from tracestore_query.spark.functions.texts import joined_lists
 from tracestore_query.spark.names import named, text
+from tracestore_query.spark.nested_orders import is_nested, ordered
 from tracestore_query.spark.types import INTEGERS
 
 
@@ -133,9 +134,11 @@ def _sorted(*, descending: bool) -> Builder:
             raise call.refused("of structs", "sort rows with ORDER BY")
         sign = ("1", "-1") if down else ("-1", "1")
         null = ("-1", "1") if nulls_first else ("1", "-1")
+        a, b = (ordered(Typed(each, call.arguments[0].type.item)) for each in "ab")
         order = (
             f"CASE WHEN a IS NULL AND b IS NULL THEN 0 WHEN a IS NULL THEN {null[0]} "
-            f"WHEN b IS NULL THEN {null[1]} WHEN a < b THEN {sign[0]} WHEN a > b THEN {sign[1]} ELSE 0 END"
+            f"WHEN b IS NULL THEN {null[1]} WHEN {a} < {b} THEN {sign[0]} "
+            f"WHEN {a} > {b} THEN {sign[1]} ELSE 0 END"
         )
         return f"array_sort({call[0]}, (a, b) -> {order})"
 
@@ -194,6 +197,8 @@ def _total(items: str, kind: str) -> str:
 
 def _aggregate(call: Call) -> str:
     name = str(call.constant(1)).lower()
+    if name in {"min", "max"} and is_nested(call.arguments[0].type.item):
+        raise call.refused(f"with {name} of lists or structs", "unnest the list")
     return call.let(0, lambda items: _reduced(call, name, items, call.texts[2:]))
 
 

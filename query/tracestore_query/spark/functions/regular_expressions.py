@@ -12,6 +12,11 @@ _BOUNDARY: Final = f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))"
 _INSIDE: Final = f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))"
 _SPACES: Final = r"[\t\n\f\r ]"
 _SAME_ESCAPES: Final = frozenset("dDwWnrtfavxzA.\\+*?()[]{}|^$-/\"'#&~ :;,<>=!@%_`")
+_TOKEN: Final = re.compile(
+    r"\\x\{[^}]*\}|\\x[0-9A-Fa-f]{2}|\\.|\[\^?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z]*[:)]|[\^$]", re.DOTALL
+)
+_PLACES: Final = frozenset({"^", "$", r"\b", r"\B", r"\A", r"\z"})
+_COUNT: Final = re.compile(r"\{[0-9]+(,[0-9]*)?\}")
 _FLAGS: Final = {"i": "iu", "c": "", "s": "s", "g": ""}
 
 
@@ -33,6 +38,30 @@ def java_pattern(pattern: str, options: str = "") -> str:
     return f"(?{flags}){_translated(pattern)}"
 
 
+def refuse_empty_matches(pattern: str) -> None:
+    """Refuses a pattern of RE2 that may match no letter: where it does behind a match the two do not agree.
+
+    Raises:
+        SparkRefusedError: for such a pattern, and for one of which it cannot be told.
+    """
+    try:
+        may_be_empty = re.fullmatch(_TOKEN.sub(_bare, pattern), "") is not None
+    except re.error:
+        may_be_empty = True
+    if may_be_empty:
+        raise SparkRefusedError.of(
+            "a regular expression that may match no letter", "use + in the place of *"
+        )
+
+
+def _bare(token: re.Match[str]) -> str:
+    """Returns a part of a pattern with a letter for each that stands for one, without what only looks at a place."""
+    found = token[0]
+    if found in _PLACES or re.fullmatch(r"\(\?[a-zA-Z]*\)", found):
+        return "(?:)"
+    return "(?:" if found.startswith("(?") else "x"
+
+
 def _translated(pattern: str) -> str:
     out: list[str] = []
     at, in_class = 0, False
@@ -50,6 +79,8 @@ def _translated(pattern: str) -> str:
             in_class = True
             if pattern[at + 1 : at + 2] == "]" or pattern[at + 1 : at + 3] == "^]":
                 raise _refused("a class that begins with ]")
+        elif two[0] == "{" and not _COUNT.match(pattern, at):
+            raise _refused("{ that begins no number")
         elif two == "(?":
             flags = _flags(pattern[at + 2 :])
             out.append(f"(?{flags}")

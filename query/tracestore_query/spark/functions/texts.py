@@ -6,12 +6,19 @@ import re
 from typing import Final
 
 from tracestore_query.spark.calls import Builder, Call, converted, template
-from tracestore_query.spark.functions.regular_expressions import java_pattern, java_replacement
+from tracestore_query.spark.functions.regular_expressions import (
+    java_pattern,
+    java_replacement,
+    refuse_empty_matches,
+)
 from tracestore_query.spark.names import text
 
 _GROUPS: Final = re.compile(r"(?<!\\)\((?!\?)")
 _SPACES: Final = " \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
 """What the engine trims: the spaces of Unicode, not tabs nor ends of lines."""
+
+_LOWER: Final = "lower(replace({0}, 'Σ', 'σ'))"  # noqa: RUF001 - letters of Greek
+"""Lower letters: Java has another sigma at the end of a word."""
 
 _NO_ESCAPE: Final = "\\u0001"
 """What stands for no escape of LIKE: Spark has a backslash where the engine has none."""
@@ -118,6 +125,7 @@ def _extract(call: Call) -> str:
 
 
 def _extract_all(call: Call) -> str:
+    refuse_empty_matches(str(call.constant(1)))
     return f"regexp_extract_all({call[0]}, {text(_pattern(call, 3))}, {_group(call)})"
 
 
@@ -126,6 +134,7 @@ def _replace_pattern(call: Call) -> str:
     pattern = java_pattern(str(call.constant(1)), options)
     replacement = str(call.constant(2))
     if "g" in options:
+        refuse_empty_matches(str(call.constant(1)))
         return f"regexp_replace({call[0]}, {text(pattern)}, {text(java_replacement(replacement))})"
     # The first match alone: with what stands before it, as short as can be.
     first = f"\\A([\\s\\S]*?)(?:{pattern})"
@@ -146,6 +155,7 @@ def _split(call: Call) -> str:
 def _split_pattern(call: Call) -> str:
     if not call.constant(1):
         raise call.refused("without a pattern", "give one")
+    refuse_empty_matches(str(call.constant(1)))
     return f"split({call[0]}, {text(_pattern(call, 2))}, -1)"
 
 
@@ -212,8 +222,8 @@ TEXTS: Final[dict[str, Builder]] = {
     "character_length": _length,
     "strlen": converted("octet_length({0})"),
     "octet_length": converted("octet_length({0})"),
-    "lower": template("lower({0})"),
-    "lcase": template("lower({0})"),
+    "lower": template(_LOWER),
+    "lcase": template(_LOWER),
     "upper": template("upper({0})"),
     "ucase": template("upper({0})"),
     "concat": _concat,
