@@ -130,8 +130,6 @@ def _sorted(*, descending: bool) -> Builder:
         nulls_first = False
         if len(call.arguments) > 2:
             nulls_first = "FIRST" in str(call.constant(2)).upper()
-        if call.arguments[0].type.item.name == "STRUCT":
-            raise call.refused("of structs", "sort rows with ORDER BY")
         sign = ("1", "-1") if down else ("-1", "1")
         null = ("-1", "1") if nulls_first else ("1", "-1")
         a, b = (ordered(Typed(each, call.arguments[0].type.item)) for each in "ab")

@@ -20,6 +20,9 @@ _SPACES: Final = " \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\
 _LOWER: Final = "lower(replace({0}, 'Σ', 'σ'))"  # noqa: RUF001 - letters of Greek
 """Lower letters: Java has another sigma at the end of a word."""
 
+_UPPER: Final = "upper(replace({0}, 'ß', 'ẞ'))"
+"""Capital letters: Java has two for a sharp s."""
+
 _NO_ESCAPE: Final = "\\u0001"
 """What stands for no escape of LIKE: Spark has a backslash where the engine has none."""
 
@@ -224,8 +227,8 @@ TEXTS: Final[dict[str, Builder]] = {
     "octet_length": converted("octet_length({0})"),
     "lower": template(_LOWER),
     "lcase": template(_LOWER),
-    "upper": template("upper({0})"),
-    "ucase": template("upper({0})"),
+    "upper": template(_UPPER),
+    "ucase": template(_UPPER),
     "concat": _concat,
     "||": _operator_concat,
     "concat_ws": lambda call: f"concat_ws({', '.join(call.texts)})",
