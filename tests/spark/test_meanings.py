@@ -177,6 +177,10 @@ SAME = [
     ),
     "SELECT x::VARCHAR AS r FROM (VALUES (TIMESTAMP '12024-01-31 00:00:00')) t(x)",
     "SELECT lower(x) AS r FROM (VALUES ('ΑΣ'), ('ΣΑΣ ΟΔΟΣ')) t(x)",
+    (
+        "SELECT json_keys(x) AS r FROM (VALUES ('{\"b\":1,\"a\":{\"c\":2}}'::JSON), ('[1]'), ('{}'), ('null'), "
+        '(\'1\'), (\'{"b":1,"\\u0061":2,"b":3}\'), (NULL)) t(x)'
+    ),
     "SELECT upper(x) AS r FROM (VALUES ('straße'), ('éx')) t(x)",
     "SELECT regexp_replace('baaac', 'a+|b', '-', 'g') AS a, regexp_replace('baaac', 'a*', '-') AS b",
 ]

@@ -156,9 +156,9 @@ def _difference(call: Call) -> str:
     if whole is None:
         raise call.refused(f"in {unit}", "use second to year")
     if whole == "WEEK":
-        # The engine counts weeks from 1970, and truncates towards it.
-        first, last = (f"unix_date(CAST({_instant(call, at)} AS DATE)) DIV 7" for at in (1, 2))
-        return f"({last} - {first})"
+        # Of weeks the engine counts those that are whole.
+        first, last = (f"CAST({_instant(call, at)} AS DATE)" for at in (1, 2))
+        return f"(datediff({last}, {first}) DIV 7)"
     first, last = (f"date_trunc('{whole}', {_instant(call, at)})" for at in (1, 2))
     if whole in _PER_US:
         return f"((unix_micros({last}) - unix_micros({first})) DIV {_PER_US[whole]}L)"
