@@ -10,14 +10,14 @@ from tracestore_query.language.search_words import WORDS_IN_JSON, WORDS_IN_TEXT
 from tracestore_query.language.value_macros import CANONICAL_JSON
 from tracestore_query.spark import values
 from tracestore_query.spark.calls import Builder, Call, Scope, Typed
-from tracestore_query.spark.casts import cast
 from tracestore_query.spark.constants import constant
+from tracestore_query.spark.functions.casts import cast
 from tracestore_query.spark.functions.json_texts import JSON_TEXTS
 from tracestore_query.spark.functions.lists import LISTS
+from tracestore_query.spark.functions.nested_orders import ordered
 from tracestore_query.spark.functions.numbers import NUMBERS
 from tracestore_query.spark.functions.texts import TEXTS
 from tracestore_query.spark.functions.times import TIMES, interval
-from tracestore_query.spark.nested_orders import ordered
 from tracestore_query.spark.types import EngineType, read_type
 
 _BOOLEAN: Final = EngineType("BOOLEAN")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tracestore_query.errors import SparkRefusedError
 from tracestore_query.spark.expressions import Expressions
-from tracestore_query.spark.nested_orders import ordered
+from tracestore_query.spark.functions.nested_orders import ordered
 
 _DESCENDING: Final = frozenset({"ORDER_DESCENDING", "DESCENDING"})
 _FIRST: Final = frozenset({"NULLS_FIRST", "NULLS FIRST"})

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from tracestore_query.errors import SparkRefusedError
 from tracestore_query.spark.calls import Typed
+from tracestore_query.spark.functions.nested_orders import is_nested, ordered
 from tracestore_query.spark.names import text
-from tracestore_query.spark.nested_orders import is_nested, ordered
 from tracestore_query.spark.types import INTEGERS, EngineType
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from tracestore_query.spark import values
 from tracestore_query.spark.calls import Builder, Call
-from tracestore_query.spark.casts import json_items, to_json
+from tracestore_query.spark.functions.casts import json_items, to_json
 from tracestore_query.spark.names import text
 
 _STEP: Final = re.compile(

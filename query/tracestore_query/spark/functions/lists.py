@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from tracestore_query.spark.calls import Builder, Call, Typed, converted, template
+from tracestore_query.spark.functions.nested_orders import is_nested, ordered
 from tracestore_query.spark.functions.texts import joined_lists
 from tracestore_query.spark.names import named, text
-from tracestore_query.spark.nested_orders import is_nested, ordered
 from tracestore_query.spark.types import INTEGERS
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from tracestore_query.spark.calls import Builder, Call, converted, template
+from tracestore_query.spark.functions.nested_orders import is_nested
 from tracestore_query.spark.functions.rounding import rounded, to_whole, truncated
 from tracestore_query.spark.functions.texts import joined_lists
-from tracestore_query.spark.nested_orders import is_nested
 from tracestore_query.spark.types import FLOATS, INTEGERS, TIMES
 
 

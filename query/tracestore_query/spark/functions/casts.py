@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from tracestore_query.errors import SparkRefusedError
-from tracestore_query.spark import doubles, values
+from tracestore_query.spark import values
 from tracestore_query.spark.calls import Scope, Typed
 from tracestore_query.spark.constants import literal
+from tracestore_query.spark.functions import doubles
 from tracestore_query.spark.names import named, text
 from tracestore_query.spark.types import FLOATS, INSTANT, INTEGERS, TIMES, EngineType, is_value
 
@@ -193,7 +194,7 @@ def to_json(value: Typed, scope: Scope) -> str:
     if kind.name in INTEGERS or kind.name in {"BOOLEAN", "DECIMAL"}:
         return f"CAST({value.sql} AS STRING)"
     if kind.name == "DOUBLE":
-        return scope.let(value.sql, lambda sql: values.double_text(sql, scope.let))
+        return scope.let(value.sql, lambda sql: doubles.json_text(sql, scope))
     if kind.is_list:
         name = scope.name()
         item = to_json(Typed(name, kind.item), scope)

@@ -53,5 +53,23 @@ def to_float(sql: str, *, is_try: bool) -> str:
     return f"IF({is_beyond}, {_otherwise(is_try)}, CAST({sql} AS FLOAT))"
 
 
+def json_text(number: str, scope: Scope) -> str:
+    """Returns the text of JSON of a double: as JavaScript spells it, with `.0` behind what is whole."""
+    size = f"abs({number})"
+
+    def made(text: str) -> str:
+        small = f"regexp_replace(CAST(CAST({text} AS DECIMAL(38,30)) AS STRING), '0+$', '')"
+        return (
+            f"CASE {text} WHEN 'nan' THEN 'NaN' WHEN 'inf' THEN 'Infinity' WHEN '-inf' THEN '-Infinity' "
+            f"ELSE CASE WHEN instr({text}, 'e') = 0 THEN {text} "
+            f"WHEN {size} >= 1e16D AND {size} < 1e21D "
+            f"THEN concat(CAST(CAST({text} AS DECIMAL(38,0)) AS STRING), '.0') "
+            f"WHEN {size} >= 1e-6D AND {size} < 1D THEN {small} "
+            f"ELSE regexp_replace(replace({text}, 'e+', 'e'), 'e-0', 'e-') END END"
+        )
+
+    return scope.let(values.double_text(number, scope.let), made)
+
+
 def _otherwise(is_try: bool) -> str:
     return "NULL" if is_try else "raise_error('cannot convert: out of range')"
