@@ -147,6 +147,9 @@ def _marked(
     )
     if any(each["comparison"] != "COMPARE_EQUAL" for each in open_):
         raise SparkRefusedError.of("ANY or ALL with another comparison than =", "use min or max")
+    if len(open_) > 1:
+        # Whether it is not known depends on pairs of columns that are both set.
+        raise SparkRefusedError.of("IN of several columns as a value", "use EXISTS or a join")
 
     def matching(qualifier: str, compared: Sequence[Any]) -> str:
         pairs = zip(compared, held.columns(qualifier), strict=False)
