@@ -205,7 +205,7 @@ REFUSED = [
     "SELECT regexp_split_to_array(name, 'a{0,2}') FROM spans",
     "SELECT regexp_extract_all(name, '(?:a|$)') FROM spans",
     "SELECT regexp_matches(name, 'a{,2}') FROM spans",
-    "SELECT (name, kind) IN (SELECT name, 'x' FROM logs) FROM spans",
+    "SELECT (span_id, kind) IN (SELECT * FROM (VALUES ('a', 'x'), (NULL, 'y')) t) FROM spans",
     "SELECT greatest([1], [len(name)]) FROM spans",
     "SELECT list_max([[1], [len(name)]]) FROM spans",
     "SELECT lead(span_id, duration_ns) OVER (ORDER BY span_id) FROM spans",
