@@ -35,4 +35,9 @@ def both(store: Store, connection: Any, sql: str) -> tuple[Rows, Rows]:
 
 def alike(ours: Rows, theirs: Rows, sort: str = "rowsort") -> bool:
     """Tells whether two answers are the same."""
-    return _same(ours, theirs, sort)
+    return _same(_named(ours), _named(theirs), sort)
+
+
+def _named(rows: Rows) -> Rows:
+    """Returns rows with a name for what is no number, which is not equal to itself."""
+    return [["nan" if value != value else value for value in row] for row in rows]  # noqa: PLR0124

@@ -44,22 +44,45 @@ def aggregated(node: Any, below: Relation, context: Context) -> Relation:
     made = [aggregate(each, expressions) for each in node.get("expressions", ())]
     texts = [*names, *(each.sql for each in made)]
     kinds = [*(each.type for each in groups), *(each.type for each in made)]
-    for places in node.get("grouping_functions", ()):
-        listed = ", ".join(names[place] for place in places)
-        texts.append(f"CAST(grouping_id({listed}) AS BIGINT)")
-        kinds.append(_BIGINT)
-    keys_of = "".join(f", {group.sql} AS {name}" for group, name in zip(groups, names, strict=True))
-    source = f"SELECT *{keys_of} FROM ({below.sql})"
-    sql = f"SELECT {items(texts) or '1 AS c0'} FROM ({source}){_group_by(node, names)}"
-    return Relation(sql, tuple(kinds))
+    source = f"SELECT *{_named_keys(groups, names)} FROM ({below.sql})"
+    parts = []
+    for sets in _grouping_sets(node, len(names)):
+        bits = [
+            " + ".join(
+                f"CAST({_bit(names[place], place, sets)} AS BIGINT) * {2**power}L"
+                for power, place in enumerate(reversed(places))
+            )
+            for places in node.get("grouping_functions", ())
+        ]
+        keys_of = names if sets else [f"CAST(NULL AS {kind.spark})" for kind in kinds[: len(names)]]
+        listed = items([*keys_of, *texts[len(names) :], *bits]) or "1 AS c0"
+        parts.append(f"SELECT {listed} FROM ({source}){_group_by(names, sets)}")
+    kinds += [_BIGINT] * len(node.get("grouping_functions", ()))
+    return Relation(" UNION ALL ".join(parts), tuple(kinds))
 
 
-def _group_by(node: Any, names: Sequence[str]) -> str:
-    sets = node.get("grouping_sets") or []
+def _named_keys(groups: Sequence[Typed], names: Sequence[str]) -> str:
+    return "".join(f", {group.sql} AS {name}" for group, name in zip(groups, names, strict=True))
+
+
+def _grouping_sets(node: Any, count: int) -> list[list[list[int]]]:
+    """Returns the sets of keys that are grouped by together; that of no key is alone: it has a row of no rows, too."""
+    sets = [sorted(each) for each in node.get("grouping_sets") or [range(count)]]
+    some = [each for each in sets if each]
+    return [*([some] if some else []), *([] for each in sets if not each)]
+
+
+def _bit(name: str, place: int, sets: Sequence[Sequence[int]]) -> str:
     if len(sets) > 1:
-        listed = [f"({', '.join(names[place] for place in sorted(each))})" for each in sets]
-        return f" GROUP BY GROUPING SETS ({', '.join(listed)})"
-    return f" GROUP BY {', '.join(names)}" if names else ""
+        return f"grouping({name})"
+    return "0" if sets and place in sets[0] else "1"
+
+
+def _group_by(names: Sequence[str], sets: Sequence[Sequence[int]]) -> str:
+    listed = [", ".join(names[place] for place in each) for each in sets]
+    if len(sets) > 1:
+        return f" GROUP BY GROUPING SETS ({', '.join(f'({each})' for each in listed)})"
+    return f" GROUP BY {listed[0]}" if listed else ""
 
 
 def aggregate(node: Any, expressions: Expressions, over: str = "") -> Typed:
@@ -70,7 +93,8 @@ def aggregate(node: Any, expressions: Expressions, over: str = "") -> Typed:
         raise SparkRefusedError.of(f"function {name}", "use an exact aggregate")
     kind = read_type(node["return_type"])
     orders = (node.get("order_bys") or {}).get("orders") or node.get("arg_orders") or ()
-    where = node.get("filter") or node.get("filter_expr")
+    # Groups have one word for it, windows another.
+    where = node.get("filter") or node.get("filters")
     call = Aggregate(
         name,
         [expressions.typed(each) for each in node.get("children", ())],
@@ -116,6 +140,9 @@ def _window(node: Any, expressions: Expressions) -> Typed:
     name = str(node["type"])
     if node.get("exclude_clause", "NO_OTHER") != "NO_OTHER":
         raise SparkRefusedError.of("EXCLUDE of a window", "bound the window")
+    if node.get("arg_orders") and name != "WINDOW_AGGREGATE":
+        word = name.removeprefix("WINDOW_").replace("_", " ")
+        raise SparkRefusedError.of(f"ORDER BY inside of {word}", "order the window")
     bare = _over(node, expressions, framed=False)
     if name in _RANKS:
         return Typed(_RANKS[name].format(over=bare), kind)
@@ -125,6 +152,8 @@ def _window(node: Any, expressions: Expressions) -> Typed:
     nulls = " IGNORE NULLS" if node.get("ignore_nulls") else ""
     if name in {"WINDOW_LEAD", "WINDOW_LAG"}:
         word = name.removeprefix("WINDOW_").lower()
+        if any(not expressions.typed(each).is_constant for each in node["children"][1:2]):
+            raise SparkRefusedError.of(f"{word} by a number of a row", "give a constant")
         given = [values[0], *(f"CAST({each} AS INT)" for each in values[1:2]), *values[2:]]
         return Typed(f"{word}({', '.join(given)}){nulls} OVER {bare}", kind)
     framed = _over(node, expressions, framed=True)

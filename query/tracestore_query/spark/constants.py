@@ -44,7 +44,7 @@ def _value(held: Any, kind: EngineType) -> Any:
     if kind.name == "BOOLEAN":
         return bool(held)
     if kind.name in {"DOUBLE", "FLOAT"}:
-        return float(held or 0)
+        return 0.0 if held is None else float(held)
     return "" if held is None else held
 
 
@@ -100,6 +100,8 @@ def _double(value: float, kind: EngineType) -> str:
 
 
 def _integer(value: int, kind: EngineType) -> str:
+    if abs(value) >= 10**38:
+        raise SparkRefusedError.of("a number of 39 digits", "give it as a DOUBLE")
     if kind.spark == "BIGINT":
         return f"{value}L" if value > -(2**63) else "(-9223372036854775807L - 1L)"
     if kind.spark == "INT":

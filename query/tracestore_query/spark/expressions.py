@@ -10,10 +10,11 @@ from tracestore_query.language.search_words import WORDS_IN_JSON, WORDS_IN_TEXT
 from tracestore_query.language.value_macros import CANONICAL_JSON
 from tracestore_query.spark import values
 from tracestore_query.spark.calls import Builder, Call, Scope, Typed
-from tracestore_query.spark.casts import cast
 from tracestore_query.spark.constants import constant
+from tracestore_query.spark.functions.casts import cast
 from tracestore_query.spark.functions.json_texts import JSON_TEXTS
 from tracestore_query.spark.functions.lists import LISTS
+from tracestore_query.spark.functions.nested_orders import ordered
 from tracestore_query.spark.functions.numbers import NUMBERS
 from tracestore_query.spark.functions.texts import TEXTS
 from tracestore_query.spark.functions.times import TIMES, interval
@@ -28,6 +29,11 @@ _COMPARED: Final = {
     "COMPARE_LESSTHANOREQUALTO": "<=",
     "COMPARE_GREATERTHANOREQUALTO": ">=",
     "COMPARE_NOT_DISTINCT_FROM": "<=>",
+}
+_ORDERED: Final = _COMPARED.keys() - {
+    "COMPARE_EQUAL",
+    "COMPARE_NOTEQUAL",
+    "COMPARE_NOT_DISTINCT_FROM",
 }
 _OTHERS: Final[dict[str, Builder]] = {
     "error": lambda call: f"CAST(raise_error({call[0]}) AS {call.type.spark})",
@@ -116,6 +122,8 @@ class Expressions:
             raise SparkRefusedError.of(f"a comparison of {left.type.name}", "compare its parts")
         if kind == "COMPARE_DISTINCT_FROM":
             return f"(NOT ({left.sql} <=> {right.sql}))"
+        if kind in _ORDERED:
+            return f"({ordered(left)} {_COMPARED[kind]} {ordered(right)})"
         return f"({left.sql} {_COMPARED[kind]} {right.sql})"
 
     def _bound_conjunction(self, node: Any) -> Typed:
@@ -192,7 +200,7 @@ class Expressions:
         return Typed(made, kind)
 
     def _between(self, node: Any) -> str:
-        value, low, high = (self.text(child) for child in node["children"])
+        value, low, high = (ordered(self.typed(child)) for child in node["children"])
         data = node.get("function_data") or {}
         above = ">=" if data.get("lower_inclusive") else ">"
         below = "<=" if data.get("upper_inclusive") else "<"

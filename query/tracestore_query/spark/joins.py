@@ -145,25 +145,40 @@ def _marked(
         f"SELECT DISTINCT {items([value.sql for value in values])} FROM ({right.sql})",
         tuple(value.type for value in values),
     )
-    columns = held.columns("r")
-    on = []
-    for at, each in enumerate((*exact, *open_)):
-        on.append(lefts.compared(each["comparison"], lefts.typed(each["left"]), columns[at]))
-    match = " AND ".join(on) or "true"
-    correlation = " AND ".join(on[: len(exact)]) or "true"
-    names = [f"l.{column(at)}" for at in kept]
     if any(each["comparison"] != "COMPARE_EQUAL" for each in open_):
         raise SparkRefusedError.of("ANY or ALL with another comparison than =", "use min or max")
-    found = f"EXISTS (SELECT 1 FROM ({held.sql}) r WHERE {match})"
+    if len(open_) > 1:
+        # Whether it is not known depends on pairs of columns that are both set.
+        raise SparkRefusedError.of("IN of several columns as a value", "use EXISTS or a join")
+
+    def matching(qualifier: str, compared: Sequence[Any]) -> str:
+        pairs = zip(compared, held.columns(qualifier), strict=False)
+        texts = [
+            lefts.compared(each["comparison"], lefts.typed(each["left"]), value)
+            for each, value in pairs
+        ]
+        return " AND ".join(texts) or "true"
+
+    found = "coalesce(r.found, false)"
+    rows = f"({left.sql}) l LEFT JOIN (SELECT *, true AS found FROM ({held.sql})) r"
+    rows += f" ON {matching('r', [*exact, *open_])}"
     if open_:
-        unknown = " OR ".join(
-            f"{lefts.text(each['left'])} IS NULL OR {columns[len(exact) + at].sql} IS NULL"
-            for at, each in enumerate(open_)
-        )
-        perhaps = f"EXISTS (SELECT 1 FROM ({held.sql}) r WHERE {correlation} AND ({unknown}))"
-        found = f"IF({found}, true, IF({perhaps}, CAST(NULL AS BOOLEAN), false))"
-    sql = f"SELECT {items([*names, found])} FROM ({left.sql}) l"
+        rows += f" LEFT JOIN ({_gaps(held, len(exact))}) s ON {matching('s', exact)}"
+        gaps = ["s.has_gap", *(f"{lefts.text(each['left'])} IS NULL" for each in open_)]
+        is_unknown = f"s.has_gap IS NOT NULL AND ({' OR '.join(gaps)})"
+        found = f"CASE WHEN r.found THEN true WHEN {is_unknown} THEN NULL ELSE false END"
+    names = [f"l.{column(at)}" for at in kept]
+    sql = f"SELECT {items([*names, found])} FROM {rows}"
     return Relation(sql, (*(left.types[at] for at in kept), _BOOLEAN))
+
+
+def _gaps(held: Relation, keys: int) -> str:
+    """Returns, for the rows of each key, whether one lacks a value: of subqueries over joins Spark forgets columns."""
+    names = [column(at) for at in range(len(held.types))]
+    gap = " OR ".join(f"{name} IS NULL" for name in names[keys:])
+    listed = ", ".join([*names[:keys], f"bool_or({gap}) AS has_gap"])
+    groups = f" GROUP BY {', '.join(names[:keys])}" if keys else ""
+    return f"SELECT {listed} FROM ({held.sql}){groups}"
 
 
 __all__ = ["Typed", "any_joined", "compared_joined", "crossed", "positional"]

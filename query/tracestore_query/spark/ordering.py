@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tracestore_query.errors import SparkRefusedError
 from tracestore_query.spark.expressions import Expressions
+from tracestore_query.spark.functions.nested_orders import ordered
 
 _DESCENDING: Final = frozenset({"ORDER_DESCENDING", "DESCENDING"})
 _FIRST: Final = frozenset({"NULLS_FIRST", "NULLS FIRST"})
@@ -29,7 +30,7 @@ def keys(orders: Sequence[Any], expressions: Expressions) -> list[tuple[str, str
         key = expressions.typed(order["expression"])
         if key.type.name in {"MAP", "INTERVAL"}:
             raise SparkRefusedError.of(f"an order by {key.type.name}", "order by its parts")
-        made.append((key.sql, direction(order)))
+        made.append((ordered(key), direction(order)))
     return made
 
 

@@ -11,12 +11,13 @@ from tracestore_query.errors import SparkRefusedError
 from tracestore_query.execute.streaming import told_apart
 from tracestore_query.plan.plan import ObjectCall, Plan
 from tracestore_query.spark.calls import Typed
-from tracestore_query.spark.casts import is_value, to_json
 from tracestore_query.spark.engine_plan import EnginePlan
+from tracestore_query.spark.functions.casts import to_json
 from tracestore_query.spark.names import column, named
 from tracestore_query.spark.operators import relation
 from tracestore_query.spark.relations import Context
 from tracestore_query.spark.scans import FileRead, scan_text
+from tracestore_query.spark.types import is_value
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,11 @@ class EngineType:
         return _SPARK[self.name]
 
 
+def is_value(kind: EngineType) -> bool:
+    """Tells whether a type is the one of values of mixed type."""
+    return kind.name == "STRUCT" and kind.parts[:1] != () and kind.parts[0][0] == "__kind"
+
+
 def read_type(node: Any) -> EngineType:
     """Returns a type of a plan's JSON."""
     name = str(node["id"])

@@ -16,10 +16,17 @@ Let = Callable[[str, Callable[[str], str]], str]
 
 _Rule = Callable[[str, Let], str]
 
+_DIGITS: Final = "[0-9]+(_[0-9]+)*"
 _NUMERIC: Final = text(
-    r"(?i)^\s*[+-]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]+)?|nan|inf|infinity)\s*$"
+    rf"(?i)^\s*[+-]?(({_DIGITS}[.]?({_DIGITS})?|[.]{_DIGITS})(e[+-]?{_DIGITS})?|nan|inf|infinity)\s*$"
 )
 _WHOLE_AS_DOUBLE: Final = 1e18
+_LONG: Final = 19
+"""Letters of the shortest text of 16 digits with an exponent: of 15 digits or less there is but one text."""
+
+_FEW_BITS: Final = "1e-320D"
+"""Below this Java has two digits where one would do."""
+
 _FIRST_FIXED, _FIRST_WITH_EXPONENT = "1e-4D", "1e16D"
 
 
@@ -34,7 +41,7 @@ def tagged(kind: int, number: str = "", rest: str = "", words: str = "") -> str:
 def double_of_text(value: str) -> str:
     """Returns the double that a text spells, NULL where it spells none."""
     # Java takes suffixes and hexadecimal digits for parts of a number.
-    return f"IF({value} RLIKE {_NUMERIC}, try_cast({value} AS DOUBLE), NULL)"
+    return f"IF({value} RLIKE {_NUMERIC}, try_cast(replace({value}, '_', '') AS DOUBLE), NULL)"
 
 
 def exact_integer(number: str) -> str:
@@ -51,26 +58,42 @@ def exact_integer(number: str) -> str:
 
 def double_text(number: str, let: Let) -> str:
     """Returns the text of a double as the engine spells it."""
-    return let(f"CAST({number} AS STRING)", lambda java: _spelled(number, java))
+    return let(f"CAST({number} AS STRING)", lambda java: _spelled(number, java, let))
 
 
-def _spelled(number: str, java: str) -> str:
+def _spelled(number: str, java: str, let: Let) -> str:
     size = f"abs({number})"
-    fixed = (
-        f"regexp_replace(regexp_replace(CAST(CAST({java} AS DECIMAL(38,21)) AS STRING), '0+$', ''), "
-        "'[.]$', '.0')"
-    )
-    exponent = (
-        f"regexp_replace(regexp_replace(regexp_replace(regexp_replace({java}, '[.]0E', 'E'), "
-        "'E([0-9])', 'e+$1'), 'E-', 'e-'), '(e[+-])([0-9])$', '$10$2')"
-    )
+    others = let(_shortest(number, java), lambda digits: _of_digits(size, digits))
     return (
         f"CASE WHEN {number} IS NULL THEN NULL WHEN isnan({number}) THEN 'nan' "
         f"WHEN {size} = double('Infinity') THEN IF({number} > 0, 'inf', '-inf') "
         f"WHEN {size} = 0 OR ({size} >= 1e-3D AND {size} < 1e7D) THEN {java} "
-        f"WHEN {size} >= {_FIRST_FIXED} AND {size} < {_FIRST_WITH_EXPONENT} THEN {fixed} "
-        f"ELSE {exponent} END"
+        f"ELSE {others} END"
     )
+
+
+def _shortest(number: str, java: str) -> str:
+    """Returns the fewest digits that make a double: before version 19 Java has more of every fourteenth."""
+    shorter = [f"format_string('%.{digits}e', {number})" for digits in (0, 14, 15, 16)]
+    checks = " ".join(
+        f"WHEN double({each}) = {number} THEN regexp_replace({each}, '[.]?0*e', 'e')"
+        for each in shorter
+    )
+    is_short = f"char_length({java}) < {_LONG} AND abs({number}) >= {_FEW_BITS}"
+    return f"CASE WHEN {is_short} THEN {java} {checks} ELSE {java} END"
+
+
+def _of_digits(size: str, digits: str) -> str:
+    fixed = (
+        f"regexp_replace(regexp_replace(CAST(CAST({digits} AS DECIMAL(38,21)) AS STRING), '0+$', ''), "
+        "'[.]$', '.0')"
+    )
+    exponent = (
+        f"regexp_replace(regexp_replace(regexp_replace(regexp_replace({digits}, '[.]0E', 'E'), "
+        "'E([0-9])', 'e+$1'), 'E-', 'e-'), '(e[+-])([0-9])$', '$10$2')"
+    )
+    is_fixed = f"{size} >= {_FIRST_FIXED} AND {size} < {_FIRST_WITH_EXPONENT}"
+    return f"IF({is_fixed}, {fixed}, {exponent})"
 
 
 def json_of_string(value: str) -> str:

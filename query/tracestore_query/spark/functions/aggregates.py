@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tracestore_query.errors import SparkRefusedError
 from tracestore_query.spark.calls import Typed
+from tracestore_query.spark.functions.nested_orders import is_nested, ordered
 from tracestore_query.spark.names import text
 from tracestore_query.spark.types import INTEGERS, EngineType
 
@@ -56,6 +57,14 @@ def _plain(name: str) -> Callable[[Aggregate], str]:
     return lambda each: f"CAST({each.call(name, each[0])} AS {each.type.spark})"
 
 
+def _average(each: Aggregate) -> str:
+    """Returns a mean; of integers the sum is exact."""
+    if each.arguments[0].type.name not in INTEGERS:
+        return _plain("avg")(each)
+    total = each.call("sum", f"CAST({each[0]} AS DECIMAL(28,0))")
+    return f"(CAST({total} AS DOUBLE) / nullif({each.call('count', each[0])}, 0L))"
+
+
 def _two(name: str) -> Callable[[Aggregate], str]:
     return lambda each: each.call(name, each[0], each[1])
 
@@ -80,6 +89,8 @@ def _best(name: str) -> Callable[[Aggregate], str]:
     def build(each: Aggregate) -> str:
         if len(each.arguments) > 1:
             raise each.refused("with a number of values", "use ORDER BY and LIMIT")
+        if is_nested(each.arguments[0].type):
+            return each.call(f"{name}_by", each[0], ordered(each.arguments[0]))
         return each.call(name, each[0])
 
     return build
@@ -89,9 +100,13 @@ def _by(name: str) -> Callable[[Aggregate], str]:
     def build(each: Aggregate) -> str:
         if len(each.arguments) > 2:
             raise each.refused("with a number of values", "use ORDER BY and LIMIT")
-        return each.call(name, each[0], each[1], where=f"{each[0]} IS NOT NULL")
+        return each.call(name, each[0], ordered(each.arguments[1]), where=f"{each[0]} IS NOT NULL")
 
     return build
+
+
+def _by_all(name: str) -> Callable[[Aggregate], str]:
+    return lambda each: each.call(name, each[0], ordered(each.arguments[1]))
 
 
 def _first(each: Aggregate) -> str:
@@ -201,15 +216,15 @@ AGGREGATES: Final[dict[str, Callable[[Aggregate], str]]] = {
     "fsum": _plain("sum"),
     "kahan_sum": _plain("sum"),
     "sumkahan": _plain("sum"),
-    "avg": _plain("avg"),
-    "mean": _plain("avg"),
+    "avg": _average,
+    "mean": _average,
     "favg": _plain("avg"),
     "min": _best("min"),
     "max": _best("max"),
     "arg_min": _by("min_by"),
     "argmin": _by("min_by"),
-    "arg_min_null": _two("min_by"),
-    "arg_max_null": _two("max_by"),
+    "arg_min_null": _by_all("min_by"),
+    "arg_max_null": _by_all("max_by"),
     "min_by": _by("min_by"),
     "arg_max": _by("max_by"),
     "argmax": _by("max_by"),

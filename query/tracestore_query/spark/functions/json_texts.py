@@ -8,7 +8,7 @@ from typing import Final
 
 from tracestore_query.spark import values
 from tracestore_query.spark.calls import Builder, Call
-from tracestore_query.spark.casts import json_items, to_json
+from tracestore_query.spark.functions.casts import json_items, to_json
 from tracestore_query.spark.names import text
 
 _STEP: Final = re.compile(
@@ -130,13 +130,10 @@ def _array_length(call: Call) -> str:
 
 
 def _keys(call: Call) -> str:
-    def listed(j: str) -> str:
-        return (
-            f"IF({j} IS NULL, NULL, coalesce(map_keys(try_variant_get(try_parse_json({j}), '$', "
-            "'MAP<STRING,VARIANT>')), array()))"
-        )
-
-    return call.scope.let(_at_path(call), listed)
+    """Returns the keys of an object in their order; of other values none."""
+    if len(call.arguments) > 1:
+        raise call.refused("with a path", "take its keys from json_extract of the path")
+    return call.let(0, lambda j: f"IF({j} IS NULL, NULL, coalesce(json_object_keys({j}), array()))")
 
 
 def _exists(call: Call) -> str:

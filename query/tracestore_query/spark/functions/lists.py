@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tracestore_query.spark.calls import Builder, Call, converted, template
+from tracestore_query.spark.calls import Builder, Call, Typed, converted, template
+from tracestore_query.spark.functions.nested_orders import is_nested, ordered
 from tracestore_query.spark.functions.texts import joined_lists
 from tracestore_query.spark.names import named, text
 from tracestore_query.spark.types import INTEGERS
@@ -46,13 +47,18 @@ def _slice(call: Call) -> str:
     if not call.arguments[0].type.is_list:
         raise call.refused("of a text", "use substring")
 
+    # The plan has an empty list for a bound that is left out.
+    first, last = (
+        otherwise if bound.type.is_list else f"CAST({bound.sql} AS INT)"
+        for bound, otherwise in zip(call.arguments[1:], ("1", "-1"), strict=True)
+    )
+
     def made(items: str) -> str:
         size = f"array_size({items})"
-        first = f"CAST({call[1]} AS INT)"
-        last = f"CAST({call[2]} AS INT)"
         start = f"greatest(IF({first} < 0, {size} + {first} + 1, {first}), 1)"
         stop = f"least(IF({last} < 0, {size} + {last} + 1, {last}), {size})"
-        return f"slice({items}, {start}, greatest({stop} - {start} + 1, 0))"
+        cut = f"slice({items}, {start}, greatest({stop} - {start} + 1, 0))"
+        return f"IF({first} IS NULL OR {last} IS NULL, NULL, {cut})"
 
     return call.let(0, made)
 
@@ -124,13 +130,13 @@ def _sorted(*, descending: bool) -> Builder:
         nulls_first = False
         if len(call.arguments) > 2:
             nulls_first = "FIRST" in str(call.constant(2)).upper()
-        if call.arguments[0].type.item.name == "STRUCT":
-            raise call.refused("of structs", "sort rows with ORDER BY")
         sign = ("1", "-1") if down else ("-1", "1")
         null = ("-1", "1") if nulls_first else ("1", "-1")
+        a, b = (ordered(Typed(each, call.arguments[0].type.item)) for each in "ab")
         order = (
             f"CASE WHEN a IS NULL AND b IS NULL THEN 0 WHEN a IS NULL THEN {null[0]} "
-            f"WHEN b IS NULL THEN {null[1]} WHEN a < b THEN {sign[0]} WHEN a > b THEN {sign[1]} ELSE 0 END"
+            f"WHEN b IS NULL THEN {null[1]} WHEN {a} < {b} THEN {sign[0]} "
+            f"WHEN {a} > {b} THEN {sign[1]} ELSE 0 END"
         )
         return f"array_sort({call[0]}, (a, b) -> {order})"
 
@@ -189,6 +195,8 @@ def _total(items: str, kind: str) -> str:
 
 def _aggregate(call: Call) -> str:
     name = str(call.constant(1)).lower()
+    if name in {"min", "max"} and is_nested(call.arguments[0].type.item):
+        raise call.refused(f"with {name} of lists or structs", "unnest the list")
     return call.let(0, lambda items: _reduced(call, name, items, call.texts[2:]))
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from tracestore_query.spark.calls import Builder, Call, converted, template
+from tracestore_query.spark.functions.nested_orders import is_nested
+from tracestore_query.spark.functions.rounding import rounded, to_whole, truncated
 from tracestore_query.spark.functions.texts import joined_lists
 from tracestore_query.spark.types import FLOATS, INTEGERS, TIMES
-
-_WHOLE_FROM: Final = float(2**52)
-"""Doubles from here on are whole."""
 
 
 def _result(call: Call, sql: str) -> str:
@@ -67,33 +66,29 @@ def _divide(call: Call) -> str:
         return _divide_whole(call)
     if call.type.name not in FLOATS:
         raise call.refused(f"of {call.type.name}", "convert to DOUBLE first")
-    kind = call.type.spark
-    return call.let(
-        1,
-        lambda by: call.let(
-            0,
-            lambda number: (
-                f"IF({by} = 0, IF({number} = 0 OR isnan({number}), {kind}('NaN'), "
-                f"signum({number}) * {kind}('Infinity')), {number} / {by})"
-            ),
-        ),
-    )
+
+    def quotient(by: str) -> str:
+        # An inverse has the sign of the zero that it is of.
+        by_zero = f"CAST({call[0]} * power({by}, -1D) AS {call.type.spark})"
+        return f"IF({by} = 0, {by_zero}, {call[0]} / {by})"
+
+    return call.let(1, quotient)
 
 
 def _divide_whole(call: Call) -> str:
+    """Returns a whole quotient; by zero it is an error in both."""
     if call.type.name not in INTEGERS:
         raise call.refused(f"of {call.type.name}", "divide with / and round")
-    return call.let(
-        1, lambda by: f"IF({by} = 0, NULL, CAST({call[0]} DIV {by} AS {call.type.spark}))"
-    )
+    return f"CAST({call[0]} DIV {call[1]} AS {call.type.spark})"
 
 
 def _remainder(call: Call) -> str:
-    if call.type.name not in FLOATS and call.type.name not in INTEGERS:
+    """Returns a remainder; by zero that of integers is an error in both."""
+    if call.type.name in INTEGERS:
+        return f"CAST({call[0]} % {call[1]} AS {call.type.spark})"
+    if call.type.name not in FLOATS:
         raise call.refused(f"of {call.type.name}", "convert to DOUBLE first")
-    otherwise = f"CAST(NULL AS {call.type.spark})"
-    if call.type.name in FLOATS:
-        otherwise = f"IF({call[0]} IS NULL, NULL, {call.type.spark}('NaN'))"
+    otherwise = f"IF({call[0]} IS NULL, NULL, {call.type.spark}('NaN'))"
     return call.let(
         1, lambda by: f"IF({by} = 0, {otherwise}, CAST({call[0]} % {by} AS {call.type.spark}))"
     )
@@ -136,61 +131,10 @@ def _of_double(text: str) -> Builder:
     return build
 
 
-def _to_whole(name: str) -> Builder:
-    """Returns what rounds in a direction: Spark's function gives an integer of 64 bits."""
-
-    def build(call: Call) -> str:
-        if call.arguments[0].type.name in INTEGERS:
-            return call[0]
-        if call.arguments[0].type.name not in FLOATS:
-            return f"CAST({name}({call[0]}) AS {call.type.spark})"
-        return call.let(
-            0,
-            lambda x: f"IF(abs({x}) < {_WHOLE_FROM}D, CAST({name}({x}) AS {call.type.spark}), {x})",
-        )
-
-    return build
-
-
 def _bits(sign: str) -> Builder:
     """Returns an operation on bits; what Spark holds as decimals has at most 63."""
     return lambda call: (
         f"CAST((CAST({call[0]} AS BIGINT) {sign} CAST({call[1]} AS BIGINT)) AS {call.type.spark})"
-    )
-
-
-def _truncated(call: Call) -> str:
-    if call.arguments[0].type.name in INTEGERS and len(call.arguments) == 1:
-        return call[0]
-    if call.arguments[0].type.name not in FLOATS or len(call.arguments) != 1:
-        raise call.refused("of these types", "convert to DOUBLE first")
-    return call.let(
-        0,
-        lambda x: (
-            f"IF(abs({x}) < {_WHOLE_FROM}D, CAST(CAST({x} AS BIGINT) AS {call.type.spark}), {x})"
-        ),
-    )
-
-
-def _rounded(call: Call) -> str:
-    """Returns a number rounded as the engine does: scaled, then half away from zero."""
-    kind = call.arguments[0].type.name
-    if kind in INTEGERS and len(call.arguments) == 1:
-        return call[0]
-    if kind not in FLOATS:
-        return f"CAST(round({', '.join(call.texts)}) AS {call.type.spark})"
-    if len(call.arguments) == 1:
-        return call.let(0, lambda x: f"IF(abs({x}) < {_WHOLE_FROM}D, round({x}, 0), {x})")
-    digits = call.constant(1)
-    if digits is None:
-        return f"CAST(NULL AS {call.type.spark})"
-    power = f"{10.0 ** abs(int(digits))!r}D"
-    up, down = ("*", "/") if int(digits) >= 0 else ("/", "*")
-    return call.let(
-        0,
-        lambda x: (
-            f"IF(abs({x} {up} {power}) < {_WHOLE_FROM}D, round({x} {up} {power}, 0) {down} {power}, {x})"
-        ),
     )
 
 
@@ -215,7 +159,12 @@ def _logarithm(base: str) -> Builder:
 
 
 def _best(name: str) -> Builder:
-    return lambda call: f"{name}({', '.join(call.texts)})" if len(call.texts) > 1 else call[0]
+    def build(call: Call) -> str:
+        if is_nested(call.type):
+            raise call.refused("of lists or structs", "compare them with CASE")
+        return f"{name}({', '.join(call.texts)})" if len(call.texts) > 1 else call[0]
+
+    return build
 
 
 NUMBERS: Final[dict[str, Builder]] = {
@@ -236,11 +185,11 @@ NUMBERS: Final[dict[str, Builder]] = {
     "power": _power,
     "abs": converted("abs({0})"),
     "@": converted("abs({0})"),
-    "ceil": _to_whole("ceil"),
-    "ceiling": _to_whole("ceil"),
-    "floor": _to_whole("floor"),
-    "trunc": _truncated,
-    "round": _rounded,
+    "ceil": to_whole("ceil"),
+    "ceiling": to_whole("ceil"),
+    "floor": to_whole("floor"),
+    "trunc": truncated,
+    "round": rounded,
     "sqrt": template("sqrt({0})"),
     "cbrt": template("cbrt({0})"),
     "exp": template("exp({0})"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from tracestore_query.errors import SparkRefusedError
@@ -10,7 +11,12 @@ _WORD: Final = "[0-9A-Za-z_]"
 _BOUNDARY: Final = f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))"
 _INSIDE: Final = f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))"
 _SPACES: Final = r"[\t\n\f\r ]"
-_SAME_ESCAPES: Final = frozenset("dDwWnrtfavxzAQE.\\+*?()[]{}|^$-/\"'#&~ :;,<>=!@%_`")
+_SAME_ESCAPES: Final = frozenset("dDwWnrtfavxzA.\\+*?()[]{}|^$-/\"'#&~ :;,<>=!@%_`")
+_TOKEN: Final = re.compile(
+    r"\\x\{[^}]*\}|\\x[0-9A-Fa-f]{2}|\\.|\[\^?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z]*[:)]|[\^$]", re.DOTALL
+)
+_PLACES: Final = frozenset({"^", "$", r"\b", r"\B", r"\A", r"\z"})
+_COUNT: Final = re.compile(r"\{[0-9]+(,[0-9]*)?\}")
 _FLAGS: Final = {"i": "iu", "c": "", "s": "s", "g": ""}
 
 
@@ -32,6 +38,30 @@ def java_pattern(pattern: str, options: str = "") -> str:
     return f"(?{flags}){_translated(pattern)}"
 
 
+def refuse_empty_matches(pattern: str) -> None:
+    """Refuses a pattern of RE2 that may match no letter: where it does behind a match the two do not agree.
+
+    Raises:
+        SparkRefusedError: for such a pattern, and for one of which it cannot be told.
+    """
+    try:
+        may_be_empty = re.fullmatch(_TOKEN.sub(_bare, pattern), "") is not None
+    except re.error:
+        may_be_empty = True
+    if may_be_empty:
+        raise SparkRefusedError.of(
+            "a regular expression that may match no letter", "use + in the place of *"
+        )
+
+
+def _bare(token: re.Match[str]) -> str:
+    """Returns a part of a pattern with a letter for each that stands for one, without what only looks at a place."""
+    found = token[0]
+    if found in _PLACES or re.fullmatch(r"\(\?[a-zA-Z]*\)", found):
+        return "(?:)"
+    return "(?:" if found.startswith("(?") else "x"
+
+
 def _translated(pattern: str) -> str:
     out: list[str] = []
     at, in_class = 0, False
@@ -49,8 +79,13 @@ def _translated(pattern: str) -> str:
             in_class = True
             if pattern[at + 1 : at + 2] == "]" or pattern[at + 1 : at + 3] == "^]":
                 raise _refused("a class that begins with ]")
+        elif two[0] == "{" and not _COUNT.match(pattern, at):
+            raise _refused("{ that begins no number")
         elif two == "(?":
-            _check_group(pattern[at + 2 : at + 4])
+            flags = _flags(pattern[at + 2 :])
+            out.append(f"(?{flags}")
+            at += 2 + len(flags.replace("u", ""))
+            continue
         out.append(r"\z" if two[0] == "$" and not in_class else two[0])
         at += 1
     return "".join(out)
@@ -71,9 +106,12 @@ def _escape(two: str, in_class: bool) -> str:
     return two
 
 
-def _check_group(after: str) -> None:
-    if after[:1] not in {":", "i", "s"} or "-" in after or "m" in after:
-        raise _refused(f"(?{after}")
+def _flags(after: str) -> str:
+    """Returns the letters behind `(?` as Java has them: for letters of all alphabets it wants another."""
+    flags = re.split("[:)]", after, maxsplit=1)[0]
+    if not set(flags) <= {"i", "s"} or len(set(flags)) < len(flags):
+        raise _refused(f"(?{after[:2]}")
+    return flags.replace("i", "iu")
 
 
 def _refused(what: str) -> SparkRefusedError:

@@ -6,10 +6,23 @@ import re
 from typing import Final
 
 from tracestore_query.spark.calls import Builder, Call, converted, template
-from tracestore_query.spark.functions.regular_expressions import java_pattern, java_replacement
+from tracestore_query.spark.functions.regular_expressions import (
+    java_pattern,
+    java_replacement,
+    refuse_empty_matches,
+)
 from tracestore_query.spark.names import text
 
 _GROUPS: Final = re.compile(r"(?<!\\)\((?!\?)")
+_SPACES: Final = " \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
+"""What the engine trims: the spaces of Unicode, not tabs nor ends of lines."""
+
+_LOWER: Final = "lower(replace({0}, 'Σ', 'σ'))"  # noqa: RUF001 - letters of Greek
+"""Lower letters: Java has another sigma at the end of a word."""
+
+_UPPER: Final = "upper(replace({0}, 'ß', 'ẞ'))"
+"""Capital letters: Java has two for a sharp s."""
+
 _NO_ESCAPE: Final = "\\u0001"
 """What stands for no escape of LIKE: Spark has a backslash where the engine has none."""
 
@@ -63,6 +76,8 @@ def _like(word: str, *, negated: bool = False) -> Builder:
             given = str(call.constant(2) or "")
             if len(given) != 1:
                 raise call.refused("without an escape of one letter", "give one letter")
+            if word == "ILIKE" and given.lower() != given.upper():
+                raise call.refused("with a letter as its escape", "use a sign that has no case")
             escape = text(given)[1:-1]
             pattern = _escaping_wildcards(
                 f"lower({pattern})" if word == "ILIKE" else pattern, given
@@ -113,6 +128,7 @@ def _extract(call: Call) -> str:
 
 
 def _extract_all(call: Call) -> str:
+    refuse_empty_matches(str(call.constant(1)))
     return f"regexp_extract_all({call[0]}, {text(_pattern(call, 3))}, {_group(call)})"
 
 
@@ -121,9 +137,10 @@ def _replace_pattern(call: Call) -> str:
     pattern = java_pattern(str(call.constant(1)), options)
     replacement = str(call.constant(2))
     if "g" in options:
+        refuse_empty_matches(str(call.constant(1)))
         return f"regexp_replace({call[0]}, {text(pattern)}, {text(java_replacement(replacement))})"
     # The first match alone: with what stands before it, as short as can be.
-    first = f"(?s)\\A(.*?)(?:{pattern})"
+    first = f"\\A([\\s\\S]*?)(?:{pattern})"
     made = "$1" + java_replacement(replacement, shift=1).replace("$0", "\\$0")
     if "\\$0" in made:
         raise call.refused("with the whole match in the replacement", "put it into a group")
@@ -141,6 +158,7 @@ def _split(call: Call) -> str:
 def _split_pattern(call: Call) -> str:
     if not call.constant(1):
         raise call.refused("without a pattern", "give one")
+    refuse_empty_matches(str(call.constant(1)))
     return f"split({call[0]}, {text(_pattern(call, 2))}, -1)"
 
 
@@ -190,7 +208,7 @@ def _end(name: str) -> Builder:
 def _trimmed(side: str) -> Builder:
     def build(call: Call) -> str:
         if len(call.arguments) == 1:
-            return f"trim({side} FROM {call[0]})"
+            return f"trim({side} {text(_SPACES)} FROM {call[0]})"
         return f"trim({side} {call[1]} FROM {call[0]})"
 
     return build
@@ -207,10 +225,10 @@ TEXTS: Final[dict[str, Builder]] = {
     "character_length": _length,
     "strlen": converted("octet_length({0})"),
     "octet_length": converted("octet_length({0})"),
-    "lower": template("lower({0})"),
-    "lcase": template("lower({0})"),
-    "upper": template("upper({0})"),
-    "ucase": template("upper({0})"),
+    "lower": template(_LOWER),
+    "lcase": template(_LOWER),
+    "upper": template(_UPPER),
+    "ucase": template(_UPPER),
     "concat": _concat,
     "||": _operator_concat,
     "concat_ws": lambda call: f"concat_ws({', '.join(call.texts)})",

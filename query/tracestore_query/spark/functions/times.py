@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -84,6 +85,7 @@ _STRFTIME: Final = {
     "F": "yyyy-MM-dd",
     "T": "HH:mm:ss",
 }
+_FORMAT: Final = re.compile("([^%]+)|%(-?.?)", re.DOTALL)
 _PER_US: Final = {
     "MICROSECOND": 1,
     "MILLISECOND": 1000,
@@ -154,9 +156,9 @@ def _difference(call: Call) -> str:
     if whole is None:
         raise call.refused(f"in {unit}", "use second to year")
     if whole == "WEEK":
-        # The engine counts weeks from 1970, and truncates towards it.
-        first, last = (f"unix_date(CAST({_instant(call, at)} AS DATE)) DIV 7" for at in (1, 2))
-        return f"({last} - {first})"
+        # Of weeks the engine counts those that are whole.
+        first, last = (f"CAST({_instant(call, at)} AS DATE)" for at in (1, 2))
+        return f"(datediff({last}, {first}) DIV 7)"
     first, last = (f"date_trunc('{whole}', {_instant(call, at)})" for at in (1, 2))
     if whole in _PER_US:
         return f"((unix_micros({last}) - unix_micros({first})) DIV {_PER_US[whole]}L)"
@@ -185,25 +187,22 @@ def _formatted(call: Call) -> str:
 
 
 def _java_format(call: Call, pattern: str) -> str:
+    """Returns a format in Java's letters; words stand between quotes, those that follow each other between two."""
     out: list[str] = []
-    place = 0
-    while place < len(pattern):
-        letter = pattern[place]
-        if letter != "%":
-            out.append(f"'{letter}'" if letter.isalpha() else "''" if letter == "'" else letter)
-            place += 1
+    words = ""
+    for plain, code in _FORMAT.findall(pattern):
+        if plain or code == "%":
+            words += plain or code
             continue
-        code = pattern[place + 1 : place + 2]
-        if code == "-":
-            code = pattern[place + 1 : place + 3]
-        place += 1 + len(code)
-        if code == "%":
-            out.append("%")
-        elif code in _STRFTIME:
-            out.append(_STRFTIME[code])
-        else:
+        if code not in _STRFTIME:
             raise call.refused(f"with %{code}", "format it from date_part")
-    return "".join(out)
+        out += [_quoted(words), _STRFTIME[code]]
+        words = ""
+    return "".join([*out, _quoted(words)])
+
+
+def _quoted(words: str) -> str:
+    return f"'{words.replace(chr(39), chr(39) * 2)}'" if words else ""
 
 
 def _interval(unit: str) -> Builder:

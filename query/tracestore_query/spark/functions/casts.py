@@ -8,12 +8,24 @@ from tracestore_query.errors import SparkRefusedError
 from tracestore_query.spark import values
 from tracestore_query.spark.calls import Scope, Typed
 from tracestore_query.spark.constants import literal
+from tracestore_query.spark.functions import doubles
 from tracestore_query.spark.names import named, text
-from tracestore_query.spark.types import FLOATS, INSTANT, INTEGERS, TIMES, EngineType
+from tracestore_query.spark.types import FLOATS, INSTANT, INTEGERS, TIMES, EngineType, is_value
 
 _DATE: Final = text(r"^\s*[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}(\s*$|[ T][0-9]{1,2}:[0-9]{1,2}.*)")
-_INTEGER: Final = text(r"^\s*[+-]?[0-9]+\s*$")
-_BOOLEAN: Final = text(r"(?i)^\s*(true|false|t|f|yes|no|y|n|1|0)\s*$")
+_INTEGER: Final = text(r"^\s*[+-]?[0-9]+(_[0-9]+)*\s*$")
+_OF_BITS: Final = text(r"(?i)\A0(x[0-9a-f](_?[0-9a-f]){0,15}|b[01](_?[01]){0,63})\z")
+_BOOLEAN: Final = text(r"(?i)\A(true|false|t|f|yes|no|y|n|1|0)\z")
+_IN_STRINGS: Final = {
+    "INTEGER": text(r"(?i)\A( *-?[0-9]+ *|0x[0-9a-f]+|0b[01]+)\z"),
+    "FLOAT": text(r"\A[^+_\s][^_\s]*\z"),
+    "DOUBLE": text(r"\A[^+_\s][^_\s]*\z"),
+    "BOOLEAN": text("[a-zA-Z]"),
+}
+"""What strings of JSON may look like to be values of a type: less than other texts."""
+
+_COARSE: Final = frozenset({"TIMESTAMP_S", "TIMESTAMP_MS"})
+"""Times that the engine rounds; Spark has but one, of microseconds."""
 
 
 def cast(value: Typed, to: EngineType, scope: Scope, *, is_try: bool) -> str:
@@ -61,6 +73,10 @@ def _scalar(sql: str, source: EngineType, to: EngineType, scope: Scope, *, is_tr
     if source.name in {"VARCHAR", "STRING_LITERAL"}:
         return _of_text(sql, to, is_try=is_try)
     whole = to.name in INTEGERS
+    if source.name in FLOATS:
+        made = _of_double(sql, source, to, scope, is_try=is_try)
+        if made:
+            return made
     if whole and source.name in FLOATS:
         return _bounded(_plain(f"rint({sql})", to, is_try=is_try), sql, to, is_try=is_try)
     if whole and source.name == "DECIMAL":
@@ -72,14 +88,23 @@ def _scalar(sql: str, source: EngineType, to: EngineType, scope: Scope, *, is_tr
     raise refused(source, to)
 
 
+def _of_double(sql: str, source: EngineType, to: EngineType, scope: Scope, *, is_try: bool) -> str:
+    """Returns a double as a number of a type that Spark converts in another way; empty for other types."""
+    if to.name in INTEGERS and to.spark.startswith("DECIMAL"):
+        return doubles.to_wide_integer(sql, to, scope, is_try=is_try)
+    if to.name == "DECIMAL":
+        return doubles.to_decimal(sql, to, scope, is_try=is_try)
+    if (source.name, to.name) == ("DOUBLE", "FLOAT"):
+        return doubles.to_float(sql, is_try=is_try)
+    return ""
+
+
 def _bounded(made: str, sql: str, to: EngineType, *, is_try: bool) -> str:
     """Returns a conversion within the bounds of unsigned integers, which Spark has not."""
     if not to.name.startswith("U") or sql.isdecimal():
         return made
     widths = {"UTINYINT": 8, "USMALLINT": 16, "UINTEGER": 32, "UBIGINT": 64, "UHUGEINT": 126}
-    out = f"{sql} < 0 OR {sql} >= {2 ** widths[to.name]}"
-    if widths[to.name] > 31:
-        out = f"{sql} < 0"
+    out = f"{made} < 0 OR {made} >= {2 ** widths[to.name]}"
     otherwise = "NULL" if is_try else "raise_error('cannot convert: out of range')"
     return f"IF({out}, {otherwise}, {made})"
 
@@ -88,7 +113,7 @@ def _is_same_meaning(source: EngineType, to: EngineType) -> bool:
     if source.is_number and to.is_number:
         return True
     if {source.name, to.name} <= TIMES:
-        return True
+        return source.name == "DATE" or to.name not in _COARSE
     return (source.name == "BOOLEAN" and to.is_number) or (
         source.is_number and to.name == "BOOLEAN"
     )
@@ -98,17 +123,24 @@ def _of_text(sql: str, to: EngineType, *, is_try: bool) -> str:
     """Returns what a text spells."""
     number = values.double_of_text(sql)
     if to.name in INTEGERS:
-        exact = f"IF({sql} RLIKE {_INTEGER}, try_cast({sql} AS DECIMAL(38,0)), NULL)"
-        rounded = f"try_cast(rint({number}) AS DECIMAL(38,0))"
-        made = f"try_cast(coalesce({exact}, {rounded}) AS {to.spark})"
+        digits = f"replace({sql}, '_', '')"
+        exact = f"IF({sql} RLIKE {_INTEGER}, try_cast({digits} AS DECIMAL(38,0)), NULL)"
+        base = f"IF({sql} ILIKE '0x%', 16, 2)"
+        of_bits = (
+            f"IF({sql} RLIKE {_OF_BITS}, "
+            f"CAST(conv(substring({digits}, 3), {base}, 10) AS DECIMAL(38,0)), NULL)"
+        )
+        # A text is rounded as a decimal, half away from zero.
+        rounded = f"try_cast(round({number}, 0) AS DECIMAL(38,0))"
+        made = f"try_cast(coalesce({exact}, {of_bits}, {rounded}) AS {to.spark})"
         made = _bounded(made, made, to, is_try=True) if to.name.startswith("U") else made
     elif to.name in FLOATS:
         made = f"CAST({number} AS {to.spark})"
     elif to.name == "DECIMAL":
-        made = f"IF({number} IS NULL, NULL, try_cast({sql} AS {to.spark}))"
+        made = f"IF({number} IS NULL, NULL, try_cast(replace({sql}, '_', '') AS {to.spark}))"
     elif to.name == "BOOLEAN":
         made = f"IF({sql} RLIKE {_BOOLEAN}, try_cast({sql} AS BOOLEAN), NULL)"
-    elif to.name in TIMES:
+    elif to.name in TIMES - _COARSE:
         made = f"IF({sql} RLIKE {_DATE}, try_cast({sql} AS {to.spark}), NULL)"
     elif to.name == "INTERVAL":
         made = f"try_cast({sql} AS INTERVAL)"
@@ -126,16 +158,13 @@ def _spelled(sql: str, source: EngineType, scope: Scope) -> str:
     """Returns the text of a value as the engine spells it."""
     if source.name == "DOUBLE":
         return values.double_text(sql, scope.let)
-    if source.name in INTEGERS or source.name in {
-        "BOOLEAN",
-        "DECIMAL",
-        "DATE",
-        "TIMESTAMP",
-        "ENUM",
-    }:
+    if source.name in {"DATE", "TIMESTAMP"}:
+        # Years of five digits have a sign there.
+        return f"ltrim('+', CAST({sql} AS STRING))"
+    if source.name in INTEGERS or source.name in {"BOOLEAN", "DECIMAL", "ENUM"}:
         return f"CAST({sql} AS STRING)"
     if source.name == INSTANT:
-        return f"concat(CAST({sql} AS STRING), '+00')"
+        return f"concat(ltrim('+', CAST({sql} AS STRING)), '+00')"
     if source.name == "VARCHAR":
         return sql
     raise refused(source, EngineType("VARCHAR"))
@@ -147,11 +176,6 @@ def _to_json(sql: str, source: EngineType, scope: Scope, *, is_try: bool) -> str
         parsed = f"{'try_' if is_try else ''}parse_json({sql})"
         return f"IF({parsed} IS NULL, NULL, {sql})"
     return to_json(Typed(sql, source), scope)
-
-
-def is_value(kind: EngineType) -> bool:
-    """Tells whether a type is the one of values of mixed type."""
-    return kind.name == "STRUCT" and kind.parts[:1] != () and kind.parts[0][0] == "__kind"
 
 
 def to_json(value: Typed, scope: Scope) -> str:
@@ -170,7 +194,7 @@ def to_json(value: Typed, scope: Scope) -> str:
     if kind.name in INTEGERS or kind.name in {"BOOLEAN", "DECIMAL"}:
         return f"CAST({value.sql} AS STRING)"
     if kind.name == "DOUBLE":
-        return scope.let(value.sql, lambda sql: values.double_text(sql, scope.let))
+        return scope.let(value.sql, lambda sql: doubles.json_text(sql, scope))
     if kind.is_list:
         name = scope.name()
         item = to_json(Typed(name, kind.item), scope)
@@ -227,11 +251,26 @@ def _of_json(value: Typed, to: EngineType, scope: Scope, *, is_try: bool) -> str
     plain = EngineType("VARCHAR")
 
     def scalar(sql: str) -> str:
-        words = f"IF(substring({sql}, 1, 1) = '\"', {values.string_of_json(sql)}, {sql})"
+        words = _words_of_json(sql, to, scope)
         made = scope.let(words, lambda each: _scalar(each, plain, to, scope, is_try=is_try))
         return f"IF({sql} IS NULL OR {sql} = 'null', NULL, {made})"
 
     return scope.let(sql, scalar)
+
+
+def _words_of_json(sql: str, to: EngineType, scope: Scope) -> str:
+    """Returns the text that a JSON text spells as a value of a type; an empty one where it can spell none."""
+    string = values.string_of_json(sql)
+    form = _IN_STRINGS.get("INTEGER" if to.name in INTEGERS else to.name)
+    if form:
+        string = scope.let(string, lambda words: f"IF({words} RLIKE {form}, {words}, '')")
+    other = sql
+    if to.is_number:
+        other = f"CASE {sql} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE {sql} END"
+    if to.name == "BOOLEAN":
+        number = values.double_of_text(sql)
+        other = f"IF({sql} IN ('true', 'false'), {sql}, CAST({number} <> 0 AS STRING))"
+    return f"IF(substring({sql}, 1, 1) = '\"', {string}, {other})"
 
 
 def _each(value: Typed, to: EngineType, scope: Scope, *, is_try: bool) -> str:
