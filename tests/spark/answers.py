@@ -40,4 +40,4 @@ def alike(ours: Rows, theirs: Rows, sort: str = "rowsort") -> bool:
 
 def _named(rows: Rows) -> Rows:
     """Returns rows with a name for what is no number, which is not equal to itself."""
-    return [["nan" if value != value else value for value in row] for row in rows]  # noqa: PLR0124
+    return [["nan" if value != value else value for value in row] for row in rows]  # noqa: PLR0124 - NaN alone is not itself

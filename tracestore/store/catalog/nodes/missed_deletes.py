@@ -35,7 +35,10 @@ def follow_in(connection: sa.Connection, node_id: str, change: Change) -> None:
             if (change.wal_mark is not None and name == node_id) or removed.intersection(segments)
         }
         if unseen:
-            noted = {name: ids + added * (name in unseen) for name, ids in missed.items()}
+            noted = {
+                name: segments + added if name in unseen else segments
+                for name, segments in missed.items()
+            }
             _write(connection, delete.delete_id, noted)
 
 
